@@ -1,0 +1,1 @@
+"""What a message means: embedding, intent with confidence, entities. Imports no Rasa."""

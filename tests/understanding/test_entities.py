@@ -1,0 +1,45 @@
+import pytest
+
+from bot.understanding.entities import extract
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "value"),
+    [
+        ("where is my order 123456?", "order-number", "123456"),
+        ("मेरा ऑर्डर १२३४५६ कहाँ है", "order-number", "123456"),
+        ("رقم الطلب ١٢٣٤٥٦", "order-number", "123456"),
+        ("คำสั่งซื้อ ๑๒๓๔๕๖๗๘๙๐", "order-number", "1234567890"),
+        ("MEL-2024-00017 is late", "order-number", "MEL-2024-00017"),
+        ("order #A-12345 has not come", "order-number", "A-12345"),
+        ("call me on +49 151 1234567", "phone", "+491511234567"),
+        ("my number is 9876543210", "phone", "9876543210"),
+        ("write to A.b+c@x.co.in please.", "email", "a.b+c@x.co.in"),
+        ("I paid ₹1,23,456.50", "amount", "INR 123456.50"),
+        ("1.234,56 € are gone", "amount", "EUR 1234.56"),
+        ("refund of $1,200", "amount", "USD 1200"),
+        ("500 baht", "amount", "THB 500"),
+        ("ordered on 12/03/2026", "date", "2026-03-12"),
+        ("bought on 3rd March 2026", "date", "2026-03-03"),
+        ("5 मार्च को", "date", "--03-05"),
+        ("๓ มีนาคม 2569", "date", "2026-03-03"),
+    ],
+)
+def test_finds_and_normalises(text: str, kind: str, value: str) -> None:
+    assert [(entity.kind, entity.value) for entity in extract(text)] == [(kind, value)]
+
+
+@pytest.mark.parametrize("text", ["in 3 days", "iphone15 pro", "covid19", "", "2 items, size 10"])
+def test_leaves_ordinary_numbers_alone(text: str) -> None:
+    assert extract(text) == ()
+
+
+def test_offsets_are_those_of_the_customers_text() -> None:
+    text = "मेरा ऑर्डर १२३४५६ कहाँ है"
+    (entity,) = extract(text)
+    assert text[entity.start : entity.end] == entity.text == "१२३४५६"
+
+
+def test_order_and_phone_in_one_message_are_told_apart() -> None:
+    kinds = [entity.kind for entity in extract("order 9876543210, call me at 9123456789")]
+    assert kinds == ["order-number", "phone"]

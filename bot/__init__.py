@@ -1,0 +1,1 @@
+"""Samvad: multilingual customer service by chatbot; docs/architecture.md draws the flow."""

@@ -1,0 +1,1 @@
+"""FAQ entries as numbered versions: load, validate, publish, serve."""

@@ -1,0 +1,142 @@
+"""Every error this project raises on purpose, in one tree.
+
+    SamvadError
+    ├── ConfigurationError        a setting or file is wrong; the start stops
+    ├── ContentError              an FAQ file or version is wrong; carries the problems
+    │   └── VersionConflict       files are not based on the live version
+    ├── StoreUnavailable          Redis or SQL did not answer; the message stays where it is
+    ├── TransitionRefused         the conversation may not go from this state to that one
+    │   └── StaleConversation     somebody else changed it first
+    ├── LeaseLost                 another process holds the shard now; the turn is void
+    ├── TurnInterrupted           the conversation changed hands during the turn; run it again
+    ├── BadRequest                what a stranger sent cannot be used; `status` and `code` for HTTP
+    │   ├── NotAuthenticated
+    │   └── TooLarge
+    └── DeliveryFailed            a vendor refused a message; `permanent` says whether for good
+"""
+
+from __future__ import annotations
+
+
+class SamvadError(Exception):
+    """Base of all."""
+
+
+class ConfigurationError(SamvadError):
+    """A setting cannot be used.
+
+    Args:
+        key: Environment name or file and key.
+        problem: What is wrong with the value and what to write instead.
+    """
+
+    def __init__(self, key: str, problem: str) -> None:
+        super().__init__(f"{key}: {problem}")
+        self.key = key
+
+
+class ContentError(SamvadError):
+    """Content cannot be published; `problems` holds one line per fault (file, entry, fix)."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class VersionConflict(ContentError):
+    """The files are based on another version than the live one."""
+
+    def __init__(self, based_on: int | None, live: int) -> None:
+        super().__init__(
+            [
+                f"the files are based on version {based_on or 'none'}, but version {live} is live: "
+                "export it, merge your change, and publish again (or publish with --force)"
+            ]
+        )
+        self.based_on = based_on
+        self.live = live
+
+
+class StoreUnavailable(SamvadError):
+    """Redis or the database did not answer."""
+
+    def __init__(self, store: str, reason: str) -> None:
+        super().__init__(f"{store} did not answer: {reason}")
+        self.store = store
+
+
+class TransitionRefused(SamvadError):
+    """The transition table has no such step."""
+
+    def __init__(self, conversation_id: str, state: str, target: str) -> None:
+        super().__init__(f"conversation {conversation_id} cannot go from {state!r} to {target!r}")
+        self.conversation_id = conversation_id
+        self.state = state
+        self.target = target
+
+
+class StaleConversation(TransitionRefused):
+    """The row changed since it was read."""
+
+
+class LeaseLost(SamvadError):
+    """The shard's lease passed to another process."""
+
+    def __init__(self, shard: int) -> None:
+        super().__init__(f"the lease of shard {shard} is no longer ours")
+        self.shard = shard
+
+
+class TurnInterrupted(SamvadError):
+    """Ownership changed while the bot was thinking."""
+
+    def __init__(self, conversation_id: str) -> None:
+        super().__init__(f"conversation {conversation_id} changed hands during the turn")
+        self.conversation_id = conversation_id
+
+
+class BadRequest(SamvadError):
+    """Input from outside that cannot be used.
+
+    Args:
+        code: Stable word for clients, such as "text-too-long".
+        message: For the person who calls the API.
+        status: HTTP status.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+
+
+class NotAuthenticated(BadRequest):
+    """No session, or a forged or expired one."""
+
+    def __init__(self, code: str = "not-authenticated", message: str = "no valid session") -> None:
+        super().__init__(code, message, status=401)
+
+
+class TooLarge(BadRequest):
+    """More bytes or characters than the limit."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message, status=413)
+
+
+class DeliveryFailed(SamvadError):
+    """A channel could not hand a message over.
+
+    Args:
+        reason: Stable word, such as "blocked" or "vendor-error".
+        permanent: True when trying again cannot help.
+        retry_after_s: What the vendor asked for, if it did.
+    """
+
+    def __init__(
+        self, reason: str, *, permanent: bool = False, retry_after_s: float | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+        self.retry_after_s = retry_after_s

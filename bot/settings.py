@@ -1,0 +1,189 @@
+"""The one reader of the environment; docs/settings.md lists every field (a test compares them).
+
+A bad value stops the start and names the key. Defaults work on a laptop.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from bot.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Numbers that decide between answering, asking back and handing off; stored with each handoff."""
+
+    confidence: float = 0.5
+    """Lowest calibrated confidence (0–1) that is answered; 0 leaves it to the classifier's own."""
+    margin: float = 0.08
+    """Smallest lead (0–1) of the best entry over the second; below it the bot asks back."""
+    failures: int = 2
+    """Failures in a row that hand off; 1 hands off at once."""
+    negative_message: float = 0.94
+    """Probability (0–1) that one message is negative which hands off at once."""
+    negative_mean: float = 0.72
+    """Running mean (0–1) of negativity which hands off."""
+    negative_messages: int = 3
+    """Messages in the running mean before it may hand off."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set from outside. Metadata: environment name and meaning."""
+
+    redis_url: str = field(default="", metadata={"env": "REDIS_URL"})
+    """Redis-protocol server; empty starts the embedded one."""
+    database_url: str = field(default="", metadata={"env": "DATABASE_URL"})
+    """SQLAlchemy URL; empty uses a SQLite file in the state folder."""
+    state_dir: Path = field(default=Path(".samvad"), metadata={"env": "SAMVAD_STATE_DIR"})
+    """Folder for the embedded server, SQLite file, embedding graph, vector cache and secrets."""
+    data_dir: Path = field(default=Path("data"), metadata={"env": "SAMVAD_DATA_DIR"})
+    """Folder of the content pack: faq/, nlu/, sentiment/."""
+    host: str = field(default="127.0.0.1", metadata={"env": "SAMVAD_HOST"})
+    """Address the ingress and the desk listen on."""
+    ingress_port: int = field(default=8080, metadata={"env": "INGRESS_PORT"})
+    """Port of webhooks, widget and demo page."""
+    desk_port: int = field(default=8081, metadata={"env": "DESK_PORT"})
+    """Port of the agents' desk."""
+    public_url: str = field(default="", metadata={"env": "PUBLIC_URL"})
+    """Address customers reach the ingress at; `https://` makes cookies `Secure`."""
+    shards: int = field(default=8, metadata={"env": "SAMVAD_SHARDS"})
+    """Inbox shards, 1–1024; the same in every process, changed only on a drained system."""
+    engines: int = field(default=1, metadata={"env": "SAMVAD_ENGINES"})
+    """Engine processes `serve` starts, 1–64."""
+    lease_s: float = field(default=5.0, metadata={"env": "SAMVAD_LEASE_S"})
+    """Seconds after which a silent process loses its shards."""
+    attempts: int = field(default=3, metadata={"env": "SAMVAD_ATTEMPTS"})
+    """Tries at one message before it goes to the dead letters."""
+    languages: tuple[str, ...] = field(
+        default=("en", "hi", "mr", "ml", "th", "es", "ar"), metadata={"env": "SAMVAD_LANGUAGES"}
+    )
+    """Languages the content answers in; the first is the default."""
+    business_name: str = field(default="Mela", metadata={"env": "BUSINESS_NAME"})
+    """Name the bot introduces itself for."""
+    episode_idle_s: int = field(default=1800, metadata={"env": "EPISODE_IDLE_S"})
+    """Idle seconds after which a bot conversation closes."""
+    queue_abandon_s: int = field(default=86400, metadata={"env": "QUEUE_ABANDON_S"})
+    """Silent seconds after which a waiting conversation closes."""
+    agent_gone_s: int = field(default=900, metadata={"env": "AGENT_GONE_S"})
+    """Seconds an agent may be offline before their conversations wait again."""
+    waiting_notice_s: int = field(default=120, metadata={"env": "WAITING_NOTICE_S"})
+    """Least seconds between two "still waiting" notices."""
+    thresholds: Thresholds = field(default=Thresholds(), metadata={"env": "SAMVAD_THRESHOLD_*"})
+    """Each as SAMVAD_THRESHOLD_<FIELD>, such as SAMVAD_THRESHOLD_MARGIN."""
+    max_text_chars: int = field(default=4000, metadata={"env": "MAX_TEXT_CHARS"})
+    """Longest customer message taken; longer ones get a clear error."""
+    max_body_bytes: int = field(default=65536, metadata={"env": "MAX_BODY_BYTES"})
+    """Largest request body taken by the ingress."""
+    webchat_sites: Mapping[str, tuple[str, ...]] = field(
+        default_factory=lambda: {"demo": ("*",)}, metadata={"env": "WEBCHAT_SITES"}
+    )
+    """Site keys and the origins that may embed the widget: `key=https://a.example https://b.example;key2=…`; `*` allows any."""
+    webchat_secret: str = field(default="", metadata={"env": "WEBCHAT_SECRET"}, repr=False)
+    """Signs widget sessions; generated once into the state folder when empty."""
+    session_secret: str = field(default="", metadata={"env": "SESSION_SECRET"}, repr=False)
+    """Signs desk forms; generated once into the state folder when empty."""
+    trusted_proxies: tuple[str, ...] = field(default=(), metadata={"env": "TRUSTED_PROXIES"})
+    """Addresses or networks whose X-Forwarded-For is believed."""
+    rest_channel: bool = field(default=True, metadata={"env": "REST_CHANNEL"})
+    """Loopback-only REST channel for tests and load."""
+    romanised_answers: str = field(default="native", metadata={"env": "ROMANISED_ANSWERS"})
+    """Script of answers to romanised questions: `native`, or `as-written` where the entry has such an answer."""
+    log_level: str = field(default="INFO", metadata={"env": "LOG_LEVEL"})
+    """DEBUG, INFO, WARNING or ERROR."""
+
+    @property
+    def default_language(self) -> str:
+        return self.languages[0]
+
+    @property
+    def sql_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.state_dir.resolve() / 'samvad.sqlite3'}"
+
+
+def _sites(raw: str) -> Mapping[str, tuple[str, ...]]:
+    sites: dict[str, tuple[str, ...]] = {}
+    for part in filter(None, (p.strip() for p in raw.split(";"))):
+        key, sign, origins = part.partition("=")
+        if not sign or not key.strip() or not origins.split():
+            raise ValueError("write site-key=https://origin, several origins with spaces between")
+        sites[key.strip()] = tuple(o.rstrip("/") for o in origins.split())
+    return sites
+
+
+def _switch(raw: str) -> bool:
+    try:
+        return {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}[
+            raw.lower()
+        ]
+    except KeyError:
+        raise ValueError("write on or off") from None
+
+
+def _names(raw: str) -> tuple[str, ...]:
+    return tuple(raw.replace(",", " ").split())
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "str": str,
+    "int": int,
+    "float": float,
+    "bool": _switch,
+    "Path": Path,
+    "tuple[str, ...]": _names,
+    "Mapping[str, tuple[str, ...]]": _sites,
+}
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "shards": (1, 1024),
+    "engines": (1, 64),
+    "ingress_port": (0, 65535),
+    "desk_port": (0, 65535),
+    "attempts": (1, 100),
+    "lease_s": (0.2, 600),
+    "max_text_chars": (100, 100_000),
+}
+
+
+def _read(kind: str, name: str, raw: str) -> Any:
+    try:
+        return _PARSERS[kind](raw)
+    except ValueError as error:
+        raise ConfigurationError(name, f"{raw!r} cannot be used: {error}") from error
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment.
+
+    Raises:
+        ConfigurationError: A value does not fit; the message names the key.
+    """
+    env = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    for item in fields(Settings):
+        name = item.metadata["env"]
+        if item.name != "thresholds" and env.get(name, "") != "":
+            values[item.name] = _read(str(item.type), name, env[name])
+            low, high = _RANGES.get(item.name, (float("-inf"), float("inf")))
+            if item.name in _RANGES and not low <= values[item.name] <= high:
+                raise ConfigurationError(name, f"{env[name]} is not between {low:g} and {high:g}")
+    limits: dict[str, Any] = {}
+    for item in fields(Thresholds):
+        name = f"SAMVAD_THRESHOLD_{item.name.upper()}"
+        if env.get(name, "") != "":
+            limits[item.name] = _read(str(item.type), name, env[name])
+            if str(item.type) == "float" and not 0 <= limits[item.name] <= 1:
+                raise ConfigurationError(name, f"{env[name]} is not between 0 and 1")
+    settings = Settings(**values, thresholds=Thresholds(**limits))
+    if not settings.languages:
+        raise ConfigurationError("SAMVAD_LANGUAGES", "name at least one language, such as en")
+    if settings.romanised_answers not in {"native", "as-written"}:
+        raise ConfigurationError("ROMANISED_ANSWERS", "write native or as-written")
+    if settings.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise ConfigurationError("LOG_LEVEL", "write DEBUG, INFO, WARNING or ERROR")
+    return settings

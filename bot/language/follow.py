@@ -1,0 +1,187 @@
+"""Follow the language of a conversation: a belief that short messages cannot flip.
+
+The rule, in numbers:
+
+- The channel's locale starts the belief with a weight of 0.2 (`PRIOR`).
+- A message weighs `confidence × min(1, letters / 16)`, where letters are those of words that
+  belong to a language: "ok", "hi", "DHL", "refund" (`data/neutral.json`), numbers, links and emoji
+  count nothing, and a message left with nothing changes nothing.
+- Older weights fade by 0.6 with each message that weighs something; the language with the most
+  weight is believed, but a new one must lead by 0.05.
+- A clear switch flips at once: a weight of at least 0.6 from three words on, or a weight of at
+  least 0.2 in a script the believed language is not written in.
+- In a mixed message the believed language wins when it is among those present.
+- An explicit choice ("speak English", a button) wins until another is made; evidence goes on
+  being collected meanwhile.
+
+The steady weight of a long conversation is 1 / (1 - 0.6) = 2.5, so two unclear messages in a row
+do not flip it, three do; at the start, a single "hola" outweighs the locale.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import resources
+from typing import Any, Final
+
+from bot.language import scripts
+from bot.language.codes import UNDETERMINED, language_named_in, normalise
+from bot.language.detect import LanguageReading
+
+PRIOR: Final = 0.2
+FADE: Final = 0.6
+LEAD: Final = 0.05
+CLEAR: Final = 0.6
+CLEAR_WORDS: Final = 3
+CLEAR_IN_OTHER_SCRIPT: Final = 0.2
+FULL_LETTERS: Final = 16
+# Answered in when neither the customer nor the channel has given a hint.
+FALLBACK: Final = "en"
+_FORGET_BELOW: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Belief:
+    """Which language a customer is answered in, and why.
+
+    Attributes:
+        language: ISO 639-1, never `und`.
+        romanised: The customer types this language in Latin letters though it has its own script.
+        script: ISO 15924 the customer last wrote this language in; `Zyyy` before they have.
+        weights: Evidence by language, 0.0–2.5, faded; largest first.
+        explicit: The language the customer asked for, None when they have not.
+    """
+
+    language: str
+    romanised: bool = False
+    script: str = scripts.NO_SCRIPT
+    weights: tuple[tuple[str, float], ...] = ()
+    explicit: str | None = None
+
+    @property
+    def tag(self) -> str:
+        """The language as the customer writes it: `hi`, or `hi-Latn` when romanised."""
+        return f"{self.language}-Latn" if self.romanised else self.language
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON types under the names of the fields; `weights` is an object."""
+        return {
+            "language": self.language,
+            "romanised": self.romanised,
+            "script": self.script,
+            "weights": {language: round(weight, 3) for language, weight in self.weights},
+            "explicit": self.explicit,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Belief":
+        """Read what `to_dict` wrote."""
+        explicit = data.get("explicit")
+        return cls(
+            language=str(data["language"]),
+            romanised=bool(data.get("romanised", False)),
+            script=str(data.get("script", scripts.NO_SCRIPT)),
+            weights=tuple((str(key), float(value)) for key, value in data["weights"].items()),
+            explicit=None if explicit is None else str(explicit),
+        )
+
+
+@cache
+def _neutral() -> frozenset[str]:
+    file = resources.files("bot.language").joinpath("data", "neutral.json")
+    return frozenset(json.loads(file.read_text(encoding="utf-8"))["words"].split())
+
+
+def _telling_words(text: str) -> list[str]:
+    """Return the words of a message that belong to one language."""
+    words = scripts.without_noise(text[:1000]).lower().split()
+    bare = ("".join(c for c in word if scripts.script_of(c) != scripts.NO_SCRIPT) for word in words)
+    return [word for word in bare if word and word not in _neutral()]
+
+
+def _first(prior: str | None) -> Belief:
+    language = normalise(prior)
+    if language == UNDETERMINED:
+        return Belief(FALLBACK)
+    return Belief(language, weights=((language, PRIOR),))
+
+
+def _weigh(belief: Belief, language: str, weight: float) -> tuple[tuple[str, float], ...]:
+    faded = {key: old * FADE for key, old in belief.weights if old * FADE >= _FORGET_BELOW}
+    faded[language] = faded.get(language, 0.0) + weight
+    return tuple(sorted(faded.items(), key=lambda item: -item[1]))
+
+
+def _leader(
+    belief: Belief, weights: tuple[tuple[str, float], ...], language: str, *, clear: bool
+) -> str:
+    if belief.explicit is not None:
+        return belief.explicit
+    if clear:
+        return language
+    best, most = weights[0]
+    return best if most > dict(weights).get(belief.language, 0.0) + LEAD else belief.language
+
+
+def follow(
+    belief: Belief | None, reading: LanguageReading, *, text: str, prior: str | None = None
+) -> tuple[Belief, bool]:
+    """Update the belief of a conversation with one message, by the rule of this module.
+
+    Args:
+        belief: What was believed before; None at the first message.
+        reading: `detect(text)`.
+        text: The message; it may also ask for a language by name.
+        prior: Locale of the channel or default of the account, in any spelling.
+
+    Returns:
+        The new belief, and whether the language of the answer changed with this message (never at
+        the first one).
+    """
+    before = belief or _first(prior)
+    named = language_named_in(text)
+    if named is not None:
+        chosen = choose(before, named)
+        if reading.language == named:
+            chosen = replace(chosen, romanised=reading.romanised, script=reading.script)
+        return chosen, belief is not None and named != before.language
+    words = _telling_words(text)
+    spoken = reading.language
+    if spoken == UNDETERMINED or not words:
+        return before, False
+    weight = reading.confidence * min(1.0, sum(map(len, words)) / FULL_LETTERS)
+    if spoken != before.language and before.language in reading.mixed:
+        spoken = before.language
+    other_script = before.script not in (scripts.NO_SCRIPT, reading.script)
+    clear = (weight >= CLEAR and len(words) >= CLEAR_WORDS) or (
+        other_script and reading.script != "Latn" and weight >= CLEAR_IN_OTHER_SCRIPT
+    )
+    weights = _weigh(before, spoken, weight)
+    language = _leader(before, weights, spoken, clear=clear)
+    if language == reading.language:
+        romanised, script = reading.romanised, reading.script
+    elif language == before.language:
+        romanised, script = before.romanised, before.script
+    else:
+        romanised, script = False, scripts.NO_SCRIPT
+    if clear and language != before.language:
+        # What was spoken before must not pull the conversation back after a clear switch.
+        weights = tuple((key, old * FADE if key != language else old) for key, old in weights)
+    after = Belief(language, romanised, script, weights, before.explicit)
+    return after, belief is not None and language != before.language
+
+
+def choose(belief: Belief | None, language: str) -> Belief:
+    """Answer in a language the customer chose, until they choose another.
+
+    Args:
+        belief: What was believed before, or None.
+        language: Any spelling of the language; a tag like `hi-Latn` asks for Latin letters too.
+    """
+    wanted = normalise(language)
+    romanised = language.lower().endswith("-latn")
+    if belief is not None and belief.language == wanted:
+        return replace(belief, romanised=romanised or belief.romanised, explicit=wanted)
+    weights = belief.weights if belief is not None else ()
+    script = "Latn" if romanised else scripts.NO_SCRIPT
+    return Belief(wanted, romanised, script, weights, wanted)

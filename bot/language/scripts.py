@@ -1,0 +1,104 @@
+"""Which writing system a text is in, and the text without what belongs to no language.
+
+Scripts are ISO 15924 codes. Ranges are the Unicode blocks
+(https://www.unicode.org/Public/UCD/latest/ucd/Blocks.txt) of scripts customers write in.
+"""
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from functools import lru_cache
+from typing import Final
+
+NO_SCRIPT: Final = "Zyyy"
+
+# First and last code point of each run of blocks, in ascending order.
+_BLOCKS: Final = (
+    (0x0041, 0x005A, "Latn"),
+    (0x0061, 0x007A, "Latn"),
+    (0x00C0, 0x00D6, "Latn"),
+    (0x00D8, 0x00F6, "Latn"),
+    (0x00F8, 0x024F, "Latn"),
+    (0x0250, 0x02AF, "Latn"),
+    (0x0370, 0x03FF, "Grek"),
+    (0x0400, 0x052F, "Cyrl"),
+    (0x0530, 0x058F, "Armn"),
+    (0x0590, 0x05FF, "Hebr"),
+    (0x0600, 0x06FF, "Arab"),
+    (0x0700, 0x074F, "Syrc"),
+    (0x0750, 0x077F, "Arab"),
+    (0x0780, 0x07BF, "Thaa"),
+    (0x08A0, 0x08FF, "Arab"),
+    (0x0900, 0x0963, "Deva"),
+    (0x0966, 0x097F, "Deva"),
+    (0x0980, 0x09FF, "Beng"),
+    (0x0A00, 0x0A7F, "Guru"),
+    (0x0A80, 0x0AFF, "Gujr"),
+    (0x0B00, 0x0B7F, "Orya"),
+    (0x0B80, 0x0BFF, "Taml"),
+    (0x0C00, 0x0C7F, "Telu"),
+    (0x0C80, 0x0CFF, "Knda"),
+    (0x0D00, 0x0D7F, "Mlym"),
+    (0x0D80, 0x0DFF, "Sinh"),
+    (0x0E01, 0x0E3A, "Thai"),
+    (0x0E40, 0x0E5B, "Thai"),
+    (0x0E80, 0x0EFF, "Laoo"),
+    (0x0F00, 0x0FFF, "Tibt"),
+    (0x1000, 0x109F, "Mymr"),
+    (0x10A0, 0x10FF, "Geor"),
+    (0x1100, 0x11FF, "Hang"),
+    (0x1200, 0x139F, "Ethi"),
+    (0x1780, 0x17FF, "Khmr"),
+    (0x1C80, 0x1C8F, "Cyrl"),
+    (0x1E00, 0x1EFF, "Latn"),
+    (0x1F00, 0x1FFF, "Grek"),
+    (0x2D00, 0x2D2F, "Geor"),
+    (0x3040, 0x309F, "Hira"),
+    (0x30A1, 0x30FA, "Kana"),
+    (0x3130, 0x318F, "Hang"),
+    (0x3400, 0x4DBF, "Hani"),
+    (0x4E00, 0x9FFF, "Hani"),
+    (0xA8E0, 0xA8FF, "Deva"),
+    (0xAC00, 0xD7AF, "Hang"),
+    (0xF900, 0xFAFF, "Hani"),
+    (0xFB1D, 0xFB4F, "Hebr"),
+    (0xFB50, 0xFDFF, "Arab"),
+    (0xFE70, 0xFEFE, "Arab"),
+    (0xFF21, 0xFF3A, "Latn"),
+    (0xFF41, 0xFF5A, "Latn"),
+    (0xFF66, 0xFF9F, "Kana"),
+    (0x20000, 0x3134F, "Hani"),
+)
+_STARTS: Final = tuple(block[0] for block in _BLOCKS)
+
+# Addresses, mentions and anything with a digit in it (order numbers) tell no language. Each
+# alternative is a run of one class, so matching is linear in the text.
+_NOISE: Final = re.compile(
+    r"(?:https?://|www\.)\S{1,500}"
+    r"|[^\s@]{1,100}@[^\s@]{1,100}"
+    r"|(?<!\w)[@#/]\w{1,100}"
+    r"|[\u0041-\u024f]{0,40}\d[\w-]{0,100}"
+)
+_REPEATED: Final = re.compile(r"(.)\1{2,}", re.DOTALL)
+
+
+@lru_cache(maxsize=4096)
+def script_of(letter: str) -> str:
+    """Return the ISO 15924 code of one character, `Zyyy` for digits, emoji and the rest."""
+    code = ord(letter)
+    at = bisect_right(_STARTS, code) - 1
+    if at >= 0 and code <= _BLOCKS[at][1]:
+        return _BLOCKS[at][2]
+    return NO_SCRIPT
+
+
+def count_scripts(text: str) -> Counter[str]:
+    """Count the letters of each script in a short text; `Zyyy` is left out."""
+    counts = Counter(map(script_of, text))
+    del counts[NO_SCRIPT]
+    return counts
+
+
+def without_noise(text: str) -> str:
+    """Leave out links, addresses and numbers, and shorten runs ("pleaseeee" to "pleasee")."""
+    return _REPEATED.sub(r"\1\1", _NOISE.sub(" ", text))

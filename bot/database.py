@@ -1,0 +1,249 @@
+"""SQL: what lasts. SQLite file by default, PostgreSQL by URL; docs/storage.md.
+
+SQLAlchemy Core, synchronous, run in a small pool of threads: a local read costs a tenth of a
+millisecond and the same code serves both databases.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from bot.errors import StoreUnavailable
+from bot.settings import Settings
+
+Result = TypeVar("Result")
+
+METADATA = sa.MetaData()
+
+conversations = sa.Table(
+    "conversations",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("account", sa.String(128), nullable=False),
+    sa.Column("vendor_user", sa.String(256), nullable=False),
+    sa.Column("customer_id", sa.String(64), nullable=False, index=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("episode_id", sa.String(96), nullable=False),
+    sa.Column("episode_started_at", sa.Float, nullable=False),
+    sa.Column("stint", sa.Integer, nullable=False),
+    sa.Column("language", sa.String(16), nullable=False, default="en"),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),
+    sa.Column("cause", sa.String(32)),
+    sa.Column("cause_detail", sa.JSON),
+    sa.Column("waiting_since", sa.Float),
+    sa.Column("last_message_at", sa.Float, nullable=False),
+    sa.Column("last_change", sa.String(96)),
+    sa.Column("sentiment", sa.Float),
+    sa.Index("ix_conversations_queue", "state", "priority", "waiting_since"),
+    sa.Index("ix_conversations_state_activity", "state", "last_message_at"),
+    sa.Index("ix_conversations_owner", "owner", "state"),
+)
+
+customers = sa.Table(
+    "customers",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(256), nullable=False, default=""),
+    sa.Column("locale", sa.String(32), nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+messages = sa.Table(
+    "messages",
+    METADATA,
+    sa.Column("id", sa.String(96), primary_key=True),
+    sa.Column("conversation", sa.String(64), nullable=False),
+    sa.Column("episode_id", sa.String(96), nullable=False, default=""),
+    sa.Column("author", sa.String(16), nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False, default=""),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("language", sa.String(16), nullable=False, default=""),
+    sa.Column("entry", sa.String(128), nullable=False, default=""),
+    sa.Column("content_version", sa.Integer, nullable=False, default=0),
+    sa.Column("quick_replies", sa.JSON),
+    sa.Column("reading", sa.JSON),
+    sa.Column("in_reply_to", sa.String(96), nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("delivery", sa.String(16), nullable=False, default=""),
+    sa.Index("ix_messages_conversation", "conversation", "created_at"),
+)
+
+events = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("type", sa.String(48), nullable=False),
+    sa.Column("conversation", sa.String(64), nullable=False, default=""),
+    sa.Column("episode_id", sa.String(96), nullable=False, default=""),
+    sa.Column("channel", sa.String(32), nullable=False, default=""),
+    sa.Column("language", sa.String(16), nullable=False, default=""),
+    sa.Column("actor", sa.String(16), nullable=False, default=""),
+    sa.Column("actor_id", sa.String(64), nullable=False, default=""),
+    sa.Column("content_version", sa.Integer, nullable=False, default=0),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("occurred_at", sa.Float, nullable=False),
+    sa.Column("stored_at", sa.Float, nullable=False),
+    sa.Index("ix_events_type", "type", "occurred_at"),
+    sa.Index("ix_events_conversation", "conversation", "occurred_at"),
+)
+
+trackers = sa.Table(
+    "trackers",
+    METADATA,
+    sa.Column("conversation", sa.String(64), primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+queue_times = sa.Table(
+    "queue_times",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("assigned_at", sa.Float, nullable=False, index=True),
+    sa.Column("wait_s", sa.Float, nullable=False),
+)
+
+dead_letters = sa.Table(
+    "dead_letters",
+    METADATA,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("direction", sa.String(8), nullable=False),
+    sa.Column("conversation", sa.String(64), nullable=False, index=True),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("replayed_at", sa.Float),
+)
+
+content_versions = sa.Table(
+    "content_versions",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("based_on", sa.Integer),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("author", sa.String(64), nullable=False, default=""),
+    sa.Column("note", sa.String(256), nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+content_pointer = sa.Table(
+    "content_pointer",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+
+users = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("login", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(128), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("password_hash", sa.String(256), nullable=False),
+    sa.Column("languages", sa.JSON),
+    sa.Column("failed_logins", sa.Integer, nullable=False, default=0),
+    sa.Column("locked_until", sa.Float, nullable=False, default=0.0),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("csrf", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+)
+
+
+class Database:
+    """An engine with its threads.
+
+    Args:
+        url: SQLAlchemy URL, such as `sqlite:////var/lib/samvad.sqlite3`.
+        threads: Statements under way at once.
+    """
+
+    def __init__(self, url: str, threads: int = 4) -> None:
+        self.engine = _engine(url)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sql")
+
+    @classmethod
+    def of(cls, settings: Settings) -> Database:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        return cls(settings.sql_url)
+
+    def call(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction, here and now.
+
+        Raises:
+            StoreUnavailable: The database is away, locked for too long or refuses.
+        """
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable("database", str(error.orig)) from error
+
+    async def run(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in one transaction on a thread; raises like `call`."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.call, work)
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return sa.create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4)
+    path = sa.make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": 15, "check_same_thread": False})
+
+    @sa.event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        # The driver's own transaction handling starts them lazily, as readers; a later write then
+        # fails at once with "database is locked" instead of waiting. We begin them ourselves.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA busy_timeout=15000")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql(
+            "BEGIN" if connection.get_execution_options().get("read_only") else "BEGIN IMMEDIATE"
+        )
+
+    return engine
+
+
+def insert_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
+    """Insert rows whose primary key is new; return how many were."""
+    if not rows:
+        return 0
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+        return connection.execute(pg_insert(table).on_conflict_do_nothing(), rows).rowcount
+    from sqlalchemy.dialects.sqlite import insert as lite_insert
+
+    return connection.execute(lite_insert(table).on_conflict_do_nothing(), rows).rowcount

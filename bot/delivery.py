@@ -1,0 +1,90 @@
+"""The only way out: replies go to the outbox, whoever wrote them.
+
+The bot's replies enter with their turn (bot.dialogue.turn); this module is for everybody else:
+agents at the desk, notices, the sweeper. One script adds the reply, its message row and its
+events, and does nothing the second time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import redis.asyncio
+
+from bot import redis_keys
+from bot.conversation.messages import Outbound
+from bot.events import Event
+from bot.redis_client import guarded
+
+# KEYS: seen, outbox, record. ARGV: seen ttl, outbound, then rows for the recorder.
+_POST = """
+if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 0 end
+if ARGV[2] ~= '' then redis.call('XADD', KEYS[2], '*', 'body', ARGV[2]) end
+for i = 3, #ARGV do redis.call('XADD', KEYS[3], '*', 'body', ARGV[i]) end
+return 1
+"""
+
+
+def record_row(kind: str, body: dict[str, Any]) -> str:
+    """Make a row for the recorder; `kind` is `event`, `message`, `tracker`, `delivery` or `dead`."""
+    return json.dumps({"kind": kind, "body": body}, ensure_ascii=False, separators=(",", ":"))
+
+
+def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
+    """Shape a reply as a row of `messages`."""
+    return {
+        "id": outbound.id,
+        "conversation": outbound.conversation,
+        "episode_id": episode_id,
+        "author": outbound.author,
+        "agent": outbound.agent,
+        "text": outbound.text,
+        "language": outbound.language,
+        "entry": outbound.entry,
+        "content_version": outbound.content_version,
+        "quick_replies": [
+            {"id": q.id, "title": q.title, "entry": q.entry, "action": q.action,
+             "position": q.position, "content_version": q.content_version}
+            for q in outbound.quick_replies
+        ] or None,
+        "reading": None,
+        "in_reply_to": outbound.in_reply_to,
+        "created_at": outbound.created_at,
+        "delivery": "queued",
+    }  # fmt: skip
+
+
+async def send(
+    client: redis.asyncio.Redis,
+    shards: int,
+    outbound: Outbound,
+    *,
+    episode_id: str,
+    events: Sequence[Event] = (),
+) -> bool:
+    """Put a reply into the outbox.
+
+    Returns:
+        False when a reply with this id was taken before; nothing is done then.
+
+    Raises:
+        StoreUnavailable: Redis is away; nothing was taken.
+    """
+    shard = redis_keys.shard_of(outbound.conversation, shards)
+    rows = [record_row("message", message_row(outbound, episode_id))]
+    rows += [record_row("event", event.to_dict()) for event in events]
+    done = await guarded(
+        client.eval(  # type: ignore[arg-type]
+            _POST,
+            3,
+            redis_keys.seen(shard, outbound.id),
+            redis_keys.outbox(shard),
+            redis_keys.record(shard),
+            redis_keys.SEEN_TTL_S,
+            json.dumps(outbound.to_dict(), ensure_ascii=False),
+            *rows,
+        )
+    )
+    return bool(done)

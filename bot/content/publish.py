@@ -1,0 +1,128 @@
+"""Versions in SQL and the pointer that says which one is live.
+
+Publishing is: validate (bot.content.load), write an immutable numbered row, move one pointer, all
+in one transaction. The pointer is mirrored in Redis; `bot.content.catalog` follows it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import redis.asyncio
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot import redis_keys
+from bot.content.models import Content
+from bot.conversation.store import write_events
+from bot.database import content_pointer, content_versions
+from bot.errors import VersionConflict
+from bot.events import Event
+from bot.redis_client import guarded
+
+
+def live_number(connection: Connection) -> int:
+    """Number of the live version; 0 before anything was published."""
+    return (
+        connection.execute(
+            sa.select(content_pointer.c.number).where(content_pointer.c.id == 1)
+        ).scalar_one_or_none()
+        or 0
+    )
+
+
+def read(connection: Connection, number: int) -> Content | None:
+    """Read a version; None when there is none of that number."""
+    body = connection.execute(
+        sa.select(content_versions.c.body).where(content_versions.c.number == number)
+    ).scalar_one_or_none()
+    return None if body is None else Content.from_json(body, number)
+
+
+def write(
+    connection: Connection,
+    content: Content,
+    *,
+    based_on: int | None,
+    force: bool = False,
+    author: str = "",
+    note: str = "",
+) -> Content:
+    """Make `content` the live version, in the transaction of `connection`.
+
+    Args:
+        based_on: Version the files were made from; None when that is not known.
+
+    Returns:
+        The content with its number; the live one unchanged when nothing differs.
+
+    Raises:
+        VersionConflict: Another version went live meanwhile, and `force` is not set.
+    """
+    live = live_number(connection)
+    if live:
+        digest = connection.execute(
+            sa.select(content_versions.c.digest).where(content_versions.c.number == live)
+        ).scalar_one()
+        if digest == content.digest:
+            return Content(content.entries, live)
+        if based_on != live and not force:
+            raise VersionConflict(based_on, live)
+    newest = connection.execute(sa.select(sa.func.max(content_versions.c.number))).scalar() or 0
+    number = newest + 1
+    now = time.time()
+    connection.execute(
+        sa.insert(content_versions).values(
+            number=number, based_on=live or None, digest=content.digest, body=content.to_json(),
+            author=author, note=note, created_at=now,
+        )
+    )  # fmt: skip
+    if live:
+        connection.execute(sa.update(content_pointer).values(number=number))
+    else:
+        connection.execute(sa.insert(content_pointer).values(id=1, number=number))
+    write_events(
+        connection,
+        [
+            Event(
+                id=f"content.published:{number}",
+                type="content.published",
+                actor="system",
+                actor_id=author,
+                content_version=number,
+                data={"entries": len(content.entries), "based_on": live, "forced": force},
+                occurred_at=now,
+            )
+        ],
+    )
+    return Content(content.entries, number)
+
+
+async def announce(client: redis.asyncio.Redis, number: int) -> None:
+    """Mirror the pointer, so that every process follows at once."""
+    await guarded(client.set(redis_keys.CONTENT_LIVE, number))
+    await guarded(client.publish(redis_keys.CONTENT_CHANNEL, number))
+
+
+def base_of(state_dir: Path, folder: Path) -> int | None:
+    """Version the files of `folder` were last in step with, as far as this machine knows."""
+    try:
+        bases = json.loads((state_dir / "content-base.json").read_text("utf-8"))
+        return int(bases[str(folder.resolve())])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def remember_base(state_dir: Path, folder: Path, number: int) -> None:
+    """Note that the files of `folder` equal version `number`."""
+    path = state_dir / "content-base.json"
+    try:
+        bases = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        bases = {}
+    bases[str(folder.resolve())] = number
+    temporary = path.with_suffix(".new")
+    temporary.write_text(json.dumps(bases, indent=1), "utf-8")
+    temporary.replace(path)

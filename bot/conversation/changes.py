@@ -1,0 +1,80 @@
+"""Changes of owner made outside a turn: by agents and by the sweeper.
+
+SQL is the truth, Redis carries a copy the engine reads. While a change is under way a mark stands
+in Redis and the copy is gone, so no turn of the bot can commit in between: the bot never talks
+over a human. A process that dies in the middle leaves no copy; the next turn reads SQL.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import redis.asyncio
+from sqlalchemy.engine import Connection
+
+from bot import redis_keys
+from bot.conversation.store import Conversation
+from bot.database import Database
+from bot.redis_client import guarded
+
+# KEYS: transition, owner. ARGV: mark ttl.
+_BEGIN = """
+redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+redis.call('DEL', KEYS[2])
+return 1
+"""
+
+# KEYS: transition, owner. ARGV: copy, its version, copy ttl. A slower writer must not win.
+_END = """
+local there = redis.call('GET', KEYS[2])
+if not there or cjson.decode(there)['version'] < tonumber(ARGV[2]) then
+  redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
+end
+redis.call('DEL', KEYS[1])
+return 1
+"""
+
+
+class Changes:
+    """Applies changes of state to SQL and to the copy, and tells who is looking."""
+
+    def __init__(self, shards: int, database: Database, client: redis.asyncio.Redis) -> None:
+        self._shards = shards
+        self._database = database
+        self._redis = client
+
+    async def apply(
+        self, conversation_id: str, work: Callable[[Connection], Conversation]
+    ) -> Conversation:
+        """Run `work` in one transaction with turns of this conversation held back.
+
+        Raises:
+            TransitionRefused, StaleConversation: From `work`; nothing has changed then.
+            StoreUnavailable: SQL or Redis is away. If SQL took the change, the copy is missing
+                and the next reader asks SQL.
+        """
+        shard = redis_keys.shard_of(conversation_id, self._shards)
+        mark = redis_keys.transition(shard, conversation_id)
+        copy = redis_keys.owner(shard, conversation_id)
+        await self._script(_BEGIN, [mark, copy], redis_keys.TRANSITION_TTL_S)
+        try:
+            changed = await self._database.run(work)
+        except Exception:
+            await guarded(self._redis.delete(mark))
+            raise
+        await self._script(
+            _END, [mark, copy], changed.to_json(), changed.version, redis_keys.CONVERSATION_TTL_S
+        )
+        await announce(self._redis, conversation_id, "state")
+        return changed
+
+    async def _script(self, script: str, keys: list[str], *arguments: Any) -> None:
+        await guarded(self._redis.eval(script, len(keys), *keys, *arguments))  # type: ignore[arg-type]
+
+
+async def announce(client: redis.asyncio.Redis, conversation_id: str, what: str) -> None:
+    """Wake the desks; `what` is `message`, `state` or `delivery`."""
+    body = json.dumps({"conversation": conversation_id, "what": what})
+    await guarded(client.publish(redis_keys.LIVE_CHANNEL, body))

@@ -1,0 +1,97 @@
+"""What the bot remembers of a conversation between two messages, besides Rasa's slots.
+
+Small by design: it is read and written with every message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from bot.conversation.messages import QuickReply
+from bot.language.follow import Belief
+
+KEPT_QUICK_REPLIES = 24
+"""Buttons still found without asking SQL; older ones are looked up in the messages."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A quick reply the customer has seen."""
+
+    reply: QuickReply
+    message: str
+    """Id of the message it stood under."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """One conversation's short memory."""
+
+    belief: Belief | None = None
+    introduced: str = ""
+    """`<episode>:<stint>` in which the bot last said that it is one."""
+    failures: int = 0
+    """Messages in a row the bot could not serve."""
+    negative_mean: float = 0.0
+    """Running mean of negativity in this episode, 0–1."""
+    negative_count: int = 0
+    episode: str = ""
+    """Episode the three numbers above belong to."""
+    answered: str = ""
+    """`<entry>@<version>` of the last answer, while "did that help?" is open."""
+    noticed_at: float = 0.0
+    """Unix seconds of the last "still waiting" notice."""
+    shown: tuple[Shown, ...] = ()
+    """Newest last."""
+
+    def in_episode(self, episode: str) -> Context:
+        """Forget what must not outlive an episode."""
+        if self.episode == episode:
+            return self
+        return replace(
+            self, episode=episode, failures=0, negative_mean=0.0, negative_count=0,
+            answered="", noticed_at=0.0,
+        )  # fmt: skip
+
+    def with_shown(self, message: str, replies: tuple[QuickReply, ...]) -> Context:
+        if not replies:
+            return self
+        added = tuple(Shown(reply, message) for reply in replies)
+        return replace(self, shown=(*self.shown, *added)[-KEPT_QUICK_REPLIES:])
+
+    def find(self, quick_reply: str) -> QuickReply | None:
+        """Look up a tapped button by id."""
+        for shown in reversed(self.shown):
+            if shown.reply.id == quick_reply:
+                return shown.reply
+        return None
+
+    def typed(self, text: str) -> QuickReply | None:
+        """Recognise the title of a button of the latest message, typed instead of tapped."""
+        wanted = text.strip().casefold().rstrip("?!. ")
+        if not self.shown or not wanted:
+            return None
+        latest = self.shown[-1].message
+        for shown in self.shown:
+            title = shown.reply.title.casefold().rstrip("?!. ")
+            if shown.message == latest and title == wanted:
+                return shown.reply
+        return None
+
+    def to_dict(self) -> dict[str, Any]:
+        data = asdict(self)
+        data["belief"] = self.belief.to_dict() if self.belief else None
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any] | None) -> Context:
+        if not data:
+            return cls()
+        values = dict(data)
+        values["belief"] = Belief.from_dict(values["belief"]) if values.get("belief") else None
+        values["shown"] = tuple(
+            Shown(QuickReply(**item["reply"]), item["message"]) for item in values.get("shown", ())
+        )
+        return cls(**values)

@@ -1,0 +1,124 @@
+"""Words for Rasa's responses: FAQ answers from published content, the rest from domain.yml.
+
+Rasa turns an exception or None from here into silence, so nothing leaves this module but text:
+what fails becomes an apology with a mark, and the turn counts it as `bot-failure`.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from rasa.core.nlg.generator import NaturalLanguageGenerator
+from rasa.shared.core.trackers import DialogueStateTracker
+
+from bot import settings
+from bot.content.models import PERSON, Content, Entry
+from bot.content.texts import SystemTexts
+from bot.dialogue import runtime
+from bot.dialogue import turn as turns
+from bot.language import codes
+
+_LOG = logging.getLogger(__name__)
+FAILED = "failed"
+"""Metadata key of an answer that could not be made."""
+CLARIFY_CHOICES = 3
+
+
+class ContentNlg(NaturalLanguageGenerator):
+    """Answers by response name, language, channel and content version."""
+
+    def __init__(self, endpoint_config: Any = None, domain: Any = None) -> None:
+        self._settings = settings.load()
+        self._texts = SystemTexts.load(self._settings.default_language)
+
+    async def generate(
+        self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
+    ) -> dict[str, Any]:
+        turn = turns.current()
+        language = turn.language if turn else self._language(tracker)
+        try:
+            content = turn.knowledge.content if turn else runtime.knowledge().content
+            if utter_action.startswith("utter_faq/"):
+                entry = content.by_id[utter_action.removeprefix("utter_faq/")]
+                return self._answer(entry, content, language, output_channel)
+            values = {**self._values(language), **(turn.values if turn else {}), **kwargs}
+            values.pop("domain_responses", None)
+            if utter_action == "utter_clarify":
+                return self._clarify(tracker, content, language, values)
+            text = self._texts.render(utter_action, language, **values)
+            return {"text": text, "language": self._texts.language_for(utter_action, language)}
+        except Exception:
+            _LOG.exception("nlg.failed response=%s", utter_action.split("/")[0])
+            text = self._texts.render("utter_apology", language)
+            return {"text": text, "language": language, FAILED: True}
+
+    def _answer(
+        self, entry: Entry, content: Content, language: str, channel: str
+    ) -> dict[str, Any]:
+        if not entry.is_valid(datetime.now(UTC).date()):
+            return {
+                "text": self._texts.render("utter_clarify_none", language),
+                "language": language,
+                "quick_replies": [self._action("person", language)],
+            }
+        default = self._settings.default_language
+        text, given = entry.answer(language, channel, default)
+        replies = []
+        for reply in entry.quick_replies:
+            if reply.target == PERSON:
+                replies.append(self._action("person", given))
+                continue
+            title = reply.title.get(given) or content.by_id[reply.target].title_in(given, default)
+            replies.append({"title": title, "entry": reply.target, "payload": reply.target})
+        replies += [self._action("helped", given), self._action("not-helped", given)]
+        return {
+            "text": text,
+            "quick_replies": replies,
+            "language": given,
+            "entry": entry.id,
+            "content_version": content.number,
+        }
+
+    def _clarify(
+        self,
+        tracker: DialogueStateTracker,
+        content: Content,
+        language: str,
+        values: dict[str, Any],
+    ) -> dict[str, Any]:
+        latest = tracker.latest_message
+        choices = (latest.parse_data if latest else {}).get("understanding", {}).get("choices", [])
+        default = self._settings.default_language
+        replies = [
+            {"title": content.by_id[c].title_in(language, default), "entry": c, "payload": c}
+            for c in choices[:CLARIFY_CHOICES]
+            if c in content.by_id
+        ]
+        name = "utter_clarify" if replies else "utter_clarify_none"
+        return {
+            "text": self._texts.render(name, language, **values),
+            "quick_replies": [*replies, self._action("person", language)],
+            "language": self._texts.language_for(name, language),
+        }
+
+    def _action(self, action: str, language: str) -> dict[str, Any]:
+        name = f"utter_title_{action.replace('-', '_')}"
+        title = self._texts.render(name, language)
+        return {"title": title, "action": action, "payload": action}
+
+    def _values(self, language: str) -> dict[str, Any]:
+        return {
+            "business": self._settings.business_name,
+            "languages": ", ".join(codes.name(c) for c in self._settings.languages),
+            "hours": self._texts.render("utter_hours", language),
+        }
+
+    def _language(self, tracker: DialogueStateTracker) -> str:
+        """Outside a turn: what the understanding of the latest message says."""
+        latest = tracker.latest_message
+        reading = (latest.parse_data if latest else {}).get("understanding", {})
+        language = str(reading.get("language") or self._settings.default_language)
+        known = language in self._settings.languages
+        return language if known else self._settings.default_language

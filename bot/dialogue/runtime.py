@@ -1,0 +1,34 @@
+"""Models and content for Rasa's own commands (`rasa shell`, `rasa test`, `rasa run`), loaded on
+first use. They read the content files; `python -m bot serve` follows the published versions.
+"""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+
+from bot import settings
+from bot.content.load import load_folder
+from bot.understanding.service import Knowledge, Understander
+
+_LOCK = threading.Lock()
+
+
+@cache
+def _loaded() -> tuple[Understander, Knowledge]:
+    config = settings.load()
+    understander = Understander.load(config)
+    content = load_folder(config.data_dir / "faq", config.languages)
+    return understander, understander.learn(content)
+
+
+def understander() -> Understander:
+    """The models, loaded once a process."""
+    with _LOCK:
+        return _loaded()[0]
+
+
+def knowledge() -> Knowledge:
+    """The content files and their index."""
+    with _LOCK:
+        return _loaded()[1]

@@ -1,0 +1,187 @@
+"""A turn: everything one message causes, collected first and committed at once (D7).
+
+The script runs only while the shard's lease is ours and nobody changed the owner meanwhile. It
+writes the tracker, the replies, the log rows and takes the message off the inbox, or nothing at
+all; a redelivery therefore repeats all or nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis.asyncio
+
+from bot import redis_keys
+from bot.conversation.messages import Inbound, Outbound
+from bot.conversation.store import Conversation, QueuePlace
+from bot.delivery import message_row, record_row
+from bot.dialogue.context import Context
+from bot.errors import LeaseLost, TurnInterrupted
+from bot.escalation import Decision
+from bot.events import Event
+from bot.redis_client import guarded
+from bot.understanding.service import Knowledge
+
+# KEYS: lease, inbox, outbox, record, tracker, owner, transition, attempts
+# ARGV: holder|fence, inbox row, tracker JSON, ttl, owner JSON, owner version, number of outbox
+#       rows, the outbox rows, then the rows for the recorder.
+# Returns 1 done, 0 lease lost, -1 the owner changed, 2 the row was committed before.
+_COMMIT = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+if #redis.call('XRANGE', KEYS[2], ARGV[2], ARGV[2]) == 0 then return 2 end
+if redis.call('EXISTS', KEYS[7]) == 1 then return -1 end
+local there = redis.call('GET', KEYS[6])
+if there and cjson.decode(there)['version'] > tonumber(ARGV[6]) then return -1 end
+redis.call('SET', KEYS[5], ARGV[3], 'EX', ARGV[4])
+redis.call('SET', KEYS[6], ARGV[5], 'EX', ARGV[4])
+local outs = tonumber(ARGV[7])
+for i = 8, 7 + outs do redis.call('XADD', KEYS[3], '*', 'body', ARGV[i]) end
+for i = 8 + outs, #ARGV do redis.call('XADD', KEYS[4], '*', 'body', ARGV[i]) end
+redis.call('XDEL', KEYS[2], ARGV[2])
+redis.call('HDEL', KEYS[8], ARGV[2])
+return 1
+"""
+
+
+@dataclass
+class Turn:
+    """Collects what a message causes."""
+
+    inbound: Inbound
+    conversation: Conversation
+    context: Context
+    tracker: dict[str, Any]
+    """`events` (window) and `slots` (snapshot), JSON types; see bot.dialogue.store."""
+    knowledge: Knowledge
+    language: str = "en"
+    """Language answers are given in."""
+    decision: Decision | None = None
+    reading: Mapping[str, Any] | None = None
+    """What is stored with the customer's message for the desk."""
+    entry: str = ""
+    """Entry the message was taken for."""
+    values: dict[str, object] = field(default_factory=dict)
+    """Placeholders for system answers, such as `language_name`."""
+    place: QueuePlace | None = None
+    replies: list[Outbound] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    dead: dict[str, Any] | None = None
+    """A dead letter to store, if this message had to be given up."""
+    handoff: Any = None
+    """Coroutine function that moves the conversation into the queue; set by the handler."""
+
+    def event(self, kind: str, *, ordinal: str = "", actor: str = "bot", **data: Any) -> None:
+        """Note an event; its id follows from the message, so a replay writes it once."""
+        self.events.append(
+            Event(
+                id=f"{self.inbound.id}:{kind}{ordinal}",
+                type=kind,
+                conversation=self.conversation.id,
+                episode_id=self.conversation.episode_id,
+                channel=self.conversation.channel,
+                language=self.language,
+                actor=actor,
+                content_version=self.knowledge.content.number,
+                data=data,
+                occurred_at=self.inbound.received_at,
+            )
+        )
+
+
+CURRENT: ContextVar[Turn | None] = ContextVar("turn", default=None)
+
+
+def current() -> Turn | None:
+    """The turn under way in this task; None in `rasa shell` and the like."""
+    return CURRENT.get()
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """The right to work on an inbox row."""
+
+    shard: int
+    row: str
+    """Stream id of the inbox row."""
+    lease: str
+    """`<holder>|<fence>` as it stands in the lease key."""
+
+
+async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> bool:
+    """Write a turn, all or nothing.
+
+    Returns:
+        False when the row had been committed before (a redelivery); nothing is written then.
+
+    Raises:
+        LeaseLost: Another engine holds the shard.
+        TurnInterrupted: The conversation changed hands; read it again and repeat the turn.
+        StoreUnavailable: Redis is away; whether it wrote is unknown, and repeating is safe.
+    """
+    conversation = turn.conversation
+    shard = ticket.shard
+    body = json.dumps(
+        {**turn.tracker, "context": turn.context.to_dict()},
+        ensure_ascii=False, separators=(",", ":"),
+    )  # fmt: skip
+    outbox = [json.dumps(reply.to_dict(), ensure_ascii=False) for reply in turn.replies]
+    records = [record_row("message", _customer_row(turn))] if turn.inbound.kind == "message" else []
+    records += [
+        record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies
+    ]
+    records += [record_row("event", event.to_dict()) for event in turn.events]
+    records.append(record_row("tracker", {"conversation": conversation.id, "body": body}))
+    if turn.dead:
+        records.append(record_row("dead", turn.dead))
+    outcome = await guarded(
+        client.eval(  # type: ignore[arg-type]
+            _COMMIT,
+            8,
+            redis_keys.lease(shard, "engine"),
+            redis_keys.inbox(shard),
+            redis_keys.outbox(shard),
+            redis_keys.record(shard),
+            redis_keys.tracker(shard, conversation.id),
+            redis_keys.owner(shard, conversation.id),
+            redis_keys.transition(shard, conversation.id),
+            redis_keys.attempts(shard),
+            ticket.lease,
+            ticket.row,
+            body,
+            redis_keys.CONVERSATION_TTL_S,
+            conversation.to_json(),
+            conversation.version,
+            len(outbox),
+            *outbox,
+            *records,
+        )
+    )
+    if outcome == 0:
+        raise LeaseLost(shard)
+    if outcome == -1:
+        raise TurnInterrupted(conversation.id)
+    return bool(outcome == 1)
+
+
+def _customer_row(turn: Turn) -> dict[str, Any]:
+    inbound = turn.inbound
+    return {
+        "id": inbound.id,
+        "conversation": inbound.conversation,
+        "episode_id": turn.conversation.episode_id,
+        "author": "customer",
+        "agent": "",
+        "text": inbound.text,
+        "language": str((turn.reading or {}).get("language", "")),
+        "entry": turn.entry,
+        "content_version": turn.knowledge.content.number,
+        "quick_replies": None,
+        "reading": turn.reading,
+        "in_reply_to": "",
+        "created_at": inbound.received_at,
+        "delivery": "",
+    }

@@ -1,0 +1,230 @@
+"""What agents do with conversations: claim, reply, give back, resolve, pass on.
+
+Each step is SQL first (compare-and-set), then the copy in Redis, then the notice to the customer
+through the outbox. Every call carries an idempotency key, so a double click acts once.
+"""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+from sqlalchemy.engine import Connection
+
+from bot import delivery
+from bot.content.texts import SystemTexts
+from bot.conversation import store
+from bot.conversation.changes import Changes
+from bot.conversation.messages import Outbound
+from bot.conversation.states import Cause, State
+from bot.conversation.store import Conversation
+from bot.database import Database
+from bot.errors import BadRequest, TransitionRefused
+from bot.events import Event
+from bot.handoff import presence
+from bot.settings import Settings
+
+MAX_REPLY_CHARS = 4000
+
+
+@dataclass(frozen=True)
+class Agent:
+    """A person at the desk."""
+
+    id: str
+    name: str
+
+
+class HandoffService:
+    """The desk's hands; one a process."""
+
+    def __init__(
+        self, settings: Settings, database: Database, redis: redis.asyncio.Redis
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._redis = redis
+        self._changes = Changes(settings.shards, database, redis)
+        self._texts = SystemTexts.load(settings.default_language)
+
+    async def claim(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
+        """Take a waiting conversation, or take it over from the bot; exactly one caller wins.
+
+        Raises:
+            StaleConversation, TransitionRefused: Somebody was faster, or it has ended.
+        """
+
+        def work(connection: Connection) -> Conversation:
+            current = self._get(connection, conversation_id)
+            if current.state == State.ASSIGNED and current.last_change != key:
+                raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
+            now = time.time()
+            events = []
+            extra: dict[str, Any] = {"owner": agent.id}
+            if current.state == State.BOT:
+                extra.update(cause=Cause.AGENT_TAKEOVER.value, cause_detail={"agent": agent.id})
+                events.append(
+                    self._event(current, "handoff.requested", key, agent,
+                                {"cause": Cause.AGENT_TAKEOVER.value})
+                )  # fmt: skip
+            wait_s = now - current.waiting_since if current.waiting_since else 0.0
+            events.append(
+                self._event(current, "handoff.assigned", key, agent, {"wait_s": round(wait_s, 3)})
+            )
+            return store.change(
+                connection, current, State.ASSIGNED, key=key, events=tuple(events), now=now, **extra
+            )
+
+        changed = await self._changes.apply(conversation_id, work)
+        await self._notice(changed, "utter_agent_joined", key, agent)
+        return changed
+
+    async def reply(self, conversation_id: str, agent: Agent, text: str, *, key: str) -> str:
+        """Send an agent's words to the customer.
+
+        Returns:
+            The message id.
+
+        Raises:
+            BadRequest: The text is empty or longer than `MAX_REPLY_CHARS`.
+            TransitionRefused: The conversation is not this agent's.
+        """
+        words = text.strip()
+        if not words or len(words) > MAX_REPLY_CHARS:
+            raise BadRequest("text-length", f"write 1 to {MAX_REPLY_CHARS} characters")
+        current = await self._database.run(lambda c: self._get(c, conversation_id))
+        if current.owner != agent.id or current.state not in {State.ASSIGNED, State.SNOOZED}:
+            raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
+        message = self._outbound(current, unicodedata.normalize("NFC", words), key, agent, "agent")
+        await delivery.send(
+            self._redis, self._settings.shards, message, episode_id=current.episode_id,
+            events=[self._event(current, "agent.replied", key, agent, {"characters": len(words)})],
+        )  # fmt: skip
+        return message.id
+
+    async def give_back(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
+        """Return the conversation to the bot, which says again that it is one."""
+        changed = await self._owned(conversation_id, agent, State.BOT, key, "handoff.returned", {})
+        await self._notice(changed, "utter_agent_returned", key, agent)
+        return changed
+
+    async def resolve(
+        self, conversation_id: str, agent: Agent, *, topic: str, outcome: str, key: str
+    ) -> Conversation:
+        """End the episode with its topic and outcome, in the agent's words."""
+        detail = {"topic": topic[:64], "outcome": outcome[:64]}
+        changed = await self._owned(
+            conversation_id, agent, State.RESOLVED, key, "conversation.resolved", detail
+        )
+        await self._notice(changed, "utter_resolved", key, agent)
+        return changed
+
+    async def requeue(
+        self, conversation_id: str, agent: Agent, *, note: str, key: str
+    ) -> Conversation:
+        """Pass the conversation on; it waits again, in front of what came later."""
+        changed = await self._owned(
+            conversation_id, agent, State.WAITING, key, "handoff.requested",
+            {"cause": "transfer", "note_characters": len(note)},
+        )  # fmt: skip
+        await self._notice(changed, "utter_agent_transferred", key, agent)
+        return changed
+
+    async def online(self) -> int:
+        """Count agents online."""
+        return await presence.online(self._redis)
+
+    async def seen(self, agent_id: str) -> None:
+        """Heartbeat of an agent's open desk."""
+        await presence.seen(self._redis, agent_id)
+
+    async def gone(self, agent_id: str) -> None:
+        """The agent's last desk was closed."""
+        await presence.gone(self._redis, agent_id)
+
+    async def _owned(
+        self,
+        conversation_id: str,
+        agent: Agent,
+        target: State,
+        key: str,
+        event: str,
+        data: dict[str, Any],
+    ) -> Conversation:
+        def work(connection: Connection) -> Conversation:
+            current = self._get(connection, conversation_id)
+            if current.last_change == key and current.state == target:
+                return current
+            if current.owner != agent.id:
+                raise TransitionRefused(conversation_id, current.state, target)
+            events = (self._event(current, event, key, agent, data),)
+            return store.change(connection, current, target, key=key, events=events)
+
+        return await self._changes.apply(conversation_id, work)
+
+    async def _notice(
+        self, conversation: Conversation, utter: str, key: str, agent: Agent
+    ) -> None:
+        place = 0
+        if utter == "utter_agent_transferred":
+            agents = await self.online()
+            queued = await self._database.run(lambda c: store.place_of(c, conversation, agents))
+            place = queued.place
+        text = self._texts.render(
+            utter, conversation.language, agent=agent.name, place=place,
+            business=self._settings.business_name,
+        )  # fmt: skip
+        message = self._outbound(conversation, text, f"{key}:{utter}", agent, "automatic", utter)
+        await delivery.send(
+            self._redis, self._settings.shards, message, episode_id=conversation.episode_id
+        )
+
+    def _outbound(
+        self,
+        conversation: Conversation,
+        text: str,
+        key: str,
+        agent: Agent,
+        author: str,
+        utter: str = "",
+    ) -> Outbound:
+        return Outbound(
+            id=f"d-{conversation.id[-12:]}-{key}"[:96],
+            conversation=conversation.id,
+            channel=conversation.channel,
+            account=conversation.account,
+            vendor_user=conversation.vendor_user,
+            text=text,
+            author=author,
+            agent=agent.name if author == "agent" or utter == "utter_agent_joined" else "",
+            language=conversation.language,
+            utter=utter,
+            created_at=time.time(),
+            state=conversation.state.value,
+        )
+
+    @staticmethod
+    def _get(connection: Connection, conversation_id: str) -> Conversation:
+        found = store.get(connection, conversation_id)
+        if found is None:
+            raise BadRequest("unknown-conversation", "there is no such conversation", status=404)
+        return found
+
+    @staticmethod
+    def _event(
+        conversation: Conversation, kind: str, key: str, agent: Agent, data: dict[str, Any]
+    ) -> Event:
+        return Event(
+            id=f"{conversation.id}:{key}:{kind}",
+            type=kind,
+            conversation=conversation.id,
+            episode_id=conversation.episode_id,
+            channel=conversation.channel,
+            language=conversation.language,
+            actor="agent",
+            actor_id=agent.id,
+            data=data,
+        )

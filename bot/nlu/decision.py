@@ -1,0 +1,30 @@
+"""Last step: answer, ask back, or hand off (bot.escalation)."""
+
+from __future__ import annotations
+
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.shared.nlu.training_data.message import Message
+
+from bot import settings
+from bot.dialogue import runtime
+from bot.escalation import decide
+from bot.nlu.shell import ReadingComponent
+from bot.understanding.parse import choices, signals, understanding
+from bot.understanding.service import Reading
+
+
+@DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=False)
+class EscalationDecider(ReadingComponent):
+    """Turns the intent into `clarify` or `handoff` where the decision says so.
+
+    Without a conversation (`rasa test nlu`, `rasa shell`) there are no earlier failures to count.
+    """
+
+    def add(self, message: Message, reading: Reading) -> None:
+        content = runtime.knowledge().content
+        decision = decide(signals(reading, content), settings.load().thresholds)
+        if decision.kind != "answer":
+            intent = {"name": decision.kind, "confidence": reading.prediction.confidence}
+            message.set("intent", intent, add_to_output=True)
+        told = understanding(reading, content.number, decision, choices(reading, content))
+        message.set("understanding", told, add_to_output=True)

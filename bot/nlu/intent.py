@@ -1,0 +1,19 @@
+"""Second step: which entry or dialogue intent is asked for?"""
+
+from __future__ import annotations
+
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.shared.nlu.training_data.message import Message
+
+from bot.nlu.shell import ReadingComponent
+from bot.understanding.parse import parse_intent
+from bot.understanding.service import Reading
+
+
+@DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=False)
+class EntryClassifier(ReadingComponent):
+    """Adds `intent`, `intent_ranking` and `response_selector`, so new entries need no training."""
+
+    def add(self, message: Message, reading: Reading) -> None:
+        for key, value in parse_intent(reading).items():
+            message.set(key, value, add_to_output=True)

@@ -1,0 +1,109 @@
+"""A reading in the shapes others want: Rasa's parse data, the decision's signals, the desk's row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bot.content.models import Content
+from bot.escalation import Decision, Signals
+from bot.understanding.service import FAQ_PREFIX, Reading
+
+CHOICES = 3
+"""Entries offered when the bot asks back."""
+LEAST_CHOICE = 0.12
+"""Below this share an entry is a guess not worth a button."""
+
+
+def parse_intent(reading: Reading) -> dict[str, Any]:
+    """Shape the prediction the way Rasa's classifier and response selector do.
+
+    Returns:
+        `intent`, `intent_ranking`, `response_selector` (docs/decisions and Rasa's own format).
+    """
+    best = reading.prediction.label or ""
+    ranking = [
+        {"name": label, "confidence": score} for label, score in reading.prediction.ranking
+    ]
+    parsed: dict[str, Any] = {
+        "intent": {"name": reading.intent or "out_of_scope",
+                   "confidence": reading.prediction.confidence},
+        "intent_ranking": ranking,
+    }  # fmt: skip
+    if best.startswith(FAQ_PREFIX):
+        parsed["response_selector"] = response_selector(
+            best.removeprefix(FAQ_PREFIX), reading.prediction.confidence
+        )
+    return parsed
+
+
+def response_selector(entry: str, confidence: float) -> dict[str, Any]:
+    """Name the answer, so that Rasa's rule `faq` → `utter_faq` utters this very entry."""
+    key = f"{FAQ_PREFIX}{entry}"
+    return {
+        "all_retrieval_intents": ["faq"],
+        "faq": {
+            "response": {
+                "intent_response_key": key,
+                "utter_action": f"utter_{key}",
+                "confidence": confidence,
+                "responses": [],
+            },
+            "ranking": [{"intent_response_key": key, "confidence": confidence}],
+        },
+    }
+
+
+def choices(reading: Reading, content: Content) -> list[str]:
+    """Entries worth offering when the bot asks back, best first."""
+    return [
+        label.removeprefix(FAQ_PREFIX)
+        for label, score in reading.prediction.ranking
+        if label.startswith(FAQ_PREFIX)
+        and score >= LEAST_CHOICE
+        and label.removeprefix(FAQ_PREFIX) in content.by_id
+    ][:CHOICES]
+
+
+def signals(reading: Reading, content: Content, **more: Any) -> Signals:
+    """What the decision looks at; `more` overrides or adds fields of the conversation."""
+    prediction = reading.prediction
+    entry = content.by_id.get(reading.entry)
+    second = prediction.ranking[1][0] if len(prediction.ranking) > 1 else ""
+    values: dict[str, Any] = {
+        "intent": reading.intent,
+        "entry": reading.entry,
+        "entry_needs_person": bool(entry and entry.policy == "person"),
+        "confidence": prediction.confidence,
+        "threshold": prediction.threshold,
+        "margin": prediction.margin,
+        "rival_is_entry": second.startswith(FAQ_PREFIX),
+        "asked_for_person": reading.intent == "ask_human",
+        "negative": reading.sentiment.negative,
+        "negative_mean": reading.sentiment.negative,
+        "negative_count": 1,
+    }
+    return Signals(**{**values, **more})
+
+
+def understanding(
+    reading: Reading, version: int, decision: Decision, offered: list[str]
+) -> dict[str, Any]:
+    """Short form kept with the event and shown to agents: numbers, no words of the customer."""
+    prediction = reading.prediction
+    return {
+        "language": reading.language.language,
+        "script": reading.language.script,
+        "romanised": reading.language.romanised,
+        "mixed": list(reading.language.mixed),
+        "intent": prediction.best,
+        "confidence": round(prediction.confidence, 3),
+        "threshold": round(prediction.threshold, 3),
+        "margin": round(prediction.margin, 3),
+        "ranking": [[label, round(score, 3)] for label, score in prediction.ranking[:3]],
+        "sentiment": reading.sentiment.label,
+        "negative": round(reading.sentiment.negative, 3),
+        "content_version": version,
+        "decision": decision.kind,
+        "cause": decision.cause.value if decision.cause else None,
+        "choices": offered,
+    }

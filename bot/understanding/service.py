@@ -1,0 +1,179 @@
+"""One message in, everything the bot makes of it out.
+
+Puts detector, embedding, index, sentiment and entities together. The models are loaded once a
+process; what belongs to a content version is a `Knowledge`, replaced as a whole, so no message is
+read with one version and answered with another.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from bot.content.models import Content
+from bot.errors import ConfigurationError
+from bot.language.detect import LanguageReading, detect
+from bot.settings import Settings
+from bot.understanding import index as index_module
+from bot.understanding.embed import Embedder, load_embedder
+from bot.understanding.entities import Entity, extract
+from bot.understanding.index import Example, IntentIndex, Prediction, VectorCache
+from bot.understanding.sentiment import SentimentModel, SentimentReading, load_or_fit
+
+FAQ_PREFIX = "faq/"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a message says."""
+
+    language: LanguageReading
+    prediction: Prediction
+    sentiment: SentimentReading
+    entities: tuple[Entity, ...]
+
+    @property
+    def intent(self) -> str:
+        """Best label, `faq` for any entry; empty when nothing is sure enough."""
+        label = self.prediction.label or ""
+        return "faq" if label.startswith(FAQ_PREFIX) else label
+
+    @property
+    def entry(self) -> str:
+        """Entry id of the best label; empty when it is no entry."""
+        return self.prediction.best.removeprefix(FAQ_PREFIX) if _is_faq(self.prediction.best) else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Shape for `parse --json`: language, intent, confidence, ranking, sentiment, entities…"""
+        return {
+            "language": self.language.to_dict(),
+            "intent": self.prediction.label or "out_of_scope",
+            "confidence": round(self.prediction.confidence, 4),
+            "threshold": round(self.prediction.threshold, 4),
+            "margin": round(self.prediction.margin, 4),
+            "ranking": [
+                {"intent": label, "confidence": round(score, 4)}
+                for label, score in self.prediction.ranking
+            ],
+            "nearest": [
+                {"text": text, "intent": label, "cosine": round(cosine, 4)}
+                for text, label, cosine in self.prediction.nearest
+            ],
+            "sentiment": {
+                "label": self.sentiment.label,
+                "negative": round(self.sentiment.negative, 4),
+                "score": round(self.sentiment.score, 4),
+            },
+            "entities": [
+                {"entity": e.kind, "value": e.value, "text": e.text, "start": e.start, "end": e.end}
+                for e in self.entities
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """A content version and the index fitted to it."""
+
+    content: Content
+    index: IntentIndex
+
+
+class Understander:
+    """The models of one process; methods block and may be called from threads."""
+
+    def __init__(
+        self, embedder: Embedder, sentiment: SentimentModel, settings: Settings
+    ) -> None:
+        self.embedder = embedder
+        self.sentiment = sentiment
+        self._settings = settings
+        self._dialogue = load_dialogue_examples(settings.data_dir / "nlu")
+
+    @classmethod
+    def load(cls, settings: Settings) -> Understander:
+        """Load the models; the first time in a state folder this prepares them (seconds)."""
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        embedder = load_embedder(settings.state_dir)
+        sentiment = load_or_fit(settings.state_dir, settings.data_dir, embedder)
+        detect("warm up")
+        return cls(embedder, sentiment, settings)
+
+    def learn(self, content: Content) -> Knowledge:
+        """Fit the index to a version, or map the one another process fitted already.
+
+        Unchanged examples keep their vectors, so a small change costs a small part of a second.
+        """
+        examples = [*faq_examples(content), *self._dialogue]
+        folder = self._settings.state_dir / "index" / self._name(examples)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one process fits, the others wait and map
+            if not (folder / "index.json").exists():
+                cache = VectorCache(self._settings.state_dir / "vectors", self.embedder)
+                vectors = cache.embed([example.text for example in examples])
+                IntentIndex.fit(examples, vectors, embedder=self.embedder).save(folder)
+        return Knowledge(content, IntentIndex.load(folder, self.embedder))
+
+    def read(self, text: str, knowledge: Knowledge) -> Reading:
+        """Understand one message."""
+        vector: npt.NDArray[np.float32] = self.embedder.embed([text])[0]
+        return Reading(
+            language=detect(text),
+            prediction=knowledge.index.predict(text, vector),
+            sentiment=self.sentiment.predict(text, vector),
+            entities=extract(text),
+        )
+
+    def _name(self, examples: Sequence[Example]) -> str:
+        """Names the index by all that shapes it, its own code included."""
+        digest = hashlib.sha256(self.embedder.name.encode())
+        for path in sorted(Path(index_module.__file__).parent.glob("*.py")):
+            if path.stem in {"index", "calibrate", "views", "head"}:
+                digest.update(path.read_bytes())
+        digest.update(json.dumps([(e.label, e.language, e.text) for e in examples]).encode())
+        return digest.hexdigest()[:24]
+
+
+def faq_examples(content: Content) -> list[Example]:
+    """All example questions of a version, labelled `faq/<id>`."""
+    return [
+        Example(text, f"{FAQ_PREFIX}{entry.id}", language)
+        for entry in content.entries
+        for language, texts in entry.examples.items()
+        for text in texts
+    ]
+
+
+def load_dialogue_examples(folder: Path) -> list[Example]:
+    """Read `data/nlu/<language>.yml`, Rasa's NLU format.
+
+    Raises:
+        ConfigurationError: A file is not in that format.
+    """
+    examples: list[Example] = []
+    for path in sorted(folder.glob("*.yml")):
+        try:
+            document: Mapping[str, Any] = yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506
+            for item in document["nlu"]:
+                for line in item["examples"].splitlines():
+                    text = line.strip().removeprefix("- ").strip()
+                    if text:
+                        examples.append(Example(text, item["intent"], path.stem))
+        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+            raise ConfigurationError(str(path), f"is not Rasa NLU YAML: {error!r}") from error
+    return examples
+
+
+def _is_faq(label: str) -> bool:
+    return label.startswith(FAQ_PREFIX)

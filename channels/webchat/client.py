@@ -1,0 +1,126 @@
+"""Hand messages to the browser: a short stream per conversation, and a wake-up for open windows.
+
+The stream (last 200 messages, 7 days) is what the widget shows beyond SQL's history; its entry ids
+are the cursors by which a browser resumes. Adding is idempotent by message id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import redis.asyncio
+
+from bot import redis_keys
+from bot.conversation.messages import Inbound, Outbound
+from bot.language.codes import direction
+from bot.redis_client import guarded
+from bot.settings import Settings
+
+STREAM_LENGTH = 200
+
+# KEYS: stream, marker of this message. ARGV: message, stream length, stream ttl, marker ttl,
+# pub/sub channel. The marker holds the entry id, so a repeated send returns the same cursor.
+_ADD = """
+local known = redis.call('GET', KEYS[2])
+if known then return known end
+local entry = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'body', ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[3])
+redis.call('SET', KEYS[2], entry, 'EX', ARGV[4])
+redis.call('PUBLISH', ARGV[5], '')
+return entry
+"""
+
+
+class WebchatClient:
+    """Sends to browsers; the sender calls it as it calls the vendors' clients.
+
+    Args:
+        redis: Holds the streams; on a cluster, the cluster's client.
+    """
+
+    def __init__(self, redis: redis.asyncio.Redis, settings: Settings) -> None:
+        self._redis = redis
+        self._shards = settings.shards
+
+    async def send(self, outbound: Outbound) -> str:
+        """Show a reply; the same `outbound.id` again changes nothing.
+
+        Returns:
+            Entry id in the stream.
+
+        Raises:
+            StoreUnavailable: Redis is away; nothing was shown.
+        """
+        return await self._add(outbound.conversation, outbound.id, message_of(outbound))
+
+    async def echo(self, inbound: Inbound, client_id: str) -> str:
+        """Show a customer their own message, in every window they have open.
+
+        Args:
+            client_id: The id the browser gave it, by which that browser knows it again.
+        """
+        shown = {
+            "type": "message",
+            "id": inbound.id,
+            "client": client_id,
+            "author": "customer",
+            "text": inbound.text,
+            "sent_at": inbound.received_at,
+        }
+        return await self._add(inbound.conversation, inbound.id, shown)
+
+    async def _add(self, conversation: str, message: str, body: Mapping[str, Any]) -> str:
+        shard = redis_keys.shard_of(conversation, self._shards)
+        entry = await guarded(
+            self._redis.eval(
+                _ADD,
+                2,
+                redis_keys.webchat(shard, conversation),
+                redis_keys.seen(shard, f"webchat:{message}"),
+                json.dumps(body, ensure_ascii=False, separators=(",", ":")),
+                STREAM_LENGTH,
+                redis_keys.CONVERSATION_TTL_S,
+                redis_keys.SEEN_TTL_S,
+                redis_keys.webchat_channel(conversation),
+            )
+        )
+        return entry.decode() if isinstance(entry, bytes) else str(entry)
+
+
+def message_of(outbound: Outbound) -> dict[str, Any]:
+    """Shape a reply as the browser gets it; entry ids and versions stay with us."""
+    shown: dict[str, Any] = {
+        "type": "message",
+        "id": outbound.id,
+        "author": outbound.author,
+        "text": outbound.text,
+        "language": outbound.language,
+        "direction": direction(outbound.language),
+        "sent_at": outbound.created_at,
+    }
+    if outbound.agent:
+        shown["agent"] = outbound.agent
+    if outbound.state:
+        shown["state"] = outbound.state
+    if outbound.quick_replies:
+        shown["quick_replies"] = [{"id": q.id, "title": q.title} for q in outbound.quick_replies]
+    return shown
+
+
+async def notify(
+    redis: redis.asyncio.Redis, _settings: Settings, conversation: str, frame: Mapping[str, Any]
+) -> None:
+    """Show something passing to whoever is looking now; nothing depends on its arrival.
+
+    Args:
+        frame: `{"type": "typing"}` (an agent writes), or `{"type": "state", "state": …,
+            "agent": …}` (who answers has changed, and no message says so).
+    """
+    await guarded(
+        redis.publish(
+            redis_keys.webchat_channel(conversation),
+            json.dumps(frame, ensure_ascii=False, separators=(",", ":")),
+        )
+    )

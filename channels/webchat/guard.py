@@ -1,0 +1,101 @@
+"""At the door: who asks, from where, and how errors are answered."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+
+from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooLarge
+from channels.app_keys import SETTINGS
+from channels.webchat import session, throttle
+
+log = structlog.get_logger()
+
+SECRET = web.AppKey("webchat_secret", bytes)
+RETRY_S = 2
+"""When to come back after Redis or SQL did not answer."""
+NO_STORE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def answering(handler: Handler) -> Handler:
+    """Turn our errors into JSON: `{"error": {"code", "message"}}`."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except BadRequest as error:
+            log.info("webchat.refused", path=request.path, code=error.code, status=error.status)
+            return refusal(error.code, str(error), error.status, getattr(error, "retry_after_s", 0))
+        except web.HTTPRequestEntityTooLarge:
+            return refusal("body-too-large", "the body is too large", 413)
+        except StoreUnavailable as error:
+            log.warning("webchat.unavailable", path=request.path, error=str(error))
+            return refusal("unavailable", "try again in a moment", 503, RETRY_S)
+
+    return answer
+
+
+def refusal(code: str, message: str, status: int, retry_after_s: int = 0) -> web.Response:
+    headers = {**NO_STORE, **({"Retry-After": str(retry_after_s)} if retry_after_s else {})}
+    body = {"error": {"code": code, "message": message}}
+    return web.json_response(body, status=status, headers=headers)
+
+
+def authenticate(request: web.Request) -> session.Session:
+    """Read the bearer token.
+
+    Raises:
+        NotAuthenticated: There is none, or it is not valid.
+    """
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise NotAuthenticated
+    return session.verify(
+        request.app[SECRET], token.strip(), request.app[SETTINGS], now=time.time()
+    )
+
+
+async def read_body(request: web.Request) -> bytes:
+    limit = request.app[SETTINGS].max_body_bytes
+    if request.content_length is not None and request.content_length > limit:
+        raise TooLarge("body-too-large", f"send at most {limit} bytes")
+    return await request.read()
+
+
+def own_origin(request: web.Request) -> str:
+    """Return the origin the browser knows us by."""
+    public = request.app[SETTINGS].public_url
+    if public:
+        parts = urlsplit(public)
+        return f"{parts.scheme}://{parts.netloc}".lower()
+    return f"{request.scheme}://{request.host}".lower()
+
+
+def check_own_origin(request: web.Request, *, required: bool = False) -> None:
+    """Refuse other pages' scripts: only our frame talks to these routes.
+
+    A proxy in front may speak another scheme with us, so only host and port are compared.
+
+    Raises:
+        BadRequest: `origin-not-allowed`.
+    """
+    origin = request.headers.get("Origin", "")
+    if not origin and not required:
+        return
+    theirs = urlsplit(origin).netloc.lower()
+    if theirs not in {request.host.lower(), urlsplit(own_origin(request)).netloc}:
+        raise BadRequest("origin-not-allowed", "only the widget's own frame may ask", status=403)
+
+
+def address_of(request: web.Request) -> str:
+    return throttle.client_address(
+        request.remote,
+        request.headers.get("X-Forwarded-For", ""),
+        request.app[SETTINGS].trusted_proxies,
+    )

@@ -1,0 +1,178 @@
+"""One subscription per process, fanned out to all open windows.
+
+Redis pub/sub only says "look again"; what is shown comes from the stream, by cursor, so a lost
+wake-up costs seconds and never a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import redis.asyncio
+import redis.exceptions
+import structlog
+from aiohttp import web
+
+from bot import redis_keys
+from bot.errors import StoreUnavailable
+
+log = structlog.get_logger()
+
+CONFIRM_TIMEOUT_S = 5.0
+RECONNECT_S = 1.0
+# A subscription nobody wakes, so that the connection always has something to listen to.
+_IDLE_CHANNEL = redis_keys.webchat_channel("-")
+_QUEUE_LENGTH = 32
+
+
+class Listener:
+    """One window's ear: wake-ups and passing frames, until the hub loses Redis."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue(_QUEUE_LENGTH)
+        self.is_lost = False
+
+    def put(self, frame: dict[str, Any] | None) -> None:
+        # A full queue holds a wake-up already; a passing frame too many is no loss.
+        with contextlib.suppress(asyncio.QueueFull):
+            self._queue.put_nowait(frame)
+
+    def lose(self) -> None:
+        self.is_lost = True
+        self.put(None)
+
+    async def wait(self, timeout_s: float) -> dict[str, Any] | None:
+        """Return the next passing frame; None says "look into the stream", also after the timeout.
+
+        Raises:
+            StoreUnavailable: The subscription was lost.
+        """
+        frame = None
+        with contextlib.suppress(TimeoutError):
+            frame = await asyncio.wait_for(self._queue.get(), timeout_s)
+        if self.is_lost:
+            raise StoreUnavailable("redis", "the subscription was lost")
+        return frame
+
+
+class Hub:
+    """Subscribes for all windows of this process.
+
+    Args:
+        client: Commands and the subscription share its pool.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis) -> None:
+        self._client = client
+        self._listeners: dict[str, set[Listener]] = {}
+        self._confirmed: dict[str, asyncio.Event] = {}
+        self._changing = asyncio.Lock()
+        self._pubsub: redis.asyncio.client.PubSub | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="webchat-hub")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        self._lose_all()
+
+    @contextlib.asynccontextmanager
+    async def listening(self, conversation: str) -> AsyncIterator[Listener]:
+        """Listen to a conversation; from here on no wake-up is missed.
+
+        Raises:
+            StoreUnavailable: The subscription cannot be made now.
+        """
+        channel = redis_keys.webchat_channel(conversation)
+        listener = Listener()
+        self._listeners.setdefault(channel, set()).add(listener)
+        try:
+            await self._subscribe(channel)
+            yield listener
+        finally:
+            await self._leave(channel, listener)
+
+    async def _subscribe(self, channel: str) -> None:
+        # Under the lock, so that a window that leaves cannot unsubscribe behind one that comes.
+        async with self._changing:
+            confirmed = self._confirmed.get(channel)
+            if confirmed is None:
+                if self._pubsub is None:
+                    raise StoreUnavailable("redis", "no subscription at the moment")
+                # Before the command: its answer may come in while we still wait for the write.
+                confirmed = self._confirmed[channel] = asyncio.Event()
+                try:
+                    await self._command(self._pubsub.subscribe(channel))
+                except StoreUnavailable:
+                    self._confirmed.pop(channel, None)
+                    raise
+        try:
+            # Only the server's answer says that later wake-ups will reach us.
+            await asyncio.wait_for(confirmed.wait(), CONFIRM_TIMEOUT_S)
+        except TimeoutError as error:
+            raise StoreUnavailable("redis", "the subscription was not confirmed") from error
+
+    async def _leave(self, channel: str, listener: Listener) -> None:
+        self._listeners.get(channel, set()).discard(listener)
+        async with self._changing:
+            if self._listeners.get(channel):
+                return
+            self._listeners.pop(channel, None)
+            if self._confirmed.pop(channel, None) is not None and self._pubsub is not None:
+                with contextlib.suppress(StoreUnavailable):
+                    await self._command(self._pubsub.unsubscribe(channel))
+
+    async def _command(self, call: Awaitable[None]) -> None:
+        try:
+            await call
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise StoreUnavailable("redis", str(error)) from error
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (redis.exceptions.RedisError, OSError) as error:
+                log.warning("webchat.subscription_lost", error=str(error))
+            self._lose_all()
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self) -> None:
+        async with self._client.pubsub() as pubsub:
+            await pubsub.subscribe(_IDLE_CHANNEL)
+            self._pubsub = pubsub
+            try:
+                async for message in pubsub.listen():
+                    self._take(message)
+            finally:
+                self._pubsub = None
+
+    def _take(self, message: dict[str, Any]) -> None:
+        channel = message["channel"]
+        if message["type"] == "subscribe" and channel in self._confirmed:
+            self._confirmed[channel].set()
+        if message["type"] != "message":
+            return
+        frame = json.loads(message["data"]) if message["data"] else None
+        for listener in self._listeners.get(channel, ()):
+            listener.put(frame)
+
+    def _lose_all(self) -> None:
+        self._confirmed.clear()
+        for listeners in self._listeners.values():
+            for listener in listeners:
+                listener.lose()
+
+
+HUB = web.AppKey("webchat_hub", Hub)
+LEAVING = web.AppKey("webchat_leaving", asyncio.Event)
+"""Set when the process is asked to stop, so that waiting requests end."""

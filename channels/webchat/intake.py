@@ -1,0 +1,40 @@
+"""Take a message, whichever way it came."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from channels.app_keys import INBOX, REDIS, SETTINGS
+from channels.webchat import receive, session, throttle
+from channels.webchat.client import WebchatClient
+
+log = structlog.get_logger()
+
+CLIENT = web.AppKey("webchat_client", WebchatClient)
+
+
+async def accept(
+    app: web.Application, opened: session.Session, data: dict[str, Any]
+) -> dict[str, Any]:
+    """Put a message into the inbox and show it in all windows of its conversation.
+
+    Returns:
+        `id` (the client's), `message` (ours), `duplicate`.
+
+    Raises:
+        BadRequest: It cannot be used, or there were too many.
+        StoreUnavailable: It was not taken, or not shown; sending it again is safe.
+    """
+    now = time.time()
+    inbound = receive.message_from(data, opened, app[SETTINGS], now)
+    await throttle.spend(app[REDIS], throttle.MESSAGES_PER_SESSION, opened.conversation, now=now)
+    fresh = await app[INBOX].accept(inbound)
+    if inbound.kind == "message":
+        await app[CLIENT].echo(inbound, data["id"])
+    log.info("webchat.received", conversation_id=opened.conversation, message_id=inbound.id,
+             duplicate=not fresh, chars=len(inbound.text), tap=bool(inbound.tap))  # fmt: skip
+    return {"id": data["id"], "message": inbound.id, "duplicate": not fresh}

@@ -1,0 +1,129 @@
+"""Read what a browser sends: bytes in, one of our messages out, or a clear refusal.
+
+Framework-neutral: the aiohttp routes, the WebSocket and Rasa's input channel all call it. Nothing
+here trusts the sender; every refusal is a BadRequest with a stable `code` (docs/webchat.md).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import Any
+
+from bot.conversation.messages import Inbound, message_id
+from bot.errors import BadRequest, TooLarge
+from bot.settings import Settings
+from channels.webchat.session import CHANNEL, Session
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_QUICK_REPLY = re.compile(r"[\x21-\x7e]{1,64}")
+_LOCALE = re.compile(r"[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}")
+_KINDS = frozenset({"message", "start"})
+TITLE_CHARS = 200
+"""Longest text that may come along with a tap."""
+
+
+def parse_message(body: bytes | str, session: Session, settings: Settings, now: float) -> Inbound:
+    """Read a message frame.
+
+    Args:
+        body: JSON object with `id` (the client's, 1–64 of A–Z a–z 0–9 _ -), and `text` or
+            `quick_reply`; optional `locale`, and `kind` "start" for an opened, empty chat.
+        now: Unix seconds.
+
+    Raises:
+        BadRequest: `not-json`, `wrong-type`, `bad-id`, `bad-quick-reply`, `bad-kind` or `empty`.
+        TooLarge: `body-too-large` or `text-too-long`.
+    """
+    return message_from(read_object(body, settings), session, settings, now)
+
+
+def read_object(body: bytes | str, settings: Settings) -> dict[str, Any]:
+    """Read one JSON object of bounded size.
+
+    Raises:
+        BadRequest: `not-json` or `wrong-type`.
+        TooLarge: `body-too-large`.
+    """
+    if len(body) > settings.max_body_bytes:
+        raise TooLarge("body-too-large", f"send at most {settings.max_body_bytes} bytes")
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadRequest("not-json", "the body is not JSON in UTF-8") from error
+    if not isinstance(data, dict):
+        raise BadRequest("wrong-type", "send a JSON object")
+    return data
+
+
+def message_from(data: dict[str, Any], session: Session, settings: Settings, now: float) -> Inbound:
+    """Make a message of a decoded frame; raises like `parse_message`."""
+    identifier = field(data, "id")
+    if not _ID.fullmatch(identifier):
+        raise BadRequest("bad-id", "id must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
+    kind = field(data, "kind") or "message"
+    if kind not in _KINDS:
+        raise BadRequest("bad-kind", 'kind must be "message" or "start"')
+    raw, tap = field(data, "text"), field(data, "quick_reply")
+    if tap and not _QUICK_REPLY.fullmatch(tap):
+        raise BadRequest("bad-quick-reply", "quick_reply is not an id of a quick reply")
+    longest = TITLE_CHARS if tap else settings.max_text_chars
+    if len(raw) > longest:
+        raise TooLarge("text-too-long", f"write at most {longest} characters")
+    text = clean(raw)
+    if kind == "start":
+        text = tap = ""
+    elif not tap and not is_visible(text):
+        raise BadRequest("empty", "write something, or tap a quick reply")
+    locale = field(data, "locale")
+    return Inbound(
+        id=message_id(session.conversation, identifier),
+        conversation=session.conversation,
+        channel=CHANNEL,
+        account=session.site,
+        vendor_user=session.visitor,
+        text=text,
+        tap=tap,
+        # A browser's clock is not to be trusted with the order of messages.
+        sent_at=now,
+        received_at=now,
+        # A hint only: what does not look like a locale is no reason to refuse a message.
+        locale=locale if _LOCALE.fullmatch(locale) else "",
+        kind=kind,
+    )
+
+
+def field(data: dict[str, Any], name: str) -> str:
+    """Return a text field; empty when it is absent or null.
+
+    Raises:
+        BadRequest: `wrong-type`.
+    """
+    value = data.get(name)
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise BadRequest("wrong-type", f"{name} must be text")
+    return value
+
+
+def clean(text: str) -> str:
+    """Take out what no keyboard types and no store takes; joiners of Indic scripts stay.
+
+    Line ends become a line feed, tabs a space, lone surrogates U+FFFD; other control characters go.
+    """
+    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
+    kept: list[str] = []
+    for character in text:
+        category = unicodedata.category(character)
+        if category == "Cs":
+            kept.append("\ufffd")
+        elif category != "Cc" or character == "\n":
+            kept.append(character)
+    return "".join(kept).strip()
+
+
+def is_visible(text: str) -> bool:
+    """Tell whether anything would be seen: more than spaces, joiners and direction marks."""
+    return any(unicodedata.category(c)[0] not in "ZC" for c in text)

@@ -1,0 +1,271 @@
+// The connection: session, history, WebSocket with resume, long poll where WebSockets are blocked,
+// and the queue of unsent messages (one under way at a time, so they arrive in order).
+
+const API = new URL("../webhooks/webchat/", location.href);
+const ACCEPT_MS = 10_000;
+const LONGEST_WAIT_MS = 30_000;
+const RETRIED = new Set(["too-many", "unavailable"]);
+
+class Refused extends Error {
+  constructor(status, code, retryAfter) {
+    super(code);
+    Object.assign(this, { status, code, retryAfter });
+  }
+}
+
+export class Transport {
+  // `on`: history(history), frame(frame), state("connecting" | "online" | "offline"),
+  // delivery(id, "sent" | "failed" | "waiting", details), session(session).
+  constructor(options, store, on) {
+    Object.assign(this, { options, store, on });
+    this.cursor = "";
+    this.failures = 0;
+    this.blocked = 0;
+    this.run = 0;
+    addEventListener("online", () => this.restart());
+    addEventListener("offline", () => this.on.state("offline"));
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && !this.isOnline) this.restart();
+    });
+  }
+
+  start() {
+    this.restart();
+  }
+
+  // Drops what is under way; anything still running sees that `run` has moved on.
+  restart() {
+    this.run += 1;
+    clearTimeout(this.timer);
+    this.socket?.close();
+    this.socket = null;
+    this.inFlight = null;
+    this.#connect(this.run);
+  }
+
+  // A new session under the same store: after a logout, or with an identity.
+  async renew(identity) {
+    this.identity = identity;
+    this.store.change({ token: "", pending: [] });
+    this.cursor = "";
+    this.restart();
+  }
+
+  get isOnline() {
+    return this.socket?.readyState === WebSocket.OPEN || this.isPolling;
+  }
+
+  async #connect(run) {
+    this.isPolling = false;
+    this.on.state(navigator.onLine ? "connecting" : "offline");
+    try {
+      await this.#openSession();
+      if (run !== this.run) return;
+      if (!this.cursor) await this.#loadHistory(run);
+      if (run !== this.run) return;
+      // Two connections in a row that never opened: something in between blocks WebSockets.
+      if (this.blocked >= 2 || !("WebSocket" in window)) await this.#poll(run);
+      else this.#openSocket(run);
+    } catch (error) {
+      if (run !== this.run) return;
+      if (error.status === 401) this.store.change({ token: "" });
+      if (error.status === 403 || error.status === 404) {
+        this.on.state("refused");
+        return;
+      }
+      this.#later(run, error.retryAfter);
+    }
+  }
+
+  #later(run, seconds) {
+    if (run !== this.run) return;
+    this.isPolling = false;
+    this.on.state(navigator.onLine ? "connecting" : "offline");
+    // Jitter, so that a restarted server is not met by everybody at once.
+    const wait = Math.min(LONGEST_WAIT_MS, 500 * 2 ** this.failures) * (0.5 + Math.random());
+    this.failures += 1;
+    this.timer = setTimeout(() => {
+      if (run === this.run) this.restart();
+    }, Math.max(wait, (seconds ?? 0) * 1000));
+  }
+
+  async #request(path, { body, ...options } = {}) {
+    const headers = { Authorization: `Bearer ${this.store.read().token ?? ""}` };
+    if (body) headers["Content-Type"] = "application/json";
+    const answer = await fetch(new URL(path, API), {
+      ...options,
+      method: body ? "POST" : "GET",
+      headers,
+      body: body && JSON.stringify(body),
+      cache: "no-store",
+    });
+    const data = await answer.json().catch(() => ({}));
+    if (answer.ok) return data;
+    const after = Number(answer.headers.get("Retry-After")) || undefined;
+    throw new Refused(answer.status, data.error?.code ?? "unavailable", after);
+  }
+
+  async #openSession() {
+    const { token = "" } = this.store.read();
+    if (this.session && token && !this.identity) return;
+    const { site, origin } = this.options;
+    const identity = this.identity;
+    this.session = await this.#request("session", {
+      body: { site, origin, token, ...(identity && { identity }) },
+    });
+    this.identity = null;
+    this.store.change({ token: this.session.token, visitor: this.session.visitor });
+    this.on.session(this.session);
+  }
+
+  async #loadHistory(run) {
+    const history = await this.#request("history");
+    if (run !== this.run) return;
+    this.cursor = history.cursor;
+    this.on.history(history);
+  }
+
+  #openSocket(run) {
+    const url = new URL("socket", API);
+    url.protocol = url.protocol.replace("http", "ws");
+    const socket = new WebSocket(url);
+    this.socket = socket;
+    let opened = false;
+    let retryAfter;
+    socket.onopen = () => {
+      opened = true;
+      this.blocked = 0;
+      const { token } = this.store.read();
+      socket.send(JSON.stringify({ type: "hello", token, after: this.cursor }));
+    };
+    socket.onmessage = ({ data }) => {
+      if (run !== this.run) return;
+      const frame = JSON.parse(data);
+      if (frame.type === "error" && !frame.id) retryAfter = frame.retry_after_s;
+      this.#take(frame);
+    };
+    socket.onclose = ({ code }) => {
+      if (run !== this.run) return;
+      this.socket = null;
+      this.inFlight = null;
+      clearTimeout(this.acceptTimer);
+      if (!opened && navigator.onLine) this.blocked += 1;
+      if (code === 4401) {
+        this.store.change({ token: "" });
+        this.cursor = "";
+      }
+      this.#later(run, retryAfter);
+    };
+  }
+
+  #take(frame) {
+    switch (frame.type) {
+      case "ready":
+        this.#online();
+        break;
+      case "gap":
+        this.#loadHistory(this.run).catch(() => {});
+        break;
+      case "accepted":
+        this.#accepted(frame);
+        break;
+      case "error":
+        if (frame.id) this.#refused(frame.id, frame.code, frame.retry_after_s);
+        break;
+      default:
+        if (frame.cursor) this.cursor = frame.cursor;
+        this.on.frame(frame);
+    }
+  }
+
+  #online() {
+    this.failures = 0;
+    this.on.state("online");
+    this.flush();
+  }
+
+  async #poll(run) {
+    this.isPolling = true;
+    this.#online();
+    while (run === this.run) {
+      const query = new URLSearchParams({ after: this.cursor });
+      const { frames, cursor, gap } = await this.#request(`poll?${query}`);
+      if (run !== this.run) return;
+      if (gap) await this.#loadHistory(run);
+      else {
+        frames.forEach((frame) => this.#take(frame));
+        this.cursor = cursor;
+      }
+    }
+  }
+
+  // Queue
+
+  send(message) {
+    this.store.addPending(message);
+    this.flush();
+  }
+
+  retry(id) {
+    this.store.updatePending(id, { failed: false });
+    this.on.delivery(id, "waiting");
+    this.flush();
+  }
+
+  typing() {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send('{"type":"typing"}');
+  }
+
+  async flush() {
+    if (this.inFlight || !this.isOnline) return;
+    const next = this.store.pending.find((message) => !message.failed);
+    if (!next) return;
+    this.inFlight = next.id;
+    const { id, text, quick_reply, kind, locale } = next;
+    const body = { type: "message", id, text, quick_reply, kind, locale };
+    if (!this.isPolling) {
+      this.socket.send(JSON.stringify(body));
+      // A connection can be dead without knowing it.
+      this.acceptTimer = setTimeout(() => this.restart(), ACCEPT_MS);
+      return;
+    }
+    const run = this.run;
+    try {
+      const accepted = await this.#request("message", { body });
+      if (run === this.run) this.#accepted(accepted);
+    } catch (error) {
+      if (run !== this.run) return;
+      if (error.status === 401) {
+        this.store.change({ token: "" });
+        this.cursor = "";
+        this.restart();
+      } else this.#refused(id, error.code ?? "unavailable", error.retryAfter);
+    }
+  }
+
+  #accepted({ id, message }) {
+    clearTimeout(this.acceptTimer);
+    this.inFlight = null;
+    this.store.removePending(id);
+    this.on.delivery(id, "sent", { message });
+    this.flush();
+  }
+
+  #refused(id, code, retryAfter) {
+    clearTimeout(this.acceptTimer);
+    if (RETRIED.has(code)) {
+      this.on.delivery(id, "waiting", { code, retryAfter });
+      const { run } = this;
+      setTimeout(() => {
+        if (run !== this.run) return;
+        this.inFlight = null;
+        this.flush();
+      }, (retryAfter ?? 3) * 1000);
+      return;
+    }
+    this.inFlight = null;
+    this.store.updatePending(id, { failed: true });
+    this.on.delivery(id, "failed", { code });
+    this.flush();
+  }
+}

@@ -1,0 +1,95 @@
+"""How much one stranger may ask for: counters per address and per session.
+
+Generous enough for an office behind one address, tight enough that a script gets nowhere. The
+counters live in Redis, so all ingress processes count together.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import redis.asyncio
+
+from bot import redis_keys
+from bot.errors import BadRequest
+from bot.redis_client import guarded
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+# KEYS: counter. ARGV: window in seconds. Counting and expiry in one step: a counter whose expiry
+# got lost would lock its owner out for ever.
+_COUNT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('EXPIRE', KEYS[1], ARGV[1]) end
+return count
+"""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """So many in a window."""
+
+    what: str
+    count: int
+    window_s: int
+
+
+SESSIONS_PER_ADDRESS = Allowance("webchat-sessions", 120, 3600)
+MESSAGES_PER_ADDRESS = Allowance("webchat-address", 600, 60)
+MESSAGES_PER_SESSION = Allowance("webchat-session", 30, 60)
+READS_PER_SESSION = Allowance("webchat-reads", 240, 60)
+
+
+class TooMany(BadRequest):
+    """The allowance of this window is used up."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too-many", f"too many requests; wait {retry_after_s} s", status=429)
+        self.retry_after_s = retry_after_s
+
+
+async def spend(client: redis.asyncio.Redis, allowance: Allowance, who: str, *, now: float) -> None:
+    """Count one.
+
+    Args:
+        who: Address or conversation; hashed before it becomes part of a key.
+        now: Unix seconds.
+
+    Raises:
+        TooMany: This one is over the allowance.
+        StoreUnavailable: Redis is away.
+    """
+    slot = int(now) // allowance.window_s
+    key = redis_keys.limit(allowance.what, who, slot)
+    count = await guarded(client.eval(_COUNT, 1, key, allowance.window_s))
+    if int(count) > allowance.count:
+        raise TooMany((slot + 1) * allowance.window_s - int(now))
+
+
+def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str]) -> str:
+    """Tell where a request comes from.
+
+    Args:
+        remote: Other end of the connection.
+        forwarded_for: The X-Forwarded-For header; anybody can write one, so it counts only as far
+            as trusted proxies appended to it.
+        trusted: Addresses or networks of our proxies.
+    """
+    networks = [ipaddress.ip_network(entry, strict=False) for entry in trusted]
+    address = remote or "local"
+    for hop in reversed([part.strip() for part in forwarded_for.split(",") if part.strip()]):
+        if not _within(address, networks):
+            break
+        address = hop
+    return address[:64]
+
+
+def _within(address: str, networks: Sequence[Network]) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        # A Unix socket has no address; whoever connects to one is on this machine, our proxy.
+        return address == "local" and bool(networks)
+    return any(parsed in network for network in networks)

@@ -1,0 +1,148 @@
+"""Only our own, unexpired tokens open a conversation."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from bot import secrets
+from bot.conversation.messages import conversation_id
+from bot.errors import ConfigurationError, NotAuthenticated
+from bot.settings import Settings
+from channels.webchat.session import (
+    SESSION_S,
+    identified_visitor,
+    identity_key,
+    issue,
+    verify,
+)
+
+SETTINGS = Settings(webchat_sites={"demo": ("*",), "shop": ("https://shop.example",)})
+SECRET = b"s" * 32
+NOW = 1_700_000_000.0
+
+
+def test_a_token_opens_its_own_conversation() -> None:
+    token, visitor = issue(SECRET, "shop", now=NOW)
+    session = verify(SECRET, token, SETTINGS, now=NOW + SESSION_S - 1)
+    assert (session.site, session.visitor) == ("shop", visitor)
+    assert session.conversation == conversation_id("webchat", "shop", visitor)
+
+
+def test_two_visitors_never_share() -> None:
+    assert issue(SECRET, "shop", now=NOW)[1] != issue(SECRET, "shop", now=NOW)[1]
+
+
+def test_a_renewed_token_keeps_the_visitor() -> None:
+    _, visitor = issue(SECRET, "shop", now=NOW)
+    token, again = issue(SECRET, "shop", now=NOW + 100, visitor=visitor)
+    assert again == visitor
+    assert verify(SECRET, token, SETTINGS, now=NOW).visitor == visitor
+
+
+def test_an_expired_token_says_so() -> None:
+    token, _ = issue(SECRET, "shop", now=NOW)
+    with pytest.raises(NotAuthenticated) as refused:
+        verify(SECRET, token, SETTINGS, now=NOW + SESSION_S)
+    assert refused.value.code == "session-expired"
+
+
+def test_every_changed_character_is_noticed() -> None:
+    token, _ = issue(SECRET, "shop", now=NOW)
+    # The last character of a part may carry unused bits; the digest still decides.
+    for at in range(len(token) - 1):
+        other = "A" if token[at] != "A" else "B"
+        forged = token[:at] + other + token[at + 1 :]
+        with pytest.raises(NotAuthenticated):
+            verify(SECRET, forged, SETTINGS, now=NOW)
+
+
+def test_another_secret_and_a_closed_site_are_refused() -> None:
+    token, _ = issue(SECRET, "shop", now=NOW)
+    with pytest.raises(NotAuthenticated):
+        verify(b"t" * 32, token, SETTINGS, now=NOW)
+    with pytest.raises(NotAuthenticated):
+        verify(SECRET, token, Settings(), now=NOW)
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "a.b", "x" * 5000, "é.é", "a b.c", "ÿ" * 40, "..", "{}"]
+)
+def test_nonsense_is_not_a_token(token: str) -> None:
+    with pytest.raises(NotAuthenticated):
+        verify(SECRET, token, SETTINGS, now=NOW)
+
+
+def jwt(claims: object, *, key: str, header: object = None) -> str:
+    def part(value: object) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    signed = f"{part(header or {'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}"
+    mac = hmac.new(key.encode(), signed.encode(), hashlib.sha256).digest()
+    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+
+
+KEY = identity_key(SECRET, "shop")
+CLAIMS = {"sub": "customer-7", "aud": "shop", "exp": NOW + 3000}
+
+
+def test_a_site_vouches_for_its_customer() -> None:
+    visitor = identified_visitor(SECRET, "shop", jwt(CLAIMS, key=KEY), now=NOW)
+    again = identified_visitor(SECRET, "shop", jwt({**CLAIMS, "exp": NOW + 1}, key=KEY), now=NOW)
+    assert visitor == again
+    assert "customer-7" not in visitor
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": "demo"},
+        {"aud": None},
+        {"sub": ""},
+        {"sub": 7},
+        {"exp": NOW - 100},
+        {"exp": NOW + 4000},
+        {"exp": "tomorrow"},
+        {"exp": True},
+        {"exp": None},
+    ],
+)
+def test_an_identity_for_somebody_else_or_another_time_is_refused(
+    changes: dict[str, object],
+) -> None:
+    with pytest.raises(NotAuthenticated) as refused:
+        identified_visitor(SECRET, "shop", jwt({**CLAIMS, **changes}, key=KEY), now=NOW)
+    assert refused.value.code == "bad-identity"
+
+
+def test_an_identity_needs_the_sites_own_key_and_our_algorithm() -> None:
+    for token in (
+        jwt(CLAIMS, key=identity_key(SECRET, "demo")),
+        jwt(CLAIMS, key=KEY, header={"alg": "none"}),
+        jwt(CLAIMS, key=KEY, header={"alg": "RS256"}),
+        jwt(CLAIMS, key=KEY).rpartition(".")[0] + ".",
+    ):
+        with pytest.raises(NotAuthenticated):
+            identified_visitor(SECRET, "shop", token, now=NOW)
+
+
+def test_a_generated_secret_stays_and_is_private(tmp_path: Path) -> None:
+    first = secrets.load_or_create(tmp_path, "webchat")
+    assert secrets.load_or_create(tmp_path, "webchat") == first
+    assert secrets.load_or_create(tmp_path, "session") != first
+    kept = tmp_path / "secrets" / "webchat"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert sorted(p.name for p in kept.parent.iterdir()) == ["session", "webchat"]
+
+
+def test_a_given_secret_wins_and_must_be_long(tmp_path: Path) -> None:
+    assert secrets.load_or_create(tmp_path, "webchat", "0123456789abcdef") == b"0123456789abcdef"
+    assert not (tmp_path / "secrets").exists()
+    with pytest.raises(ConfigurationError, match="WEBCHAT_SECRET"):
+        secrets.load_or_create(tmp_path, "webchat", "short")

@@ -1,0 +1,118 @@
+"""The widget on real parts, with a scripted engine instead of Rasa.
+
+A real embedded Redis, SQLite and HTTP; what the engine, the sender and the recorder would do is
+done by `ScriptedEngine`, at once and in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import redis.asyncio
+from aiohttp import web
+
+from bot.conversation.messages import Inbound, Outbound, QuickReply
+from bot.database import METADATA, Database, insert_ignore, messages
+from bot.delivery import message_row
+from bot.errors import StoreUnavailable
+from bot.redis_client import EmbeddedServer, connect
+from bot.settings import Settings
+from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels.webchat.client import WebchatClient
+from channels.webchat.routes import add_routes
+
+Script = Callable[[Inbound], list[Outbound]]
+
+
+def reply_to(inbound: Inbound, text: str, number: int = 0, **values: object) -> Outbound:
+    """Make the reply an engine would make."""
+    return Outbound(
+        id=f"{inbound.id}:{number}",
+        conversation=inbound.conversation,
+        channel=inbound.channel,
+        account=inbound.account,
+        vendor_user=inbound.vendor_user,
+        text=text,
+        in_reply_to=inbound.id,
+        created_at=time.time(),
+        **values,  # type: ignore[arg-type]
+    )
+
+
+def echo_script(inbound: Inbound) -> list[Outbound]:
+    """Answer with the question, and two quick replies."""
+    said = inbound.text or inbound.tap or inbound.kind
+    choices = (QuickReply("q1", "Yes"), QuickReply("q2", "No"))
+    return [reply_to(inbound, f"You said: {said}", quick_replies=choices)]
+
+
+@dataclass
+class ScriptedEngine:
+    """Stands in for the inbox and all behind it."""
+
+    client: WebchatClient
+    database: Database
+    script: Script = echo_script
+    taken: list[Inbound] = field(default_factory=list)
+    is_away: bool = False
+    is_silent: bool = False
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def accept(self, inbound: Inbound) -> bool:
+        if self.is_away:
+            raise StoreUnavailable("redis", "switched off by the test")
+        if any(known.id == inbound.id for known in self.taken):
+            return False
+        self.taken.append(inbound)
+        if not self.is_silent:
+            task = asyncio.create_task(self._answer(inbound))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+        return True
+
+    async def _answer(self, inbound: Inbound) -> None:
+        for outbound in self.script(inbound):
+            await self.client.send(outbound)
+
+    async def say(self, outbound: Outbound) -> None:
+        await self.client.send(outbound)
+
+    async def record(self, inbound: Inbound, *replies: Outbound) -> None:
+        """Store what the recorder would store."""
+        own = {
+            **message_row(reply_to(inbound, inbound.text), "episode"),
+            "id": inbound.id,
+            "author": "customer",
+            "created_at": inbound.received_at,
+            "in_reply_to": "",
+        }
+        rows = [own, *(message_row(reply, "episode") for reply in replies)]
+        await self.database.run(lambda connection: insert_ignore(connection, messages, rows))
+
+
+@dataclass
+class Shop:
+    """Everything a test wants to touch."""
+
+    app: web.Application
+    settings: Settings
+    engine: ScriptedEngine
+    server: EmbeddedServer
+    redis: redis.asyncio.Redis
+
+
+def open_shop(state_dir: Path, server: EmbeddedServer, **settings: object) -> Shop:
+    """Build the application; the caller runs it and closes `redis` and the database."""
+    chosen = replace(Settings(state_dir=state_dir), **settings)  # type: ignore[arg-type]
+    database = Database.of(chosen)
+    METADATA.create_all(database.engine)
+    client = connect(chosen)
+    engine = ScriptedEngine(WebchatClient(client, chosen), database)
+    app = web.Application()
+    app[SETTINGS], app[REDIS], app[DATABASE], app[INBOX] = chosen, client, database, engine
+    add_routes(app)
+    return Shop(app, chosen, engine, server, client)

@@ -30,4 +30,4 @@ class TakesMessages(Protocol):
 SETTINGS = web.AppKey("settings", Settings)
 REDIS = web.AppKey("redis", redis.asyncio.Redis)
 DATABASE = web.AppKey("database", Database)
-INBOX: web.AppKey[TakesMessages] = web.AppKey("inbox", TakesMessages)  # type: ignore[type-abstract]
+INBOX: web.AppKey[TakesMessages] = web.AppKey("inbox", TakesMessages)

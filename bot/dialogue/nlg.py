@@ -24,6 +24,11 @@ _LOG = logging.getLogger(__name__)
 FAILED = "failed"
 """Metadata key of an answer that could not be made."""
 CLARIFY_CHOICES = 3
+OFFERS_PERSON = frozenset(
+    {"utter_greet", "utter_out_of_scope", "utter_not_helped", "utter_default",
+     "utter_language_unsupported"}
+)
+"""Answers that do not solve anything by themselves: a person is one tap away."""
 
 
 class ContentNlg(NaturalLanguageGenerator):
@@ -48,7 +53,10 @@ class ContentNlg(NaturalLanguageGenerator):
             if utter_action == "utter_clarify":
                 return self._clarify(tracker, content, language, values)
             text = self._texts.render(utter_action, language, **values)
-            return {"text": text, "language": self._texts.language_for(utter_action, language)}
+            made = {"text": text, "language": self._texts.language_for(utter_action, language)}
+            if utter_action in OFFERS_PERSON:
+                made["quick_replies"] = [self._action("person", language)]
+            return made
         except Exception:
             _LOG.exception("nlg.failed response=%s", utter_action.split("/")[0])
             text = self._texts.render("utter_apology", language)

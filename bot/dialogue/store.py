@@ -53,9 +53,10 @@ class WindowStore(TrackerStore):
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
         turn = turns.current()
         body = turn.tracker if turn else await self._read(sender_id)
-        if not body.get("events") and not body.get("slots"):
-            return None
-        return self.unpack(sender_id, body)
+        if body.get("events"):
+            return self.unpack(sender_id, body)
+        # A first message: Rasa would start the session itself, but not when slots are there first.
+        return self.unpack(sender_id, {**body, "events": _START}) if body.get("slots") else None
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         body = self.pack(tracker)
@@ -152,6 +153,12 @@ class WindowStore(TrackerStore):
         shard = redis_keys.shard_of(sender_id, config.shards)
         return self._client, redis_keys.tracker(shard, sender_id)
 
+
+_START = [
+    {"event": "action", "name": "action_session_start"},
+    {"event": "session_started"},
+    {"event": "action", "name": "action_listen"},
+]
 
 _TYPES: dict[str, type[Event]] = {
     kind.type_name: kind for kind in (ActionExecuted, SessionStarted, SlotSet, BotUttered)

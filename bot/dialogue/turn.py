@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import redis.asyncio
@@ -74,12 +74,12 @@ class Turn:
     handoff: Any = None
     """Coroutine function that moves the conversation into the queue; set by the handler."""
 
-    def event(self, kind: str, *, ordinal: str = "", actor: str = "bot", **data: Any) -> None:
+    def event(self, type_: str, /, *, ordinal: str = "", actor: str = "bot", **data: Any) -> None:
         """Note an event; its id follows from the message, so a replay writes it once."""
         self.events.append(
             Event(
-                id=f"{self.inbound.id}:{kind}{ordinal}",
-                type=kind,
+                id=f"{self.inbound.id}:{type_}{ordinal}",
+                type=type_,
                 conversation=self.conversation.id,
                 episode_id=self.conversation.episode_id,
                 channel=self.conversation.channel,
@@ -128,7 +128,10 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
         {**turn.tracker, "context": turn.context.to_dict()},
         ensure_ascii=False, separators=(",", ":"),
     )  # fmt: skip
-    outbox = [json.dumps(reply.to_dict(), ensure_ascii=False) for reply in turn.replies]
+    # Whoever waits for a turn's replies must know when the last one is there.
+    count = {"of": len(turn.replies)}
+    replies = [replace(reply, metadata={**reply.metadata, **count}) for reply in turn.replies]
+    outbox = [json.dumps(reply.to_dict(), ensure_ascii=False) for reply in replies]
     records = [record_row("message", _customer_row(turn))] if turn.inbound.kind == "message" else []
     records += [
         record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies

@@ -1,0 +1,38 @@
+# Each target is short; CI calls the same ones.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --no-sync
+export RASA_TELEMETRY_ENABLED := false
+export UV_COMPILE_BYTECODE := 1
+
+.PHONY: help env run test train lint validate bench evaluate clean
+
+help:  ## Show what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+$(UV):
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet 'uv>=0.5'
+
+env: $(UV)  ## Make or update the environment from uv.lock
+	@$(UV) sync --frozen --quiet
+
+run: env  ## Start everything; ends with a list of addresses
+	@$(RUN) python -m bot serve
+
+train: env  ## Train the dialogue model (content needs no training)
+	$(RUN) rasa train
+
+validate: env  ## Check content and training data
+	$(RUN) python -m bot content validate
+	$(RUN) rasa data validate
+
+lint: env  ## Style and types
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+test: env  ## All tests
+	$(RUN) pytest $(ARGS)
+
+clean:  ## Remove what can be made again; keeps the state folder
+	rm -rf models .rasa results .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,92 @@
+"""Command line: `python -m bot …`. Wires processes together; imports rasa only where it is used."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+# One thread a process: engines share the cores instead of fighting for them.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+from bot import settings as settings_module
+from bot.errors import SamvadError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        result: int = options.run(options)
+        return result
+    except SamvadError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_processes(commands)
+    from bot.commands import content, report, talk
+
+    talk.add(commands)
+    content.add(commands)
+    report.add(commands)
+    return parser
+
+
+def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    serve = commands.add_parser("serve", help="start everything and keep it running")
+    serve.add_argument("--engines", type=int, help="engine processes (SAMVAD_ENGINES)")
+    serve.add_argument("--port", type=int, help="port of the ingress (INGRESS_PORT)")
+    serve.add_argument("--desk-port", type=int, help="port of the desk (DESK_PORT)")
+    serve.add_argument(
+        "--logs", choices=("files", "stdout"), default="files", help="where log lines go"
+    )
+    serve.set_defaults(run=_serve)
+    told = {
+        "ingress": "webhooks, widget and demo page",
+        "engine": "understanding and dialogue",
+        "sender": "drains the outbox",
+        "recorder": "writes messages and events to SQL",
+        "desk": "the agents' desk",
+    }
+    for role, meaning in told.items():
+        process = commands.add_parser(role, help=f"one process alone: {meaning}")
+        process.add_argument("--name", default="", help="unique name of this process")
+        process.add_argument("--port", type=int, help="port to listen on")
+        process.set_defaults(run=_process, role=role)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from bot.commands import serve
+
+    for name, value in (
+        ("INGRESS_PORT", options.port),
+        ("DESK_PORT", options.desk_port),
+        ("SAMVAD_ENGINES", options.engines),
+    ):
+        if value is not None:
+            os.environ[name] = str(value)  # children read the same environment
+    settings = settings_module.load()
+    return serve.run(settings, engines=settings.engines, log_to_files=options.logs == "files")
+
+
+def _process(options: argparse.Namespace) -> int:
+    from bot.commands import processes
+
+    if options.port is not None:
+        os.environ["DESK_PORT" if options.role == "desk" else "INGRESS_PORT"] = str(options.port)
+    processes.run(settings_module.load(), options.role, options.name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

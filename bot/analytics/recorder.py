@@ -1,0 +1,128 @@
+"""From the record streams to SQL: the one writer of messages, events and trackers (D6).
+
+Rows leave Redis only after the database has committed them; storing one twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import defaultdict
+from typing import Any
+
+import redis.asyncio
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot import redis_keys
+from bot.conversation.changes import announce
+from bot.database import (
+    Database,
+    conversations,
+    dead_letters,
+    events,
+    insert_ignore,
+    messages,
+    trackers,
+)
+from bot.errors import StoreUnavailable
+from bot.lease import Leases
+from bot.redis_client import guarded
+
+LOG = structlog.get_logger(__name__)
+
+BATCH = 256
+IDLE_S = 0.02
+"""Pause of an empty round; what the desk sees is at most this much older than Redis."""
+
+_TABLES = {"message": messages, "event": events, "dead": dead_letters}
+
+
+class Recorder:
+    """Moves rows from the shards held by `leases` into SQL."""
+
+    def __init__(
+        self, client: redis.asyncio.Redis, leases: Leases, database: Database
+    ) -> None:
+        self._redis = client
+        self._leases = leases
+        self._database = database
+
+    async def run(self) -> None:
+        """Record until cancelled."""
+        while True:
+            try:
+                moved = await self.step()
+            except StoreUnavailable as error:
+                LOG.warning("recorder.delayed", reason=str(error))
+                await asyncio.sleep(0.5)
+                continue
+            if not moved:
+                await asyncio.sleep(IDLE_S)
+
+    async def step(self) -> int:
+        """Move what is there, all held shards in one database transaction; return the rows."""
+        shards = sorted(self._leases.held)
+        if not shards:
+            return 0
+        pipeline = self._redis.pipeline(transaction=False)
+        for shard in shards:
+            pipeline.xrange(redis_keys.record(shard), count=BATCH)
+        found = dict(zip(shards, await guarded(pipeline.execute()), strict=True))
+        rows = [json.loads(fields["body"]) for part in found.values() for _, fields in part]
+        if not rows:
+            return 0
+        await self._database.run(lambda connection: store_rows(connection, rows))
+        pipeline = self._redis.pipeline(transaction=False)
+        for shard, part in found.items():
+            if part:
+                pipeline.xdel(redis_keys.record(shard), *(row for row, _ in part))
+        await guarded(pipeline.execute())
+        touched = {row["body"]["conversation"] for row in rows if row["kind"] == "message"}
+        for conversation in touched:
+            await announce(self._redis, conversation, "message")
+        return len(rows)
+
+
+def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    """Write rows of the record streams; each kind once by its id."""
+    now = time.time()
+    by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        by_kind[row["kind"]].append(row["body"])
+    for event in by_kind["event"]:
+        event["stored_at"] = now
+    for kind, table in _TABLES.items():
+        insert_ignore(connection, table, by_kind[kind])
+    for delivery in by_kind["delivery"]:
+        connection.execute(
+            sa.update(messages)
+            .where(messages.c.id == delivery["id"])
+            .values(delivery=delivery["delivery"])
+        )
+    for tracker in {t["conversation"]: t for t in by_kind["tracker"]}.values():
+        values = {"body": tracker["body"], "updated_at": now}
+        changed = connection.execute(
+            sa.update(trackers)
+            .where(trackers.c.conversation == tracker["conversation"])
+            .values(**values)
+        )
+        if changed.rowcount == 0:
+            insert_ignore(
+                connection, trackers, [{"conversation": tracker["conversation"], **values}]
+            )
+    latest: dict[str, dict[str, Any]] = {}
+    for message in by_kind["message"]:
+        if message["author"] in ("customer", "bot"):
+            latest[message["conversation"]] = message
+    for conversation, message in latest.items():
+        connection.execute(
+            sa.update(conversations)
+            .where(
+                conversations.c.id == conversation,
+                conversations.c.last_message_at <= message["created_at"],
+            )
+            .values(last_message_at=message["created_at"], language=message["language"] or "en")
+        )

@@ -1,0 +1,198 @@
+"""`content validate|publish|versions|export|rollback`: what editors do."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import getpass
+import json
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from bot import redis_client, redis_keys
+from bot import settings as settings_module
+from bot.commands import prepare
+from bot.content import publish
+from bot.content.load import load_folder
+from bot.content.models import Content
+from bot.database import Database, content_versions
+from bot.errors import ContentError, StoreUnavailable
+from bot.redis_client import guarded
+from bot.settings import Settings
+
+LIVE_TIMEOUT_S = 30.0
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the group."""
+    group = commands.add_parser("content", help="check, publish and look at FAQ content")
+    verbs = group.add_subparsers(required=True, metavar="VERB")
+    validate = verbs.add_parser("validate", help="check the files; change nothing")
+    validate.set_defaults(run=_validate)
+    publishing = verbs.add_parser("publish", help="make the files the live version")
+    publishing.add_argument("--force", action="store_true", help="even if another version is live")
+    publishing.add_argument("--note", default="", help="a word for the list of versions")
+    publishing.set_defaults(run=_publish)
+    versions = verbs.add_parser("versions", help="list the published versions")
+    versions.add_argument("--json", action="store_true")
+    versions.set_defaults(run=_versions)
+    rollback = verbs.add_parser("rollback", help="make an earlier version live again")
+    rollback.add_argument("number", type=int)
+    rollback.set_defaults(run=_rollback)
+    export = verbs.add_parser("export", help="write a version into FAQ files")
+    export.add_argument("folder", type=Path)
+    export.add_argument("--version", type=int, help="default: the live one")
+    export.set_defaults(run=_export)
+    for verb in (validate, publishing):
+        verb.add_argument("folder", nargs="?", type=Path, help="default: data/faq")
+
+
+def _validate(options: argparse.Namespace) -> int:
+    config = settings_module.load()
+    folder = options.folder or config.data_dir / "faq"
+    content = load_folder(folder, config.languages)
+    examples = sum(len(texts) for e in content.entries for texts in e.examples.values())
+    topics = len({entry.topic for entry in content.entries})
+    print(f"{folder}: {len(content.entries)} entries in {topics} topics, {examples} examples, "
+          f"answers in {', '.join(config.languages)}: all well")  # fmt: skip
+    return 0
+
+
+def _publish(options: argparse.Namespace) -> int:
+    config = settings_module.load()
+    folder = options.folder or config.data_dir / "faq"
+    content = load_folder(folder, config.languages)
+    return _go_live(
+        config,
+        content,
+        folder=folder,
+        based_on=publish.base_of(config.state_dir, folder),
+        force=options.force,
+        note=options.note,
+    )
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    config = settings_module.load()
+    prepare.database(config)
+    store = Database.of(config)
+    try:
+        found = store.call(lambda c: publish.read(c, options.number))
+        live = store.call(publish.live_number)
+    finally:
+        store.close()
+    if found is None:
+        raise ContentError([f"there is no version {options.number}; see `content versions`"])
+    return _go_live(
+        config,
+        Content(found.entries),
+        folder=None,
+        based_on=live,
+        force=False,
+        note=f"rollback to version {options.number}",
+    )
+
+
+def _go_live(
+    config: Settings,
+    content: Content,
+    *,
+    folder: Path | None,
+    based_on: int | None,
+    force: bool,
+    note: str,
+) -> int:
+    started = time.monotonic()
+    prepare.database(config)
+    store = Database.of(config)
+    try:
+        before = store.call(publish.live_number)
+        written = store.call(
+            lambda c: publish.write(
+                c, content, based_on=based_on, force=force, author=getpass.getuser(), note=note
+            )
+        )
+    finally:
+        store.close()
+    if folder:
+        publish.remember_base(config.state_dir, folder, written.number)
+    if written.number == before:
+        print(f"nothing differs from version {before}, which is live")
+        return 0
+    url = redis_client.address(config)
+    if not redis_client.answers(url):
+        print(f"version {written.number} is published; nothing is running, the next start uses it")
+        return 0
+    engines = asyncio.run(_announce(config, written.number))
+    took = time.monotonic() - started
+    told = f"answered by {engines} engines" if engines else "no engine is running"
+    print(f"version {written.number} is live after {took:.1f} s, {told}")
+    return 0
+
+
+async def _announce(config: Settings, number: int) -> int:
+    """Move the mirror and wait until every live engine answers from the version."""
+    client = redis_client.connect(config)
+    try:
+        await publish.announce(client, number)
+        deadline = time.monotonic() + LIVE_TIMEOUT_S
+        while True:
+            names = await guarded(
+                client.zrangebyscore(redis_keys.holders("engine"), time.time(), "+inf")
+            )
+            ready = await guarded(client.hgetall(redis_keys.CONTENT_READY))  # type: ignore[arg-type]
+            behind = [n for n in names if json.loads(ready.get(n, "{}")).get("version") != number]
+            if not behind:
+                return len(names)
+            if time.monotonic() > deadline:
+                raise StoreUnavailable("engine", f"{', '.join(behind)} still answer from an older "
+                                       "version; look at their logs")  # fmt: skip
+            await asyncio.sleep(0.02)
+    finally:
+        await client.aclose()
+
+
+def _versions(options: argparse.Namespace) -> int:
+    config = settings_module.load()
+    prepare.database(config)
+    store = Database.of(config)
+    c = content_versions.c
+    try:
+        live = store.call(publish.live_number)
+        rows = store.call(
+            lambda connection: connection.execute(
+                sa.select(c.number, c.based_on, c.author, c.note, c.created_at, c.digest)
+                .order_by(c.number.desc())
+            ).mappings().all()
+        )  # fmt: skip
+    finally:
+        store.close()
+    if options.json:
+        print(json.dumps([{**row, "live": row["number"] == live} for row in rows]))
+        return 0
+    for row in rows:
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["created_at"]))
+        mark = "live" if row["number"] == live else "    "
+        print(f"{row['number']:>5} {mark}  {when} UTC  {row['author']}  {row['note']}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from bot.content.export import write_folder
+
+    config = settings_module.load()
+    prepare.database(config)
+    store = Database.of(config)
+    try:
+        number = options.version or store.call(publish.live_number)
+        content = store.call(lambda c: publish.read(c, number))
+    finally:
+        store.close()
+    if content is None:
+        raise ContentError([f"there is no version {number}; see `content versions`"])
+    files = write_folder(content, options.folder)
+    publish.remember_base(config.state_dir, options.folder, number)
+    print(f"version {number} written to {files} files in {options.folder}")
+    return 0

@@ -1,0 +1,174 @@
+"""The processes a running system is made of; `serve` starts one of each, others run them alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import structlog
+
+from bot import logs, redis_client
+from bot.database import Database
+from bot.lease import Leases
+from bot.settings import Settings
+
+LOG = structlog.get_logger(__name__)
+Process = Callable[[Settings, str], Coroutine[Any, Any, None]]
+DRAIN_S = 10.0
+"""Seconds a stopping process may spend on finishing what it has begun."""
+
+
+def run(settings: Settings, role: str, name: str) -> None:
+    """Run one process until SIGTERM or SIGINT.
+
+    Args:
+        role: `ingress`, `engine`, `sender`, `recorder` or `desk`.
+        name: Unique name; empty makes one of host and pid.
+    """
+    import uvloop
+
+    holder = name or f"{role}-{socket.gethostname()}-{os.getpid()}"
+    logs.configure(settings.log_level, holder)
+    server = redis_client.ensure(settings)
+    try:
+        with contextlib.suppress(asyncio.CancelledError):
+            uvloop.run(_until_stopped(ROLES[role](settings, holder)))
+    finally:
+        if server:
+            server.stop()
+
+
+async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    await task
+
+
+async def ingress(settings: Settings, holder: str) -> None:
+    """Webhooks, widget and demo page."""
+    from importlib import import_module
+
+    make_app = import_module("channels.ingress").make_app
+    await _serve_http(make_app(settings), settings.host, settings.ingress_port, "ingress")
+
+
+async def desk(settings: Settings, holder: str) -> None:
+    """The agents' desk."""
+    from bot.desk.app import make_app
+    from bot.handoff.service import HandoffService
+
+    database, client = Database.of(settings), redis_client.connect(settings)
+    service = HandoffService(settings, database, client)
+    app = make_app(settings, database, client, service)
+    try:
+        await _serve_http(app, settings.host, settings.desk_port, "desk")
+    finally:
+        await client.aclose()
+        database.close()
+
+
+async def engine(settings: Settings, holder: str) -> None:
+    """Understanding and dialogue: works the inbox shards off that it holds."""
+    from importlib import import_module
+
+    from bot.content.catalog import Catalog
+    from bot.dialogue.handler import Handler
+    from bot.dialogue.load import load_engine
+    from bot.understanding.service import Understander
+
+    database, client = Database.of(settings), redis_client.connect(settings)
+    understander = await asyncio.to_thread(Understander.load, settings)
+    actions = import_module("actions.local").load()
+    rasa = await asyncio.to_thread(load_engine, actions)
+    catalog = Catalog(understander, database, client, holder, rasa.model_name or "")
+    await catalog.refresh()
+    handler = Handler(settings, database, client, rasa, understander, catalog)
+    leases = Leases(client, "engine", holder, settings.shards, settings.lease_s)
+    inbox = import_module("channels.inbox").InboxReader(client, leases, handler.handle)
+    LOG.info("engine.ready", model=rasa.model_name)
+    try:
+        await _together(leases, inbox.run(), catalog.follow())
+    finally:
+        await client.aclose()
+        database.close()
+
+
+async def sender(settings: Settings, holder: str) -> None:
+    """Drains the outbox through the channels' clients."""
+    from importlib import import_module
+
+    client = redis_client.connect(settings)
+    channels = import_module("channels.clients").make_clients(settings, client)
+    leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
+    outbox = import_module("channels.outbox").Sender(client, leases, channels)
+    try:
+        await _together(leases, outbox.run())
+    finally:
+        await client.aclose()
+
+
+async def recorder(settings: Settings, holder: str) -> None:
+    """Writes messages and events to SQL, and closes what time has ended."""
+    from bot.analytics.recorder import Recorder
+    from bot.conversation.sweep import Sweeper
+
+    database, client = Database.of(settings), redis_client.connect(settings)
+    leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)
+    try:
+        await _together(
+            leases,
+            Recorder(client, leases, database).run(),
+            Sweeper(settings, database, client).run(),
+        )
+    finally:
+        await client.aclose()
+        database.close()
+
+
+ROLES: dict[str, Process] = {
+    "ingress": ingress,
+    "engine": engine,
+    "sender": sender,
+    "recorder": recorder,
+    "desk": desk,
+}
+
+
+async def _together(leases: Leases, *work: Awaitable[None]) -> None:
+    """Run tasks beside the leases; when one ends or we are stopped, stop all and give back."""
+    keeper = asyncio.ensure_future(leases.keep())
+    tasks = [asyncio.ensure_future(part) for part in work]
+    try:
+        done, _ = await asyncio.wait([keeper, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                await asyncio.gather(*tasks, return_exceptions=True)
+        keeper.cancel()
+        with contextlib.suppress(Exception):
+            await leases.release_all()
+
+
+async def _serve_http(app: Any, host: str, port: int, name: str) -> None:
+    from aiohttp import web
+
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, backlog=512)
+        await site.start()
+        LOG.info("http.listening", app=name, host=host, port=port)
+        await asyncio.Event().wait()
+    finally:
+        await runner.cleanup()

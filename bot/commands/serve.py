@@ -1,0 +1,218 @@
+"""`python -m bot serve`: one command starts everything, keeps it running, and stops it."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from bot import redis_client
+from bot.commands import prepare
+from bot.errors import SamvadError
+from bot.settings import Settings
+
+READY_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 15
+RESTART_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+CALM_S = 30
+"""A process that lived this long starts again with the shortest pause."""
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """A process we keep running."""
+
+    name: str
+    arguments: list[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    failures: int = 0
+    again_at: float = 0.0
+    log: IO[bytes] | None = field(default=None, repr=False)
+
+
+class Supervisor:
+    """Starts the processes, restarts what dies, stops all in the order of the message's way."""
+
+    def __init__(self, settings: Settings, *, engines: int, log_to_files: bool) -> None:
+        self._settings = settings
+        self._to_files = log_to_files
+        self._stopping = threading.Event()
+        self._server: redis_client.EmbeddedServer | None = None
+        names = ["ingress", "desk", *(f"engine-{n}" for n in range(engines)), "sender", "recorder"]
+        host = os.uname().nodename
+        self._children = [
+            Child(name, [name.split("-")[0], "--name", f"{name}@{host}"]) for name in names
+        ]
+
+    @property
+    def stopping(self) -> bool:
+        """Somebody asked us to stop."""
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        """Prepare, start everything, and wait until it answers.
+
+        Raises:
+            SamvadError: A part does not come up; the message says which and what to do.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stopping.set())
+        with prepare.progress("store"):
+            self._server = redis_client.ensure(self._settings)
+        prepare.database(self._settings)
+        prepare.model()
+        prepare.understanding(self._settings)
+        prepare.content(self._settings)
+        for child in self._children:
+            self._spawn(child)
+        with prepare.progress("processes"):
+            self._wait_until_ready()
+
+    def watch(self) -> None:
+        """Keep everything running until we are told to stop."""
+        while not self._stopping.wait(0.2):
+            now = time.monotonic()
+            if self._server and self._server.process and self._server.process.poll() is not None:
+                print("the embedded Redis server died; starting it again", flush=True)
+                self._server.start()
+            for child in self._children:
+                if child.process is None:
+                    if now >= child.again_at:
+                        self._spawn(child)
+                elif child.process.poll() is not None:
+                    self._died(child, now)
+
+    def stop(self) -> None:
+        """Stop: no new messages first, then finish turns, send, record; the store last."""
+        order = ["ingress", "desk", "engine", "sender", "recorder"]
+        for role in order:
+            group = [c for c in self._children if c.arguments[0] == role and c.process]
+            for child in group:
+                if child.process and child.process.poll() is None:
+                    child.process.terminate()
+            for child in group:
+                assert child.process is not None  # noqa: S101 - filtered above
+                try:
+                    child.process.wait(STOP_TIMEOUT_S)
+                except subprocess.TimeoutExpired:
+                    child.process.kill()
+                    child.process.wait()
+        if self._server:
+            self._server.stop()
+
+    def _spawn(self, child: Child) -> None:
+        output: IO[bytes] | None = None
+        if self._to_files:
+            folder = self._settings.state_dir / "logs"
+            folder.mkdir(parents=True, exist_ok=True)
+            child.log = child.log or (folder / f"{child.name}.log").open("ab")
+            output = child.log
+        child.process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+            [sys.executable, "-m", "bot", *child.arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            # Ctrl-C reaches the whole group; the order of stopping is ours.
+            start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            preexec_fn=_die_with_parent,
+        )
+        child.started_at = time.monotonic()
+
+    def _died(self, child: Child, now: float) -> None:
+        assert child.process is not None  # noqa: S101 - the caller has looked
+        code = child.process.returncode
+        child.failures = 0 if now - child.started_at > CALM_S else child.failures + 1
+        pause = RESTART_PAUSES_S[min(child.failures, len(RESTART_PAUSES_S) - 1)]
+        print(f"{child.name} ended (exit {code}); starting it again in {pause} s", flush=True)
+        child.process = None
+        child.again_at = now + pause
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        wanted = [("ingress", self._settings.ingress_port), ("desk", self._settings.desk_port)]
+        while wanted and not self._stopping.is_set():
+            wanted = [part for part in wanted if not _healthy(self._settings.host, part[1])]
+            dead = [c for c in self._children if c.process and c.process.poll() is not None]
+            if dead or time.monotonic() > deadline:
+                names = ", ".join(c.name for c in dead) or "the health page"
+                raise SamvadError(f"{names} did not come up; {self._last_words(dead)}")
+            time.sleep(0.1)
+
+    def _last_words(self, dead: list[Child]) -> str:
+        if not self._to_files:
+            return "see the output above"
+        folder = self._settings.state_dir / "logs"
+        lines = []
+        for child in dead or self._children:
+            path: Path = folder / f"{child.name}.log"
+            tail = path.read_text("utf-8", "replace").splitlines()[-3:] if path.exists() else []
+            lines += [f"{path}:", *(f"  {line}" for line in tail)]
+        return "the logs end with\n" + "\n".join(lines)
+
+
+def run(settings: Settings, *, engines: int, log_to_files: bool) -> int:
+    """Serve until stopped; return the exit code."""
+    supervisor = Supervisor(settings, engines=engines, log_to_files=log_to_files)
+    try:
+        supervisor.start()
+    except BaseException:
+        supervisor.stop()
+        raise
+    if supervisor.stopping:
+        supervisor.stop()
+        return 0
+    logins = prepare.demo_users(settings)
+    _print_addresses(settings, logins, log_to_files)
+    try:
+        supervisor.watch()
+    finally:
+        print("stopping …", flush=True)
+        supervisor.stop()
+    return 0
+
+
+def _print_addresses(
+    settings: Settings, logins: list[tuple[str, str]], log_to_files: bool
+) -> None:
+    ingress = f"http://{settings.host}:{settings.ingress_port}"
+    desk = f"http://{settings.host}:{settings.desk_port}"
+    lines = [
+        "",
+        f"  Shop page with the widget   {ingress}/",
+        f"  Agents' desk                {desk}/",
+        f"  Health                      {ingress}/health",
+    ]
+    lines += [
+        f"  Login                       {name} / {password}   (shown only now)"
+        for name, password in logins
+    ]
+    if log_to_files:
+        lines.append(f"  Logs                        {settings.state_dir / 'logs'}")
+    print("\n".join([*lines, "", "  Ctrl-C stops everything.", ""]), flush=True)
+
+
+def _healthy(host: str, port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{host}:{port}/health", timeout=5) as answer:  # noqa: S310
+            return bool(json.load(answer).get("ok"))
+    except (urllib.error.URLError, OSError, ValueError):
+        return False
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to stop this child when the supervisor dies without a word; elsewhere nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,91 @@
+"""The live content version, as this process knows it, with its index; follows the pointer (D3)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+
+import redis.asyncio
+import structlog
+
+from bot import redis_keys
+from bot.content import publish
+from bot.database import Database
+from bot.errors import ContentError, StoreUnavailable
+from bot.redis_client import guarded
+from bot.understanding.service import Knowledge, Understander
+
+LOG = structlog.get_logger(__name__)
+POLL_S = 0.25
+"""A lost announcement is noticed within this time."""
+
+
+class Catalog:
+    """Holds one `Knowledge` and replaces it as a whole when another version goes live.
+
+    Args:
+        holder: Name of this process, under which it tells what it answers from.
+        model: Name of the dialogue model in use, told along.
+    """
+
+    def __init__(
+        self,
+        understander: Understander,
+        database: Database,
+        client: redis.asyncio.Redis,
+        holder: str,
+        model: str = "",
+    ) -> None:
+        self._understander = understander
+        self._database = database
+        self._redis = client
+        self._holder = holder
+        self._model = model
+        self._knowledge: Knowledge | None = None
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """The version to use for a whole turn; take it once at the turn's start."""
+        if self._knowledge is None:
+            raise ContentError(["no content is published yet; run `python -m bot content publish`"])
+        return self._knowledge
+
+    async def refresh(self) -> bool:
+        """Load the live version if it is another one; return whether it was."""
+        number = await self._live()
+        if number == 0 or (self._knowledge and self._knowledge.content.number == number):
+            return False
+        content = await self._database.run(lambda c: publish.read(c, number))
+        if content is None:
+            raise ContentError([f"version {number} is named as live but not stored"])
+        self._knowledge = await asyncio.to_thread(self._understander.learn, content)
+        await self.report()
+        LOG.info("content.live", version=number, entries=len(content.entries))
+        return True
+
+    async def report(self) -> None:
+        """Tell `content publish` and the health page which version we answer from."""
+        if self._knowledge:
+            told = json.dumps({"version": self._knowledge.content.number, "model": self._model})
+            await guarded(self._redis.hset(redis_keys.CONTENT_READY, self._holder, told))  # type: ignore[arg-type]
+
+    async def follow(self) -> None:
+        """Keep up with the pointer until cancelled."""
+        while True:
+            # Polling a local key costs less than the care a subscription needs when Redis dies.
+            await asyncio.sleep(POLL_S)
+            with contextlib.suppress(StoreUnavailable):
+                try:
+                    await self.refresh()
+                except ContentError as error:
+                    LOG.error("content.unreadable", problems=error.problems)
+
+    async def _live(self) -> int:
+        mirrored = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
+        if mirrored is not None:
+            return int(mirrored)
+        number = await self._database.run(publish.live_number)
+        if number:
+            await guarded(self._redis.set(redis_keys.CONTENT_LIVE, number, nx=True))
+        return number

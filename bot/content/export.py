@@ -1,0 +1,47 @@
+"""Write a version back into FAQ files, one a topic, that load to the same content."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bot.content.models import Content, Entry, Reply
+
+
+def write_folder(content: Content, folder: Path) -> int:
+    """Write `<topic>.yml` files; return how many. Files of other topics are left alone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    topics: dict[str, list[Entry]] = defaultdict(list)
+    for entry in content.entries:
+        topics[entry.topic].append(entry)
+    for topic, entries in topics.items():
+        document = {"topic": topic, "entries": [_shape(entry) for entry in entries]}
+        text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=1000)
+        temporary = folder / f".{topic}.yml.new"
+        temporary.write_text(text, "utf-8")
+        temporary.replace(folder / f"{topic}.yml")
+    return len(topics)
+
+
+def _shape(entry: Entry) -> dict[str, Any]:
+    shaped: dict[str, Any] = {
+        "id": entry.id,
+        "subtopic": entry.subtopic,
+        "title": dict(entry.title),
+        "examples": {language: list(texts) for language, texts in entry.examples.items()},
+        "answers": dict(entry.answers),
+        "channels": {channel: dict(texts) for channel, texts in entry.channels.items()},
+        "quick_replies": [_reply(reply) for reply in entry.quick_replies],
+        "policy": entry.policy,
+        "valid_from": entry.valid_from,
+        "valid_until": entry.valid_until,
+        "owner": entry.owner,
+    }
+    return {key: value for key, value in shaped.items() if value not in ("", {}, [])}
+
+
+def _reply(reply: Reply) -> Any:
+    return {"entry": reply.target, "title": dict(reply.title)} if reply.title else reply.target

@@ -1,0 +1,165 @@
+"""Conversations that end or move by time alone: idle ones, abandoned waits, agents gone."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import redis.asyncio
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot import delivery
+from bot.content.texts import SystemTexts
+from bot.conversation import store
+from bot.conversation.changes import Changes
+from bot.conversation.messages import Outbound
+from bot.conversation.states import State
+from bot.conversation.store import Conversation
+from bot.database import Database, conversations, events
+from bot.errors import StoreUnavailable, TransitionRefused
+from bot.events import Event
+from bot.handoff import presence
+from bot.settings import Settings
+
+LOG = structlog.get_logger(__name__)
+EVERY_S = 15
+BATCH = 200
+
+
+class Sweeper:
+    """Closes and requeues what time has decided; runs beside the recorder."""
+
+    def __init__(
+        self, settings: Settings, database: Database, client: redis.asyncio.Redis
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._redis = client
+        self._changes = Changes(settings.shards, database, client)
+        self._texts = SystemTexts.load(settings.default_language)
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                await self.step(time.time())
+            except StoreUnavailable as error:
+                LOG.warning("sweep.delayed", reason=str(error))
+
+    async def step(self, now: float) -> int:
+        """Sweep once; return how many conversations changed."""
+        idle = now - self._settings.episode_idle_s
+        abandoned = now - self._settings.queue_abandon_s
+        changed = 0
+        for conversation in await self._older(State.BOT, idle):
+            changed += await self._close(conversation, now)
+        for conversation in await self._older(State.WAITING, abandoned):
+            changed += await self._close(conversation, now, "utter_abandoned")
+        gone = now - self._settings.agent_gone_s
+        for conversation in await self._older(State.ASSIGNED, gone):
+            if conversation.owner and not await presence.is_online(
+                self._redis, conversation.owner
+            ):
+                changed += await self._requeue(conversation, now)
+        return changed
+
+    async def _older(self, state: State, before: float) -> list[Conversation]:
+        def work(connection: Connection) -> list[Conversation]:
+            rows = connection.execute(
+                sa.select(conversations)
+                .where(
+                    conversations.c.state == state.value,
+                    conversations.c.last_message_at < before,
+                )
+                .order_by(conversations.c.last_message_at)
+                .limit(BATCH)
+            ).mappings()
+            return [Conversation.from_row(row) for row in rows]
+
+        return await self._database.run(work)
+
+    async def _close(self, seen: Conversation, now: float, utter: str = "") -> int:
+        key = f"sweep:{seen.episode_id}:{seen.version}"
+
+        def work(connection: Connection) -> Conversation:
+            outcome = "abandoned" if utter else _bot_outcome(connection, seen.episode_id)
+            closed = _event(seen, "episode.closed", key, now, {"outcome": outcome})
+            return store.change(connection, seen, State.CLOSED, key=key, events=(closed,), now=now)
+
+        try:
+            closed = await self._changes.apply(seen.id, work)
+        except TransitionRefused:
+            return 0
+        if utter:
+            await self._tell(closed, utter, key)
+        return 1
+
+    async def _requeue(self, seen: Conversation, now: float) -> int:
+        key = f"sweep:{seen.episode_id}:{seen.version}"
+        cause = {"cause": "agent-gone"}
+        requested = _event(seen, "handoff.requested", key, now, cause)
+        try:
+            await self._changes.apply(
+                seen.id,
+                lambda c: store.change(
+                    c, seen, State.WAITING, key=key, events=(requested,), now=now
+                ),
+            )
+        except TransitionRefused:
+            return 0
+        return 1
+
+    async def _tell(self, conversation: Conversation, utter: str, key: str) -> None:
+        message = Outbound(
+            id=f"{key}:{utter}"[:96],
+            conversation=conversation.id,
+            channel=conversation.channel,
+            account=conversation.account,
+            vendor_user=conversation.vendor_user,
+            text=self._texts.render(utter, conversation.language),
+            author="automatic",
+            language=conversation.language,
+            utter=utter,
+            created_at=time.time(),
+            state=conversation.state.value,
+        )
+        await delivery.send(
+            self._redis, self._settings.shards, message, episode_id=conversation.episode_id
+        )
+
+
+def _bot_outcome(connection: Connection, episode: str) -> str:
+    """`bot-resolved` when the customer said it helped, `abandoned` after a failure, else unknown."""
+    last = connection.execute(
+        sa.select(events.c.type, events.c.data)
+        .where(
+            events.c.episode_id == episode,
+            events.c.type.in_(("answer.rated", "clarification.asked", "turn.failed")),
+        )
+        .order_by(events.c.occurred_at.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return "unknown"
+    if last.type == "answer.rated" and last.data.get("helped"):
+        return "bot-resolved"
+    return "abandoned"
+
+
+def _event(
+    seen: Conversation, kind: str, key: str, now: float, data: dict[str, str]
+) -> Event:
+    return Event(
+        id=f"{key}:{kind}",
+        type=kind,
+        conversation=seen.id,
+        episode_id=seen.episode_id,
+        channel=seen.channel,
+        language=seen.language,
+        actor="system",
+        data=data,
+        occurred_at=now,
+    )

@@ -1,0 +1,76 @@
+"""What is up: the same answer on the ingress and on the desk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import redis.asyncio
+import sqlalchemy as sa
+
+from bot import redis_keys
+from bot.content import publish
+from bot.database import Database
+from bot.errors import StoreUnavailable
+from bot.redis_client import guarded
+from bot.settings import Settings
+
+TIMEOUT_S = 3.0
+ROLES = ("engine", "sender", "recorder")
+
+
+async def check(
+    settings: Settings, client: redis.asyncio.Redis, database: Database
+) -> dict[str, Any]:
+    """Look at every part.
+
+    Returns:
+        `{"ok": bool, "redis": bool, "database": bool, "engine": n, "sender": n, "recorder": n,
+        "content": {"live": n, "engines": {name: n}}, "model": name, "waiting": n, "backlog": n}`;
+        `ok` is False when a part is down, and HTTP answers 503 then.
+    """
+    report: dict[str, Any] = {"ok": True, "redis": False, "database": False}
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await _redis_parts(settings, client, report)
+    except (StoreUnavailable, TimeoutError):
+        report["redis"] = False
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            live = await database.run(publish.live_number)
+            report["database"] = True
+            report.setdefault("content", {})["live"] = live
+    except (StoreUnavailable, TimeoutError, sa.exc.SQLAlchemyError):
+        report["database"] = False
+    report["ok"] = bool(
+        report["redis"]
+        and report["database"]
+        and all(report.get(role) for role in ROLES)
+        and report.get("content", {}).get("live")
+    )
+    return report
+
+
+async def _redis_parts(
+    settings: Settings, client: redis.asyncio.Redis, report: dict[str, Any]
+) -> None:
+    now = time.time()
+    alive: list[str] = []
+    for role in ROLES:
+        names = await guarded(client.zrangebyscore(redis_keys.holders(role), now, "+inf"))
+        report[role] = len(names)
+        if role == "engine":
+            alive = names
+    ready: dict[str, str] = await guarded(client.hgetall(redis_keys.CONTENT_READY))  # type: ignore[assignment]
+    told = {name: json.loads(text) for name, text in ready.items() if name in alive}
+    report["content"] = {"engines": {name: item["version"] for name, item in told.items()}}
+    report["model"] = next((item["model"] for item in told.values()), None)
+    pipeline = client.pipeline(transaction=False)
+    for shard in range(settings.shards):
+        pipeline.xlen(redis_keys.inbox(shard))
+        pipeline.xlen(redis_keys.outbox(shard))
+    lengths = await guarded(pipeline.execute())
+    report["inbox"], report["outbox"] = sum(lengths[::2]), sum(lengths[1::2])
+    report["redis"] = True

@@ -1,0 +1,156 @@
+"""The way in: a message is in the inbox before its webhook answers 200 (D7).
+
+`Inbox` is the ingress's side. `InboxReader` is the engine's: it reads the shards this process
+holds and hands each conversation's messages on in order, one at a time, different conversations
+side by side.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import redis.asyncio
+import structlog
+
+from bot import redis_keys
+from bot.conversation.messages import Inbound
+from bot.dialogue.turn import Ticket
+from bot.errors import LeaseLost, StoreUnavailable
+from bot.lease import Leases
+from bot.redis_client import guarded
+
+LOG = structlog.get_logger(__name__)
+
+BATCH = 64
+"""Rows read at once from a shard."""
+BLOCK_MS = 1000
+"""Longest wait for a row before the lease is looked at again."""
+RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
+"""Pauses before a failed message is tried again."""
+
+# KEYS: seen, inbox. ARGV: seen ttl, inbound JSON. One script, so that a message is never marked
+# as seen without being in the inbox.
+_ACCEPT = """
+if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 0 end
+redis.call('XADD', KEYS[2], '*', 'body', ARGV[2])
+return 1
+"""
+
+Handle = Callable[[Inbound, Ticket], Awaitable[None]]
+
+
+class Inbox:
+    """Takes messages in, each once."""
+
+    def __init__(self, client: redis.asyncio.Redis, shards: int) -> None:
+        self._redis = client
+        self._shards = shards
+        self._accept = client.register_script(_ACCEPT)
+
+    async def accept(self, inbound: Inbound) -> bool:
+        """Store a message.
+
+        Returns:
+            False when this message was taken before.
+
+        Raises:
+            StoreUnavailable: It is not stored; the sender must try again.
+        """
+        shard = redis_keys.shard_of(inbound.conversation, self._shards)
+        taken = await guarded(
+            self._accept(
+                keys=[redis_keys.seen(shard, inbound.id), redis_keys.inbox(shard)],
+                args=[redis_keys.SEEN_TTL_S, json.dumps(inbound.to_dict(), ensure_ascii=False)],
+            )
+        )
+        return bool(taken)
+
+
+class InboxReader:
+    """Reads the shards held by `leases` and works their rows off with `handle`."""
+
+    def __init__(self, client: redis.asyncio.Redis, leases: Leases, handle: Handle) -> None:
+        self._redis = client
+        self._leases = leases
+        self._handle = handle
+        self._lines: dict[str, asyncio.Task[None]] = {}
+
+    async def run(self) -> None:
+        """Read until cancelled; rows under way are finished first."""
+        readers = [
+            asyncio.create_task(self._read(shard), name=f"inbox-{shard}")
+            for shard in range(self._leases.shards)
+        ]
+        try:
+            await asyncio.gather(*readers)
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, *self._lines.values(), return_exceptions=True)
+
+    async def _read(self, shard: int) -> None:
+        lease, last = "", "0-0"
+        while True:
+            held = self._leases.held.get(shard)
+            if held is None:
+                lease = ""
+                await asyncio.sleep(0.1)
+                continue
+            if held != lease:
+                # A new grant: whatever an earlier holder left unfinished comes first.
+                lease, last = held, "0-0"
+            try:
+                answer = await guarded(
+                    self._redis.xread({redis_keys.inbox(shard): last}, BATCH, BLOCK_MS)
+                )
+            except StoreUnavailable:
+                lease = ""
+                await asyncio.sleep(0.2)
+                continue
+            for _, rows in answer or ():
+                for row, fields in rows:
+                    last = row
+                    self._enqueue(Ticket(shard, row, lease), fields["body"])
+
+    def _enqueue(self, ticket: Ticket, body: str) -> None:
+        inbound = Inbound.from_dict(json.loads(body))
+        before = self._lines.get(inbound.conversation)
+        task = asyncio.create_task(self._work(before, inbound, ticket))
+        self._lines[inbound.conversation] = task
+        task.add_done_callback(lambda done: self._forget(inbound.conversation, done))
+
+    def _forget(self, conversation: str, task: asyncio.Task[None]) -> None:
+        if self._lines.get(conversation) is task:
+            del self._lines[conversation]
+
+    async def _work(
+        self, before: asyncio.Task[None] | None, inbound: Inbound, ticket: Ticket
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])
+        tries = 0
+        while self._leases.held.get(ticket.shard) == ticket.lease:
+            try:
+                await self._handle(inbound, ticket)
+                return
+            except LeaseLost:
+                self._leases.held.pop(ticket.shard, None)
+                return
+            except StoreUnavailable as error:
+                LOG.warning("message.delayed", conversation=inbound.conversation, reason=str(error))
+                await self._forgive(ticket)
+            except Exception:
+                LOG.exception("message.failed", conversation=inbound.conversation)
+            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
+            tries += 1
+
+    async def _forgive(self, ticket: Ticket) -> None:
+        """An absent store is not the message's fault: do not count the try."""
+        try:
+            await guarded(
+                self._redis.hincrby(redis_keys.attempts(ticket.shard), ticket.row, -1)  # type: ignore[arg-type]
+            )
+        except StoreUnavailable:
+            return

@@ -1,0 +1,77 @@
+"""The ingress: takes deliveries from vendors and browsers, answers at once, thinks nothing.
+
+It imports no rasa; what needs thinking is in the inbox by the time it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from bot import health, redis_client
+from bot.database import Database
+from bot.errors import BadRequest, StoreUnavailable
+from bot.settings import Settings
+from channels import rest
+from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels.inbox import Inbox
+from channels.webchat.routes import add_routes as add_webchat
+
+LOG = structlog.get_logger(__name__)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def make_app(settings: Settings) -> web.Application:
+    """Build the application; connections open when it starts and close when it stops."""
+    app = web.Application(client_max_size=settings.max_body_bytes, middlewares=[_errors])
+    client = redis_client.connect(settings)
+    app[SETTINGS] = settings
+    app[REDIS] = client
+    app[DATABASE] = Database.of(settings)
+    app[INBOX] = Inbox(client, settings.shards)
+    app.cleanup_ctx.append(_connections)
+    app.router.add_get("/health", show_health)
+    add_webchat(app)
+    rest.add_routes(app)
+    return app
+
+
+async def show_health(request: web.Request) -> web.Response:
+    """Say what is up; 503 when a part is down."""
+    app = request.app
+    report = await health.check(app[SETTINGS], app[REDIS], app[DATABASE])
+    return web.json_response(report, status=200 if report["ok"] else 503)
+
+
+async def _connections(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[REDIS].aclose()
+    app[DATABASE].close()
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except BadRequest as error:
+        LOG.info("ingress.refused", path=request.path, code=error.code, status=error.status)
+        return _error(error.code, str(error), error.status)
+    except StoreUnavailable as error:
+        LOG.warning("ingress.unavailable", path=request.path, store=error.store)
+        return _error("unavailable", "nothing was stored; try again in a moment", 503)
+    except web.HTTPRequestEntityTooLarge:
+        return _error("body-too-large", "the body is too large", 413)
+    except web.HTTPException:
+        raise
+    except Exception:
+        LOG.exception("ingress.failed", path=request.path)
+        return _error("internal", "something went wrong on our side", 500)
+
+
+def _error(code: str, message: str, status: int) -> web.Response:
+    headers = {"Retry-After": "2"} if status == 503 else None
+    return web.json_response(
+        {"error": {"code": code, "message": message}}, status=status, headers=headers
+    )

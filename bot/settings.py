@@ -42,6 +42,8 @@ class Settings:
     """SQLAlchemy URL; empty uses a SQLite file in the state folder."""
     state_dir: Path = field(default=Path(".samvad"), metadata={"env": "SAMVAD_STATE_DIR"})
     """Folder for the embedded server, SQLite file, embedding graph, vector cache and secrets."""
+    cache_dir: Path = field(default=Path(), metadata={"env": "SAMVAD_CACHE_DIR"})
+    """Folder of what can be made again (embedding graph, vectors, indexes); default `<state>/cache`."""
     data_dir: Path = field(default=Path("data"), metadata={"env": "SAMVAD_DATA_DIR"})
     """Folder of the content pack: faq/, nlu/, sentiment/."""
     host: str = field(default="127.0.0.1", metadata={"env": "SAMVAD_HOST"})
@@ -96,6 +98,11 @@ class Settings:
     """Script of answers to romanised questions: `native`, or `as-written` where the entry has such an answer."""
     log_level: str = field(default="INFO", metadata={"env": "LOG_LEVEL"})
     """DEBUG, INFO, WARNING or ERROR."""
+
+    @property
+    def made_dir(self) -> Path:
+        """Where derived files go."""
+        return self.cache_dir if self.cache_dir != Path() else self.state_dir / "cache"
 
     @property
     def default_language(self) -> str:

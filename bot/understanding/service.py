@@ -105,9 +105,9 @@ class Understander:
     @classmethod
     def load(cls, settings: Settings) -> Understander:
         """Load the models; the first time in a state folder this prepares them (seconds)."""
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
-        embedder = load_embedder(settings.state_dir)
-        sentiment = load_or_fit(settings.state_dir, settings.data_dir, embedder)
+        settings.made_dir.mkdir(parents=True, exist_ok=True)
+        embedder = load_embedder(settings.made_dir)
+        sentiment = load_or_fit(settings.made_dir, settings.data_dir, embedder)
         detect("warm up")
         return cls(embedder, sentiment, settings)
 
@@ -117,12 +117,12 @@ class Understander:
         Unchanged examples keep their vectors, so a small change costs a small part of a second.
         """
         examples = [*faq_examples(content), *self._dialogue]
-        folder = self._settings.state_dir / "index" / self._name(examples)
+        folder = self._settings.made_dir / "index" / self._name(examples)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # one process fits, the others wait and map
             if not (folder / "index.json").exists():
-                cache = VectorCache(self._settings.state_dir / "vectors", self.embedder)
+                cache = VectorCache(self._settings.made_dir / "vectors", self.embedder)
                 vectors = cache.embed([example.text for example in examples])
                 IntentIndex.fit(examples, vectors, embedder=self.embedder).save(folder)
         return Knowledge(content, IntentIndex.load(folder, self.embedder))

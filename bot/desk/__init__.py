@@ -1,0 +1,1 @@
+"""The agents' desk: an aiohttp application that starts without rasa; docs/desk.md."""

@@ -1,0 +1,117 @@
+"""The desk as an application: `make_app` wires it, `bot.__main__` serves it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import redis.asyncio
+from aiohttp import web
+
+from bot.conversation.changes import Changes
+from bot.database import Database
+from bot.desk import (
+    app_keys,
+    health,
+    socket,
+    tables,
+    views_actions,
+    views_admin,
+    views_inbox,
+    views_login,
+)
+from bot.desk.live import Hub
+from bot.desk.rendering import STATIC, Renderer
+from bot.desk.snooze import Snoozer
+from bot.desk.web import RENDERER, errors, headers, sessions
+from bot.handoff.service import HandoffService
+from bot.secrets import load_or_create
+from bot.settings import Settings
+
+MOST_BODY_BYTES = 128 * 1024
+OTHER_TOPIC = "other"
+
+
+def make_app(
+    settings: Settings,
+    database: Database,
+    client: redis.asyncio.Redis,
+    service: HandoffService,
+) -> web.Application:
+    """Build the desk; set `app[app_keys.REPLAY]` to let admins replay dead letters."""
+    app = web.Application(middlewares=[headers, errors, sessions], client_max_size=MOST_BODY_BYTES)
+    topics = _topics(settings)
+    renderer = Renderer(settings, topics)
+    app[app_keys.SETTINGS] = settings
+    app[app_keys.DATABASE] = database
+    app[app_keys.REDIS] = client
+    app[app_keys.SERVICE] = service
+    app[app_keys.SECRET] = load_or_create(settings.state_dir, "session", settings.session_secret)
+    app[app_keys.TOPICS] = topics
+    app[app_keys.ASSETS] = renderer.assets
+    app[app_keys.HUB] = Hub(database, client, service, renderer)
+    app[app_keys.SNOOZER] = Snoozer(database, Changes(settings.shards, database, client))
+    app[RENDERER] = renderer
+    app.cleanup_ctx.append(_running)
+    app.on_shutdown.append(_stop_hub)
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: web.Application) -> None:
+    conversation = "/conversations/{conversation:[A-Za-z0-9_-]{1,64}}"
+    app.router.add_routes(
+        [
+            web.get("/", views_inbox.start),
+            web.get("/health", health.health),
+            web.get("/login", views_login.show),
+            web.post("/login", views_login.log_in),
+            web.post("/logout", views_login.log_out),
+            web.get("/socket", socket.socket),
+            web.get("/inbox/{view}", views_inbox.inbox),
+            web.get("/inbox/{view}/{conversation:[A-Za-z0-9_-]{1,64}}", views_inbox.inbox),
+            web.get(conversation + "/earlier", views_inbox.earlier),
+            web.post(conversation + "/claim", views_actions.claim),
+            web.post(conversation + "/reply", views_actions.reply),
+            web.post(conversation + "/return", views_actions.give_back),
+            web.post(conversation + "/resolve", views_actions.resolve),
+            web.post(conversation + "/transfer", views_actions.transfer),
+            web.post(conversation + "/note", views_actions.add_note),
+            web.post(conversation + "/labels", views_actions.set_labels),
+            web.post(conversation + "/snooze", views_actions.put_aside),
+            web.post(conversation + "/wake", views_actions.wake),
+            web.post(conversation + "/read", views_actions.mark_read),
+            web.get("/canned.json", views_inbox.canned_replies),
+            web.get("/canned", views_admin.canned_list),
+            web.post("/canned", views_admin.canned_save),
+            web.post("/canned/{reply}/remove", views_admin.canned_remove),
+            web.get("/dead-letters", views_admin.dead_letter_list),
+            web.post("/dead-letters/{letter}/replay", views_admin.dead_letter_replay),
+            web.get("/users", views_admin.user_list),
+            web.post("/users", views_admin.user_add),
+            web.post("/users/{user}/{what:disable|enable|password}", views_admin.user_change),
+        ]
+    )
+    app.router.add_static(app[app_keys.ASSETS] + "/", STATIC)
+
+
+async def _running(app: web.Application) -> AsyncIterator[None]:
+    await app[app_keys.DATABASE].run(tables.create)
+    hub, snoozer = app[app_keys.HUB], app[app_keys.SNOOZER]
+    hub.start()
+    sweeping = asyncio.create_task(snoozer.run(), name="snoozer")
+    yield
+    sweeping.cancel()
+    await asyncio.gather(sweeping, return_exceptions=True)
+    await hub.stop()
+
+
+async def _stop_hub(app: web.Application) -> None:
+    # Before the connections are waited for: open sockets would hold the shutdown up.
+    await app[app_keys.HUB].stop()
+
+
+def _topics(settings: Settings) -> tuple[str, ...]:
+    """Topics of the content pack, which are the names of its files, and `other`."""
+    names = sorted(file.stem for file in (settings.data_dir / "faq").glob("*.yml"))
+    return (*(name for name in names if name != OTHER_TOPIC), OTHER_TOPIC)

@@ -1,0 +1,29 @@
+"""What handlers find in the application, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import redis.asyncio
+from aiohttp import web
+
+from bot.database import Database
+from bot.desk.live import Hub
+from bot.desk.snooze import Snoozer
+from bot.handoff.service import HandoffService
+from bot.settings import Settings
+
+SETTINGS = web.AppKey("SETTINGS", Settings)
+DATABASE = web.AppKey("DATABASE", Database)
+REDIS = web.AppKey("REDIS", redis.asyncio.Redis)
+SERVICE = web.AppKey("SERVICE", HandoffService)
+SECRET = web.AppKey("SECRET", bytes)
+HUB = web.AppKey("HUB", Hub)
+SNOOZER = web.AppKey("SNOOZER", Snoozer)
+TOPICS = web.AppKey("TOPICS", tuple[str, ...])
+"""What an agent may resolve a conversation as."""
+ASSETS = web.AppKey("ASSETS", str)
+"""Address of the static files; changes whenever one of them does."""
+Replay = Callable[[str], Awaitable[None]]
+REPLAY: web.AppKey[Replay] = web.AppKey("REPLAY")
+"""Puts a dead letter back on its way; without it the list has no button."""

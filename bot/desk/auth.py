@@ -1,0 +1,158 @@
+"""Who is at the desk: passwords, sessions, lockout, CSRF; docs/desk.md#safety.
+
+A session is a random token in an HttpOnly cookie; SQL holds its SHA-256 only. Every POST carries
+the session's CSRF token. Unknown logins cost the same time as known ones and get the same answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import time
+from dataclasses import dataclass
+
+import argon2
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.database import Database, sessions, users
+from bot.desk.sql import read
+from bot.desk.users import DISABLED, HASHER, User
+
+SESSION_S = 12 * 3600
+"""A session lasts a working day; then log in again."""
+FREE_FAILURES = 5
+"""Wrong passwords in a row before the login is locked."""
+LOCK_FIRST_S = 30
+LOCK_LONGEST_S = 3600
+REFUSAL_S = 0.4
+"""Longer than hashing and writing take, so the time of an answer tells nothing."""
+_DUMMY_HASH = HASHER.hash(secrets.token_urlsafe(16))
+
+
+@dataclass(frozen=True)
+class Session:
+    """A logged-in browser."""
+
+    user: User
+    csrf: str
+    digest: str
+    """SHA-256 of the cookie's token, hexadecimal."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A new session and the token for its cookie."""
+
+    session: Session
+    token: str
+
+
+async def log_in(database: Database, login: str, password: str) -> Started | None:
+    """Check a password and start a session; a refusal takes `REFUSAL_S`, whatever the cause.
+
+    Returns:
+        None for a wrong password, an unknown, disabled or locked login: the caller cannot tell.
+    """
+    began = time.monotonic()
+    row = await read(database, lambda c: _row(c, login))
+    usable = row is not None and not row["password_hash"].startswith(DISABLED)
+    known_hash = str(row["password_hash"]) if row is not None and usable else _DUMMY_HASH
+    # Outside any transaction: on SQLite a writer would hold everybody up meanwhile.
+    right = await asyncio.to_thread(_verify, known_hash, password)
+    started = None
+    if row is not None and usable:
+        user = User.from_row(row)
+        started = await database.run(lambda c: _finish(c, user, right, time.time()))
+    if started is None:
+        await asyncio.sleep(max(0.0, REFUSAL_S - (time.monotonic() - began)))
+    return started
+
+
+def _row(connection: Connection, login: str) -> sa.RowMapping | None:
+    return (
+        connection.execute(sa.select(users).where(users.c.login == login.strip().lower()[:64]))
+        .mappings()
+        .first()
+    )
+
+
+def _finish(connection: Connection, user: User, right: bool, now: float) -> Started | None:
+    state = connection.execute(
+        sa.select(users.c.failed_logins, users.c.locked_until).where(users.c.id == user.id)
+    ).first()
+    # Read again: guesses running side by side must not slip past the lock.
+    if state is None or state.locked_until > now:
+        return None
+    if right:
+        values: dict[str, float] = {"failed_logins": 0, "locked_until": 0.0}
+    else:
+        failures = state.failed_logins + 1
+        values = {"failed_logins": failures, "locked_until": now + lock_s(failures)}
+    connection.execute(sa.update(users).where(users.c.id == user.id).values(**values))
+    return start_session(connection, user, now) if right else None
+
+
+def lock_s(failures: int) -> float:
+    """Seconds a login stays locked after this many wrong passwords in a row; doubles each time."""
+    over = failures - FREE_FAILURES
+    return 0.0 if over < 0 else float(min(LOCK_LONGEST_S, LOCK_FIRST_S * 2 ** min(over, 20)))
+
+
+def start_session(connection: Connection, user: User, now: float) -> Started:
+    """Store a session, and drop expired ones."""
+    token, csrf = secrets.token_urlsafe(32), secrets.token_urlsafe(24)
+    connection.execute(sa.delete(sessions).where(sessions.c.expires_at < now))
+    connection.execute(
+        sa.insert(sessions).values(
+            digest=digest_of(token), user_id=user.id, csrf=csrf, created_at=now,
+            expires_at=now + SESSION_S,
+        )
+    )  # fmt: skip
+    return Started(Session(user, csrf, digest_of(token)), token)
+
+
+def find_session(connection: Connection, token: str, now: float | None = None) -> Session | None:
+    """Look a cookie's token up; None when unknown, expired or its user is disabled."""
+    row = (
+        connection.execute(
+            sa.select(sessions.c.csrf, sessions.c.digest, users)
+            .join(users, users.c.id == sessions.c.user_id)
+            .where(
+                sessions.c.digest == digest_of(token),
+                sessions.c.expires_at > (time.time() if now is None else now),
+            )
+        )
+        .mappings()
+        .first()
+    )
+    if row is None or row["password_hash"].startswith(DISABLED):
+        return None
+    return Session(User.from_row(row), row["csrf"], row["digest"])
+
+
+def end_session(connection: Connection, digest: str) -> None:
+    connection.execute(sa.delete(sessions).where(sessions.c.digest == digest))
+
+
+def digest_of(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def form_token(secret: bytes, browser: str) -> str:
+    """CSRF token of the login form, bound to the browser's pre-login cookie."""
+    return hmac.new(secret, f"login:{browser}".encode(), hashlib.sha256).hexdigest()
+
+
+def same(given: str, expected: str) -> bool:
+    """Compare in constant time, any characters."""
+    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+
+
+def _verify(password_hash: str, password: str) -> bool:
+    try:
+        return HASHER.verify(password_hash, password[:1024])
+    except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):
+        return False

@@ -1,0 +1,65 @@
+"""Labels: short words agents put on conversations to find them again."""
+
+from __future__ import annotations
+
+import re
+import time
+import unicodedata
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.database import insert_ignore
+from bot.desk.tables import labels
+from bot.errors import BadRequest
+
+MOST_CHARS = 40
+MOST_PER_CONVERSATION = 12
+
+
+def clean(label: str) -> str:
+    """Spell a label one way: lower case, single hyphens between words, any script.
+
+    Raises:
+        BadRequest: Nothing is left, or it is longer than `MOST_CHARS`.
+    """
+    kept = "".join(
+        c for c in unicodedata.normalize("NFC", label) if unicodedata.category(c)[0] != "C"
+    )
+    spelled = re.sub(r"[\s_-]+", "-", kept.strip().casefold()).strip("-#")
+    if not spelled or len(spelled) > MOST_CHARS:
+        raise BadRequest("bad-label", f"A label has 1 to {MOST_CHARS} characters.")
+    return spelled
+
+
+def add(connection: Connection, conversation: str, label: str) -> None:
+    """Put a label on a conversation; nothing happens if it is there.
+
+    Raises:
+        BadRequest: No such conversation (status 404), or it has too many labels.
+    """
+    if store.get(connection, conversation) is None:
+        raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
+    number = connection.execute(
+        sa.select(sa.func.count()).where(labels.c.conversation == conversation)
+    ).scalar_one()
+    if number >= MOST_PER_CONVERSATION:
+        raise BadRequest("too-many-labels", f"At most {MOST_PER_CONVERSATION} labels fit.")
+    row = {"conversation": conversation, "label": label, "created_at": time.time()}
+    insert_ignore(connection, labels, [row])
+
+
+def remove(connection: Connection, conversation: str, label: str) -> None:
+    connection.execute(
+        sa.delete(labels).where(labels.c.conversation == conversation, labels.c.label == label)
+    )
+
+
+def known(connection: Connection) -> list[str]:
+    """Every label in use, for the input's suggestions."""
+    return list(
+        connection.execute(
+            sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(200)
+        ).scalars()
+    )

@@ -1,0 +1,309 @@
+"""What is live at the desk: one WebSocket a page, one Redis subscription a process.
+
+A change arrives as (conversation, what) on `redis_keys.LIVE_CHANNEL`. Changes are collected for
+`COALESCE_S`, read from SQL once, rendered once, and sent to every page that shows them. Nothing
+depends on a notice arriving: a page that reconnects fetches its list and thread again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import redis
+import redis.asyncio
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot.database import Database
+from bot.desk import queries
+from bot.desk import thread as threads
+from bot.desk.auth import Session
+from bot.desk.queries import Counts, Row
+from bot.desk.rendering import Renderer
+from bot.desk.sql import read
+from bot.errors import StoreUnavailable
+from bot.handoff.service import HandoffService
+from bot.redis_client import guarded
+from bot.redis_keys import LIVE_CHANNEL
+
+log = structlog.get_logger()
+
+COALESCE_S = 0.04
+HEARTBEAT_S = 15.0
+"""A third of the presence's life, so that one lost beat does not show."""
+PEOPLE_S = 40.0
+"""How long "is looking" lasts without a beat."""
+TYPING_S = 6.0
+QUEUE_FRAMES = 256
+"""Frames a slow page may lag behind before it must reconnect."""
+LOST = ""
+"""In place of a frame: close the page's socket."""
+RETRY_FIRST_S = 0.2
+RETRY_LONGEST_S = 5.0
+
+
+@dataclass(eq=False)
+class Seat:
+    """One open page."""
+
+    session: Session
+    frames: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(QUEUE_FRAMES))
+    conversation: str = ""
+    """The one it shows."""
+    sent: dict[str, str] = field(default_factory=dict)
+    """Item id → digest of what the page has."""
+
+    def put(self, frame: str) -> None:
+        try:
+            self.frames.put_nowait(frame)
+        except asyncio.QueueFull:
+            self.lose()
+
+    def lose(self) -> None:
+        """Give the page up: it closes, comes back and fetches everything again."""
+        while not self.frames.empty():
+            self.frames.get_nowait()
+        self.frames.put_nowait(LOST)
+
+
+@dataclass
+class _Person:
+    name: str
+    looks_until: float
+    types_until: float = 0.0
+
+
+class Hub:
+    """Seats of this process and what keeps them up to date."""
+
+    def __init__(
+        self,
+        database: Database,
+        client: redis.asyncio.Redis,
+        service: HandoffService,
+        renderer: Renderer,
+    ) -> None:
+        self._database = database
+        self._redis = client
+        self._service = service
+        self._renderer = renderer
+        self._seats: set[Seat] = set()
+        self._dirty: set[str] = set()
+        self._wake = asyncio.Event()
+        self._people: dict[str, dict[str, _Person]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.listening = asyncio.Event()
+        """Set while subscribed to the live channel."""
+
+    def start(self) -> None:
+        self._tasks = [
+            asyncio.create_task(work(), name=work.__name__)
+            for work in (self._listen, self._flush_forever, self._beat_forever)
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for seat in self._seats:
+            seat.lose()
+
+    @contextlib.asynccontextmanager
+    async def seated(self, session: Session) -> AsyncIterator[Seat]:
+        """Keep a page up to date while the context lasts; the agent is online meanwhile."""
+        seat = Seat(session)
+        self._seats.add(seat)
+        try:
+            await self._service.seen(session.user.id)
+            yield seat
+        finally:
+            self._seats.discard(seat)
+            await self._leave(seat)
+
+    def dismiss(self, user_id: str) -> None:
+        """Close the pages of a user whose sessions have ended."""
+        for seat in tuple(self._seats):
+            if seat.session.user.id == user_id:
+                seat.lose()
+
+    async def look(self, seat: Seat, conversation: str, known: dict[str, str]) -> None:
+        """Show a conversation on a page, and everything it has missed."""
+        if seat.conversation and seat.conversation != conversation:
+            await self._announce(seat, "left")
+        seat.conversation = conversation
+        seat.sent = dict(known)
+        if not conversation:
+            return
+        await self._show(seat)
+        await self._announce(seat, "look")
+        self._tell_people(conversation)
+
+    async def typing(self, seat: Seat) -> None:
+        if seat.conversation:
+            await self._announce(seat, "typing")
+
+    async def publish(self, conversation: str, what: str, **more: str) -> None:
+        """Tell every desk process that a conversation changed."""
+        body = json.dumps({"conversation": conversation, "what": what, **more})
+        await guarded(self._redis.publish(LIVE_CHANNEL, body))
+
+    # -- incoming notices
+
+    async def _listen(self) -> None:
+        delay = RETRY_FIRST_S
+        while True:
+            pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+            try:
+                await pubsub.subscribe(LIVE_CHANNEL)
+                self.listening.set()
+                delay = RETRY_FIRST_S
+                # What happened while nobody listened is unknown: let every page fetch again.
+                self._to_all('{"type":"resync"}')
+                async for message in pubsub.listen():
+                    self._take(message["data"])
+            except (redis.ConnectionError, redis.TimeoutError) as error:
+                log.warning("desk.live_lost", reason=str(error), retry_s=delay)
+            finally:
+                self.listening.clear()
+                with contextlib.suppress(redis.RedisError, OSError):
+                    await pubsub.aclose()  # type: ignore[no-untyped-call]
+            await asyncio.sleep(delay)
+            delay = min(RETRY_LONGEST_S, delay * 2)
+
+    def _take(self, body: str) -> None:
+        try:
+            notice = json.loads(body)
+            conversation, what = str(notice["conversation"]), str(notice.get("what", ""))
+        except (ValueError, KeyError, TypeError):
+            log.warning("desk.live_unreadable")
+            return
+        if what in {"look", "typing", "left"}:
+            self._note_person(conversation, what, notice)
+            return
+        self._dirty.add(conversation)
+        self._wake.set()
+
+    # -- outgoing changes
+
+    async def _flush_forever(self) -> None:
+        while True:
+            await self._wake.wait()
+            await asyncio.sleep(COALESCE_S)
+            self._wake.clear()
+            changed, self._dirty = self._dirty, set()
+            try:
+                await self._flush(changed)
+            except StoreUnavailable as error:
+                log.warning("desk.live_skipped", reason=str(error), conversations=len(changed))
+                self._to_all('{"type":"resync"}')
+                await asyncio.sleep(RETRY_LONGEST_S)
+            except Exception:
+                # The outermost loop of this task: one bad row must not end live updates.
+                log.exception("desk.live_failed")
+                self._to_all('{"type":"resync"}')
+
+    async def _flush(self, changed: set[str]) -> None:
+        if not self._seats:
+            return
+
+        def work(connection: Connection) -> tuple[list[Row], Counts]:
+            return queries.rows_of(connection, sorted(changed)), queries.counts(connection)
+
+        rows, counts = await read(self._database, work)
+        body = json.dumps([self._row(row) for row in rows], ensure_ascii=False)
+        for seat in tuple(self._seats):
+            own = json.dumps(counts.of(seat.session.user.id))
+            seat.put(f'{{"type":"rows","counts":{own},"rows":{body}}}')
+        for seat in tuple(self._seats):
+            if seat.conversation in changed:
+                await self._show(seat)
+
+    def _row(self, row: Row) -> dict[str, Any]:
+        return {"id": row.id, "html": self._renderer.row(row)}
+
+    async def _show(self, seat: Seat) -> None:
+        conversation, session = seat.conversation, seat.session
+        thread = await read(
+            self._database, lambda c: threads.load(c, conversation, session.user.id)
+        )
+        if thread is None or seat.conversation != conversation:
+            return
+        fresh = []
+        for piece in self._renderer.pieces(thread.items, thread.names):
+            if seat.sent.get(piece.id) != piece.digest:
+                seat.sent[piece.id] = piece.digest
+                fresh.append({"id": piece.id, "at": piece.at, "html": piece.html})
+        panels = self._renderer.panels(thread, session.user, session.csrf)
+        frame = {
+            "type": "thread", "conversation": conversation, "items": fresh, "panels": panels,
+            "last": thread.last_customer_message,
+        }  # fmt: skip
+        seat.put(json.dumps(frame, ensure_ascii=False))
+
+    def _to_all(self, frame: str) -> None:
+        for seat in tuple(self._seats):
+            seat.put(frame)
+
+    # -- presence
+
+    async def _beat_forever(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT_S)
+            try:
+                for user_id in {seat.session.user.id for seat in self._seats}:
+                    await self._service.seen(user_id)
+                for seat in tuple(self._seats):
+                    if seat.conversation:
+                        await self._announce(seat, "look")
+                online = await self._service.online()
+                self._to_all(json.dumps({"type": "online", "agents": online}))
+            except StoreUnavailable as error:
+                log.warning("desk.presence_skipped", reason=str(error))
+
+    async def _leave(self, seat: Seat) -> None:
+        user_id = seat.session.user.id
+        with contextlib.suppress(StoreUnavailable):
+            if seat.conversation:
+                await self._announce(seat, "left")
+            if not any(other.session.user.id == user_id for other in self._seats):
+                await self._service.gone(user_id)
+
+    async def _announce(self, seat: Seat, what: str) -> None:
+        user = seat.session.user
+        with contextlib.suppress(StoreUnavailable):
+            await self.publish(seat.conversation, what, user=user.id, name=user.name)
+
+    def _note_person(self, conversation: str, what: str, notice: dict[str, Any]) -> None:
+        here = self._people.setdefault(conversation, {})
+        user, now = str(notice.get("user", "")), time.monotonic()
+        if what == "left":
+            here.pop(user, None)
+        else:
+            person = here.setdefault(user, _Person(str(notice.get("name", "")), 0.0))
+            person.looks_until = now + PEOPLE_S
+            if what == "typing":
+                person.types_until = now + TYPING_S
+        if not here:
+            del self._people[conversation]
+        self._tell_people(conversation)
+
+    def _tell_people(self, conversation: str) -> None:
+        now = time.monotonic()
+        here = self._people.get(conversation, {})
+        for user in [user for user, person in here.items() if person.looks_until < now]:
+            del here[user]
+        for seat in self._seats:
+            if seat.conversation != conversation:
+                continue
+            others = [
+                {"name": person.name, "typing": person.types_until > now}
+                for user, person in here.items()
+                if user != seat.session.user.id
+            ]
+            seat.put(json.dumps({"type": "people", "conversation": conversation, "people": others}))

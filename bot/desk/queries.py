@@ -1,0 +1,277 @@
+"""What the desk shows, read from SQL; nothing here writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation.states import State
+from bot.database import conversations, customers, messages, users
+from bot.desk.tables import labels, reads, snoozes
+
+PAGE = 60
+"""Conversations a list shows at first, and with each "more"."""
+SNIPPET_CHARS = 160
+OPEN_STATES = (State.BOT, State.WAITING, State.ASSIGNED, State.SNOOZED)
+
+
+class View(StrEnum):
+    """Lists of the inbox."""
+
+    MINE = "mine"
+    """Assigned to me."""
+    WAITING = "waiting"
+    """In the queue, next first."""
+    OPEN = "open"
+    """Everything that has not ended, latest message first."""
+    SNOOZED = "snoozed"
+    """Put aside by me."""
+    DONE = "done"
+    """Resolved or closed, latest first."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Narrow a view down; an empty field does not."""
+
+    language: str = ""
+    channel: str = ""
+    label: str = ""
+    search: str = ""
+
+    def query(self) -> dict[str, str]:
+        return {key: value for key, value in vars(self).items() if value}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One conversation of a list."""
+
+    id: str
+    name: str
+    """As the channel reported it; may be empty or hostile."""
+    channel: str
+    account: str
+    language: str
+    state: State
+    owner: str | None
+    owner_name: str
+    cause: str | None
+    cause_detail: Mapping[str, Any] | None
+    sentiment: float | None
+    priority: int
+    waiting_since: float | None
+    last_message_at: float
+    last_customer_at: float
+    """0 when the customer has not written."""
+    snippet: str
+    snippet_author: str
+    snippet_language: str
+    until: float | None
+    """End of the snooze."""
+    read_at: float
+    """When this user last looked; 0 for never."""
+    labels: tuple[str, ...] = field(default=())
+
+    @property
+    def unread(self) -> bool:
+        return self.last_customer_at > self.read_at
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Sizes of the views, for everybody at once."""
+
+    waiting: int
+    open: int
+    mine: Mapping[str, int]
+    """User id → assigned conversations."""
+    snoozed: Mapping[str, int]
+    """User id → snoozed conversations."""
+
+    def of(self, user_id: str) -> dict[str, int]:
+        return {
+            View.MINE.value: self.mine.get(user_id, 0),
+            View.WAITING.value: self.waiting,
+            View.OPEN.value: self.open,
+            View.SNOOZED.value: self.snoozed.get(user_id, 0),
+        }
+
+
+def counts(connection: Connection) -> Counts:
+    """Count open conversations by state and owner."""
+    c = conversations.c
+    rows = connection.execute(
+        sa.select(c.state, c.owner, sa.func.count())
+        .where(c.state.in_([state.value for state in OPEN_STATES]))
+        .group_by(c.state, c.owner)
+    ).all()
+    by_owner: dict[State, dict[str, int]] = {State.ASSIGNED: {}, State.SNOOZED: {}}
+    waiting = total = 0
+    for state, owner, number in rows:
+        total += number
+        if state == State.WAITING:
+            waiting += number
+        if State(state) in by_owner and owner:
+            by_owner[State(state)][owner] = number
+    return Counts(waiting, total, by_owner[State.ASSIGNED], by_owner[State.SNOOZED])
+
+
+def list_rows(
+    connection: Connection,
+    view: View,
+    user_id: str,
+    *,
+    filters: Filters = Filters(),
+    offset: int = 0,
+    limit: int = PAGE,
+    only: Sequence[str] | None = None,
+) -> list[Row]:
+    """Read one page of a view.
+
+    Args:
+        only: Conversation ids found by a search, which looks beyond the view; None without one.
+    """
+    c = conversations.c
+    query = sa.select(c.id).where(_belongs(view, user_id) if only is None else c.id.in_(only))
+    if filters.language:
+        query = query.where(c.language == filters.language)
+    if filters.channel:
+        query = query.where(c.channel == filters.channel)
+    if filters.label:
+        labelled = sa.select(labels.c.conversation).where(labels.c.label == filters.label)
+        query = query.where(c.id.in_(labelled))
+    query = query.order_by(*_order(view)).limit(limit).offset(offset)
+    ids = [row.id for row in connection.execute(query)]
+    return rows_of(connection, ids, user_id)
+
+
+def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> list[Row]:
+    """Read these conversations, in this order; unknown ids are left out."""
+    if not ids:
+        return []
+    c, m = conversations.c, messages.c
+    latest = (
+        sa.select(m.id)
+        .where(m.conversation == c.id, m.author != "automatic")
+        .order_by(m.created_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    customer_at = (
+        sa.select(m.created_at)
+        .where(m.conversation == c.id, m.author == "customer")
+        .order_by(m.created_at.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    last = messages.alias("last")
+    query = (
+        sa.select(
+            c.id, c.channel, c.account, c.language, c.state, c.owner, c.cause, c.cause_detail,
+            c.sentiment, c.priority, c.waiting_since, c.last_message_at,
+            sa.func.coalesce(customers.c.name, "").label("name"),
+            sa.func.coalesce(users.c.name, "").label("owner_name"),
+            sa.func.coalesce(customer_at, 0.0).label("last_customer_at"),
+            sa.func.substr(last.c.text, 1, SNIPPET_CHARS).label("snippet"),
+            last.c.author.label("snippet_author"), last.c.language.label("snippet_language"),
+            last.c.created_at.label("snippet_at"),
+            snoozes.c.until, sa.func.coalesce(reads.c.read_at, 0.0).label("read_at"),
+        )
+        .select_from(conversations)
+        .outerjoin(customers, customers.c.id == c.customer_id)
+        .outerjoin(users, users.c.id == c.owner)
+        .outerjoin(last, last.c.id == latest)
+        .outerjoin(
+            snoozes, sa.and_(snoozes.c.conversation == c.id, c.state == State.SNOOZED.value)
+        )
+        .outerjoin(reads, sa.and_(reads.c.conversation == c.id, reads.c.user_id == user_id))
+        .where(c.id.in_(list(ids)))
+    )  # fmt: skip
+    marks = labels_of(connection, ids)
+    found: dict[str, Row] = {}
+    for row in connection.execute(query).mappings():
+        values = dict(row)
+        snippet_at = values.pop("snippet_at") or 0.0
+        values.update(
+            state=State(row["state"]),
+            # The row is written with the turn, the message a moment later by the recorder.
+            last_message_at=max(row["last_message_at"], snippet_at),
+            snippet=row["snippet"] or "",
+            snippet_author=row["snippet_author"] or "",
+            snippet_language=row["snippet_language"] or "",
+            labels=marks.get(row["id"], ()),
+        )
+        found[row["id"]] = Row(**values)
+    return [found[one] for one in ids if one in found]
+
+
+def labels_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Map conversations to their labels, in alphabetical order."""
+    marks: dict[str, tuple[str, ...]] = {}
+    rows = connection.execute(
+        sa.select(labels.c.conversation, labels.c.label)
+        .where(labels.c.conversation.in_(list(ids)))
+        .order_by(labels.c.label)
+    )
+    for conversation, label in rows:
+        marks[conversation] = (*marks.get(conversation, ()), label)
+    return marks
+
+
+def facets(connection: Connection) -> dict[str, list[str]]:
+    """Values that open conversations can be filtered by: `language`, `channel`, `label`."""
+    c = conversations.c
+    is_open = c.state.in_([state.value for state in OPEN_STATES])
+    return {
+        "language": list(connection.execute(
+            sa.select(c.language).where(is_open).distinct().order_by(c.language)).scalars()),
+        "channel": list(connection.execute(
+            sa.select(c.channel).where(is_open).distinct().order_by(c.channel)).scalars()),
+        "label": list(connection.execute(
+            sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(200)).scalars()),
+    }  # fmt: skip
+
+
+def mark_read(connection: Connection, user_id: str, conversation: str, at: float) -> None:
+    """Remember that a user has seen everything up to `at`."""
+    done = connection.execute(
+        sa.update(reads)
+        .where(reads.c.user_id == user_id, reads.c.conversation == conversation)
+        .values(read_at=at)
+    )
+    if done.rowcount == 0:
+        connection.execute(
+            sa.insert(reads).values(user_id=user_id, conversation=conversation, read_at=at)
+        )
+
+
+def _belongs(view: View, user_id: str) -> sa.ColumnElement[bool]:
+    c = conversations.c
+    if view == View.MINE:
+        return sa.and_(c.owner == user_id, c.state == State.ASSIGNED.value)
+    if view == View.SNOOZED:
+        return sa.and_(c.owner == user_id, c.state == State.SNOOZED.value)
+    if view == View.WAITING:
+        return c.state == State.WAITING.value
+    if view == View.OPEN:
+        return c.state.in_([state.value for state in OPEN_STATES])
+    return c.state.in_([State.RESOLVED.value, State.CLOSED.value])
+
+
+def _order(view: View) -> tuple[sa.ColumnElement[Any], ...]:
+    c = conversations.c
+    if view == View.WAITING:
+        return (c.priority.desc(), c.waiting_since, c.id)
+    return (c.last_message_at.desc(), c.id)
+
+
+def waited_s(row: Row, now: float | None = None) -> float:
+    """Seconds a waiting conversation has waited."""
+    return max(0.0, (time.time() if now is None else now) - (row.waiting_since or 0.0))

@@ -1,0 +1,134 @@
+"""Snooze: an assigned conversation leaves the list until a time, or until the customer writes.
+
+The conversation stays the agent's, so the bot stays silent. Waking needs nobody in particular:
+every desk process looks once in `SWEEP_S`, and the row's compare-and-set lets one of them win.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.conversation.changes import Changes
+from bot.conversation.states import State
+from bot.conversation.store import Conversation
+from bot.database import Database, conversations, messages
+from bot.desk.sql import read
+from bot.desk.tables import snoozes
+from bot.errors import BadRequest, StoreUnavailable, TransitionRefused
+from bot.handoff.service import Agent
+
+log = structlog.get_logger()
+
+SWEEP_S = 2.0
+LONGEST_S = 366 * 86400
+
+
+def parse_until(raw: str, now: float) -> float:
+    """Read the end of a snooze.
+
+    Raises:
+        BadRequest: Not a number of Unix seconds, in the past, or more than a year away.
+    """
+    try:
+        until = float(raw)
+    except ValueError:
+        until = 0.0
+    if not now < until <= now + LONGEST_S:
+        raise BadRequest("bad-time", "Choose a time between now and a year from now.")
+    return until
+
+
+class Snoozer:
+    """Puts conversations aside and brings them back; one a process."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        self._database = database
+        self._changes = changes
+
+    async def put_aside(
+        self, conversation_id: str, agent: Agent, *, until: float, key: str
+    ) -> Conversation:
+        """Snooze a conversation of this agent.
+
+        Raises:
+            TransitionRefused: It is not assigned to this agent.
+        """
+
+        def work(connection: Connection) -> Conversation:
+            current = _owned(connection, conversation_id, agent.id, State.SNOOZED)
+            if current.last_change == key and current.state == State.SNOOZED:
+                return current
+            connection.execute(sa.delete(snoozes).where(snoozes.c.conversation == conversation_id))
+            connection.execute(
+                sa.insert(snoozes).values(
+                    conversation=conversation_id, user_id=agent.id, until=until,
+                    created_at=time.time(),
+                )
+            )  # fmt: skip
+            return store.change(connection, current, State.SNOOZED, key=key)
+
+        return await self._changes.apply(conversation_id, work)
+
+    async def wake(self, conversation_id: str, owner: str, *, key: str) -> Conversation:
+        """Bring a conversation back to its agent.
+
+        Raises:
+            TransitionRefused: It is not snoozed by this agent.
+        """
+
+        def work(connection: Connection) -> Conversation:
+            current = _owned(connection, conversation_id, owner, State.ASSIGNED)
+            connection.execute(sa.delete(snoozes).where(snoozes.c.conversation == conversation_id))
+            return store.change(connection, current, State.ASSIGNED, key=key)
+
+        return await self._changes.apply(conversation_id, work)
+
+    async def sweep(self, now: float) -> int:
+        """Wake what is due or was written to; return how many."""
+        due = await read(self._database, lambda c: _due(c, now))
+        woken = 0
+        for conversation_id, owner, version in due:
+            try:
+                await self.wake(conversation_id, owner, key=f"wake-{version}-{conversation_id}")
+                woken += 1
+            except (TransitionRefused, BadRequest):
+                continue  # Another process was faster, or the agent woke it.
+        return woken
+
+    async def run(self) -> None:
+        """Sweep for ever."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                await self.sweep(time.time())
+            except StoreUnavailable as error:
+                log.warning("desk.snooze_skipped", reason=str(error))
+
+
+def _due(connection: Connection, now: float) -> list[tuple[str, str, int]]:
+    c, s, m = conversations.c, snoozes.c, messages.c
+    wrote = sa.exists().where(
+        m.conversation == s.conversation, m.author == "customer", m.created_at > s.created_at
+    )
+    rows = connection.execute(
+        sa.select(c.id, c.owner, c.version)
+        .join(snoozes, s.conversation == c.id)
+        .where(c.state == State.SNOOZED.value, sa.or_(s.until <= now, wrote))
+        .limit(100)
+    )
+    return [(row.id, row.owner or "", row.version) for row in rows]
+
+
+def _owned(connection: Connection, conversation_id: str, owner: str, target: State) -> Conversation:
+    current = store.get(connection, conversation_id)
+    if current is None:
+        raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
+    if current.owner != owner:
+        raise TransitionRefused(conversation_id, current.state, target)
+    return current

@@ -1,0 +1,67 @@
+"""The page's WebSocket.
+
+From the page: `look` {conversation, known: {item: digest}}, `typing` {}.
+To the page: `hello` {assets, online}, `rows`, `thread`, `people`, `online`, `resync`
+(bot.desk.live says what they carry).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+from aiohttp import WSMsgType, web
+
+from bot.desk import app_keys
+from bot.desk.live import LOST, Hub, Seat
+from bot.desk.web import check_origin, session_of
+from bot.errors import StoreUnavailable
+from bot.handoff import presence
+
+MOST_FRAME_BYTES = 32768
+PING_S = 20.0
+
+
+async def socket(request: web.Request) -> web.WebSocketResponse:
+    """Serve one page until it leaves, lags too far behind or the desk stops."""
+    check_origin(request, required=True)
+    session, hub = session_of(request), request.app[app_keys.HUB]
+    ws = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MOST_FRAME_BYTES)
+    await ws.prepare(request)
+    async with hub.seated(session) as seat:
+        online = await presence.online(request.app[app_keys.REDIS])
+        hello = {"type": "hello", "assets": request.app[app_keys.ASSETS], "online": online}
+        seat.put(json.dumps(hello))
+        writer = asyncio.create_task(_write(ws, seat))
+        try:
+            async for frame in ws:
+                if frame.type != WSMsgType.TEXT:
+                    continue
+                with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+                    await _take(hub, seat, json.loads(frame.data))
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+    return ws
+
+
+async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
+    if frame["type"] == "look":
+        known = {str(k)[:128]: str(v)[:32] for k, v in dict(frame.get("known") or {}).items()}
+        try:
+            await hub.look(seat, str(frame.get("conversation") or "")[:64], known)
+        except StoreUnavailable:
+            seat.put('{"type":"resync"}')
+    elif frame["type"] == "typing":
+        await hub.typing(seat)
+
+
+async def _write(ws: web.WebSocketResponse, seat: Seat) -> None:
+    try:
+        while (frame := await seat.frames.get()) != LOST:
+            await ws.send_str(frame)
+        await ws.close(code=1012, message=b"fetch again")
+    except ConnectionError:
+        pass  # The page is gone; its reader notices too.

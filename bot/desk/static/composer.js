@@ -1,0 +1,213 @@
+// Writing: Enter sends, drafts stay in this browser, `/` opens the canned replies.
+import { byId, me, newKey, post, Refused, toast } from "./page.js";
+import * as thread from "./thread.js";
+
+const TYPING_EVERY_MS = 3000;
+const COUNT_FROM = 3500;
+let mode = "reply";
+let cannedReplies;
+let lastTyping = 0;
+let sending = false;
+export let onTyping = () => {};
+export const setTyping = (tell) => { onTyping = tell; };
+
+const box = () => byId("text");
+const draftName = (id, kind) => `desk:draft:${me.id}:${id}:${kind}`;
+
+function readDraft() {
+  try {
+    return JSON.parse(localStorage.getItem(draftName(thread.id(), mode))) ?? { text: "", key: newKey() };
+  } catch {
+    return { text: "", key: newKey() };
+  }
+}
+
+// The key lives as long as the text: sending the same draft twice acts once.
+function keepDraft() {
+  const text = box().value;
+  const name = draftName(thread.id(), mode);
+  if (!text.trim()) return localStorage.removeItem(name);
+  const old = readDraft();
+  localStorage.setItem(name, JSON.stringify({ text, key: old.text === text ? old.key : newKey() }));
+}
+
+export function clearDrafts() {
+  for (const name of Object.keys(localStorage)) {
+    if (name.startsWith(`desk:draft:${me.id}:`)) localStorage.removeItem(name);
+  }
+}
+
+export function start() {
+  if (!thread.id()) return;
+  byId("compose").addEventListener("submit", (event) => {
+    event.preventDefault();
+    send();
+  });
+  box().addEventListener("keydown", onKey);
+  box().addEventListener("input", onInput);
+  for (const tab of document.querySelectorAll("[data-mode]")) {
+    tab.addEventListener("click", () => setMode(tab.dataset.mode, true));
+  }
+  allow(true);
+}
+
+// Called again after every change of state.
+export function allow(first = false) {
+  if (!thread.id()) return;
+  const may = byId("tools-hint").dataset.canReply === "yes";
+  const reply = document.querySelector('[data-mode="reply"]');
+  reply.disabled = !may;
+  if (first || (!may && mode === "reply")) setMode(may ? "reply" : "note", false);
+  else if (may && mode === "note" && !box().value) setMode("reply", false);
+}
+
+export function setMode(wanted, focus) {
+  mode = wanted;
+  for (const tab of document.querySelectorAll("[data-mode]")) {
+    tab.setAttribute("aria-selected", String(tab.dataset.mode === mode));
+  }
+  byId("composer").classList.toggle("noting", mode === "note");
+  box().placeholder = mode === "note"
+    ? "Write a note; the customer never sees it"
+    : "Write a reply · Enter sends · / for canned replies";
+  box().value = readDraft().text;
+  byId("held").hidden = true;
+  closeMenu();
+  count();
+  if (focus) box().focus();
+}
+
+export function write(kind) {
+  const tab = document.querySelector(`[data-mode="${kind}"]`);
+  if (tab && !tab.disabled) setMode(kind, true);
+}
+
+function onKey(event) {
+  if (menuKey(event)) return;
+  if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
+    event.preventDefault();
+    send();
+  } else if (event.key === "Escape") box().blur();
+}
+
+function onInput() {
+  keepDraft();
+  count();
+  showMenu();
+  if (mode === "reply" && Date.now() - lastTyping > TYPING_EVERY_MS) {
+    lastTyping = Date.now();
+    onTyping();
+  }
+}
+
+function count() {
+  const length = box().value.length;
+  byId("counter").hidden = length < COUNT_FROM;
+  byId("counter").textContent = `${length} / ${box().maxLength}`;
+}
+
+async function send(anyway = false) {
+  const text = box().value.trim();
+  if (!text || sending) return;
+  keepDraft();
+  const id = thread.id();
+  const kind = mode;
+  const { key } = readDraft();
+  const fields = { text, key };
+  if (kind === "reply" && !anyway) fields.last = thread.last();
+  sending = true;
+  byId("composer").setAttribute("aria-busy", "true");
+  try {
+    const answer = await post(`/conversations/${id}/${kind}`, fields);
+    localStorage.removeItem(draftName(id, kind));
+    if (thread.id() !== id) return;
+    box().value = "";
+    byId("held").hidden = true;
+    count();
+    if (kind === "reply") thread.pending(answer.message, text);
+  } catch (error) {
+    if (error instanceof Refused && error.code === "thread-changed") hold(error.message);
+    else toast(error.message, true);
+  } finally {
+    sending = false;
+    byId("composer")?.removeAttribute("aria-busy");
+  }
+}
+
+function hold(message) {
+  const held = byId("held");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Send anyway";
+  button.addEventListener("click", () => send(true));
+  held.replaceChildren(document.createTextNode(message), button);
+  held.hidden = false;
+}
+
+// -- canned replies
+
+async function showMenu() {
+  const text = box().value;
+  if (mode !== "reply" || !/^\/[^\s/]*$/.test(text)) return closeMenu();
+  if (!cannedReplies) {
+    const response = await fetch("/canned.json", { headers: { Accept: "application/json" } });
+    if (!response.ok) return;
+    cannedReplies = await response.json();
+  }
+  const wanted = box().value.slice(1).toLowerCase();
+  const hits = cannedReplies.filter(({ shortcut, text: words }) =>
+    shortcut.includes(wanted) || words.toLowerCase().includes(wanted)).slice(0, 8);
+  const menu = byId("canned-menu");
+  menu.replaceChildren(...hits.map(option));
+  menu.hidden = hits.length === 0;
+  menu.firstElementChild?.setAttribute("aria-selected", "true");
+}
+
+function option({ shortcut, text }) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.setAttribute("role", "option");
+  button.tabIndex = -1;
+  const name = document.createElement("span");
+  const words = document.createElement("span");
+  name.textContent = `/${shortcut}`;
+  words.textContent = text;
+  words.dir = "auto";
+  button.append(name, words);
+  button.addEventListener("mousedown", (event) => event.preventDefault());
+  button.addEventListener("click", () => insert(text));
+  return button;
+}
+
+function insert(text) {
+  const customer = byId("conversation").dataset.customer;
+  const values = { customer, agent: me.name, business: me.business };
+  box().value = text.replace(/\{(customer|agent|business)\}/g, (_, name) => values[name]);
+  closeMenu();
+  keepDraft();
+  count();
+  box().focus();
+}
+
+function closeMenu() {
+  const menu = byId("canned-menu");
+  if (menu) menu.hidden = true;
+}
+
+function menuKey(event) {
+  const menu = byId("canned-menu");
+  if (menu.hidden) return false;
+  const all = [...menu.children];
+  const at = all.findIndex((one) => one.getAttribute("aria-selected") === "true");
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (step) {
+    all[at]?.removeAttribute("aria-selected");
+    const next = all[(at + step + all.length) % all.length];
+    next.setAttribute("aria-selected", "true");
+    next.scrollIntoView({ block: "nearest" });
+  } else if (event.key === "Enter" || event.key === "Tab") all[at]?.click();
+  else if (event.key === "Escape") closeMenu();
+  else return false;
+  event.preventDefault();
+  return true;
+}

@@ -1,0 +1,55 @@
+// Everything by keyboard, outside text fields.
+import { byId } from "./page.js";
+import * as actions from "./actions.js";
+import * as composer from "./composer.js";
+import * as list from "./list.js";
+
+const VIEWS = { m: "mine", w: "waiting", o: "open", s: "snoozed", d: "done" };
+let leader = 0;
+
+export function start(navigate) {
+  const press = (selector) => document.querySelector(selector)?.click();
+  const keys = {
+    j: () => step(navigate, 1),
+    k: () => step(navigate, -1),
+    c: () => press('#head [data-action="claim"], #head [data-action="wake"]'),
+    b: () => press('#head [data-action="return"]'),
+    e: () => press('#head [data-dialog="resolve"]'),
+    t: () => press('#head [data-dialog="transfer"]'),
+    z: () => press('#head [data-dialog="snooze"]'),
+    i: () => byId("side")?.classList.toggle("open"),
+    r: () => composer.write("reply"),
+    n: () => composer.write("note"),
+    l: () => {
+      byId("side")?.classList.add("open");
+      document.querySelector(".label-form input")?.focus();
+    },
+    s: () => document.querySelector(".search input").focus(),
+    "?": () => actions.open("keys"),
+  };
+  byId("keys-help").addEventListener("click", () => actions.open("keys"));
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    const field = event.target.closest("input, textarea, select, dialog");
+    if (event.key === "Escape") {
+      byId("side")?.classList.remove("open");
+      if (field && !field.matches("dialog")) event.target.blur();
+      return;
+    }
+    if (field) return;
+    if (Date.now() - leader < 1500 && VIEWS[event.key]) {
+      leader = 0;
+      event.preventDefault();
+      location.assign(`/inbox/${VIEWS[event.key]}`);
+    } else if (event.key === "g") leader = Date.now();
+    else if (keys[event.key]) {
+      event.preventDefault();
+      keys[event.key]();
+    }
+  });
+}
+
+function step(navigate, by) {
+  const id = list.neighbour(by);
+  if (id) navigate(list.address(id));
+}

@@ -1,0 +1,127 @@
+// The inbox: wires list, conversation, composer, keys and the socket together.
+import { tick } from "./clock.js";
+import { byId, fragment, me, post, toast } from "./page.js";
+import * as actions from "./actions.js";
+import * as composer from "./composer.js";
+import * as keys from "./keys.js";
+import * as list from "./list.js";
+import * as notify from "./notify.js";
+import * as socket from "./socket.js";
+import * as thread from "./thread.js";
+
+let first = true;
+let refreshing;
+
+function look() {
+  socket.send({ type: "look", conversation: thread.id(), known: thread.known() });
+}
+
+function read() {
+  const id = thread.id();
+  if (!id || document.hidden) return;
+  list.markRead(id);
+  post(`/conversations/${id}/read`).catch(() => {});
+}
+
+function enter() {
+  document.body.classList.toggle("has-thread", Boolean(thread.id()));
+  list.select(thread.id());
+  thread.start();
+  composer.start();
+  const back = document.querySelector(".head .back");
+  if (back) back.href = list.address("");
+  look();
+  read();
+}
+
+// Show another conversation without loading the page; "" stays on the list.
+async function navigate(address, push = true) {
+  const [, , view, id] = new URL(address || list.address(""), location.href).pathname.split("/");
+  if (view !== list.view()) return location.assign(address);
+  try {
+    byId("middle").innerHTML = id ? await fragment(address, "thread")
+      : '<div class="conversation nothing" id="conversation" data-id=""><p>Choose a conversation.</p></div>';
+  } catch (error) {
+    return toast(error.message, true);
+  }
+  if (push) history.pushState(null, "", address || list.address(""));
+  enter();
+}
+
+async function resync() {
+  refreshing ??= list.refresh().catch(() => {}).finally(() => { refreshing = undefined; });
+  await refreshing;
+  list.select(thread.id());
+  look();
+}
+
+const frames = {
+  open() {
+    if (first) look();
+    else resync();
+    first = false;
+  },
+  async refused() {
+    // A socket is refused without a reason; a lost session must lead to the login.
+    const answer = await fetch("/canned.json", { headers: { Accept: "application/json" } }).catch(() => null);
+    if (answer?.status === 401) location.assign("/login");
+  },
+  hello({ assets, online }) {
+    byId("online-count").textContent = online;
+    if (assets !== me.assets) {
+      const strip = byId("strip");
+      const link = document.createElement("a");
+      link.href = location.href;
+      link.textContent = "Reload";
+      strip.replaceChildren("The desk was updated. ", link);
+      strip.hidden = false;
+    }
+  },
+  online({ agents }) {
+    byId("online-count").textContent = agents;
+  },
+  rows({ rows, counts }) {
+    list.apply(rows);
+    list.tidy();
+    notify.showCounts(counts);
+  },
+  thread(frame) {
+    if (frame.conversation !== thread.id()) return;
+    const spoken = thread.apply(frame);
+    composer.allow();
+    if (spoken) read();
+    const back = document.querySelector(".head .back");
+    if (back) back.href = list.address("");
+  },
+  people({ conversation, people }) {
+    if (conversation === thread.id()) thread.people(people);
+  },
+  resync,
+};
+
+document.addEventListener("click", (event) => {
+  if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+  const more = event.target.closest("[data-more]");
+  if (more) return list.more(more).catch((error) => toast(error.message, true));
+  const link = event.target.closest(".row-link, .head .back");
+  if (!link) return;
+  event.preventDefault();
+  navigate(link.getAttribute("href"));
+});
+document.querySelector('form[action="/logout"]').addEventListener("submit", composer.clearDrafts);
+addEventListener("popstate", () => navigate(location.pathname + location.search, false));
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  list.select(thread.id());
+  read();
+});
+setInterval(() => tick(), 1000);
+
+list.start(thread.id());
+list.tidy();
+notify.start();
+actions.start(navigate);
+keys.start(navigate);
+composer.setTyping(() => socket.send({ type: "typing" }));
+enter();
+socket.connect(frames);

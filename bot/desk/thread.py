@@ -1,0 +1,179 @@
+"""One conversation as a chat: messages, private notes and what happened in between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.conversation.store import Conversation
+from bot.database import conversations, customers, events, messages
+from bot.desk import queries, users
+from bot.desk.queries import Row
+from bot.desk.tables import notes
+
+WINDOW = 60
+"""Items read at once; older ones come with "earlier"."""
+SHOWN_EVENTS = (
+    "episode.started", "episode.closed", "handoff.requested", "handoff.assigned",
+    "handoff.returned", "handoff.cancelled", "conversation.resolved", "turn.failed",
+    "message.failed", "language.switched",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of the thread."""
+
+    id: str
+    kind: str
+    """`message`, `note` or `event`."""
+    at: float
+    author: str = ""
+    """`customer`, `bot`, `agent` or `automatic`; for events the type."""
+    author_name: str = ""
+    text: str = ""
+    language: str = ""
+    delivery: str = ""
+    entry: str = ""
+    content_version: int = 0
+    quick_replies: tuple[str, ...] = ()
+    reading: Mapping[str, Any] | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Thread:
+    """What the middle and the side of the inbox show."""
+
+    conversation: Conversation
+    row: Row
+    items: tuple[Item, ...]
+    more: bool
+    """Older items exist."""
+    customer: Mapping[str, Any]
+    """`name`, `locale`, `created_at`, `episodes` (count)."""
+    names: Mapping[str, str]
+    """User id → display name."""
+    last_customer_message: str
+    """Id of the newest message of the customer; "" if there is none."""
+
+
+def load(
+    connection: Connection, conversation_id: str, user_id: str, *, before: float | None = None
+) -> Thread | None:
+    """Read a conversation with its newest items, or those older than `before`."""
+    conversation = store.get(connection, conversation_id)
+    if conversation is None:
+        return None
+    names = users.names(connection)
+    items = _items(connection, conversation_id, names, before)
+    more = len(items) > WINDOW
+    rows = queries.rows_of(connection, [conversation_id], user_id)
+    return Thread(
+        conversation=conversation,
+        row=rows[0],
+        items=tuple(items[-WINDOW:]),
+        more=more,
+        customer=_customer(connection, conversation),
+        names=names,
+        last_customer_message=last_customer_message(connection, conversation_id),
+    )
+
+
+def _items(
+    connection: Connection, conversation_id: str, names: Mapping[str, str], before: float | None
+) -> list[Item]:
+    """Newest `WINDOW` + 1 items, oldest first."""
+    found = [_message(row) for row in _newest(connection, messages, "created_at", conversation_id,
+                                              before)]  # fmt: skip
+    found += [
+        Item(row["id"], "note", row["created_at"], "note", names.get(row["user_id"], ""),
+             row["text"])
+        for row in _newest(connection, notes, "created_at", conversation_id, before)
+    ]  # fmt: skip
+    found += [
+        Item(row["id"], "event", row["occurred_at"], row["type"], names.get(row["actor_id"], ""),
+             data={**row["data"], "actor": row["actor"], "actor_id": row["actor_id"]})
+        for row in _newest(connection, events, "occurred_at", conversation_id, before,
+                           events.c.type.in_(SHOWN_EVENTS))
+    ]  # fmt: skip
+    found.sort(key=lambda item: (item.at, item.kind != "event", item.id))
+    return found[-(WINDOW + 1) :]
+
+
+def _newest(
+    connection: Connection,
+    table: sa.Table,
+    clock: str,
+    conversation_id: str,
+    before: float | None,
+    *conditions: sa.ColumnElement[bool],
+) -> list[sa.RowMapping]:
+    moment = table.c[clock]
+    query = sa.select(table).where(table.c.conversation == conversation_id, *conditions)
+    if before is not None:
+        query = query.where(moment <= before)  # the page drops what it has
+    return list(connection.execute(query.order_by(moment.desc()).limit(WINDOW + 1)).mappings())
+
+
+def _message(row: sa.RowMapping) -> Item:
+    return Item(
+        id=row["id"],
+        kind="message",
+        at=row["created_at"],
+        author=row["author"],
+        author_name=row["agent"],
+        text=row["text"],
+        language=row["language"],
+        delivery=row["delivery"],
+        entry=row["entry"],
+        content_version=row["content_version"],
+        quick_replies=tuple(str(q.get("title", "")) for q in row["quick_replies"] or ()),
+        reading=row["reading"] if isinstance(row["reading"], dict) else None,
+    )
+
+
+def _customer(connection: Connection, conversation: Conversation) -> dict[str, Any]:
+    row = (
+        connection.execute(sa.select(customers).where(customers.c.id == conversation.customer_id))
+        .mappings()
+        .first()
+    )
+    episodes = connection.execute(
+        sa.select(sa.func.count())
+        .select_from(events)
+        .where(events.c.conversation == conversation.id, events.c.type == "episode.started")
+    ).scalar_one()
+    others = connection.execute(
+        sa.select(conversations.c.id, conversations.c.channel)
+        .where(
+            conversations.c.customer_id == conversation.customer_id,
+            conversations.c.id != conversation.id,
+        )
+        .limit(10)
+    ).mappings()
+    return {
+        "name": row["name"] if row else "",
+        "locale": row["locale"] if row else "",
+        "created_at": row["created_at"] if row else conversation.episode_started_at,
+        "episodes": max(1, episodes),
+        "others": [dict(other) for other in others],
+    }
+
+
+def last_customer_message(connection: Connection, conversation_id: str) -> str:
+    """Id of the newest message of the customer; "" if there is none."""
+    return (
+        connection.execute(
+            sa.select(messages.c.id)
+            .where(messages.c.conversation == conversation_id, messages.c.author == "customer")
+            .order_by(messages.c.created_at.desc())
+            .limit(1)
+        ).scalar()
+        or ""
+    )

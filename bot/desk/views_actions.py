@@ -1,0 +1,133 @@
+"""What agents do: thin shells around the handoff service, notes, labels and snoozes."""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from bot.desk import app_keys, labels, notes, present, queries, snooze
+from bot.desk import thread as threads
+from bot.desk.sql import read
+from bot.desk.web import action_key, agent_of, done, form, session_of
+from bot.errors import BadRequest
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["conversation"]
+
+
+def _page_of(request: web.Request, view: str = "mine") -> str:
+    return f"/inbox/{view}/{_id(request)}"
+
+
+async def claim(request: web.Request) -> web.StreamResponse:
+    key = action_key(await form(request))
+    await request.app[app_keys.SERVICE].claim(_id(request), agent_of(request), key=key)
+    return done(request, _page_of(request))
+
+
+async def reply(request: web.Request) -> web.StreamResponse:
+    """Send an answer, unless the customer wrote something the page did not show yet.
+
+    `last` is the id of the newest customer message on the page; leave it out to send anyway.
+    """
+    fields = await form(request)
+    key, last = action_key(fields), fields.get("last")
+    if last is not None:
+        newest = await read(
+            request.app[app_keys.DATABASE],
+            lambda c: threads.last_customer_message(c, _id(request)),
+        )
+        if newest != last[:96]:
+            raise BadRequest(
+                "thread-changed", "The customer wrote again. Read it, then send.", status=409
+            )
+    text = fields.get("text", "").replace("\r\n", "\n")
+    message = await request.app[app_keys.SERVICE].reply(
+        _id(request), agent_of(request), text, key=key
+    )
+    return done(request, _page_of(request), message=message)
+
+
+async def give_back(request: web.Request) -> web.StreamResponse:
+    key = action_key(await form(request))
+    await request.app[app_keys.SERVICE].give_back(_id(request), agent_of(request), key=key)
+    return done(request, "/inbox/mine")
+
+
+async def resolve(request: web.Request) -> web.StreamResponse:
+    fields = await form(request)
+    topic, outcome = fields.get("topic", ""), fields.get("outcome", "")
+    if topic not in request.app[app_keys.TOPICS]:
+        raise BadRequest("bad-topic", "Choose what the conversation was about.")
+    if outcome not in present.OUTCOMES:
+        raise BadRequest("bad-outcome", "Choose how it ended.")
+    await request.app[app_keys.SERVICE].resolve(
+        _id(request), agent_of(request), topic=topic, outcome=outcome, key=action_key(fields)
+    )
+    return done(request, "/inbox/mine")
+
+
+async def transfer(request: web.Request) -> web.StreamResponse:
+    """Back to the queue, with a note for whoever takes it next."""
+    fields = await form(request)
+    key, text = action_key(fields), notes.clean(fields.get("note", ""))
+    await request.app[app_keys.SERVICE].requeue(_id(request), agent_of(request), note=text, key=key)
+    if text:
+        await _add_note(request, text, key)
+    return done(request, "/inbox/mine")
+
+
+async def add_note(request: web.Request) -> web.StreamResponse:
+    fields = await form(request)
+    text = notes.clean(fields.get("text", ""))
+    if not text:
+        raise BadRequest("empty-note", "Write something.")
+    await _add_note(request, text, action_key(fields))
+    return done(request, _page_of(request, "open"))
+
+
+async def set_labels(request: web.Request) -> web.StreamResponse:
+    """Put one label on, or take one off (`remove`)."""
+    fields = await form(request)
+    conversation = _id(request)
+    label, remove = labels.clean(fields.get("label", "")), bool(fields.get("remove"))
+    change = labels.remove if remove else labels.add
+    await request.app[app_keys.DATABASE].run(lambda c: change(c, conversation, label))
+    await request.app[app_keys.HUB].publish(conversation, "label")
+    return done(request, _page_of(request, "open"))
+
+
+async def put_aside(request: web.Request) -> web.StreamResponse:
+    """Snooze until `until` (Unix seconds) or until the customer writes."""
+    fields = await form(request)
+    until = snooze.parse_until(fields.get("until", ""), time.time())
+    await request.app[app_keys.SNOOZER].put_aside(
+        _id(request), agent_of(request), until=until, key=action_key(fields)
+    )
+    return done(request, "/inbox/mine")
+
+
+async def wake(request: web.Request) -> web.StreamResponse:
+    fields = await form(request)
+    await request.app[app_keys.SNOOZER].wake(
+        _id(request), agent_of(request).id, key=action_key(fields)
+    )
+    return done(request, _page_of(request))
+
+
+async def mark_read(request: web.Request) -> web.StreamResponse:
+    user, conversation, now = session_of(request).user, _id(request), time.time()
+    await request.app[app_keys.DATABASE].run(
+        lambda c: queries.mark_read(c, user.id, conversation, now)
+    )
+    return web.Response(status=204)
+
+
+async def _add_note(request: web.Request, text: str, key: str) -> None:
+    user, conversation = session_of(request).user, _id(request)
+    await request.app[app_keys.DATABASE].run(
+        lambda c: notes.add(c, conversation, user.id, text, key=key)
+    )
+    await request.app[app_keys.HUB].publish(conversation, "note")

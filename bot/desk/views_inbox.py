@@ -1,0 +1,143 @@
+"""The inbox: list, thread and side, as a page or as the fragments its scripts ask for."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.engine import Connection
+
+from bot.desk import app_keys, canned, labels, present, queries, search
+from bot.desk import thread as threads
+from bot.desk.queries import Filters, View
+from bot.desk.sql import read
+from bot.desk.web import RENDERER, page, session_of
+from bot.errors import BadRequest
+from bot.handoff import presence
+
+VIEW_NAMES = {
+    View.MINE: "Mine",
+    View.WAITING: "Waiting",
+    View.OPEN: "Open",
+    View.SNOOZED: "Snoozed",
+    View.DONE: "Done",
+}
+
+
+async def start(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPSeeOther("/inbox/waiting")
+
+
+async def inbox(request: web.Request) -> web.StreamResponse:
+    """One view, with a conversation if the address names one.
+
+    The header `X-Fragment` asks for a part: `list`, `rows` (the next page of it) or `thread`.
+    """
+    view = _view(request)
+    filters = _filters(request)
+    fragment = request.headers.get("X-Fragment", "")
+    if fragment == "thread":
+        return await _thread_fragment(request)
+    context = await _list_context(request, view, filters)
+    if fragment == "rows":
+        return page(request, "_rows.html", **context)
+    if fragment == "list":
+        return page(request, "_list.html", **context)
+    thread = await _thread(request)
+    context.update(await _thread_context(request, thread))
+    context["online"] = await presence.online(request.app[app_keys.REDIS])
+    return page(request, "inbox.html", **context)
+
+
+async def earlier(request: web.Request) -> web.StreamResponse:
+    """Items older than `before` (Unix seconds), as JSON for the page to put on top."""
+    try:
+        before = float(request.query.get("before", ""))
+    except ValueError:
+        raise BadRequest("bad-before", "before is a number of seconds") from None
+    thread = await _thread(request, before=before)
+    if thread is None:
+        raise web.HTTPNotFound
+    pieces = request.app[RENDERER].pieces(thread.items, thread.names)
+    items = [{"id": p.id, "at": p.at, "html": p.html} for p in pieces]
+    return web.json_response({"items": items, "more": thread.more})
+
+
+async def canned_replies(request: web.Request) -> web.StreamResponse:
+    """Canned replies for the composer's menu."""
+    replies = await read(request.app[app_keys.DATABASE], canned.list_all)
+    return web.json_response([{"shortcut": r.shortcut, "text": r.text} for r in replies])
+
+
+async def _thread_fragment(request: web.Request) -> web.Response:
+    thread = await _thread(request)
+    context = await _thread_context(request, thread)
+    return page(request, "_conversation.html", view=_view(request), **context)
+
+
+async def _list_context(request: web.Request, view: View, filters: Filters) -> dict[str, Any]:
+    user = session_of(request).user
+    offset = _offset(request)
+
+    def work(connection: Connection) -> dict[str, Any]:
+        found = search.conversations(connection, filters.search) if filters.search else None
+        rows = queries.list_rows(
+            connection, view, user.id, filters=filters, offset=offset, limit=queries.PAGE + 1,
+            only=found,
+        )  # fmt: skip
+        return {
+            "rows": rows[: queries.PAGE],
+            "next_offset": offset + queries.PAGE if len(rows) > queries.PAGE else 0,
+            "counts": queries.counts(connection).of(user.id),
+            "facets": queries.facets(connection),
+        }
+
+    context = await read(request.app[app_keys.DATABASE], work)
+    return {
+        **context, "view": view, "views": VIEW_NAMES, "filters": filters, "now": time.time(),
+    }  # fmt: skip
+
+
+async def _thread_context(request: web.Request, thread: threads.Thread | None) -> dict[str, Any]:
+    if thread is None:
+        return {"thread": None, "pieces": [], "known_labels": []}
+    pieces = request.app[RENDERER].pieces(thread.items, thread.names)
+    known = await read(request.app[app_keys.DATABASE], labels.known)
+    return {"thread": thread, "pieces": pieces, "known_labels": known}
+
+
+async def _thread(request: web.Request, before: float | None = None) -> threads.Thread | None:
+    conversation = request.match_info.get("conversation", "")
+    if not conversation:
+        return None
+    user = session_of(request).user
+    found = await read(
+        request.app[app_keys.DATABASE],
+        lambda c: threads.load(c, conversation, user.id, before=before),
+    )
+    if found is None:
+        raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
+    return found
+
+
+def _view(request: web.Request) -> View:
+    try:
+        return View(request.match_info.get("view", ""))
+    except ValueError:
+        raise BadRequest("unknown-view", "There is no such list.", status=404) from None
+
+
+def _filters(request: web.Request) -> Filters:
+    query = request.query
+    return Filters(
+        language=query.get("language", "")[:16],
+        channel=query.get("channel", "")[:32],
+        label=query.get("label", "")[:40],
+        search=present.snippet(query.get("search", ""))[:200],
+    )
+
+
+def _offset(request: web.Request) -> int:
+    raw = request.query.get("offset", "0")
+    return min(int(raw), 1_000_000) if raw.isascii() and raw.isdigit() and len(raw) < 9 else 0

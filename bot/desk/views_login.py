@@ -1,0 +1,91 @@
+"""Logging in and out."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from aiohttp import web
+
+from bot import redis_keys
+from bot.desk import app_keys, auth
+from bot.desk.web import COOKIE, SESSION, form, page, session_of
+from bot.errors import BadRequest
+from bot.redis_client import guarded
+
+BROWSER_COOKIE = "samvad_login"
+LIMIT_WINDOW_S = 900
+LIMIT_ATTEMPTS = 40
+"""Wrong passwords from one address in a window; the lock of a login is stricter."""
+
+
+async def show(request: web.Request) -> web.StreamResponse:
+    if SESSION in request:
+        raise web.HTTPSeeOther("/")
+    return _form(request, "")
+
+
+async def log_in(request: web.Request) -> web.StreamResponse:
+    fields = await form(request)
+    browser = request.cookies.get(BROWSER_COOKIE, "")
+    expected = auth.form_token(request.app[app_keys.SECRET], browser)
+    if not browser or not auth.same(fields.get("csrf", ""), expected):
+        return _form(request, "The form was too old. Please try again.", fields.get("login", ""))
+    await _limit(request)
+    started = await auth.log_in(
+        request.app[app_keys.DATABASE], fields.get("login", ""), fields.get("password", "")
+    )
+    if started is None:
+        await _count_failure(request)
+        message = "Login or password is wrong, or the login is locked for a while."
+        return _form(request, message, fields.get("login", ""), status=401)
+    response = web.HTTPSeeOther("/")
+    response.set_cookie(
+        COOKIE, started.token, max_age=auth.SESSION_S, httponly=True, samesite="Lax", path="/",
+        secure=_secure(request),
+    )  # fmt: skip
+    response.del_cookie(BROWSER_COOKIE, path="/login")
+    raise response
+
+
+async def log_out(request: web.Request) -> web.StreamResponse:
+    digest = session_of(request).digest
+    await request.app[app_keys.DATABASE].run(lambda c: auth.end_session(c, digest))
+    response = web.HTTPSeeOther("/login")
+    response.del_cookie(COOKIE, path="/")
+    raise response
+
+
+def _form(request: web.Request, message: str, login: str = "", status: int = 200) -> web.Response:
+    browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(16)
+    token = auth.form_token(request.app[app_keys.SECRET], browser)
+    response = page(
+        request, "login.html", status=status, message=message, login=login[:64], token=token
+    )
+    response.set_cookie(
+        BROWSER_COOKIE, browser, max_age=3600, httponly=True, samesite="Lax", path="/login",
+        secure=_secure(request),
+    )  # fmt: skip
+    return response
+
+
+def _secure(request: web.Request) -> bool:
+    return request.app[app_keys.SETTINGS].public_url.startswith("https://")
+
+
+def _limit_key(request: web.Request) -> str:
+    slot = int(time.time() // LIMIT_WINDOW_S)
+    return redis_keys.limit("desk-login", request.remote or "", slot)
+
+
+async def _limit(request: web.Request) -> None:
+    count = await guarded(request.app[app_keys.REDIS].get(_limit_key(request)))
+    if int(count or 0) >= LIMIT_ATTEMPTS:
+        raise BadRequest("too-many-attempts", "Too many attempts: wait a quarter of an hour.", 429)
+
+
+async def _count_failure(request: web.Request) -> None:
+    pipe = request.app[app_keys.REDIS].pipeline(transaction=True)
+    pipe.incr(_limit_key(request))
+    pipe.expire(_limit_key(request), LIMIT_WINDOW_S)
+    await guarded(pipe.execute())

@@ -1,0 +1,194 @@
+"""What every request to the desk passes through: session, CSRF, headers, errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+
+from bot.desk import app_keys, auth
+from bot.desk.auth import Session
+from bot.desk.rendering import Renderer
+from bot.desk.sql import read
+from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TransitionRefused
+from bot.handoff.service import Agent
+
+log = structlog.get_logger()
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+RENDERER = web.AppKey("RENDERER", Renderer)
+SESSION = web.RequestKey("SESSION", Session)
+COOKIE = "samvad_desk"
+PUBLIC = frozenset({"/login", "/health"})
+_KEY = re.compile(r"[A-Za-z0-9_-]{8,48}")
+
+HEADERS = {
+    # `connect-src 'self'` covers the WebSocket of the same host (CSP level 3).
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; "
+        "base-uri 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # `no-referrer` would make browsers send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+@web.middleware
+async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Add the security headers, and say what may be cached."""
+    try:
+        response = await handler(request)
+    except web.HTTPException as refusal:
+        _add_headers(request, refusal)
+        raise
+    if not response.prepared:
+        _add_headers(request, response)
+    return response
+
+
+def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+    static = request.path.startswith(request.app[app_keys.ASSETS] + "/")
+    response.headers["Cache-Control"] = (
+        "public, max-age=31536000, immutable" if static else "no-store"
+    )
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn our errors into pages, or into JSON for the page's scripts."""
+    try:
+        return await handler(request)
+    except NotAuthenticated as error:
+        if wants_json(request) or request.method != "GET":
+            return _refusal(request, error.status, error.code, str(error))
+        raise web.HTTPSeeOther("/login") from error
+    except BadRequest as error:
+        return _refusal(request, error.status, error.code, str(error))
+    except TransitionRefused as error:
+        log.info(
+            "desk.refused", conversation_id=error.conversation_id, state=str(error.state),
+            target=str(error.target),
+        )  # fmt: skip
+        return _refusal(request, 409, "too-late", "Somebody was faster: the conversation changed.")
+    except StoreUnavailable as error:
+        log.error("desk.store_unavailable", store=error.store)
+        message = f"The {error.store} does not answer right now. Nothing was lost; try again."
+        return _refusal(request, 503, "store-unavailable", message)
+    except web.HTTPException as error:
+        if error.status < 400 or wants_json(request):
+            raise
+        return _refusal(request, error.status, "http-error", error.reason)
+
+
+@web.middleware
+async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let in who has a session; check origin and CSRF token of everything that changes."""
+    if request.path.startswith("/static/"):
+        return await handler(request)
+    token = request.cookies.get(COOKIE, "")
+    session = None
+    if token:
+        session = await read(
+            request.app[app_keys.DATABASE], lambda c: auth.find_session(c, token[:128])
+        )
+    if session is not None:
+        request[SESSION] = session
+    elif request.path not in PUBLIC:
+        raise NotAuthenticated
+    if request.method not in {"GET", "HEAD"}:
+        check_origin(request, required=False)
+        if session is not None:
+            given = request.headers.get("X-CSRF-Token") or (await form(request)).get("csrf", "")
+            if not auth.same(given, session.csrf):
+                raise BadRequest("bad-csrf", "The form is too old: reload the page.", status=403)
+    return await handler(request)
+
+
+def check_origin(request: web.Request, *, required: bool) -> None:
+    """Refuse requests other sites make in the user's name.
+
+    Raises:
+        BadRequest: The Origin header is another host's, or missing where `required` (status 403).
+    """
+    origin = request.headers.get("Origin")
+    if origin is None and not required:
+        return
+    if origin is None or urlsplit(origin).netloc.lower() != request.host.lower():
+        raise BadRequest("bad-origin", "This request came from another site.", status=403)
+
+
+def wants_json(request: web.Request) -> bool:
+    return "application/json" in request.headers.get("Accept", "")
+
+
+def session_of(request: web.Request) -> Session:
+    return request[SESSION]
+
+
+def agent_of(request: web.Request) -> Agent:
+    user = session_of(request).user
+    return Agent(user.id, user.name)
+
+
+def require_admin(request: web.Request) -> None:
+    """Let admins pass.
+
+    Raises:
+        BadRequest: The user is not one (status 403).
+    """
+    if not session_of(request).user.is_admin:
+        raise BadRequest("admins-only", "This page is for administrators.", status=403)
+
+
+async def form(request: web.Request) -> dict[str, str]:
+    """Text fields of the posted form; files and repeated fields are dropped."""
+    posted = await request.post()
+    return {key: value for key, value in posted.items() if isinstance(value, str)}
+
+
+def action_key(fields: dict[str, str]) -> str:
+    """The idempotency key a page makes for each click.
+
+    Raises:
+        BadRequest: It is missing or has other characters than we make.
+    """
+    key = fields.get("key", "")
+    if not _KEY.fullmatch(key):
+        raise BadRequest("bad-key", "The action carries no usable key: reload the page.")
+    return key
+
+
+def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
+    """Render a page for the user at hand; `user` and `csrf` are always there."""
+    session = request.get(SESSION)
+    html = request.app[RENDERER].page(
+        template,
+        user=session.user if session else None,
+        csrf=session.csrf if session else "",
+        path=request.path,
+        **context,
+    )
+    return web.Response(text=html, content_type="text/html", charset="utf-8", status=status)
+
+
+def done(request: web.Request, target: str, **more: Any) -> web.Response:
+    """Answer an action: JSON for scripts, a redirect for plain forms."""
+    if wants_json(request):
+        return web.json_response({"ok": True, "target": target, **more})
+    raise web.HTTPSeeOther(target)
+
+
+def _refusal(request: web.Request, status: int, code: str, message: str) -> web.Response:
+    if wants_json(request):
+        return web.json_response({"ok": False, "code": code, "message": message}, status=status)
+    return page(request, "error.html", status=status, code=code, message=message)

@@ -1,0 +1,181 @@
+"""Passwords, lockout, sessions, CSRF, roles."""
+
+import time
+
+import pytest
+import sqlalchemy as sa
+from aiohttp.test_utils import TestClient
+from desk_world import PASSWORD, Browser, Desk, field
+
+from bot.database import sessions, users
+from bot.desk import auth
+from bot.desk import users as people
+from bot.desk.web import COOKIE
+from bot.errors import BadRequest
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "REFUSAL_S", 0.0)
+
+
+async def test_only_the_digest_of_a_session_is_stored(desk: Desk) -> None:
+    started = await auth.log_in(desk.database, " Asha ", PASSWORD)
+    assert started is not None
+    stored = desk.database.call(lambda c: list(c.execute(sa.select(sessions.c.digest)).scalars()))
+    assert stored == [auth.digest_of(started.token)]
+    assert started.token not in stored[0]
+    found = desk.database.call(lambda c: auth.find_session(c, started.token))
+    assert found is not None
+    assert found.user.login == "asha"
+    later = time.time() + auth.SESSION_S + 1
+    assert desk.database.call(lambda c: auth.find_session(c, started.token, later)) is None
+
+
+async def test_five_wrong_passwords_lock_the_login_even_for_the_right_one(desk: Desk) -> None:
+    for _ in range(auth.FREE_FAILURES):
+        assert await auth.log_in(desk.database, "asha", "wrong password") is None
+    assert await auth.log_in(desk.database, "asha", PASSWORD) is None
+    desk.database.call(lambda c: c.execute(sa.update(users).values(locked_until=time.time() - 1)))
+    assert await auth.log_in(desk.database, "asha", PASSWORD) is not None
+
+
+async def test_four_wrong_passwords_do_not(desk: Desk) -> None:
+    for _ in range(auth.FREE_FAILURES - 1):
+        await auth.log_in(desk.database, "asha", "wrong password")
+    assert await auth.log_in(desk.database, "asha", PASSWORD) is not None
+
+
+def test_the_lock_doubles_up_to_an_hour() -> None:
+    assert [auth.lock_s(n) for n in (4, 5, 6, 7)] == [0, 30, 60, 120]
+    assert auth.lock_s(10_000) == auth.LOCK_LONGEST_S
+
+
+async def test_unknown_logins_cost_a_hash_and_get_the_same_answer(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+    real = auth._verify
+    monkeypatch.setattr(auth, "_verify", lambda h, p: checked.append(h) or real(h, p))
+    assert await auth.log_in(desk.database, "nobody", PASSWORD) is None
+    assert await auth.log_in(desk.database, "asha", "wrong password") is None
+    assert len(checked) == 2
+    assert all(digest.startswith("$argon2id$") for digest in checked)
+
+
+async def test_login_page_needs_its_own_token(desk: Desk) -> None:
+    client = TestClient(desk.server)
+    data = {"login": "asha", "password": PASSWORD, "csrf": "x"}
+    refused = await client.post("/login", data=data, allow_redirects=False)
+    assert refused.status == 200
+    assert COOKIE not in refused.cookies
+    data["csrf"] = field(await refused.text(), "csrf")
+    taken = await client.post("/login", data=data, allow_redirects=False)
+    assert taken.status == 303
+    cookie = taken.cookies[COOKIE]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert not cookie["secure"]
+
+
+async def test_wrong_password_says_no_more_than_needed(desk: Desk) -> None:
+    client = TestClient(desk.server)
+    answers = []
+    for login in ("asha", "nobody"):
+        token = field(await (await client.get("/login")).text(), "csrf")
+        data = {"login": login, "password": "wrong password", "csrf": token}
+        response = await client.post("/login", data=data)
+        assert response.status == 401
+        answers.append((await response.text()).replace(login, "LOGIN"))
+    assert answers[0] == answers[1]
+
+
+async def test_without_session_pages_lead_to_the_login(desk: Desk) -> None:
+    client = TestClient(desk.server)
+    response = await client.get("/inbox/waiting", allow_redirects=False)
+    assert (response.status, response.headers["Location"]) == (303, "/login")
+    assert (await client.get("/canned.json", headers={"Accept": "application/json"})).status == 401
+    assert (await client.get("/socket", allow_redirects=False)).status == 303
+
+
+async def test_posts_need_csrf_token_and_our_origin(desk: Desk) -> None:
+    browser = await desk.browser()
+    right = browser.csrf
+    browser.csrf = "forged"
+    status, answer = await browser.act("/conversations/x/claim")
+    assert (status, answer["code"]) == (403, "bad-csrf")
+    response = await browser.client.post(
+        "/conversations/x/claim",
+        data={"key": "k" * 16},
+        headers={
+            "X-CSRF-Token": right, "Origin": "https://evil.example", "Accept": "application/json",
+        },
+    )  # fmt: skip
+    assert (response.status, (await response.json())["code"]) == (403, "bad-origin")
+
+
+async def test_socket_needs_our_origin(desk: Desk) -> None:
+    browser = await desk.browser()
+    for origin in ({}, {"Origin": "https://evil.example"}):
+        assert (await browser.client.get("/socket", headers=origin)).status == 403
+
+
+async def test_log_out_ends_the_session(desk: Desk) -> None:
+    browser = await desk.browser()
+    token = browser.client.session.cookie_jar.filter_cookies(desk.server.make_url("/"))[COOKIE]
+    await browser.client.post("/logout", data={"csrf": browser.csrf})
+    assert desk.database.call(lambda c: auth.find_session(c, token.value)) is None
+
+
+async def test_agents_cannot_reach_the_users(desk: Desk) -> None:
+    agent = await desk.browser()
+    assert (await agent.client.get("/users")).status == 403
+    status, _ = await agent.act("/users", login="x", name="x", role="admin", password="x" * 12)
+    assert status == 403
+
+
+async def test_admin_adds_disables_and_resets(desk: Desk) -> None:
+    admin = await desk.browser("boss")
+    made = {"login": "neha", "name": "Neha", "role": "agent", "password": PASSWORD}
+    assert (await admin.act("/users", **made))[0] == 200
+    assert (await admin.act("/users", **made))[0] == 409
+    neha: Browser = await desk.browser("neha")
+    rows = desk.database.call(people.list_users)
+    user = next(row for row in rows if row.login == "neha")
+    assert (await admin.act(f"/users/{user.id}/disable"))[0] == 200
+    assert (await neha.client.get("/inbox/mine", allow_redirects=False)).status == 303
+    assert await auth.log_in(desk.database, "neha", PASSWORD) is None
+    assert (await admin.act(f"/users/{user.id}/enable"))[0] == 200
+    assert await auth.log_in(desk.database, "neha", PASSWORD) is not None
+    new = "another long password"
+    assert (await admin.act(f"/users/{user.id}/password", password=new))[0] == 200
+    assert await auth.log_in(desk.database, "neha", PASSWORD) is None
+    assert await auth.log_in(desk.database, "neha", new) is not None
+    assert "user.password" in await admin.text("/users")
+
+
+async def test_admin_cannot_lock_themselves_out(desk: Desk) -> None:
+    admin = await desk.browser("boss")
+    boss = next(u for u in desk.database.call(people.list_users) if u.login == "boss")
+    assert (await admin.act(f"/users/{boss.id}/disable"))[0] == 409
+
+
+def test_passwords_have_a_least_length() -> None:
+    with pytest.raises(BadRequest):
+        people.hash_password("short")
+
+
+def test_demo_users_only_into_an_empty_table(desk: Desk) -> None:
+    assert people.create_demo_users(desk.database) == []
+
+
+async def test_demo_users_get_random_passwords(desk: Desk) -> None:
+    desk.database.call(lambda c: c.execute(sa.delete(sessions)))
+    desk.database.call(lambda c: c.execute(sa.delete(users)))
+    made = people.create_demo_users(desk.database)
+    assert [login for login, _ in made] == ["agent", "admin"]
+    assert made[0][1] != made[1][1]
+    for login, password in made:
+        started = await auth.log_in(desk.database, login, password)
+        assert started is not None
+        assert started.session.user.role == login

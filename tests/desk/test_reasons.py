@@ -1,0 +1,64 @@
+"""Every cause becomes one sentence with its numbers."""
+
+import pytest
+from desk_seed import doubt
+
+from bot.conversation.states import Cause
+from bot.desk import reasons
+
+
+@pytest.mark.parametrize(
+    ("cause", "detail", "sentence"),
+    [
+        (Cause.ASKED, doubt(), "The customer asked for a person."),
+        (
+            Cause.LOW_CONFIDENCE,
+            doubt(),
+            "The bot did not understand the message; best guess “order-status” "
+            "(confidence 31 %, needs 50 %).",
+        ),
+        (
+            Cause.NARROW_MARGIN,
+            doubt(margin=0.03),
+            "The bot could not decide between “order-status” and another answer "
+            "(lead 3 %, needs 8 %).",
+        ),
+        (
+            Cause.REPEATED_FALLBACK,
+            doubt(failures=1),
+            "The bot failed to help 2 times in a row (limit 2).",
+        ),
+        (
+            Cause.NEGATIVE_SENTIMENT,
+            doubt(negative=0.97),
+            "The customer sounds unhappy (negative 97 %, limit 94 %).",
+        ),
+        (
+            Cause.NEGATIVE_SENTIMENT,
+            doubt(negative=0.6, negative_mean=0.75),
+            "The customer has been unhappy for several messages "
+            "(negative on average 75 %, limit 72 %).",
+        ),
+        (Cause.POLICY, doubt(entry="fraud"), "Questions about “fraud” always go to a person."),
+        (Cause.AGENT_TAKEOVER, {"agent": "u1"}, "Asha took the conversation over from the bot."),
+        (Cause.BOT_FAILURE, {"error": "timeout"}, "The bot had a technical error (timeout)."),
+        ("transfer", {}, "An agent passed the conversation on."),
+        ("something-new", None, "Handed off: something-new."),
+    ],
+)
+def test_sentence_names_numbers_and_limits(cause: str, detail: dict, sentence: str) -> None:
+    assert reasons.sentence(cause, detail, {"u1": "Asha"}) == sentence
+
+
+@pytest.mark.parametrize("cause", list(Cause))
+@pytest.mark.parametrize("detail", [None, {}, {"thresholds": None, "confidence": "high"}])
+def test_missing_numbers_still_give_a_sentence(cause: Cause, detail: dict | None) -> None:
+    sentence = reasons.sentence(cause, detail, {})
+    assert sentence.endswith(".")
+    assert "None" not in sentence
+    assert reasons.short(cause)
+
+
+def test_no_cause_no_sentence() -> None:
+    assert reasons.sentence(None, None, {}) == ""
+    assert reasons.short(None) == ""

@@ -23,8 +23,6 @@ from bot.language.codes import direction, name, normalise
 from bot.settings import Settings
 
 FOLDER = Path(__file__).with_name("static")
-LOADER_TEXTS = ("open", "close", "unread", "title")
-"""The few texts the loader needs before there is a frame."""
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
 _SITE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SMALL = 1024
@@ -56,23 +54,21 @@ class Assets:
         for file, content in raw.items():
             digest.update(f"{file}\0{len(content)}\0".encode() + content)
         self.version = digest.hexdigest()[:12]
-        small = {
-            language: {key: texts[key] for key in LOADER_TEXTS}
-            for language, texts in self.texts.items()
-        }
+        opening = {language: texts["open"] for language, texts in self.texts.items()}
         self._demo = raw["demo.html"].decode().replace("{{version}}", self.version)
         self._frame = raw["frame.html"].decode().replace("{{version}}", self.version)
         # Every page of the shop loads this one: no comments, no indentation.
-        loader = (
-            raw["widget.js"]
-            .decode()
-            .replace("{{texts}}", json.dumps(small, ensure_ascii=False, separators=(",", ":")))
-        )
+        loader = raw["widget.js"].decode().replace("{{opening}}", _compact(opening))
         raw["widget.js"] = "\n".join(
-            line.strip() for line in loader.splitlines() if not line.lstrip().startswith("//")
+            line
+            for line in map(str.strip, loader.splitlines())
+            if line and not line.startswith("//")
         ).encode()
-        raw["texts.json"] = json.dumps(
-            self.texts, ensure_ascii=False, separators=(",", ":")
+        raw["texts.json"] = _compact(
+            {
+                language: {key: text for key, text in texts.items() if not key.startswith("demo_")}
+                for language, texts in self.texts.items()
+            }
         ).encode()
         self._business = settings.business_name
         self._files = {file: _asset(file, content) for file, content in raw.items()}
@@ -99,7 +95,7 @@ class Assets:
             "direction": direction(language),
             "links": links,
         }
-        page = re.sub(r"\{\{([a-z_.]+)\}\}", lambda hole: values[hole[1]], self._demo)
+        page = re.sub(r"\{\{([a-z0-9_.]+)\}\}", lambda hole: values[hole[1]], self._demo)
         return _asset("demo.html", page.encode())
 
     def language_for(self, wanted: str | None, accepted: str) -> str:
@@ -120,6 +116,10 @@ def _asset(file: str, content: bytes) -> Asset:
         f"{kind}; charset=utf-8" if text else kind,
         f'"{hashlib.sha256(content).hexdigest()[:20]}"',
     )
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def serve(

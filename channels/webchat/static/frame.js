@@ -61,7 +61,6 @@ function useLanguage(tag) {
   if (!texts.use(tag)) return;
   store.change({ language: texts.language });
   label();
-  tell({ samvad: "language", code: texts.language });
 }
 
 function label() {
@@ -87,6 +86,9 @@ function label() {
   showStatus();
   showBanner();
   view.relabel();
+  const words = { title: document.title };
+  for (const key of ["open", "close", "unread"]) words[key] = texts.get(key, { n: "{n}" });
+  tell({ words });
 }
 
 function showStatus() {
@@ -207,7 +209,7 @@ function read() {
   }
   const seen = store.read().read ?? 0;
   for (const message of unread) if (message.sent_at <= seen) unread.delete(message);
-  tell({ samvad: "unread", n: unread.size });
+  tell({ unread: unread.size });
 }
 
 // Typing
@@ -295,30 +297,36 @@ function tell(what) {
 
 function hear({ source, origin, data }) {
   if (isAlone || source !== parent || (options.origin && origin !== options.origin)) return;
-  if (data?.samvad === "open") {
+  const { wish, value } = data ?? {};
+  if (wish === "open") {
     isOpen = true;
     view.toEnd();
     read();
     greet();
     $("text").focus();
-  } else if (data?.samvad === "closed") {
+  } else if (wish === "closed") {
     isOpen = false;
-  } else if (data?.samvad === "send" && typeof data.text === "string") {
-    if (data.text.trim()) send({ text: data.text.trim() });
-  } else if (data?.samvad === "identify" && typeof data.token === "string") {
-    latest = 0;
-    transport.renew(data.token);
-  } else if (data?.samvad === "logout") {
+  } else if (wish === "send" && typeof value === "string" && value.trim()) {
+    send({ text: value.trim() });
+  } else if (wish === "identify" && typeof value === "string") {
+    begin(value);
+  } else if (wish === "logout") {
     store.clear();
-    latest = 0;
-    view.clear();
-    transport.renew();
+    begin();
   }
+}
+
+// Another customer, another conversation: nothing of the old one stays on the screen.
+function begin(identity) {
+  latest = 0;
+  state = agent = "";
+  view.clear();
+  transport.renew(identity);
 }
 
 addEventListener("message", hear);
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.isComposing) tell({ samvad: "close" });
+  if (event.key === "Escape" && !event.isComposing) tell({ close: true });
 });
 document.addEventListener("visibilitychange", read);
 store.onOtherSession(() => location.reload());
@@ -330,7 +338,7 @@ $("text").addEventListener("input", () => {
 $("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
 });
-$("close").addEventListener("click", () => tell({ samvad: "close" }));
+$("close").addEventListener("click", () => tell({ close: true }));
 $("close").hidden = isAlone;
 $("person").addEventListener("click", () => send({ text: texts.get("person_message") }));
 $("transcript").addEventListener("click", save);
@@ -344,5 +352,4 @@ texts.use(texts.known(store.read().language) ?? locale);
 label();
 resize();
 transport.start();
-tell({ samvad: "ready" });
-tell({ samvad: "language", code: texts.language });
+tell({ ready: true });

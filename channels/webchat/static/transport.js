@@ -2,6 +2,8 @@
 // and the queue of unsent messages (one under way at a time, so they arrive in order).
 
 const API = new URL("../webhooks/webchat/", location.href);
+// Where WebSockets are blocked, the class that names this state may be missing too.
+const OPEN = 1;
 const ACCEPT_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 const RETRIED = new Set(["too-many", "unavailable"]);
@@ -52,7 +54,7 @@ export class Transport {
   }
 
   get isOnline() {
-    return this.socket?.readyState === WebSocket.OPEN || this.isPolling;
+    return this.socket?.readyState === OPEN || this.isPolling;
   }
 
   async #connect(run) {
@@ -213,7 +215,7 @@ export class Transport {
   }
 
   typing() {
-    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send('{"type":"typing"}');
+    if (this.socket?.readyState === OPEN) this.socket.send('{"type":"typing"}');
   }
 
   async flush() {

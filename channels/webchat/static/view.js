@@ -1,6 +1,9 @@
 // What is on the screen. Whatever a customer or an agent wrote enters by textContent only.
 
-const LINK = /https?:\/\/[^\s<>"']+[^\s<>"'.,;:!?)\]}]/g;
+// Web addresses, and what reads left to right in every script: order numbers, dates, telephones.
+const LINK = "https?:\\/\\/[^\\s<>\"']+[^\\s<>\"'.,;:!?)\\]}]";
+const CODE = "[A-Za-z0-9]+(?:[-_/.#:][A-Za-z0-9]+)+|\\+?\\d+(?:[ -]\\d+)+";
+const SPECIAL = new RegExp(`(${LINK})|${CODE}`, "g");
 const NEAR_END_PX = 80;
 const GROUP_S = 300;
 
@@ -140,8 +143,7 @@ export class View {
     const body = node.lastChild;
     body.dir = "auto";
     if (language) body.lang = language;
-    if (author === "customer") body.textContent = text;
-    else body.append(...this.#linked(text));
+    body.append(...this.#parts(text, author));
     if (author === "customer") node.append(element("p", "delivery"));
     node.dataset.author = author;
     if (message.agent) node.dataset.agent = message.agent;
@@ -160,17 +162,21 @@ export class View {
     clock.textContent = this.#format(date, { hour: "numeric", minute: "2-digit" });
   }
 
-  // Web addresses become links; nothing else in a text means anything.
-  #linked(text) {
+  // Web addresses become links (but not a customer's own), codes keep their order among
+  // right-to-left words; nothing else in a text means anything.
+  #parts(text, author) {
     const parts = [];
     let at = 0;
-    for (const match of text.matchAll(LINK)) {
-      const link = element("a", "", match[0]);
-      link.href = match[0];
-      link.target = "_blank";
-      link.rel = "noopener noreferrer nofollow";
-      link.dir = "ltr";
-      parts.push(text.slice(at, match.index), link);
+    for (const match of text.matchAll(SPECIAL)) {
+      const isLink = match[1] && author !== "customer";
+      const part = element(isLink ? "a" : "bdi", "", match[0]);
+      part.dir = "ltr";
+      if (isLink) {
+        part.href = match[0];
+        part.target = "_blank";
+        part.rel = "noopener noreferrer nofollow";
+      }
+      parts.push(text.slice(at, match.index), part);
       at = match.index + match[0].length;
     }
     return [...parts, text.slice(at)];

@@ -1,0 +1,173 @@
+"""The files: small, cacheable, under a strict policy, and in every language."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient
+from webchat_shop import Shop
+
+from bot.errors import BadRequest
+from bot.language.codes import language_named_in
+from bot.settings import Settings
+from channels.webchat.pages import FOLDER, Assets, check_embedding, frame_policy
+
+SITES = {"open": ("*",), "shop": ("https://shop.example", "https://www.shop.example:8443")}
+SETTINGS = Settings(webchat_sites=SITES)
+OWN = "https://chat.example"
+TEXTS: dict[str, dict[str, str]] = json.loads((FOLDER / "texts.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("site", "origin"),
+    [
+        ("open", "https://anybody.example"),
+        ("open", "http://localhost:3000"),
+        ("shop", "https://shop.example"),
+        ("shop", "https://SHOP.example/"),
+        ("shop", "https://www.shop.example:8443"),
+        ("shop", OWN),
+        ("shop", ""),
+    ],
+)
+def test_allowed_pages_may_embed(site: str, origin: str) -> None:
+    check_embedding(SETTINGS, site, origin, OWN)
+
+
+@pytest.mark.parametrize(
+    ("site", "origin"),
+    [
+        ("shop", "https://evil.example"),
+        ("shop", "https://shop.example.evil.example"),
+        ("shop", "http://shop.example"),
+        ("shop", "https://shop.example:444"),
+        ("shop", "null"),
+        ("open", "javascript:alert(1)"),
+        ("open", "https://x.example; script-src *"),
+        ("nowhere", "https://shop.example"),
+        ("", ""),
+        ("sh\nop", ""),
+    ],
+)
+def test_other_pages_may_not(site: str, origin: str) -> None:
+    with pytest.raises(BadRequest):
+        check_embedding(SETTINGS, site, origin, OWN)
+
+
+def test_the_policy_names_who_may_embed() -> None:
+    policy = frame_policy(SITES["shop"], "chat.example")
+    assert policy.endswith(
+        "frame-ancestors 'self' https://shop.example https://www.shop.example:8443"
+    )
+    assert "unsafe" not in policy
+    assert "default-src 'none'" in policy
+
+
+async def test_the_frame_is_served_under_its_policy(client: TestClient) -> None:
+    answer = await client.get("/webchat/frame", params={"site": "demo"})
+    page = await answer.text()
+    assert answer.status == 200
+    assert "unsafe-inline" not in answer.headers["Content-Security-Policy"]
+    # What the policy forbids must not be there: inline script, inline style, handlers.
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
+
+
+async def test_an_unknown_site_gets_no_frame(client: TestClient) -> None:
+    answer = await client.get("/webchat/frame", params={"site": "x"})
+    assert answer.status == 404
+    assert (await answer.json())["error"]["code"] == "unknown-site"
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+async def test_the_demo_shop_speaks_every_language(client: TestClient, language: str) -> None:
+    answer = await client.get("/", params={"language": language})
+    page = await answer.text()
+    assert "{{" not in page
+    assert TEXTS[language]["demo_tagline"] in page
+    assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in page
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
+
+
+async def test_the_demo_shop_follows_the_browser(client: TestClient) -> None:
+    answer = await client.get("/", headers={"Accept-Language": "xx, mr-IN;q=0.9, en;q=0.5"})
+    assert TEXTS["mr"]["demo_tagline"] in await answer.text()
+    hostile = await client.get("/", params={"language": '"><script>'})
+    assert TEXTS["en"]["demo_tagline"] in await hostile.text()
+
+
+async def test_files_are_cached_by_version(client: TestClient, shop: Shop) -> None:
+    from channels.webchat.routes import ASSETS
+
+    version = shop.app[ASSETS].version
+    current = await client.get(f"/webchat/static/{version}/frame.js")
+    assert "immutable" in current.headers["Cache-Control"]
+    assert current.content_type == "text/javascript"
+    old = await client.get("/webchat/static/old/frame.js")
+    assert old.headers["Cache-Control"] == "no-cache"
+    again = await client.get(
+        "/webchat/static/old/frame.js", headers={"If-None-Match": old.headers["ETag"]}
+    )
+    assert again.status == 304
+    for name in ("nothing.js", "..%2F..%2Fsession.py", "%2e%2e"):
+        assert (await client.get(f"/webchat/static/{version}/{name}")).status == 404
+
+
+async def test_the_loader_may_be_loaded_and_pinned_by_any_site(client: TestClient) -> None:
+    answer = await client.get("/widget.js")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "{{" not in await answer.text()
+
+
+def test_the_widget_stays_small() -> None:
+    """Issue 3: the loader under 5 kB, the page inside under 25 kB gzipped."""
+    assets = Assets(Settings())
+
+    def asset(name: str) -> bytes:
+        found = assets.file(name)
+        assert found is not None
+        return found.content
+
+    assert len(asset("widget.js")) < 5000
+    files = [asset(n) for n in ("frame.css", "texts.json")]
+    files += [asset(path.name) for path in modules()]
+    page = sum(len(gzip.compress(content, 9)) for content in (*files, assets.frame().content))
+    assert page < 25_000
+
+
+def modules() -> list[Path]:
+    return [p for p in FOLDER.glob("*.js") if p.name not in {"widget.js", "demo.js"}]
+
+
+def test_all_languages_have_all_texts_with_the_same_holes() -> None:
+    for language, texts in TEXTS.items():
+        assert texts.keys() == TEXTS["en"].keys(), language
+        for key, text in texts.items():
+            assert sorted(re.findall(r"\{\w+\}", text)) == sorted(
+                re.findall(r"\{\w+\}", TEXTS["en"][key])
+            ), (language, key)
+
+
+def test_every_text_is_used_and_every_used_text_is_there() -> None:
+    code = "".join(path.read_text() for path in [*modules(), FOLDER / "demo.html"])
+    code += (FOLDER / "widget.js").read_text()
+    unused = {key for key in TEXTS["en"] if not re.search(rf"\b{key}\b", code)}
+    assert unused == set()
+    asked = set(re.findall(r'texts\.get\("(\w+)"', code)) | set(
+        re.findall(r"\{\{text\.(\w+)\}\}", code)
+    )
+    assert asked <= TEXTS["en"].keys()
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_the_language_menu_sends_what_the_bot_understands(language: str) -> None:
+    assert language_named_in(TEXTS[language]["speak"]) == language
+
+
+def test_nothing_is_ever_set_as_markup() -> None:
+    for path in modules():
+        assert "innerHTML" not in path.read_text(), path.name
+        assert "insertAdjacentHTML" not in path.read_text(), path.name

@@ -1,1 +1,1 @@
-"""Rasa-sdk actions; run in place by bot.dialogue.engine, or by `python -m rasa_sdk --actions actions`."""
+"""Rasa-sdk actions: run in place by bot.dialogue.engine, or by rasa_sdk's own server."""

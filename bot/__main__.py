@@ -51,6 +51,8 @@ def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         "--logs", choices=("files", "stdout"), default="files", help="where log lines go"
     )
     serve.set_defaults(run=_serve)
+    ready = commands.add_parser("prepare", help="make the files of the understanding, and stop")
+    ready.set_defaults(run=_prepare)
     told = {
         "ingress": "webhooks, widget and demo page",
         "engine": "understanding and dialogue",
@@ -63,6 +65,13 @@ def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]
         process.add_argument("--name", default="", help="unique name of this process")
         process.add_argument("--port", type=int, help="port to listen on")
         process.set_defaults(run=_process, role=role)
+
+
+def _prepare(options: argparse.Namespace) -> int:
+    from bot.commands import prepare
+
+    prepare.models_here(settings_module.load())
+    return 0
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ return 1
 
 
 def record_row(kind: str, body: dict[str, Any]) -> str:
-    """Make a row for the recorder; `kind` is `event`, `message`, `tracker`, `delivery` or `dead`."""
+    """Make a row for the recorder: `event`, `message`, `tracker`, `delivery` or `dead`."""
     return json.dumps({"kind": kind, "body": body}, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -76,7 +76,7 @@ async def send(
     rows = [record_row("message", message_row(outbound, episode_id))]
     rows += [record_row("event", event.to_dict()) for event in events]
     done = await guarded(
-        client.eval(  # type: ignore[arg-type]
+        client.eval(
             _POST,
             3,
             redis_keys.seen(shard, outbound.id),

@@ -57,13 +57,15 @@ async def _redis_parts(
     settings: Settings, client: redis.asyncio.Redis, report: dict[str, Any]
 ) -> None:
     now = time.time()
-    alive: list[str] = []
+    alive: list[Any] = []
     for role in ROLES:
-        names = await guarded(client.zrangebyscore(redis_keys.holders(role), now, "+inf"))
+        names: list[Any] = await guarded(
+            client.zrangebyscore(redis_keys.holders(role), now, "+inf")
+        )
         report[role] = len(names)
         if role == "engine":
             alive = names
-    ready: dict[str, str] = await guarded(client.hgetall(redis_keys.CONTENT_READY))  # type: ignore[assignment]
+    ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
     told = {name: json.loads(text) for name, text in ready.items() if name in alive}
     report["content"] = {"engines": {name: item["version"] for name, item in told.items()}}
     report["model"] = next((item["model"] for item in told.values()), None)

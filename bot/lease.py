@@ -71,7 +71,7 @@ class Leases:
         ttl_ms = int(self._lease_s * 1000)
         for shard, text in list(self.held.items()):
             key = redis_keys.lease(shard, self.role)
-            if not await guarded(self._redis.eval(_RENEW, 1, key, text, ttl_ms)):  # type: ignore[arg-type]
+            if not await guarded(self._redis.eval(_RENEW, 1, key, text, ttl_ms)):
                 LOG.warning("lease.lost", role=self.role, shard=shard)
                 self.held.pop(shard, None)
         for shard in range(self.shards):
@@ -79,7 +79,7 @@ class Leases:
                 break
             if shard not in self.held:
                 keys = [redis_keys.lease(shard, self.role), redis_keys.fence(shard, self.role)]
-                text = await guarded(self._redis.eval(_TAKE, 2, *keys, self.holder, ttl_ms))  # type: ignore[arg-type]
+                text = await guarded(self._redis.eval(_TAKE, 2, *keys, self.holder, ttl_ms))
                 if text:
                     self.held[shard] = text
         while len(self.held) > share:
@@ -90,7 +90,7 @@ class Leases:
         text = self.held.pop(shard, None)
         if text:
             key = redis_keys.lease(shard, self.role)
-            await guarded(self._redis.eval(_RELEASE, 1, key, text))  # type: ignore[arg-type]
+            await guarded(self._redis.eval(_RELEASE, 1, key, text))
 
     async def release_all(self) -> None:
         """Give everything back, at a graceful stop."""

@@ -20,7 +20,7 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:holders:<role>           | zset   | process name → Unix time of expiry   | none: bounded by processes | holders | holders, health |
 | samvad:presence                 | zset   | agent id → Unix time of expiry       | none: bounded by agents | desk | engine, desk |
 | samvad:content:live             | string | number of the live content version   | none: one value | publish, engine | all |
-| samvad:content:ready            | hash   | engine → version it answers from     | none: bounded by engines | engine | publish, health |
+| samvad:content:ready            | hash   | engine → JSON: version, model        | none: bounded by engines | engine | publish, health |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
 
 Pub/sub channels (nothing depends on their delivery): `samvad:content` (version number),

@@ -16,7 +16,7 @@ from bot.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Numbers that decide between answering, asking back and handing off; stored with each handoff."""
+    """Numbers that decide between answer, clarification and handoff; stored with each handoff."""
 
     confidence: float = 0.0
     """Lowest calibrated confidence (0–1) that is answered; 0 leaves it to the classifier's own."""
@@ -43,7 +43,7 @@ class Settings:
     state_dir: Path = field(default=Path(".samvad"), metadata={"env": "SAMVAD_STATE_DIR"})
     """Folder for the embedded server, SQLite file, embedding graph, vector cache and secrets."""
     cache_dir: Path = field(default=Path(), metadata={"env": "SAMVAD_CACHE_DIR"})
-    """Folder of what can be made again (embedding graph, vectors, indexes); default `<state>/cache`."""
+    """Folder of what can be made again (embedder, vectors, indexes); default `<state>/cache`."""
     data_dir: Path = field(default=Path("data"), metadata={"env": "SAMVAD_DATA_DIR"})
     """Folder of the content pack: faq/, nlu/, sentiment/."""
     host: str = field(default="127.0.0.1", metadata={"env": "SAMVAD_HOST"})
@@ -85,7 +85,9 @@ class Settings:
     webchat_sites: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"demo": ("*",)}, metadata={"env": "WEBCHAT_SITES"}
     )
-    """Site keys and the origins that may embed the widget: `key=https://a.example https://b.example;key2=…`; `*` allows any."""
+    """Site keys and origins that may embed the widget: `key=https://a.example https://b.example;…`.
+
+    `*` allows any origin."""
     webchat_secret: str = field(default="", metadata={"env": "WEBCHAT_SECRET"}, repr=False)
     """Signs widget sessions; generated once into the state folder when empty."""
     session_secret: str = field(default="", metadata={"env": "SESSION_SECRET"}, repr=False)
@@ -95,7 +97,7 @@ class Settings:
     rest_channel: bool = field(default=True, metadata={"env": "REST_CHANNEL"})
     """Loopback-only REST channel for tests and load."""
     romanised_answers: str = field(default="native", metadata={"env": "ROMANISED_ANSWERS"})
-    """Script of answers to romanised questions: `native`, or `as-written` where the entry has such an answer."""
+    """Script of answers to romanised questions: `native`, or `as-written` where there is one."""
     log_level: str = field(default="INFO", metadata={"env": "LOG_LEVEL"})
     """DEBUG, INFO, WARNING or ERROR."""
 

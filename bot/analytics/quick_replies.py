@@ -46,9 +46,7 @@ def read_usage(
     ]
 
 
-def _rows(
-    connection: Connection, kind: str, language: str, channel: str
-) -> sa.CursorResult[Any]:
+def _rows(connection: Connection, kind: str, language: str, channel: str) -> sa.CursorResult[Any]:
     query = sa.select(events.c.data, events.c.language, events.c.channel).where(
         events.c.type == kind
     )

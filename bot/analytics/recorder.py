@@ -43,9 +43,7 @@ _TABLES = {"message": messages, "event": events, "dead": dead_letters}
 class Recorder:
     """Moves rows from the shards held by `leases` into SQL."""
 
-    def __init__(
-        self, client: redis.asyncio.Redis, leases: Leases, database: Database
-    ) -> None:
+    def __init__(self, client: redis.asyncio.Redis, leases: Leases, database: Database) -> None:
         self._redis = client
         self._leases = leases
         self._database = database

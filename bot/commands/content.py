@@ -8,6 +8,7 @@ import getpass
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -139,10 +140,10 @@ async def _announce(config: Settings, number: int) -> int:
         await publish.announce(client, number)
         deadline = time.monotonic() + LIVE_TIMEOUT_S
         while True:
-            names = await guarded(
+            names: list[Any] = await guarded(
                 client.zrangebyscore(redis_keys.holders("engine"), time.time(), "+inf")
             )
-            ready = await guarded(client.hgetall(redis_keys.CONTENT_READY))  # type: ignore[arg-type]
+            ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
             behind = [n for n in names if json.loads(ready.get(n, "{}")).get("version") != number]
             if not behind:
                 return len(names)

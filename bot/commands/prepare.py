@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.database import Database
@@ -66,7 +65,7 @@ def model() -> None:
     if trained and stamp.exists() and stamp.read_text() == wanted:
         return
     with progress("training the dialogue model"):
-        done = subprocess.run(  # noqa: S603 - our own interpreter, no shell
+        done = subprocess.run(
             [sys.executable, "-m", "rasa", "train", "--skip-validation"],
             capture_output=True,
             text=True,
@@ -81,14 +80,23 @@ def model() -> None:
         old.unlink(missing_ok=True)
 
 
-def understanding(settings: Settings) -> None:
+def understanding() -> None:
     """Make the embedding graph and the sentiment head, the first time in a state folder."""
+    with progress("understanding (embedding model, sentiment)"):
+        # In a process of its own: the models are big, and whoever prepares them may stay small.
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", "prepare"], capture_output=True, text=True, check=False
+        )
+    if done.returncode != 0:
+        raise ConfigurationError("python -m bot prepare", f"failed:\n{done.stderr[-2000:]}")
+
+
+def models_here(settings: Settings) -> None:
+    """Make the files of the understanding in this very process."""
     from bot.understanding.service import Understander
 
-    with progress("understanding (embedding model, sentiment)"):
-        understander = Understander.load(settings)
-        content = load_folder(settings.data_dir / "faq", settings.languages)
-        understander.learn(content)
+    understander = Understander.load(settings)
+    understander.learn(load_folder(settings.data_dir / "faq", settings.languages))
 
 
 def content(settings: Settings) -> None:
@@ -124,5 +132,3 @@ def _fingerprint() -> str:
         if path.exists():
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
-
-

@@ -66,7 +66,9 @@ def write(
     widths = [max(len(c), *(len(line[i]) for line in cells), 0) if cells else len(c)
               for i, c in enumerate(columns)]  # fmt: skip
     for line in [list(columns), *cells]:
-        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
+        print(
+            "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        )
     if not rows:
         print("(nothing yet)")
 

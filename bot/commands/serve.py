@@ -73,7 +73,7 @@ class Supervisor:
             self._server = redis_client.ensure(self._settings)
         prepare.database(self._settings)
         prepare.model()
-        prepare.understanding(self._settings)
+        prepare.understanding()
         prepare.content(self._settings)
         for child in self._children:
             self._spawn(child)
@@ -184,9 +184,7 @@ def run(settings: Settings, *, engines: int, log_to_files: bool) -> int:
     return 0
 
 
-def _print_addresses(
-    settings: Settings, logins: list[tuple[str, str]], log_to_files: bool
-) -> None:
+def _print_addresses(settings: Settings, logins: list[tuple[str, str]], log_to_files: bool) -> None:
     ingress = f"http://{settings.host}:{settings.ingress_port}"
     desk = f"http://{settings.host}:{settings.desk_port}"
     lines = [
@@ -206,7 +204,7 @@ def _print_addresses(
 
 def _healthy(host: str, port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}/health", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://{host}:{port}/health", timeout=5) as answer:
             return bool(json.load(answer).get("ok"))
     except (urllib.error.URLError, OSError, ValueError):
         return False

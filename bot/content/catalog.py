@@ -68,7 +68,7 @@ class Catalog:
         """Tell `content publish` and the health page which version we answer from."""
         if self._knowledge:
             told = json.dumps({"version": self._knowledge.content.number, "model": self._model})
-            await guarded(self._redis.hset(redis_keys.CONTENT_READY, self._holder, told))  # type: ignore[arg-type]
+            await guarded(self._redis.hset(redis_keys.CONTENT_READY, self._holder, told))
 
     async def follow(self) -> None:
         """Keep up with the pointer until cancelled."""

@@ -26,7 +26,9 @@ def load_folder(folder: Path, languages: tuple[str, ...]) -> Content:
     """
     files = sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
     if not files:
-        raise ContentError([f"{folder}: no *.yml file; put the FAQ entries there (docs/content.md)"])
+        raise ContentError(
+            [f"{folder}: no *.yml file; put the FAQ entries there (docs/content.md)"]
+        )
     problems: list[str] = []
     entries: list[tuple[str, Entry]] = []
     for path in files:

@@ -71,7 +71,9 @@ class Entry:
         return self.answers[first], first
 
     def title_in(self, language: str, default: str) -> str:
-        return self.title.get(language) or self.title.get(default) or next(iter(self.title.values()))
+        return (
+            self.title.get(language) or self.title.get(default) or next(iter(self.title.values()))
+        )
 
 
 @dataclass(frozen=True)

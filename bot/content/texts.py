@@ -42,7 +42,9 @@ class SystemTexts:
             domain = yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - safe loader
             return cls(from_responses(domain["responses"], default), default)
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-            raise ConfigurationError(str(path), f"cannot be read as a Rasa domain: {error}") from error
+            raise ConfigurationError(
+                str(path), f"cannot be read as a Rasa domain: {error}"
+            ) from error
 
     def has(self, name: str) -> bool:
         return name in self._texts

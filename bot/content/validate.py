@@ -1,4 +1,4 @@
-"""Rules an FAQ file must keep. Each message names file, entry and fix; docs/content.md lists them."""
+"""Rules an FAQ file must keep; each message names file, entry and fix (docs/content.md)."""
 
 from __future__ import annotations
 
@@ -25,8 +25,10 @@ MAX_QUICK_REPLIES = 11
 """Messenger shows 13; two are kept for "did that help?"."""
 LEAST_EXAMPLES = 3
 _KEYS = frozenset(
-    "id subtopic title examples answers channels quick_replies policy valid_from valid_until "
-    "owner".split()
+    {
+        "id", "subtopic", "title", "examples", "answers", "channels", "quick_replies", "policy",
+        "valid_from", "valid_until", "owner",
+    }  # fmt: skip
 )
 
 
@@ -67,7 +69,9 @@ def check_entry(file: str, index: int, raw: Any, languages: Sequence[str]) -> li
         problems += _check_texts(where, f"channels.{channel}", texts, (), MAX_ANSWER_CHARS)
     problems += _check_replies(where, raw.get("quick_replies"))
     if raw.get("policy") not in (None, "", PERSON):
-        problems.append(f"{where}: policy {raw['policy']!r} is unknown; write `person` or leave out")
+        problems.append(
+            f"{where}: policy {raw['policy']!r} is unknown; write `person` or leave out"
+        )
     for key in ("valid_from", "valid_until"):
         if raw.get(key):
             try:
@@ -143,7 +147,9 @@ def _check_examples(where: str, examples: Any, default: str) -> list[str]:
     count = 0
     for language, texts in examples.items():
         if not LANGUAGE.fullmatch(str(language)):
-            problems.append(f"{where}: {language!r} under `examples` is no language code such as hi")
+            problems.append(
+                f"{where}: {language!r} under `examples` is no language code such as hi"
+            )
         if not isinstance(texts, list) or not all(isinstance(t, str) and t.strip() for t in texts):
             problems.append(
                 f"{where}: `examples` in {language!r} must be a list of texts; "

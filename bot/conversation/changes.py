@@ -71,7 +71,7 @@ class Changes:
         return changed
 
     async def _script(self, script: str, keys: list[str], *arguments: Any) -> None:
-        await guarded(self._redis.eval(script, len(keys), *keys, *arguments))  # type: ignore[arg-type]
+        await guarded(self._redis.eval(script, len(keys), *keys, *arguments))
 
 
 async def announce(client: redis.asyncio.Redis, conversation_id: str, what: str) -> None:

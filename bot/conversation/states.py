@@ -14,7 +14,7 @@ class State(StrEnum):
     BOT = "bot"
     """The bot answers; `owner` is null."""
     WAITING = "waiting"
-    """In the queue; `waiting_since`, `cause` and `cause_detail` are set, the bot only gives notices."""
+    """In the queue: `waiting_since`, `cause`, `cause_detail` set; the bot gives notices only."""
     ASSIGNED = "assigned"
     """`owner` is the agent; the bot is silent."""
     SNOOZED = "snoozed"

@@ -70,8 +70,8 @@ class Conversation:
         return cls(**data)
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Conversation:
-        return cls(**{**row, "state": State(row["state"])})
+    def from_row(cls, row: Mapping[str, Any] | sa.RowMapping) -> Conversation:
+        return cls(**{**dict(row), "state": State(row["state"])})
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,11 @@ class QueuePlace:
 
 def get(connection: Connection, conversation_id: str) -> Conversation | None:
     """Read one conversation."""
-    row = connection.execute(
-        sa.select(conversations).where(conversations.c.id == conversation_id)
-    ).mappings().first()
+    row = (
+        connection.execute(sa.select(conversations).where(conversations.c.id == conversation_id))
+        .mappings()
+        .first()
+    )
     return Conversation.from_row(row) if row else None
 
 
@@ -102,8 +104,14 @@ def open_for(connection: Connection, inbound: Inbound, language: str) -> Convers
         insert_ignore(
             connection,
             customers,
-            [{"id": customer, "name": inbound.name[:256], "locale": inbound.locale[:32],
-              "created_at": now}],
+            [
+                {
+                    "id": customer,
+                    "name": inbound.name[:256],
+                    "locale": inbound.locale[:32],
+                    "created_at": now,
+                }
+            ],
         )
         row = {
             "id": inbound.conversation, "channel": inbound.channel, "account": inbound.account,
@@ -223,11 +231,15 @@ def place_of(connection: Connection, waiting: Conversation, agents_online: int) 
             ),
         )
     ).scalar_one()
-    samples = connection.execute(
-        sa.select(queue_times.c.wait_s)
-        .order_by(queue_times.c.assigned_at.desc())
-        .limit(ESTIMATE_SAMPLES)
-    ).scalars().all()
+    samples = (
+        connection.execute(
+            sa.select(queue_times.c.wait_s)
+            .order_by(queue_times.c.assigned_at.desc())
+            .limit(ESTIMATE_SAMPLES)
+        )
+        .scalars()
+        .all()
+    )
     estimate = None
     if agents_online > 0 and len(samples) >= ESTIMATE_LEAST:
         estimate = statistics.median(samples) * (ahead + 1) / agents_online

@@ -31,9 +31,7 @@ BATCH = 200
 class Sweeper:
     """Closes and requeues what time has decided; runs beside the recorder."""
 
-    def __init__(
-        self, settings: Settings, database: Database, client: redis.asyncio.Redis
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, client: redis.asyncio.Redis) -> None:
         self._settings = settings
         self._database = database
         self._redis = client
@@ -60,9 +58,7 @@ class Sweeper:
             changed += await self._close(conversation, now, "utter_abandoned")
         gone = now - self._settings.agent_gone_s
         for conversation in await self._older(State.ASSIGNED, gone):
-            if conversation.owner and not await presence.is_online(
-                self._redis, conversation.owner
-            ):
+            if conversation.owner and not await presence.is_online(self._redis, conversation.owner):
                 changed += await self._requeue(conversation, now)
         return changed
 
@@ -132,7 +128,7 @@ class Sweeper:
 
 
 def _bot_outcome(connection: Connection, episode: str) -> str:
-    """`bot-resolved` when the customer said it helped, `abandoned` after a failure, else unknown."""
+    """`bot-resolved` if the customer said it helped, `abandoned` after a failure, else unknown."""
     last = connection.execute(
         sa.select(events.c.type, events.c.data)
         .where(
@@ -149,9 +145,7 @@ def _bot_outcome(connection: Connection, episode: str) -> str:
     return "abandoned"
 
 
-def _event(
-    seen: Conversation, kind: str, key: str, now: float, data: dict[str, str]
-) -> Event:
+def _event(seen: Conversation, kind: str, key: str, now: float, data: dict[str, str]) -> Event:
     return Event(
         id=f"{key}:{kind}",
         type=kind,

@@ -149,7 +149,7 @@ class CollectingChannel(OutputChannel):
         self.channel = channel
         self.messages: list[dict[str, Any]] = []
 
-    def name(self) -> str:  # type: ignore[override]
+    def name(self) -> str:
         return self.channel
 
     async def send_response(self, recipient_id: str, message: dict[str, Any]) -> None:

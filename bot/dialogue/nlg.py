@@ -25,8 +25,13 @@ FAILED = "failed"
 """Metadata key of an answer that could not be made."""
 CLARIFY_CHOICES = 3
 OFFERS_PERSON = frozenset(
-    {"utter_greet", "utter_out_of_scope", "utter_not_helped", "utter_default",
-     "utter_language_unsupported"}
+    {
+        "utter_greet",
+        "utter_out_of_scope",
+        "utter_not_helped",
+        "utter_default",
+        "utter_language_unsupported",
+    }
 )
 """Answers that do not solve anything by themselves: a person is one tap away."""
 
@@ -53,7 +58,10 @@ class ContentNlg(NaturalLanguageGenerator):
             if utter_action == "utter_clarify":
                 return self._clarify(tracker, content, language, values)
             text = self._texts.render(utter_action, language, **values)
-            made = {"text": text, "language": self._texts.language_for(utter_action, language)}
+            made: dict[str, Any] = {
+                "text": text,
+                "language": self._texts.language_for(utter_action, language),
+            }
             if utter_action in OFFERS_PERSON:
                 made["quick_replies"] = [self._action("person", language)]
             return made
@@ -72,7 +80,7 @@ class ContentNlg(NaturalLanguageGenerator):
                 "quick_replies": [self._action("person", language)],
             }
         default = self._settings.default_language
-        text, given = entry.answer(language, channel, default)
+        text, given = entry.answer(self._as_written(language), channel, default)
         replies = []
         for reply in entry.quick_replies:
             if reply.target == PERSON:
@@ -88,6 +96,13 @@ class ContentNlg(NaturalLanguageGenerator):
             "entry": entry.id,
             "content_version": content.number,
         }
+
+    def _as_written(self, language: str) -> str:
+        """`hi-Latn` for a customer who types Hindi in Latin letters, if the settings want it."""
+        turn = turns.current()
+        belief = turn.context.belief if turn else None
+        wanted = self._settings.romanised_answers == "as-written"
+        return f"{language}-Latn" if wanted and belief and belief.romanised else language
 
     def _clarify(
         self,

@@ -141,7 +141,7 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
     if turn.dead:
         records.append(record_row("dead", turn.dead))
     outcome = await guarded(
-        client.eval(  # type: ignore[arg-type]
+        client.eval(
             _COMMIT,
             8,
             redis_keys.lease(shard, "engine"),

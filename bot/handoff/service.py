@@ -41,9 +41,7 @@ class Agent:
 class HandoffService:
     """The desk's hands; one a process."""
 
-    def __init__(
-        self, settings: Settings, database: Database, redis: redis.asyncio.Redis
-    ) -> None:
+    def __init__(self, settings: Settings, database: Database, redis: redis.asyncio.Redis) -> None:
         self._settings = settings
         self._database = database
         self._redis = redis
@@ -165,9 +163,7 @@ class HandoffService:
 
         return await self._changes.apply(conversation_id, work)
 
-    async def _notice(
-        self, conversation: Conversation, utter: str, key: str, agent: Agent
-    ) -> None:
+    async def _notice(self, conversation: Conversation, utter: str, key: str, agent: Agent) -> None:
         place = 0
         if utter == "utter_agent_transferred":
             agents = await self.online()

@@ -14,5 +14,7 @@ class EntityReader(ReadingComponent):
     """Adds `entities` in Rasa's shape."""
 
     def add(self, message: Message, reading: Reading) -> None:
-        found = [{**entity, "extractor": "EntityReader"} for entity in reading.to_dict()["entities"]]
+        found = [
+            {**entity, "extractor": "EntityReader"} for entity in reading.to_dict()["entities"]
+        ]
         message.set("entities", found, add_to_output=True)

@@ -1,4 +1,4 @@
-"""A reading in the shapes others want: Rasa's parse data, the decision's signals, the desk's row."""
+"""A reading in the shapes others want: Rasa's parse data, the decision, the desk."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ def parse_intent(reading: Reading) -> dict[str, Any]:
         `intent`, `intent_ranking`, `response_selector` (docs/decisions and Rasa's own format).
     """
     best = reading.prediction.label or ""
-    ranking = [
-        {"name": label, "confidence": score} for label, score in reading.prediction.ranking
-    ]
+    ranking = [{"name": label, "confidence": score} for label, score in reading.prediction.ranking]
     parsed: dict[str, Any] = {
         "intent": {"name": reading.intent or "out_of_scope",
                    "confidence": reading.prediction.confidence},

@@ -52,7 +52,8 @@ class Reading:
     @property
     def entry(self) -> str:
         """Entry id of the best label; empty when it is no entry."""
-        return self.prediction.best.removeprefix(FAQ_PREFIX) if _is_faq(self.prediction.best) else ""
+        best = self.prediction.best
+        return best.removeprefix(FAQ_PREFIX) if _is_faq(best) else ""
 
     def to_dict(self) -> dict[str, Any]:
         """Shape for `parse --json`: language, intent, confidence, ranking, sentiment, entities…"""
@@ -93,9 +94,7 @@ class Knowledge:
 class Understander:
     """The models of one process; methods block and may be called from threads."""
 
-    def __init__(
-        self, embedder: Embedder, sentiment: SentimentModel, settings: Settings
-    ) -> None:
+    def __init__(self, embedder: Embedder, sentiment: SentimentModel, settings: Settings) -> None:
         self.embedder = embedder
         self.sentiment = sentiment
         self._settings = settings

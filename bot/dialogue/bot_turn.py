@@ -1,0 +1,299 @@
+"""The bot's own turn: what was said, what to do, what Rasa answers (D3, D15)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import structlog
+from rasa.core.channels.channel import UserMessage
+
+from bot.conversation.messages import QuickReply
+from bot.conversation.states import Cause, State
+from bot.dialogue import turn as turns
+from bot.dialogue.context import Context
+from bot.dialogue.engine import CollectingChannel, Engine
+from bot.dialogue.hearing import Hearing
+from bot.dialogue.nlg import FAILED
+from bot.dialogue.queueing import Queueing
+from bot.dialogue.turn import Turn
+from bot.dialogue.wording import Wording
+from bot.errors import SamvadError
+from bot.escalation import Decision, Signals, decide
+from bot.handoff.waiting import notice
+from bot.language import codes
+from bot.language.follow import choose
+from bot.settings import Settings
+from bot.understanding import parse
+from bot.understanding.sentiment import running_mean
+from bot.understanding.service import Reading
+
+LOG = structlog.get_logger(__name__)
+
+SENTIMENT_DECAY = 0.6
+"""Weight of the past in the running mean of negativity."""
+
+
+class BotTurn:
+    """Answers messages the bot owns; one a process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        hearing: Hearing,
+        queueing: Queueing,
+        wording: Wording,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._hearing = hearing
+        self._queueing = queueing
+        self._wording = wording
+
+    async def run(self, turn: Turn) -> None:
+        """Fill the turn with replies and events."""
+        turn.handoff = lambda: self._queueing.enter(turn)
+        if turn.inbound.kind == "start":
+            parsed = _parsed("greet")
+        elif button := await self._hearing.button(turn):
+            parsed = self._tapped(turn, button)
+        elif turn.inbound.tap and not turn.inbound.text:
+            # Forged, or from another conversation: there is nothing to act on.
+            turn.event("message.refused", reason="unknown-quick-reply")
+            turn.decision = Decision("clarify", Cause.LOW_CONFIDENCE, failed=True)
+            parsed = _parsed("clarify")
+        else:
+            parsed = await self._typed(turn)
+        turn.values["hours"] = self._wording.hours(turn)
+        await self._speak(turn, parsed)
+
+    async def apologise(self, turn: Turn) -> None:
+        """Never silence: say sorry, and let a person take over."""
+        turn.event("turn.failed", reason="no-output")
+        turn.decision = decide(Signals(bot_failed=True), self._settings.thresholds)
+        turn.replies.clear()
+        self._wording.introduce(turn)
+        self._wording.say(turn, "utter_apology")
+        if turn.conversation.state == State.BOT:
+            place = await self._queueing.enter(turn)
+        else:
+            place = turn.place or await self._queueing.place(turn.conversation)
+        name, values = notice("handoff", place, self._wording.hours(turn))
+        self._wording.say(turn, name, cancel=True, **values)
+
+    # — hearing —
+
+    async def _typed(self, turn: Turn) -> dict[str, Any]:
+        try:
+            reading = await self._hearing.read(turn)
+        except Exception:
+            LOG.exception("understanding.failed", conversation=turn.conversation.id)
+            turn.event("turn.failed", ordinal=":understanding", reason="understanding")
+            return _parsed("")
+        known = turn.context
+        mean = running_mean(known.negative_mean, reading.sentiment, decay=SENTIMENT_DECAY)
+        turn.context = replace(known, negative_mean=mean, negative_count=known.negative_count + 1)
+        # A word we told the customer to write means what we said it means.
+        commanded = self._hearing.command(turn.inbound.text)
+        intent = _after_answer(commanded or reading.intent, known.answered)
+        named = codes.language_named_in(turn.inbound.text)
+        content = turn.knowledge.content
+        signals = parse.signals(
+            reading,
+            content,
+            intent="change_language" if named else intent,
+            asked_for_person=intent == "ask_human",
+            not_helped=intent == "not_helped",
+            negative_mean=mean,
+            negative_count=turn.context.negative_count,
+            failures=known.failures,
+        )
+        decision = decide(signals, self._settings.thresholds)
+        offered = parse.choices(reading, content)
+        turn.decision = decision
+        turn.entry = reading.entry if intent == "faq" else ""
+        turn.reading = parse.understanding(reading, content.number, decision, offered)
+        self._log_reading(turn, reading, decision)
+        if named:
+            return self._change_language(turn, named)
+        return self._choose(turn, reading, decision, intent, offered)
+
+    def _choose(
+        self,
+        turn: Turn,
+        reading: Reading,
+        decision: Decision,
+        intent: str,
+        offered: list[str],
+    ) -> dict[str, Any]:
+        """Name the intent Rasa's rules act on."""
+        if decision.kind == "handoff":
+            return _parsed("handoff", reading, turn.reading)
+        if decision.kind == "clarify":
+            if intent == "not_helped":
+                return _parsed("not_helped", reading)
+            outside = intent == "out_of_scope" and not offered
+            return _parsed("out_of_scope" if outside else "clarify", reading, turn.reading)
+        if intent == "faq":
+            return {**_parsed("faq", reading, turn.reading), **parse.parse_intent(reading)}
+        return _parsed(intent, reading, turn.reading)
+
+    def _tapped(self, turn: Turn, button: QuickReply) -> dict[str, Any]:
+        turn.event(
+            "quick-reply.tapped",
+            actor="customer",
+            entry=button.entry,
+            action=button.action,
+            position=button.position,
+            version=button.content_version,
+            typed=not turn.inbound.tap,
+        )
+        turn.reading = {"language": turn.language, "tapped": button.entry or button.action}
+        action, entry = button.action, turn.knowledge.content.by_id.get(button.entry)
+        signals = Signals(
+            intent="faq" if button.entry else "",
+            entry=button.entry,
+            entry_needs_person=bool(entry and entry.policy == "person"),
+            confidence=1.0,
+            asked_for_person=action == "person",
+            not_helped=action == "not-helped",
+            failures=turn.context.failures,
+            tapped=True,
+        )
+        turn.decision = decide(signals, self._settings.thresholds)
+        if turn.decision.kind == "handoff":
+            turn.entry = button.entry
+            return _parsed("handoff")
+        if action.startswith("language:"):
+            return self._change_language(turn, action.removeprefix("language:"))
+        if entry is not None:
+            turn.entry = entry.id
+            return {
+                **_parsed("faq"),
+                "response_selector": parse.response_selector(entry.id, 1.0),
+            }
+        if button.entry:
+            # The entry has gone since the button was shown.
+            turn.decision = Decision("clarify", Cause.LOW_CONFIDENCE)
+        intents = {"helped": "helped", "not-helped": "not_helped", "cancel": "cancel"}
+        return _parsed(intents.get(action, "clarify"))
+
+    def _change_language(self, turn: Turn, language: str) -> dict[str, Any]:
+        turn.values["language_name"] = codes.name(language)
+        turn.decision = Decision("answer")
+        if language not in self._settings.languages:
+            return _parsed("language_unsupported")
+        turn.context = replace(turn.context, belief=choose(turn.context.belief, language))
+        turn.event("language.switched", ordinal=":explicit", to=language, explicit=True)
+        self._hearing.speak_in(turn, language)
+        return _parsed("change_language")
+
+    # — speaking —
+
+    async def _speak(self, turn: Turn, parsed: dict[str, Any]) -> None:
+        """Let Rasa choose and the NLG word the answer; silence counts as a failure."""
+        intent = parsed["intent"]["name"]
+        outputs = await self._ask_rasa(turn, parsed) if intent else []
+        if not outputs or any(output.get(FAILED) for output in outputs):
+            await self.apologise(turn)
+            return
+        self._wording.introduce(turn)
+        for output in outputs:
+            self._wording.add(turn, output)
+        self._remember(turn, intent)
+
+    async def _ask_rasa(self, turn: Turn, parsed: dict[str, Any]) -> list[dict[str, Any]]:
+        turn.tracker.setdefault("slots", {})["language"] = turn.language
+        channel = CollectingChannel(turn.conversation.channel)
+        message = UserMessage(
+            text=turn.inbound.text or parsed["intent"]["name"],
+            output_channel=channel,
+            sender_id=turn.conversation.id,
+            input_channel=turn.conversation.channel,
+            message_id=turn.inbound.id,
+            parse_data=parsed,
+        )
+        token = turns.CURRENT.set(turn)
+        try:
+            await self._engine.handle_message(message)
+        except SamvadError:
+            raise  # a store is away, or the owner changed: the turn is run again
+        except Exception:
+            LOG.exception("engine.failed", conversation=turn.conversation.id)
+            return []
+        finally:
+            turns.CURRENT.reset(token)
+        return channel.messages
+
+    def _remember(self, turn: Turn, intent: str) -> None:
+        """Note what this turn means for the next one, and what the reports need."""
+        decision = turn.decision or Decision("answer")
+        version = turn.knowledge.content.number
+        failures = turn.context.failures + 1 if decision.failed else 0
+        answered = ""
+        if decision.kind == "handoff":
+            failures = 0
+        elif intent == "faq":
+            answered = f"{turn.entry}@{version}"
+            turn.event("answer.sent", entry=turn.entry, version=version)
+        elif decision.kind == "clarify" and intent != "not_helped":
+            turn.event("clarification.asked", cause=decision.cause)
+        self._rate(turn, intent, decision)
+        turn.context = replace(turn.context, failures=failures, answered=answered)
+        if intent == "start_over":
+            kept = turn.context
+            turn.tracker = {}
+            turn.context = Context(
+                belief=kept.belief, introduced=kept.introduced, episode=kept.episode
+            )
+
+    @staticmethod
+    def _rate(turn: Turn, intent: str, decision: Decision) -> None:
+        """Record "did that help?", yes or no, for the answer it was asked about."""
+        refused = intent == "not_helped" or (
+            decision.kind == "handoff" and decision.cause == Cause.REPEATED_FALLBACK
+            and bool((turn.reading or {}).get("tapped") == "not-helped")
+        )  # fmt: skip
+        if turn.context.answered and (intent == "helped" or refused):
+            entry, _, version = turn.context.answered.rpartition("@")
+            turn.event(
+                "answer.rated",
+                actor="customer",
+                entry=entry,
+                version=int(version),
+                helped=intent == "helped",
+            )
+
+    @staticmethod
+    def _log_reading(turn: Turn, reading: Reading, decision: Decision) -> None:
+        prediction = reading.prediction
+        turn.event(
+            "intent.classified",
+            intent=prediction.best,
+            confidence=round(prediction.confidence, 3),
+            margin=round(prediction.margin, 3),
+            threshold=round(prediction.threshold, 3),
+            sentiment=reading.sentiment.label,
+            negative=round(reading.sentiment.negative, 3),
+            decision=decision.kind,
+            cause=decision.cause.value if decision.cause else None,
+        )
+
+
+def _after_answer(intent: str, answered: str) -> str:
+    """Read yes and no as the reply to "did that help?" while that is open."""
+    return {"affirm": "helped", "deny": "not_helped"}.get(intent, intent) if answered else intent
+
+
+def _parsed(intent: str, reading: Reading | None = None, told: Any = None) -> dict[str, Any]:
+    """Parse data for Rasa: it never sees the customer's text, so nothing in it is interpreted."""
+    parsed: dict[str, Any] = {
+        "text": "",
+        "intent": {"name": intent, "confidence": reading.prediction.confidence if reading else 1.0},
+        "entities": [],
+        "intent_ranking": [],
+    }
+    if told:
+        parsed["understanding"] = told
+    return parsed

@@ -1,25 +1,34 @@
 """Which entry or dialogue intent a message asks for, and how sure that is.
 
-A closed-form head over sentence embeddings: it fits in milliseconds, so content is live at once,
-and it learns from its own leave-one-out errors what it does not know. See docs/understanding.md.
+Fitting is closed-form and takes no training run, so content is live in seconds; what the index
+does not know it learns from its own leave-one-out errors. See docs/understanding.md.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Embedder, Vectors
+from bot.understanding.calibrate import Calibration, calibrate
+from bot.understanding.embed import Embedder, Vectors, normalise
+from bot.understanding.head import BACKGROUND, Head, fit_head
+from bot.understanding.vector_cache import VectorCache
+from bot.understanding.views import Space
+
+__all__ = ["OUT_OF_SCOPE", "Example", "IntentIndex", "Prediction", "VectorCache"]
 
 OUT_OF_SCOPE = "out_of_scope"
-"""Label of background examples: a class of its own whose win means "none of these"."""
+"""Label of examples that belong to no label: they push every score down around them."""
+
+_RANKED = 10
+_NEAREST = 5
+_NEAREST_LABELS = 3  # nearest examples are looked for among those of the best labels
 
 
 @dataclass(frozen=True)
@@ -51,22 +60,35 @@ class IntentIndex:
         self,
         examples: tuple[Example, ...],
         labels: tuple[str, ...],
-        mean: Vectors,
-        vectors: npt.NDArray[np.float16],
-        weights: Vectors,
-        temperature: float,
-        threshold: float,
+        space: Space,
+        rows: npt.NDArray[np.float16],
+        head: Head,
+        calibration: Calibration,
         embedder: Embedder | None,
     ) -> None:
+        """Use `fit` or `load`.
+
+        Args:
+            examples: Sorted by label, in the order of `labels`; background examples are left out.
+            rows: The examples in `space`, shape (len(examples), d), L2-normalised.
+        """
         self.examples = examples
         self.labels = labels
-        self._mean = mean
-        self._vectors = vectors
-        self._weights = weights
-        self._temperature = temperature
-        self.threshold = threshold
         self.embedder = embedder
-        self._of = np.array([labels.index(example.label) for example in examples])
+        self._space = space
+        self._rows = rows
+        self._head = head
+        self._calibration = calibration
+        counts = np.zeros(len(labels) + 1, np.int64)
+        place = {label: i for i, label in enumerate(labels)}
+        for example in examples:
+            counts[place[example.label] + 1] += 1
+        self._starts = np.cumsum(counts)
+
+    @property
+    def threshold(self) -> float:
+        """Confidence from which a prediction is acted on."""
+        return self._calibration.threshold
 
     @classmethod
     def fit(
@@ -83,167 +105,155 @@ class IntentIndex:
             vectors: Embeddings of the examples, shape (n, dimensions); None to embed them here.
             embedder: Needed when `vectors` is None, when there is background, and for `predict`
                 without a vector.
-            background: Texts that belong to no label.
+            background: Texts that belong to no label, beside examples labelled `out_of_scope`;
+                those that resemble an example as much as examples resemble each other are not used.
 
         Raises:
             ValueError: No examples, or vectors that do not match them.
         """
-        if not examples:
-            raise ValueError("an intent index needs at least one example")
         if vectors is None:
-            if embedder is None:
-                raise ValueError("pass vectors or an embedder")
-            vectors = embedder.embed([example.text for example in examples])
+            vectors = _need(embedder).embed([example.text for example in examples])
         if len(vectors) != len(examples):
             raise ValueError(f"{len(vectors)} vectors for {len(examples)} examples")
-        rows = list(examples)
+        labels = tuple(sorted({example.label for example in examples} - {OUT_OF_SCOPE}))
+        if not labels:
+            raise ValueError("an intent index needs at least one example of one label")
+        place = {label: i for i, label in enumerate(labels)} | {OUT_OF_SCOPE: BACKGROUND}
+        of = np.array([place[example.label] for example in examples])
+        order = np.argsort(of, kind="stable")
+        outside = int((of == BACKGROUND).sum())
+        order = np.concatenate([order[outside:], order[:outside]])
+        of, vectors = of[order], np.asarray(vectors, np.float32)[order]
+        known = len(order) - outside
+        space = Space.fit(
+            vectors[:known],
+            getattr(embedder, "views", (vectors.shape[1],))[0],
+            getattr(embedder, "reference", None),
+        )
+        rows = space.map(vectors)
         if background:
-            if embedder is None:
-                raise ValueError("background texts need an embedder")
-            rows += [Example(text, OUT_OF_SCOPE, "") for text in background]
-            vectors = np.concatenate([vectors, embedder.embed(list(background))])
-        labels = tuple(sorted({row.label for row in rows}))
-        order = np.argsort([labels.index(row.label) for row in rows], kind="stable")
-        rows = [rows[i] for i in order]
-        of = np.array([labels.index(row.label) for row in rows])
-        mean = vectors.mean(axis=0)
-        centred = _normalise(vectors[order] - mean)
-        counts = np.bincount(of, minlength=len(labels)).astype(np.float32)
-        share = (1.0 / counts)[of]
-        targets = np.zeros((len(rows), len(labels)), np.float32)
-        targets[np.arange(len(rows)), of] = 1.0
-        gram = (centred * share[:, None]).T @ centred
-        gram[np.diag_indices_from(gram)] += 0.02 * len(labels) / 10
-        weights = np.linalg.solve(gram, (centred * share[:, None]).T @ targets)
+            more = space.map(_need(embedder).embed(list(background)))
+            more = more[_unlike(more, rows[:known])]
+            rows = np.concatenate([rows, more])
+            of = np.concatenate([of, np.full(len(more), BACKGROUND)])
+        head, held_out = fit_head(rows, of, len(labels))
         return cls(
-            tuple(rows),
+            tuple(examples[i] for i in order[:known]),
             labels,
-            mean.astype(np.float32),
-            centred.astype(np.float16),
-            weights.astype(np.float32),
-            0.08,
-            0.4,
+            space,
+            normalise(rows[:known]).astype(np.float16),
+            head,
+            calibrate(held_out),
             embedder,
         )
 
     def predict(self, text: str, vector: Vectors | None = None) -> Prediction:
         """Classify one message; `vector` is its embedding when the caller has it already."""
         if vector is None:
-            if self.embedder is None:
-                raise ValueError("pass a vector: this index has no embedder")
-            vector = self.embedder.embed([text])[0]
-        query = _normalise((vector - self._mean)[None, :])[0]
-        linear = query @ self._weights
-        top = np.argsort(-linear)[:10]
-        rows = np.flatnonzero(np.isin(self._of, top))
-        cosines = self._vectors[rows].astype(np.float32) @ query
-        best_cosine = np.array([cosines[self._of[rows] == label].max() for label in top])
-        scores = linear[top] + 0.5 * best_cosine
-        chances = np.exp((scores - scores.max()) / self._temperature)
-        chances *= min(1.0, max(0.0, float(best_cosine.max())) / 0.6) / chances.sum()
-        ranked = np.argsort(-chances)
-        ranking = tuple((self.labels[top[i]], float(chances[i])) for i in ranked)
-        near = np.argsort(-cosines)[:5]
-        nearest = tuple(
-            (self.examples[rows[i]].text, self.examples[rows[i]].label, float(cosines[i]))
-            for i in near
-        )
+            vector = _need(self.embedder).embed([text])[0]
+        row = self._space.map(vector[None])
+        scores = self._head.scores(row)[0]
+        top = np.argsort(-scores)[:_RANKED]
+        chances = self._chances(scores[top])
+        ranking = tuple((self.labels[i], float(c)) for i, c in zip(top, chances, strict=True))
         best, confidence = ranking[0]
-        sure = confidence >= self.threshold and best != OUT_OF_SCOPE
         return Prediction(
-            best if sure else None,
-            best,
-            confidence,
-            confidence - (ranking[1][1] if len(ranking) > 1 else 0.0),
-            self.threshold,
-            ranking,
-            nearest,
+            label=best if confidence >= self.threshold else None,
+            best=best,
+            confidence=confidence,
+            margin=confidence - (ranking[1][1] if len(ranking) > 1 else 0.0),
+            threshold=self.threshold,
+            ranking=ranking,
+            nearest=self._nearest(normalise(row)[0], top[:_NEAREST_LABELS]),
+        )
+
+    def predict_many(self, vectors: Vectors) -> tuple[list[str], Vectors]:
+        """Best label and its confidence for many messages, without explanations."""
+        best: list[str] = []
+        confidences = []
+        for start in range(0, len(vectors), 512):
+            scores = self._head.scores(self._space.map(vectors[start : start + 512]))
+            best.extend(self.labels[i] for i in scores.argmax(axis=1))
+            confidences.append(self._calibration.confidence(scores.max(axis=1)))
+        return best, np.concatenate(confidences) if confidences else np.zeros(0, np.float32)
+
+    def _chances(self, scores: Vectors) -> Vectors:
+        """Confidences of the ranked labels: the best as calibrated, the rest share what is left."""
+        chances = self._calibration.confidence(scores)
+        rest = chances[1:].sum()
+        left = 1.0 - chances[0]
+        if rest > left:
+            chances[1:] *= left / rest
+        return np.minimum(chances, chances[0])
+
+    def _nearest(
+        self, row: Vectors, labels: npt.NDArray[np.int64]
+    ) -> tuple[tuple[str, str, float], ...]:
+        found: list[tuple[float, int]] = []
+        for label in labels:
+            start, end = int(self._starts[label]), int(self._starts[label + 1])
+            cosines = self._rows[start:end].astype(np.float32) @ row
+            found += [(float(cosines[i]), start + int(i)) for i in np.argsort(-cosines)[:_NEAREST]]
+        found.sort(reverse=True)
+        return tuple(
+            (self.examples[i].text, self.examples[i].label, min(cosine, 1.0))
+            for cosine, i in found[:_NEAREST]
         )
 
     def save(self, folder: Path) -> None:
-        """Write the index; readers that have an older one mapped keep it."""
+        """Write the index; `index.json` comes last, so a folder that has one is complete."""
         folder.mkdir(parents=True, exist_ok=True)
-        arrays = {"vectors": self._vectors, "weights": self._weights, "mean": self._mean}
-        for name, array in arrays.items():
-            _replace(folder / f"{name}.npy", array)
-        meta = {
-            "examples": [asdict(example) for example in self.examples],
-            "labels": self.labels,
-            "temperature": self._temperature,
-            "threshold": self.threshold,
+        arrays = {
+            "rows": self._rows,
+            "landmarks": self._head.landmarks,
+            "weights": self._head.weights,
         }
-        temporary = folder / f"index.json.{os.getpid()}"
-        temporary.write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
-        temporary.replace(folder / "index.json")
+        for name, array in arrays.items():
+            _replace(folder / f"{name}.npy", lambda path, array=array: np.save(path, array))
+        _replace(folder / "space.npz", self._space.save)
+        meta = {
+            "examples": [[e.text, e.label, e.language] for e in self.examples],
+            "labels": self.labels,
+            "calibration": asdict(self._calibration),
+        }
+        text = json.dumps(meta, ensure_ascii=False)
+        _replace(folder / "index.json", lambda path: path.write_text(text, encoding="utf-8"))
 
     @classmethod
     def load(cls, folder: Path, embedder: Embedder | None = None) -> IntentIndex:
         """Open a saved index; arrays stay memory-mapped, shared between processes."""
         meta = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        arrays = {
-            name: np.load(folder / f"{name}.npy", mmap_mode="r")
-            for name in ("vectors", "weights", "mean")
-        }
+        rows, landmarks, weights = (
+            np.load(folder / f"{name}.npy", mmap_mode="r")
+            for name in ("rows", "landmarks", "weights")
+        )
         return cls(
-            tuple(Example(**example) for example in meta["examples"]),
+            tuple(Example(*fields) for fields in meta["examples"]),
             tuple(meta["labels"]),
-            arrays["mean"],
-            arrays["vectors"],
-            arrays["weights"],
-            meta["temperature"],
-            meta["threshold"],
+            Space.load(folder / "space.npz"),
+            rows,
+            Head(landmarks, weights),
+            Calibration(**meta["calibration"]),
             embedder,
         )
 
 
-class VectorCache:
-    """Embeddings kept on disk by text, so that a refit embeds only what is new."""
-
-    def __init__(self, folder: Path, embedder: Embedder) -> None:
-        self._path = folder / f"vectors-{embedder.name}.npz"
-        self._embedder = embedder
-        self._known: dict[str, npt.NDArray[np.float16]] = {}
-        if self._path.exists():
-            with np.load(self._path) as stored:
-                self._known = dict(zip(stored["keys"].tolist(), stored["vectors"], strict=True))
-
-    def get_many(self, texts: Sequence[str]) -> dict[str, Vectors]:
-        """Vectors of the texts that are known."""
-        keys = {text: self._key(text) for text in texts}
-        return {
-            text: self._known[key].astype(np.float32)
-            for text, key in keys.items()
-            if key in self._known
-        }
-
-    def put_many(self, texts: Sequence[str], vectors: Vectors) -> None:
-        """Keep vectors of shape (len(texts), dimensions)."""
-        for text, vector in zip(texts, vectors, strict=True):
-            self._known[self._key(text)] = vector.astype(np.float16)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(f".{os.getpid()}.tmp.npz")
-        np.savez(temporary, keys=list(self._known), vectors=np.stack(list(self._known.values())))
-        temporary.replace(self._path)
-
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Vectors of all texts in order, computing and keeping the missing ones."""
-        known = self.get_many(texts)
-        missing = [text for text in dict.fromkeys(texts) if text not in known]
-        if missing:
-            fresh = self._embedder.embed(missing)
-            self.put_many(missing, fresh)
-            known.update(zip(missing, fresh, strict=True))
-        return np.stack([known[text] for text in texts]).astype(np.float32)
-
-    def _key(self, text: str) -> str:
-        return hashlib.sha256(f"{self._embedder.name}\0{text}".encode("utf-8", "replace")).hexdigest()
+def _need(embedder: Embedder | None) -> Embedder:
+    if embedder is None:
+        raise ValueError("pass vectors: this index has no embedder")
+    return embedder
 
 
-def _normalise(rows: Vectors) -> Vectors:
-    return (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)).astype(np.float32)
+def _unlike(background: Vectors, rows: Vectors) -> npt.NDArray[np.bool_]:
+    """Which background rows are farther from every example than half of the examples are."""
+    sample = rows[:: max(1, len(rows) // 2000)]
+    own = sample @ rows.T
+    own[np.arange(len(sample)), np.arange(0, len(rows), max(1, len(rows) // 2000))] = -1.0
+    result: npt.NDArray[np.bool_] = (background @ rows.T).max(axis=1) < np.median(own.max(axis=1))
+    return result
 
 
-def _replace(path: Path, array: npt.NDArray[np.generic]) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp.npy")
-    np.save(temporary, array)
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    temporary = path.with_name(f"{os.getpid()}.tmp.{path.name}")
+    write(temporary)
     temporary.replace(path)

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from bot.understanding import head as head_module
+from bot.understanding.embed import normalise
+from bot.understanding.head import BACKGROUND, fit_head
+
+
+def clusters(labels: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    centres = random.normal(size=(labels, 16))
+    rows = np.repeat(centres, each, axis=0) + 0.5 * random.normal(size=(labels * each, 16))
+    return normalise(rows.astype(np.float32)), np.repeat(np.arange(labels), each)
+
+
+def test_leaving_out_in_closed_form_is_leaving_out() -> None:
+    rows, labels = clusters(4, 10)
+    _, held_out = fit_head(rows, labels, 4)
+    keep = np.arange(len(rows)) != 7
+    head, _ = fit_head(rows[keep], labels[keep], 4)
+    order = np.flatnonzero(held_out.labels == labels[7])
+    assert np.abs(held_out.scores[order] - head.scores(rows[7:8])).sum(axis=1).min() < 1e-3
+
+
+def test_strange_scores_are_those_without_the_label() -> None:
+    rows, labels = clusters(4, 10)
+    _, held_out = fit_head(rows, labels, 4)
+    head, _ = fit_head(rows[labels != 2], labels[labels != 2], 4)
+    expected = head.scores(rows[labels == 2]).max(axis=1)
+    for score in expected:
+        assert np.abs(held_out.strange - score).min() < 1e-3
+
+
+def test_background_lowers_scores_around_it() -> None:
+    rows, labels = clusters(5, 10)
+    near_first = rows[labels == 0]
+    asked = normalise(near_first.mean(axis=0, keepdims=True))
+    without, _ = fit_head(rows[labels != 0], labels[labels != 0] - 1, 4)
+    labels = np.where(labels == 0, BACKGROUND, labels - 1)
+    with_background, _ = fit_head(rows, labels, 4)
+    assert with_background.scores(asked).max() < without.scores(asked).max()
+
+
+def test_many_rows_are_spanned_by_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows, labels = clusters(6, 60)
+    exact, _ = fit_head(rows, labels, 6)
+    monkeypatch.setattr(head_module, "_EXACT_ROWS", 100)
+    monkeypatch.setattr(head_module, "_LANDMARKS", 120)
+    spanned, held_out = fit_head(rows, labels, 6)
+    asked, _ = clusters(6, 20, seed=0)
+    assert len(spanned.landmarks) == 120
+    agree = (spanned.scores(asked).argmax(axis=1) == exact.scores(asked).argmax(axis=1)).mean()
+    assert agree > 0.95
+    assert (held_out.scores.argmax(axis=1) == held_out.labels).mean() > 0.9

@@ -1,0 +1,146 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.understanding.embed import Vectors, normalise
+from bot.understanding.index import OUT_OF_SCOPE, Example, IntentIndex, VectorCache
+
+TOPICS = ("order", "refund", "password", "size")
+
+
+class WordEmbedder:
+    """Places a text near the axes of its words; counts how many texts it was asked for."""
+
+    name = "words"
+    dimensions = 32
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.asked += len(texts)
+        return np.concatenate([np.zeros((0, 32), np.float32), *map(self._one, texts)])
+
+    @staticmethod
+    def _one(text: str) -> Vectors:
+        row = np.full(32, 0.01, np.float32)
+        for word in text.split():
+            random = np.random.default_rng(sum(map(ord, word)))
+            row += random.normal(size=32).astype(np.float32)
+        return normalise(row[None])
+
+
+def examples() -> list[Example]:
+    endings = ("now", "please", "today", "again", "soon", "here", "sir", "quickly")
+    rows = [Example(f"{topic} {end}", f"faq/{topic}", "en") for topic in TOPICS for end in endings]
+    return [*rows, *(Example(f"poem {end}", OUT_OF_SCOPE, "en") for end in endings)]
+
+
+@pytest.fixture(scope="module")
+def index() -> IntentIndex:
+    return IntentIndex.fit(examples(), None, embedder=WordEmbedder())
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_finds_the_entry_of_a_new_wording(index: IntentIndex, topic: str) -> None:
+    prediction = index.predict(f"{topic} thanks")
+    assert prediction.label == prediction.best == f"faq/{topic}"
+    assert prediction.confidence >= prediction.threshold
+
+
+@pytest.mark.parametrize("text", ["poem again please", "weather tomorrow", "zebra"])
+def test_what_belongs_nowhere_is_not_answered(index: IntentIndex, text: str) -> None:
+    prediction = index.predict(text)
+    assert prediction.label is None
+    assert prediction.confidence < prediction.threshold
+
+
+def test_out_of_scope_is_never_offered_as_an_answer(index: IntentIndex) -> None:
+    assert OUT_OF_SCOPE not in index.labels
+    assert OUT_OF_SCOPE not in dict(index.predict("poem now").ranking)
+
+
+def test_explains_itself(index: IntentIndex) -> None:
+    prediction = index.predict("refund now")
+    confidences = [confidence for _, confidence in prediction.ranking]
+    assert prediction.ranking[0] == (prediction.best, prediction.confidence)
+    assert confidences == sorted(confidences, reverse=True)
+    assert sum(confidences) <= 1.0 + 1e-6
+    assert prediction.margin == pytest.approx(confidences[0] - confidences[1])
+    assert prediction.nearest[0] == ("refund now", "faq/refund", pytest.approx(1.0, abs=1e-2))
+
+
+def test_a_saved_index_answers_alike(index: IntentIndex, tmp_path: Path) -> None:
+    index.save(tmp_path)
+    loaded = IntentIndex.load(tmp_path, WordEmbedder())
+    for text in ("order soon", "password zebra", "poem"):
+        before, after = index.predict(text), loaded.predict(text)
+        assert [label for label, _ in after.ranking] == [label for label, _ in before.ranking]
+        assert after.confidence == pytest.approx(before.confidence, abs=1e-4)
+        assert after.nearest[0][:2] == before.nearest[0][:2]
+
+
+def test_many_at_once_are_as_one_by_one(index: IntentIndex) -> None:
+    texts = ["order soon", "size please now", "poem"]
+    best, confidences = index.predict_many(WordEmbedder().embed(texts))
+    singles = [index.predict(text) for text in texts]
+    assert best == [single.best for single in singles]
+    assert confidences == pytest.approx([single.confidence for single in singles], abs=1e-5)
+
+
+def test_one_label_alone_works() -> None:
+    rows = [Example(f"order {end}", "faq/order", "en") for end in ("now", "soon", "today")]
+    index = IntentIndex.fit(rows, None, embedder=WordEmbedder())
+    assert index.predict("order please").best == "faq/order"
+
+
+def test_a_background_text_that_is_an_example_in_other_words_is_not_used() -> None:
+    embedder = WordEmbedder()
+    rows = [example for example in examples() if example.label != OUT_OF_SCOPE]
+    plain = IntentIndex.fit(rows, None, embedder=embedder)
+    with_copy = IntentIndex.fit(rows, None, embedder=embedder, background=["order now"])
+    assert with_copy.predict("order now").confidence == plain.predict("order now").confidence
+
+
+def test_refuses_what_cannot_be_learned() -> None:
+    with pytest.raises(ValueError, match="at least one example"):
+        IntentIndex.fit([], None, embedder=WordEmbedder())
+    with pytest.raises(ValueError, match="2 vectors for 1 examples"):
+        IntentIndex.fit([Example("a", "b", "en")], np.zeros((2, 4), np.float32))
+
+
+def test_cache_embeds_only_what_is_new(tmp_path: Path) -> None:
+    embedder = WordEmbedder()
+    first = VectorCache(tmp_path, embedder).embed(["order", "refund", "order"])
+    assert embedder.asked == 2
+    again = VectorCache(tmp_path, embedder).embed(["refund", "size", "order"])
+    assert embedder.asked == 3
+    assert again[[2, 0]] == pytest.approx(first[:2], abs=1e-3)
+
+
+def test_cache_survives_a_torn_write(tmp_path: Path) -> None:
+    embedder = WordEmbedder()
+    VectorCache(tmp_path, embedder).embed(["order", "refund"])
+    vectors = next(tmp_path.glob("*.f16"))
+    vectors.write_bytes(vectors.read_bytes() + b"\1\2\3")  # vectors written, keys not
+    cache = VectorCache(tmp_path, embedder)
+    cache.embed(["size"])
+    found = VectorCache(tmp_path, embedder).get_many(["size", "order", "unknown"])
+    assert set(found) == {"size", "order"}
+    assert found["size"] == pytest.approx(WordEmbedder().embed(["size"])[0], abs=1e-3)
+
+
+def test_cache_sees_what_another_process_added(tmp_path: Path) -> None:
+    reader, writer = (VectorCache(tmp_path, WordEmbedder()) for _ in range(2))
+    assert reader.get_many(["order"]) == {}
+    writer.embed(["order"])
+    assert set(reader.get_many(["order"])) == {"order"}
+
+
+def test_first_fit_reports_progress(tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    texts = [f"order {i}" for i in range(300)]
+    VectorCache(tmp_path, WordEmbedder()).embed(texts, lambda done, all_: seen.append((done, all_)))
+    assert seen == [(256, 300), (300, 300)]

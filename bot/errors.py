@@ -1,18 +1,18 @@
 """Every error this project raises on purpose, in one tree.
 
-    SamvadError
-    ├── ConfigurationError        a setting or file is wrong; the start stops
-    ├── ContentError              an FAQ file or version is wrong; carries the problems
-    │   └── VersionConflict       files are not based on the live version
-    ├── StoreUnavailable          Redis or SQL did not answer; the message stays where it is
-    ├── TransitionRefused         the conversation may not go from this state to that one
-    │   └── StaleConversation     somebody else changed it first
-    ├── LeaseLost                 another process holds the shard now; the turn is void
-    ├── TurnInterrupted           the conversation changed hands during the turn; run it again
-    ├── BadRequest                what a stranger sent cannot be used; `status` and `code` for HTTP
-    │   ├── NotAuthenticated
-    │   └── TooLarge
-    └── DeliveryFailed            a vendor refused a message; `permanent` says whether for good
+SamvadError
+├── ConfigurationError        a setting or file is wrong; the start stops
+├── ContentError              an FAQ file or version is wrong; carries the problems
+│   └── VersionConflict       files are not based on the live version
+├── StoreUnavailable          Redis or SQL did not answer; the message stays where it is
+├── TransitionRefused         the conversation may not go from this state to that one
+│   └── StaleConversation     somebody else changed it first
+├── LeaseLost                 another process holds the shard now; the turn is void
+├── TurnInterrupted           the conversation changed hands during the turn; run it again
+├── BadRequest                what a stranger sent cannot be used; `status` and `code` for HTTP
+│   ├── NotAuthenticated
+│   └── TooLarge
+└── DeliveryFailed            a vendor refused a message; `permanent` says whether for good
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class TransitionRefused(SamvadError):
     """The transition table has no such step."""
 
     def __init__(self, conversation_id: str, state: str, target: str) -> None:
-        super().__init__(f"conversation {conversation_id} cannot go from {state!r} to {target!r}")
+        super().__init__(f"conversation {conversation_id} cannot go from '{state}' to '{target}'")
         self.conversation_id = conversation_id
         self.state = state
         self.target = target

@@ -1,0 +1,105 @@
+"""Values the tests need again and again, with everything that does not matter filled in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from bot.content.models import Content, Entry
+from bot.conversation import store
+from bot.conversation.messages import Inbound, Outbound, conversation_id, message_id
+from bot.conversation.states import State
+from bot.conversation.store import Conversation
+from bot.database import Database
+from bot.dialogue.context import Context
+from bot.dialogue.turn import Turn
+from bot.understanding.service import Knowledge
+
+NOW = 1_700_000_000.0
+"""A fixed clock, Unix seconds."""
+
+
+def inbound(
+    text: str = "where is my order", *, user: str = "ann", n: int = 1, **more: Any
+) -> Inbound:
+    """Make message number `n` of a customer on the REST channel."""
+    conversation = conversation_id("rest", "rest", user)
+    values: dict[str, Any] = {
+        "id": message_id(conversation, str(n)), "conversation": conversation, "channel": "rest",
+        "account": "rest", "vendor_user": user, "text": text, "received_at": NOW + n,
+    }  # fmt: skip
+    return Inbound(**{**values, **more})
+
+
+def outbound(text: str = "hello", *, user: str = "ann", n: int = 1, **more: Any) -> Outbound:
+    """Make reply number `n` to a customer on the REST channel."""
+    conversation = conversation_id("rest", "rest", user)
+    values: dict[str, Any] = {
+        "id": f"{user}-reply-{n}", "conversation": conversation, "channel": "rest",
+        "account": "rest", "vendor_user": user, "text": text, "created_at": NOW + n,
+    }  # fmt: skip
+    return Outbound(**{**values, **more})
+
+
+def opened(
+    database: Database, *, user: str = "ann", language: str = "en", **more: Any
+) -> Conversation:
+    """Let a customer's first message open a conversation."""
+    message = inbound(user=user, **more)
+    return database.call(lambda c: store.open_for(c, message, language))
+
+
+def changed(
+    database: Database, current: Conversation, target: State, *, key: str, **more: Any
+) -> Conversation:
+    """Move a conversation one step, in a transaction of its own."""
+    return database.call(lambda c: store.change(c, current, target, key=key, **more))
+
+
+WAYS: Mapping[State, tuple[State, ...]] = {
+    State.BOT: (),
+    State.WAITING: (State.WAITING,),
+    State.ASSIGNED: (State.WAITING, State.ASSIGNED),
+    State.SNOOZED: (State.WAITING, State.ASSIGNED, State.SNOOZED),
+    State.RESOLVED: (State.WAITING, State.ASSIGNED, State.RESOLVED),
+    State.CLOSED: (State.CLOSED,),
+}
+"""State → steps that lead there from a new conversation."""
+
+
+def brought_to(
+    database: Database, state: State, *, user: str = "ann", language: str = "en",
+    owner: str = "asha", now: float | None = None, **more: Any,
+) -> Conversation:  # fmt: skip
+    """Open a conversation and bring it to a state the way it would get there."""
+    current = opened(database, user=user, language=language)
+    moment = time.time() if now is None else now
+    for number, step in enumerate(WAYS[state]):
+        extra = dict(more) if step == State.WAITING else {}
+        if step == State.ASSIGNED:
+            extra["owner"] = owner
+        before, key = current, f"{user}-step-{number}"
+        current = database.call(
+            lambda c, b=before, s=step, k=key, e=extra: store.change(
+                c, b, s, key=k, now=moment, **e
+            )
+        )
+    return current
+
+
+def turn_of(message: Inbound, conversation: Conversation, *replies: Outbound, **more: Any) -> Turn:
+    """Make a turn that answers from content version 7, with no index behind it."""
+    knowledge = Knowledge(Content((), 7), index=None)  # type: ignore[arg-type]
+    return Turn(message, conversation, Context(), {"events": [], "slots": {}}, knowledge,
+                replies=list(replies), **more)  # fmt: skip
+
+
+def entry(id_: str = "order-status", **more: Any) -> Entry:
+    """Make an FAQ entry with English only."""
+    values: dict[str, Any] = {
+        "id": id_, "topic": "orders", "subtopic": "", "title": {"en": id_[:20]},
+        "examples": {"en": (f"{id_} one", f"{id_} two", f"{id_} three")},
+        "answers": {"en": f"The answer about {id_}."},
+    }  # fmt: skip
+    return Entry(**{**values, **more})

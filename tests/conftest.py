@@ -1,0 +1,143 @@
+"""Fixtures for all tests: settings in a temporary folder, a real Redis and a migrated database.
+
+Stores are tested over every backing we support. With `REDIS_URL` or `DATABASE_URL` in the
+environment those run too; they must be empty, since each test clears them.
+"""
+
+# ruff: noqa: E402 - the project root must be on the path before anything of ours is imported
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import redis.asyncio
+import sqlalchemy as sa
+
+ROOT = Path(__file__).parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from bot import redis_client
+from bot.database import METADATA, Database
+from bot.migrate import upgrade
+from bot.redis_client import EmbeddedServer
+from bot.settings import Settings, Thresholds
+
+GIVEN_REDIS = os.environ.get("REDIS_URL", "")
+GIVEN_DATABASE = os.environ.get("DATABASE_URL", "")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # domain.yml, models/ and data/ are found from the project root.
+    os.chdir(ROOT)
+    config.addinivalue_line("markers", "model: needs the trained dialogue model (seconds)")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the developer's own settings from `settings.load()` and from child processes."""
+    names = {item.metadata["env"] for item in fields(Settings)} - {"SAMVAD_THRESHOLD_*"}
+    names |= {f"SAMVAD_THRESHOLD_{item.name.upper()}" for item in fields(Thresholds)}
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with a state folder of their own; derived models are shared with the project."""
+    return Settings(state_dir=tmp_path / "state", cache_dir=ROOT / ".samvad" / "cache")
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedServer]:
+    """The embedded server, as it runs on a laptop; one a session."""
+    server = EmbeddedServer(tmp_path_factory.mktemp("redis-server"))
+    assert server.acquire()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["embedded", *(["given"] if GIVEN_REDIS else [])])
+def redis_url(request: pytest.FixtureRequest) -> str:
+    """Address of a Redis-compatible server, flushed by the fixture `redis`."""
+    if request.param == "given":
+        return GIVEN_REDIS
+    return f"unix://{request.getfixturevalue('redis_server').socket}"
+
+
+@pytest.fixture
+async def redis(settings: Settings, redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client of an empty server."""
+    client = redis_client.connect(replace(settings, redis_url=redis_url))
+    await client.flushdb()
+    yield client
+    await client.aclose()
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite file at the newest schema; copied by `database`."""
+    path = tmp_path_factory.mktemp("migrated") / "samvad.sqlite3"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", *(["given"] if GIVEN_DATABASE else [])])
+def database(
+    request: pytest.FixtureRequest, settings: Settings, migrated: Path
+) -> Iterator[Database]:
+    """An empty database at the newest schema; for SQLite the one `settings` names."""
+    if request.param == "given":
+        made = Database(request.getfixturevalue("given_database"))
+        made.call(lambda c: [c.execute(table.delete()) for table in _children_first()])
+    else:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(migrated, settings.state_dir / "samvad.sqlite3")
+        made = Database.of(settings)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def given_database() -> str:
+    """The given database at the newest schema, refused when it holds conversations."""
+    upgrade(GIVEN_DATABASE)
+    store = Database(GIVEN_DATABASE)
+    count = store.call(lambda c: c.execute(sa.text("SELECT count(*) FROM conversations")).scalar())
+    store.close()
+    if count:
+        pytest.exit("DATABASE_URL names a database in use; give the tests an empty one", 3)
+    return GIVEN_DATABASE
+
+
+@pytest.fixture(scope="session", autouse=bool(GIVEN_REDIS))
+def given_redis_is_empty() -> None:
+    if not GIVEN_REDIS:
+        return
+    from redis import Redis
+
+    with Redis.from_url(GIVEN_REDIS) as client:
+        if client.dbsize():
+            pytest.exit("REDIS_URL names a server in use; give the tests an empty one", 3)
+
+
+@pytest.fixture(scope="session")
+def trained_model() -> Path:
+    """Folder of a dialogue model that fits the files; trained if there is none."""
+    from bot.commands import prepare
+
+    prepare.model()
+    return prepare.MODELS
+
+
+def _children_first() -> list[sa.Table]:
+    return list(reversed(METADATA.sorted_tables))

@@ -87,7 +87,8 @@ def duration(seconds: float) -> str:
 
 
 def percent(value: float | None) -> str:
-    return "–" if value is None else f"{value:.0%}".replace("%", " %")
+    """`31 %` of a share; `–` when unknown."""
+    return "–" if value is None else f"{value * 100:.0f} %"
 
 
 def mood(negative: float | None, limit: float) -> str:
@@ -140,8 +141,12 @@ def _value(key: str, value: Any) -> str:
         return f"{language(value)} · {value}"
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if key == "sentiment" and isinstance(value, Mapping):
+        known = [str(value["label"])] if "label" in value else []
+        shares = [f"{k} {percent(value[k])}" for k in ("negative", "positive") if k in value]
+        return " · ".join(known + shares) or "–"
     if isinstance(value, float):
-        return f"{value:.2f}"
+        return percent(value) if 0 <= value <= 1 else f"{value:.2f}"
     if isinstance(value, Mapping):
         return " · ".join(f"{k} {_value('', v)}" for k, v in value.items())
     if isinstance(value, list | tuple):

@@ -40,7 +40,7 @@ export function start(navigate) {
     if (Date.now() - leader < 1500 && VIEWS[event.key]) {
       leader = 0;
       event.preventDefault();
-      location.assign(`/inbox/${VIEWS[event.key]}`);
+      navigate(`/inbox/${VIEWS[event.key]}`);
     } else if (event.key === "g") leader = Date.now();
     else if (keys[event.key]) {
       event.preventDefault();

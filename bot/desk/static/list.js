@@ -4,6 +4,7 @@ import { byId, elements, fragment, me } from "./page.js";
 import { announceWaiting } from "./notify.js";
 
 const OPEN = new Set(["bot", "waiting", "assigned", "snoozed"]);
+const OWED = new Set(["waiting", "assigned", "snoozed"]);
 const seenAt = new Map();
 let currentId = "";
 
@@ -29,7 +30,9 @@ function dress(row) {
   const current = row.dataset.id === currentId;
   row.classList.toggle("current", current);
   row.classList.toggle("gone", !belongs(row));
-  const unread = Number(row.dataset.customerAt) > (seenAt.get(row.dataset.id) ?? 0);
+  // While the bot answers, nobody has to read along.
+  const unread = OWED.has(row.dataset.state)
+    && Number(row.dataset.customerAt) > (seenAt.get(row.dataset.id) ?? 0);
   row.classList.toggle("unread", unread && !(current && !document.hidden));
   const link = row.querySelector(".row-link");
   link.href = address(row.dataset.id);
@@ -109,12 +112,22 @@ export function tidy() {
   for (const text of rows().childNodes) if (text.nodeType === Node.TEXT_NODE) text.remove();
 }
 
-export async function refresh() {
-  const top = rows().scrollTop;
-  byId("list").innerHTML = await fragment(address(""), "list");
+export function show(html) {
+  byId("list").innerHTML = html;
   adopt(byId("list"));
   tidy();
+}
+
+export async function refresh() {
+  const typed = document.querySelector(".search input");
+  const [words, focused] = [typed.value, typed === document.activeElement];
+  const html = await fragment(address(""), "list");
+  const top = rows().scrollTop;
+  show(html);
   rows().scrollTop = top;
+  const field = document.querySelector(".search input");
+  field.value = words;
+  if (focused) field.focus();
 }
 
 export async function more(button) {

@@ -34,17 +34,23 @@ function enter() {
   read();
 }
 
-// Show another conversation without loading the page; "" stays on the list.
-async function navigate(address, push = true) {
-  const [, , view, id] = new URL(address || list.address(""), location.href).pathname.split("/");
-  if (view !== list.view()) return location.assign(address);
+// Show another list or conversation without loading the page; an address without id shows the list.
+async function navigate(wanted, push = true) {
+  const address = wanted || list.address("");
+  const { pathname, search } = new URL(address, location.href);
+  const [, , view, id] = pathname.split("/");
   try {
-    byId("middle").innerHTML = id ? await fragment(address, "thread")
-      : '<div class="conversation nothing" id="conversation" data-id=""><p>Choose a conversation.</p></div>';
+    const [rows, middle] = await Promise.all([
+      view === list.view() && search === location.search ? null : fragment(address, "list"),
+      id ? fragment(address, "thread") : null,
+    ]);
+    if (push) history.pushState(null, "", address);
+    if (rows) list.show(rows);
+    byId("middle").innerHTML = middle
+      ?? '<div class="conversation nothing" id="conversation" data-id=""><p>Choose a conversation.</p></div>';
   } catch (error) {
     return toast(error.message, true);
   }
-  if (push) history.pushState(null, "", address || list.address(""));
   enter();
 }
 
@@ -103,10 +109,12 @@ document.addEventListener("click", (event) => {
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
   const more = event.target.closest("[data-more]");
   if (more) return list.more(more).catch((error) => toast(error.message, true));
-  const link = event.target.closest(".row-link, .head .back");
+  const link = event.target.closest(".row-link, .head .back, .views a");
   if (!link) return;
   event.preventDefault();
-  navigate(link.getAttribute("href"));
+  // Another list keeps the conversation on show, unless there is room for one of them only.
+  const keep = link.closest(".views") && thread.id() && matchMedia("(min-width: 761px)").matches;
+  navigate(link.getAttribute("href") + (keep ? `/${thread.id()}` : ""));
 });
 document.querySelector('form[action="/logout"]').addEventListener("submit", composer.clearDrafts);
 addEventListener("popstate", () => navigate(location.pathname + location.search, false));

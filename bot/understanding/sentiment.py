@@ -25,9 +25,10 @@ from bot.understanding.sentiment_ngrams import BUCKETS, ngram_weights
 
 Floats = npt.NDArray[np.float32]
 LABELS = ("negative", "neutral", "positive")
-_FORMAT = "2"  # part of the stored file's name: raise it when fitting or the features change
+_FORMAT = "3"  # part of the stored file's name: raise it when fitting or the features change
 # Chosen on sentences held out by language and on Wisesight, see docs/sentiment.md.
 _INVERSE_PENALTY = 1.0
+_MEANING_WEIGHT = 0.5  # mean length of a centred embedding beside spelling of length one
 _SURFACE_WEIGHT = 0.3
 _FOLDS = 4
 
@@ -85,14 +86,17 @@ class SentimentModel:
             shape=(len(rows), BUCKETS),
         )
         centre = vectors.mean(axis=0)
-        features = sparse.csr_matrix(sparse.hstack([_dense(texts, vectors - centre), pieces]))
+        centred = vectors - centre
+        scale = _MEANING_WEIGHT / max(float(np.linalg.norm(centred, axis=1).mean()), 1e-9)
+        features = sparse.csr_matrix(sparse.hstack([_dense(texts, centred * scale), pieces]))
         regression = _regression(features, truth)
         cooling = 1.0 / _temperature(features, truth)
         weights = (regression.coef_.T * cooling).astype(np.float32)
-        dense = weights.shape[0] - BUCKETS
+        dense, spelling = weights[:-BUCKETS], weights[-BUCKETS:]
+        dense[: len(centre)] *= scale
         return cls(
-            dense=weights[:dense],
-            spelling=weights[dense:],
+            dense=dense,
+            spelling=spelling,
             rarity=rarity,
             bias=(regression.intercept_ * cooling).astype(np.float32),
             centre=centre.astype(np.float32),

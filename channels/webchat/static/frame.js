@@ -76,6 +76,7 @@ function label() {
   name("send", "send");
   name("language", "language");
   $("log").setAttribute("aria-label", texts.get("log"));
+  $("form").setAttribute("aria-label", texts.get("write"));
   $("person").lastElementChild.textContent = texts.get("person");
   $("text").placeholder = texts.get("write");
   $("text").setAttribute("aria-label", texts.get("write"));

@@ -198,9 +198,22 @@ class Database:
         except sa.exc.OperationalError as error:
             raise StoreUnavailable("database", str(error.orig)) from error
 
+    def look(self, work: Callable[[Connection], Result]) -> Result:
+        """Run `work` in a transaction that only reads; it waits for no writer. Raises like `call`."""
+        try:
+            with self.engine.connect().execution_options(read_only=True) as connection:
+                with connection.begin():
+                    return work(connection)
+        except sa.exc.OperationalError as error:
+            raise StoreUnavailable("database", str(error.orig)) from error
+
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction on a thread; raises like `call`."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.call, work)
+
+    async def read(self, work: Callable[[Connection], Result]) -> Result:
+        """`look` on a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self.look, work)
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)

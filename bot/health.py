@@ -39,7 +39,7 @@ async def check(
         report["redis"] = False
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            live = await database.run(publish.live_number)
+            live = await database.read(publish.live_number)
             report["database"] = True
             report.setdefault("content", {})["live"] = live
     except (StoreUnavailable, TimeoutError, sa.exc.SQLAlchemyError):

@@ -56,7 +56,7 @@ class Catalog:
         number = await self._live()
         if number == 0 or (self._knowledge and self._knowledge.content.number == number):
             return False
-        content = await self._database.run(lambda c: publish.read(c, number))
+        content = await self._database.read(lambda c: publish.read(c, number))
         if content is None:
             raise ContentError([f"version {number} is named as live but not stored"])
         self._knowledge = await asyncio.to_thread(self._understander.learn, content)
@@ -85,7 +85,7 @@ class Catalog:
         mirrored = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
         if mirrored is not None:
             return int(mirrored)
-        number = await self._database.run(publish.live_number)
+        number = await self._database.read(publish.live_number)
         if number:
             await guarded(self._redis.set(redis_keys.CONTENT_LIVE, number, nx=True))
         return number

@@ -26,9 +26,18 @@ MAX_QUICK_REPLIES = 11
 LEAST_EXAMPLES = 3
 _KEYS = frozenset(
     {
-        "id", "subtopic", "title", "examples", "answers", "channels", "quick_replies", "policy",
-        "valid_from", "valid_until", "owner",
-    }  # fmt: skip
+        "id",
+        "subtopic",
+        "title",
+        "examples",
+        "answers",
+        "channels",
+        "quick_replies",
+        "policy",
+        "valid_from",
+        "valid_until",
+        "owner",
+    }
 )
 
 

@@ -75,7 +75,7 @@ class Sweeper:
             ).mappings()
             return [Conversation.from_row(row) for row in rows]
 
-        return await self._database.run(work)
+        return await self._database.read(work)
 
     async def _close(self, seen: Conversation, now: float, utter: str = "") -> int:
         key = f"sweep:{seen.episode_id}:{seen.version}"

@@ -102,7 +102,7 @@ class Handler:
             language = self._hearing.first_language(inbound.locale)
             conversation = await self._database.run(lambda c: store.open_for(c, inbound, language))
         if body is None:
-            body = await self._database.run(lambda c: _stored_tracker(c, inbound.conversation))
+            body = await self._database.read(lambda c: _stored_tracker(c, inbound.conversation))
         tracker = json.loads(body) if body else {}
         context = Context.from_dict(tracker.pop("context", None))
         turn = Turn(

@@ -49,7 +49,7 @@ class Hearing:
             return turn.context.typed(inbound.text)
         found = turn.context.find(inbound.tap)
         if found is None:
-            found = await self._database.run(
+            found = await self._database.read(
                 lambda c: _stored_button(c, inbound.conversation, inbound.tap)
             )
         if found and not inbound.text:

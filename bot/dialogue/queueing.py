@@ -79,7 +79,7 @@ class Queueing:
     async def place(self, conversation: Conversation) -> QueuePlace:
         """Where a waiting conversation stands now."""
         agents = await presence.online(self._redis)
-        return await self._database.run(lambda c: store.place_of(c, conversation, agents))
+        return await self._database.read(lambda c: store.place_of(c, conversation, agents))
 
     @staticmethod
     def _event(turn: Turn, kind: str, data: dict[str, object]) -> Event:

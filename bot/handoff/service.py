@@ -93,7 +93,7 @@ class HandoffService:
         words = text.strip()
         if not words or len(words) > MAX_REPLY_CHARS:
             raise BadRequest("text-length", f"write 1 to {MAX_REPLY_CHARS} characters")
-        current = await self._database.run(lambda c: self._get(c, conversation_id))
+        current = await self._database.read(lambda c: self._get(c, conversation_id))
         if current.owner != agent.id or current.state not in {State.ASSIGNED, State.SNOOZED}:
             raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
         message = self._outbound(current, unicodedata.normalize("NFC", words), key, agent, "agent")
@@ -167,7 +167,7 @@ class HandoffService:
         place = 0
         if utter == "utter_agent_transferred":
             agents = await self.online()
-            queued = await self._database.run(lambda c: store.place_of(c, conversation, agents))
+            queued = await self._database.read(lambda c: store.place_of(c, conversation, agents))
             place = queued.place
         text = self._texts.render(
             utter, conversation.language, agent=agent.name, place=place,

@@ -199,11 +199,13 @@ class Database:
             raise StoreUnavailable("database", str(error.orig)) from error
 
     def look(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction that only reads; it waits for no writer. Raises like `call`."""
+        """Run `work` in a transaction that only reads and waits for no writer; raises like `call`."""
         try:
-            with self.engine.connect().execution_options(read_only=True) as connection:
-                with connection.begin():
-                    return work(connection)
+            with (
+                self.engine.connect().execution_options(read_only=True) as connection,
+                connection.begin(),
+            ):
+                return work(connection)
         except sa.exc.OperationalError as error:
             raise StoreUnavailable("database", str(error.orig)) from error
 

@@ -30,6 +30,8 @@ BATCH = 64
 BLOCK_MS = 1000
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
+AWAY_PAUSE_S = 0.3
+"""Before looking again whether Redis is back."""
 MAX_TRIES = 8
 """With doubling pauses a message is tried for about a minute and a half."""
 
@@ -141,10 +143,11 @@ class Sender:
                         await self._finish(shard, row, lease, self._dead(outbound, error))
                         return
                     except StoreUnavailable:
+                        await asyncio.sleep(AWAY_PAUSE_S)
                         continue
                 await asyncio.sleep(error.retry_after_s or _pause(tries))
             except StoreUnavailable:
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(AWAY_PAUSE_S)
 
     async def _count(self, shard: int, row: str, tries: int) -> int:
         """Count a failed try where a successor finds it."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from bot.content.models import Content, Entry
@@ -18,6 +20,16 @@ from bot.understanding.service import Knowledge
 
 NOW = 1_700_000_000.0
 """A fixed clock, Unix seconds."""
+
+
+async def until(holds: Callable[[], bool | Awaitable[bool]], timeout_s: float = 10.0) -> None:
+    """Look again and again until something holds; for what announces itself in no other way."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            found = holds()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(0.002)
 
 
 def inbound(

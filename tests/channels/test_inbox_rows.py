@@ -1,0 +1,192 @@
+"""The inbox: once in, in order within a conversation, side by side across, again after failures."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import builders
+import pytest
+import redis.asyncio
+
+from bot import redis_keys
+from bot.conversation.messages import Inbound
+from bot.dialogue.turn import Ticket
+from bot.errors import LeaseLost, StoreUnavailable
+from bot.lease import Leases
+from bot.redis_client import connect
+from bot.settings import Settings
+from channels import inbox as inbox_module
+from channels.inbox import Inbox, InboxReader
+
+SHARDS = 4
+Handle = Callable[[Inbound, Ticket], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox_module, "RETRY_S", (0.0,))
+    monkeypatch.setattr(inbox_module, "BLOCK_MS", 20)
+
+
+async def _take_off(client: redis.asyncio.Redis, ticket: Ticket) -> None:
+    """What a commit does to the inbox."""
+    await client.xdel(redis_keys.inbox(ticket.shard), ticket.row)
+    await client.hdel(redis_keys.attempts(ticket.shard), ticket.row)
+
+
+@asynccontextmanager
+async def reading(client: redis.asyncio.Redis, handle: Handle) -> AsyncIterator[Leases]:
+    leases = Leases(client, "engine", "reader", SHARDS, 60.0)
+    await leases.step()
+    task = asyncio.create_task(InboxReader(client, leases, handle).run())
+    try:
+        yield leases
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_a_repeated_delivery_is_taken_once(redis: redis.asyncio.Redis) -> None:
+    message = builders.inbound("ما هذا؟")
+    inbox = Inbox(redis, SHARDS)
+    assert [await inbox.accept(message) for _ in range(3)] == [True, False, False]
+    shard = redis_keys.shard_of(message.conversation, SHARDS)
+    ((_, fields),) = await redis.xrange(redis_keys.inbox(shard))
+    assert Inbound.from_dict(json.loads(fields["body"])) == message
+    assert 47 * 3600 < await redis.ttl(redis_keys.seen(shard, message.id)) <= 48 * 3600
+
+
+async def test_many_at_once_are_still_taken_once(redis: redis.asyncio.Redis) -> None:
+    inbox, message = Inbox(redis, SHARDS), builders.inbound()
+    taken = await asyncio.gather(*(inbox.accept(message) for _ in range(20)))
+    assert taken.count(True) == 1
+
+
+async def test_the_same_words_sent_twice_are_two_messages(redis: redis.asyncio.Redis) -> None:
+    inbox = Inbox(redis, SHARDS)
+    assert await inbox.accept(builders.inbound("hello", n=1))
+    assert await inbox.accept(builders.inbound("hello", n=2))
+
+
+async def test_with_redis_away_the_webhook_is_told(settings: Settings) -> None:
+    client = connect(replace(settings, redis_url="unix:///nonexistent/valkey.sock"))
+    with pytest.raises(StoreUnavailable):
+        await Inbox(client, SHARDS).accept(builders.inbound())
+    await client.aclose()
+
+
+async def test_one_conversation_in_order_and_one_at_a_time_others_beside_it(
+    redis: redis.asyncio.Redis,
+) -> None:
+    inbox = Inbox(redis, SHARDS)
+    for n in range(6):
+        for user in ("ann", "bob", "cid"):
+            await inbox.accept(builders.inbound(f"{n}", user=user, n=n))
+    seen: dict[str, list[str]] = {"ann": [], "bob": [], "cid": []}
+    busy: dict[str, int] = dict.fromkeys(seen, 0)
+    together, done = asyncio.Event(), asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        user = message.vendor_user
+        busy[user] += 1
+        assert busy[user] == 1, "two messages of one conversation at once"
+        if sum(busy.values()) == 3:
+            together.set()  # all three are under way side by side
+        await together.wait()
+        seen[user].append(message.text)
+        await _take_off(redis, ticket)
+        busy[user] -= 1
+        if sum(map(len, seen.values())) == 18:
+            done.set()
+
+    async with reading(redis, handle), asyncio.timeout(10):
+        await done.wait()
+    assert all(texts == list("012345") for texts in seen.values())
+
+
+async def test_a_failing_message_is_tried_again_before_the_next_one(
+    redis: redis.asyncio.Redis,
+) -> None:
+    inbox = Inbox(redis, SHARDS)
+    for n in (1, 2):
+        await inbox.accept(builders.inbound(f"{n}", n=n))
+    calls: list[str] = []
+    done = asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        calls.append(message.text)
+        if calls.count("1") < 3:
+            raise RuntimeError("broken once")
+        await _take_off(redis, ticket)
+        if message.text == "2":
+            done.set()
+
+    async with reading(redis, handle), asyncio.timeout(10):
+        await done.wait()
+    assert calls == ["1", "1", "1", "2"]
+
+
+async def test_a_store_that_is_away_is_not_the_messages_fault(redis: redis.asyncio.Redis) -> None:
+    await Inbox(redis, SHARDS).accept(builders.inbound())
+    counted: list[int] = []
+    done = asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        attempts = redis_keys.attempts(ticket.shard)
+        counted.append(await redis.hincrby(attempts, ticket.row, 1))
+        if len(counted) == 4:
+            done.set()
+            await _take_off(redis, ticket)
+            return
+        raise StoreUnavailable("database", "away") if len(counted) < 3 else RuntimeError("ours")
+
+    async with reading(redis, handle), asyncio.timeout(10):
+        await done.wait()
+    assert counted == [1, 1, 1, 2]
+
+
+async def test_a_new_grant_starts_with_what_was_left_unfinished(redis: redis.asyncio.Redis) -> None:
+    inbox = Inbox(redis, SHARDS)
+    await inbox.accept(builders.inbound("old"))
+    tickets: list[Ticket] = []
+    lost, done = asyncio.Event(), asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        tickets.append(ticket)
+        if len(tickets) == 1:
+            lost.set()
+            raise LeaseLost(ticket.shard)
+        await _take_off(redis, ticket)
+        done.set()
+
+    async with reading(redis, handle) as leases, asyncio.timeout(10):
+        await lost.wait()
+        await builders.until(lambda: tickets[0].shard not in leases.held)
+        await leases.step()
+        await done.wait()
+    first, second = tickets
+    assert first.row == second.row
+    assert first.lease != second.lease
+
+
+async def test_stopping_finishes_what_is_under_way(redis: redis.asyncio.Redis) -> None:
+    await Inbox(redis, SHARDS).accept(builders.inbound())
+    begun, finished = asyncio.Event(), asyncio.Event()
+    may_end = asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        begun.set()
+        await may_end.wait()
+        await _take_off(redis, ticket)
+        finished.set()
+
+    async with reading(redis, handle), asyncio.timeout(10):
+        await begun.wait()
+        asyncio.get_running_loop().call_later(0.01, may_end.set)
+    assert finished.is_set()

@@ -127,9 +127,10 @@ function showSession(session) {
 function showHistory(history) {
   view.clear();
   unread.clear();
-  ({ state } = history);
   if (history.language) useLanguage(history.language);
   for (const message of history.messages) show(message);
+  // Whatever older messages said about it.
+  take(history.state);
   for (const message of store.pending) showPending(message);
   view.listen();
   showStatus();
@@ -156,12 +157,8 @@ function show(message) {
     stopTyping();
     if (author !== "agent" && message.language) useLanguage(message.language);
   }
-  if (message.agent && author === "agent") agent = message.agent;
-  if (message.state) {
-    state = message.state;
-    if (message.agent) agent = message.agent;
-    if (!HUMAN.has(state)) agent = "";
-  }
+  if (message.agent) ({ agent } = message);
+  if (message.state) take(message.state);
   if (!view.add(message)) return;
   latest = Math.max(latest, message.sent_at);
   if (author === "customer") store.removePending(message.client);
@@ -170,12 +167,17 @@ function show(message) {
   showStatus();
 }
 
+function take(next) {
+  state = next;
+  if (!HUMAN.has(state)) agent = "";
+}
+
 // Told without a message: say who came or went, unless a notice has just said so.
 function changeState(next, name) {
   const was = state;
   const before = agent;
-  state = next;
-  agent = HUMAN.has(next) ? (name ?? agent) : "";
+  if (name) agent = name;
+  take(next);
   showStatus();
   if (HUMAN.has(next) === HUMAN.has(was) || view.last?.author === "automatic") return;
   const who = (HUMAN.has(next) ? agent : before) || texts.get("agent");

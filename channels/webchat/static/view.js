@@ -6,6 +6,8 @@ const CODE = "[A-Za-z0-9]+(?:[-_/.#:][A-Za-z0-9]+)+|\\+?\\d+(?:[ -]\\d+)+";
 const SPECIAL = new RegExp(`(${LINK})|${CODE}`, "g");
 const NEAR_END_PX = 80;
 const GROUP_S = 300;
+// A message longer than the window is shown from its beginning, with this much before it.
+const ABOVE_PX = 12;
 
 const $ = (id) => document.getElementById(id);
 
@@ -84,8 +86,9 @@ export class View {
     this.shown.set(message.id, { node, message });
     if (message.client) this.shown.set(message.client, { node, message });
     this.last = message;
-    if (follow) this.toEnd();
-    else $("newer").hidden = false;
+    if (!follow) $("newer").hidden = false;
+    else if (this.log.scrollHeight - node.offsetTop < this.log.clientHeight) this.toEnd();
+    else this.log.scrollTop = node.offsetTop - ABOVE_PX;
     return true;
   }
 

@@ -307,3 +307,33 @@ async def test_the_shops_own_buttons_ask_in_the_chat(visit: Visit) -> None:
     await visit.page.get_by_role("button", name="Where is my order?").click()
     await expect(visit.chat.locator(".message.customer .text")).to_have_text("Where is my order?")
     await expect(visit.chat.locator(".message.bot").last).to_contain_text("Where is my order?")
+
+
+async def test_a_long_answer_is_shown_from_its_beginning(visit: Visit) -> None:
+    await visit.open()
+    await visit.say("hi")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    inbound = visit.shop.engine.taken[-1]
+    await visit.shop.engine.say(reply_to(inbound, "line\n" * 80 + "end", 7, author="agent"))
+    await expect(visit.chat.locator(".message.agent .text")).to_contain_text("end")
+    await expect(visit.chat.locator(".message.agent .label")).to_be_in_viewport()
+    await visit.shop.engine.say(reply_to(inbound, "one more", 8))
+    await expect(visit.chat.locator("#newer")).to_be_visible()
+    await visit.chat.locator("#newer").click()
+    await expect(visit.chat.locator(".message.bot").last).to_be_in_viewport()
+    await expect(visit.chat.locator("#newer")).to_be_hidden()
+
+
+async def test_a_reload_while_an_agent_answers_still_names_the_agent(visit: Visit) -> None:
+    await visit.open()
+    await visit.say("hi")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    inbound = visit.shop.engine.taken[-1]
+    joined = reply_to(inbound, "Asha has joined.", 7, author="automatic", agent="Asha",
+                      state="assigned")  # fmt: skip
+    await visit.shop.engine.say(joined)
+    await expect(visit.chat.locator("#status")).to_have_text("Asha is with you")
+    await expect(visit.chat.locator(".notice")).to_have_text("Asha has joined.")
+    await visit.shop.engine.assign(inbound, "agent-1")
+    await visit.page.reload()
+    await expect(visit.chat.locator("#status")).to_have_text("Asha is with you")

@@ -14,8 +14,11 @@ from pathlib import Path
 
 import redis.asyncio
 from aiohttp import web
+from sqlalchemy.engine import Connection
 
+from bot.conversation import store
 from bot.conversation.messages import Inbound, Outbound, QuickReply
+from bot.conversation.states import State
 from bot.database import METADATA, Database, insert_ignore, messages
 from bot.delivery import message_row
 from bot.errors import StoreUnavailable
@@ -92,6 +95,15 @@ class ScriptedEngine:
         }
         rows = [own, *(message_row(reply, "episode") for reply in replies)]
         await self.database.run(lambda connection: insert_ignore(connection, messages, rows))
+
+    async def assign(self, inbound: Inbound, agent: str) -> None:
+        """Give the conversation to an agent, as the desk would."""
+
+        def change(connection: Connection) -> None:
+            found = store.open_for(connection, inbound, "en")
+            store.change(connection, found, State.ASSIGNED, key="claim", owner=agent)
+
+        await self.database.run(change)
 
 
 @dataclass

@@ -25,12 +25,13 @@ from bot.understanding.sentiment_ngrams import BUCKETS, ngram_weights
 
 Floats = npt.NDArray[np.float32]
 LABELS = ("negative", "neutral", "positive")
-_FORMAT = "3"  # part of the stored file's name: raise it when fitting or the features change
+_FORMAT = "4"  # part of the stored file's name: raise it when fitting or the features change
 # Chosen on sentences held out by language and on Wisesight, see docs/sentiment.md.
 _INVERSE_PENALTY = 1.0
 _MEANING_WEIGHT = 0.5  # mean length of a centred embedding beside spelling of length one
 _SURFACE_WEIGHT = 0.3
 _FOLDS = 4
+_SHOUTED_EVERY = 6  # one sentence in so many is also trained in capitals
 
 
 class SentimentDataError(ValueError):
@@ -67,7 +68,7 @@ class SentimentModel:
         Raises:
             SentimentDataError: A label is unknown or missing.
         """
-        from scipy import sparse  # type: ignore[import-untyped]
+        from scipy import sparse
 
         truth = np.array([_label_index(label) for _, label in rows])
         if np.bincount(truth, minlength=len(LABELS)).min() < _FOLDS:
@@ -156,6 +157,7 @@ def load_or_fit(state_dir: Path, data_dir: Path, embedder: Embedder) -> Sentimen
     if path.exists():
         return SentimentModel.load(path)
     rows = [row for file in files for row in read_rows(file)]
+    rows += _shouted(rows)
     model = SentimentModel.fit(rows, embedder.embed([text for text, _ in rows]))
     model.save(path)
     return model
@@ -190,6 +192,12 @@ def running_mean(previous: float, reading: SentimentReading, *, decay: float) ->
     return decay * previous + (1.0 - decay) * reading.negative
 
 
+def _shouted(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Some of the rows in capitals, which embedders take for other words."""
+    cased = [(text.upper(), label) for text, label in rows if text.upper() != text.lower()]
+    return cased[::_SHOUTED_EVERY]
+
+
 def _label_index(label: str) -> int:
     try:
         return LABELS.index(label)
@@ -210,7 +218,7 @@ def _spelling(counts: dict[int, float], rarity: Floats) -> tuple[npt.NDArray[np.
 
 
 def _regression(features: Any, truth: npt.NDArray[np.int64]) -> Any:
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+    from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=500)
     return model.fit(features, truth)

@@ -143,7 +143,7 @@ class IntentIndex:
             space,
             normalise(rows[:known]).astype(np.float16),
             head,
-            calibrate(held_out),
+            calibrate(held_out, np.bincount(of[:known]).tolist()),
             embedder,
         )
 

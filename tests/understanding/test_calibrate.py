@@ -19,7 +19,7 @@ def held_out(seed: int = 0, background: bool = True, rows: int = 2000) -> HeldOu
 
 
 def test_confidence_is_the_share_that_is_right() -> None:
-    calibration = calibrate(held_out())
+    calibration = calibrate(held_out(), [20, 20])
     random = np.random.default_rng(1)
     best = random.uniform(0.4, 1.0, 20000)
     right = random.uniform(size=20000) < best
@@ -33,19 +33,24 @@ def test_confidence_is_the_share_that_is_right() -> None:
 
 
 def test_threshold_lies_between_strange_and_known() -> None:
-    calibration = calibrate(held_out())
+    calibration = calibrate(held_out(), [20, 20])
     low, high = calibration.confidence([0.3, 0.6])
     assert low < calibration.threshold < high
 
 
 def test_confidence_rises_with_the_score_even_when_nothing_goes_wrong() -> None:
     scores = np.array([[0.9, 0.1]] * 5, np.float32)
-    calibration = calibrate(HeldOut(scores, np.zeros(5, np.int64), np.zeros(0, np.float32)))
+    calibration = calibrate(HeldOut(scores, np.zeros(5, np.int64), np.zeros(0, np.float32)), [5])
     confidence = calibration.confidence(np.linspace(0, 1, 11))
     assert (np.diff(confidence) > 0).all()
     assert 0.0 < calibration.threshold < 1.0
 
 
+def test_many_examples_a_label_lower_the_threshold() -> None:
+    few, many = calibrate(held_out(), [20, 20]), calibrate(held_out(), [120, 120])
+    assert many.threshold < few.threshold
+
+
 def test_works_without_background() -> None:
-    calibration = calibrate(held_out(background=False))
+    calibration = calibrate(held_out(background=False), [20, 20])
     assert 0.0 < calibration.threshold < 1.0

@@ -1,13 +1,22 @@
 """Tell the language and script of one message. How and how well: docs/language.md."""
 
+import json
+from collections import Counter
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
 from typing import Any, Final
 
-from bot.language import fast, romanised, scripts
+from bot.language import scripts, slow
 from bot.language.codes import UNDETERMINED
+from bot.language.vote import Opinion, vote
 
 # Text beyond this tells nothing new about its language.
 _LOOK_AT_CHARS: Final = 1000
+_KANA_SHARE: Final = 0.1
+_OTHER_SCRIPT_SHARE: Final = 0.3
+_EMBEDDED_WORDS: Final = 2
+_SAMPLES: Final = ("hello there", "नमस्ते जी", "سلام", "привет", "你好")
 
 # Scripts that name their language; the reading is sure from two letters on.
 _ONE_LANGUAGE: Final = {
@@ -20,8 +29,7 @@ _ONE_LANGUAGE: Final = {
     "Guru": "pa",
     "Hang": "ko",
     "Hebr": "he",
-    "Hira": "ja",
-    "Kana": "ja",
+    "Jpan": "ja",
     "Khmr": "km",
     "Knda": "kn",
     "Laoo": "lo",
@@ -88,28 +96,75 @@ class LanguageReading:
 NOTHING: Final = LanguageReading(UNDETERMINED, scripts.NO_SCRIPT, 0.0, False, (), ())
 
 
-def detect(text: str) -> LanguageReading:
-    """Read the language of a message; any string gets a reading, at bounded cost."""
+def _matrix_script(counts: Counter[str]) -> str:
+    """Choose the script that carries the message.
+
+    People put Latin names and words ("order", "refund") into text of any other script, rarely the
+    other way round; kana make the Chinese characters around them Japanese.
+    """
+    letters = counts.total()
+    kana = counts["Hira"] + counts["Kana"]
+    if kana and kana >= _KANA_SHARE * (kana + counts["Hani"]):
+        counts = counts - Counter({"Hani": counts["Hani"], "Hira": kana, "Kana": kana})
+        counts["Jpan"] = letters - counts.total()
+    others = [item for item in counts.most_common() if item[0] != "Latn"]
+    if others and others[0][1] >= _OTHER_SCRIPT_SHARE * letters:
+        return others[0][0]
+    return counts.most_common(1)[0][0]
+
+
+def _only(text: str, script: str) -> str:
+    """Leave out the words of other scripts."""
+    return " ".join(
+        word for word in text.split() if any(scripts.script_of(mark) == script for mark in word)
+    )
+
+
+def _clearly_english(words: list[str]) -> bool:
+    """Tell whether English words that no romanised text shares are among them."""
+    return len({word.strip(".,!?").lower() for word in words} & _embedded()) >= _EMBEDDED_WORDS
+
+
+@cache
+def _embedded() -> frozenset[str]:
+    file = resources.files("bot.language").joinpath("data", "embedded.json")
+    return frozenset(json.loads(file.read_text(encoding="utf-8"))["en"].split())
+
+
+def _read(cleaned: str, script: str) -> Opinion:
+    if script in _ONE_LANGUAGE:
+        return Opinion(((_ONE_LANGUAGE[script], 1.0),), False, False)
+    return vote(_only(cleaned, script), script)
+
+
+def examine(text: str) -> tuple[LanguageReading, bool]:
+    """Do as `detect` does, and tell whether langdetect had to be asked."""
     cleaned = scripts.without_noise(text[:_LOOK_AT_CHARS])
     counts = scripts.count_scripts(cleaned)
     if not counts:
-        return NOTHING
-    script = counts.most_common(1)[0][0]
-    if "Hira" in counts or "Kana" in counts:
-        script = "Jpan"
-        ranking: tuple[tuple[str, float], ...] = (("ja", 1.0),)
-    elif script in _ONE_LANGUAGE:
-        ranking = ((_ONE_LANGUAGE[script], 1.0),)
-    else:
-        ranking = fast.rank(cleaned)
-    is_romanised = False
+        return NOTHING, False
+    script = _matrix_script(counts)
+    opinion = _read(cleaned, script)
+    if not opinion.ranking:
+        return LanguageReading(UNDETERMINED, script, 0.0, False, (), ()), opinion.asked_slow
+    language, confidence = opinion.ranking[0]
     mixed: tuple[str, ...] = ()
-    if script == "Latn":
-        found = romanised.recognise(cleaned)
-        if found is not None:
-            is_romanised, mixed = True, found.mixed
-            ranking = ((found.language, found.confidence), *ranking[:3])
-    if not ranking:
-        return LanguageReading(UNDETERMINED, script, 0.0, False, (), ())
-    language, confidence = ranking[0]
-    return LanguageReading(language, script, confidence, is_romanised, mixed, ranking[:5])
+    if language != "en" and (opinion.romanised or (script != "Latn" and counts["Latn"])):
+        words = _only(cleaned, "Latn").split()
+        mixed = ("en",) if _clearly_english(words) else ()
+    reading = LanguageReading(
+        language, script, confidence, opinion.romanised, mixed, opinion.ranking[:5]
+    )
+    return reading, opinion.asked_slow
+
+
+def detect(text: str) -> LanguageReading:
+    """Read the language of a message; any string gets a reading, at bounded cost."""
+    return examine(text)[0]
+
+
+def warm_up() -> None:
+    """Load every model now rather than with the first messages; takes about a second."""
+    for sample in _SAMPLES:
+        detect(sample)
+    slow.rank(_SAMPLES[0])

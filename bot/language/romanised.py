@@ -1,39 +1,66 @@
-"""Recognise Indic languages typed in Latin letters by their small words."""
+"""Recognise languages typed in Latin letters though they have a script of their own.
 
-from collections import Counter
+No general detector knows them: each answers `mera order kab aayega` with some European or African
+language. So the Latin model of `bot/language/ngrams.py` carries them as languages of their own
+(`hi-Latn`), and a text is romanised when the evidence for all of them together leads the best
+other language by a margin. What that language has to say for itself counts the fast detector too:
+on romanised text it is wrong but seldom sure.
+"""
+
 from dataclasses import dataclass
 from typing import Final
 
-_SMALL_WORDS: Final = {
-    word: language
-    for language, words in {
-        "hi": "hai h nahi nhi nai mera meri mere mujhe kya kab kaise kyu kyun kyo karo kar raha rahi rahe kab tak ho gaya gya aaya aayega milega mila chahiye bhai yaar aap tum hum ko ka ki ke se mein bhi abhi kitna kitne paisa paise wapas bahut accha acha theek thik kuch bolo batao",
-        "mr": "aahe ahe nahi mala maza mazi maze majha majhi tumhi amhi kadhi kasa kashi kase kuthe kay ka nahiye zala zali pahije havi hava milel yeil karu shakta ani pan tar mhanje ajun paise parat kiti chi cha che la madhe",
-        "ml": "ente enikku ennu entha enthu evide eppol eppo alle undo illa und aanu anu ille cheyyan venam kitti kittiyilla vannilla engane ningal njan nale inganeyanu ethra vare varum aayi",
-        "ta": "enna epdi eppadi enga eppo en ennoda enakku illa iruku irukku venum vendum seiya pannunga panna vanthuchu varala vandi naan neenga sollunga ethana romba nalla kidaikum aagum varum inga",
-        "bn": "ami amar amake apni apnar ki kobe kothay keno kivabe kibhabe hobe hoyeche hoyni ache nei na korbo korte pabo peyechi taka ferot din ekhono kichu bhalo onek eta",
-        "gu": "mane maro maru mari che chhe nathi kyare kem kevi rite shu su tame ame thayu thase joiye malyu malse avyo avse aapo karvu kari paisa pacha pachha hoy ane pan ketla ketlu kyan",
-    }.items()
-    for word in words.split()
-}
+import numpy as np
+
+from bot.language.ngrams import Floats
+
+SUFFIX: Final = "-Latn"
+
+# Weight of the fast detector's log probability against the n-gram score, its floor, and the lead
+# (in nats) from which a text counts as romanised: chosen in cross-validation on the training
+# sentences, where 1 % of other languages' phrases pass for romanised and 94 % of romanised ones
+# (25 letters each on average) are found. Longer messages do better on both sides.
+_FAST_WEIGHT: Final = 0.7
+_FAST_FLOOR: Final = 0.01
+_LEAD: Final = 3.0
+# Languages the n-gram model lacks have only the fast detector to speak for them.
+_UNKNOWN: Final = -1.0
 
 
 @dataclass(frozen=True)
 class Romanised:
-    """A romanised reading: language, confidence 0.0–1.0, other languages present."""
+    """The romanised side of a Latin text.
 
-    language: str
-    confidence: float
-    mixed: tuple[str, ...]
+    Attributes:
+        probability: That the text is romanised at all, 0.0–1.0.
+        ranking: Languages and their share of that case, best first, summing to 1.
+    """
+
+    probability: float
+    ranking: tuple[tuple[str, float], ...]
 
 
-def recognise(text: str) -> Romanised | None:
-    """Return the romanised language of a Latin text, None when it is not romanised."""
-    words = [word for word in text.lower().split() if word.isascii()]
-    hits = Counter(_SMALL_WORDS[word] for word in words if word in _SMALL_WORDS)
-    if not hits:
-        return None
-    language, count = hits.most_common(1)[0]
-    if count < 2 or count / len(words) < 0.25:
-        return None
-    return Romanised(language, min(0.99, 0.6 + 0.1 * count), ())
+def weigh(tags: tuple[str, ...], scores: Floats, fast: dict[str, float]) -> Romanised:
+    """Weigh a Latin text's romanised languages against all others.
+
+    Args:
+        tags: Languages of the n-gram model.
+        scores: Its scores, shape (tags,).
+        fast: The fast detector's probabilities by language.
+    """
+    typed = np.array([tag.endswith(SUFFIX) for tag in tags])
+    top = scores[typed].max()
+    shares = np.exp(scores[typed] - top)
+    strength = float(top + np.log(shares.sum()))
+    rival = max(
+        float(score) + _FAST_WEIGHT * float(np.log(max(_FAST_FLOOR, fast.get(tag, 0.0))))
+        for tag, score in zip(tags, scores, strict=True)
+        if not tag.endswith(SUFFIX)
+    )
+    unknown = max((share for tag, share in fast.items() if tag not in tags), default=0.0)
+    rival = max(rival, _UNKNOWN + _FAST_WEIGHT * float(np.log(max(_FAST_FLOOR, unknown))))
+    shares /= shares.sum()
+    names = [tag.removesuffix(SUFFIX) for tag in tags if tag.endswith(SUFFIX)]
+    ranking = sorted(zip(names, map(float, shares), strict=True), key=lambda item: -item[1])
+    probability = 1.0 / (1.0 + float(np.exp(np.clip(_LEAD - (strength - rival), -30, 30))))
+    return Romanised(probability, tuple(ranking[:5]))

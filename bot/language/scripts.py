@@ -100,5 +100,5 @@ def count_scripts(text: str) -> Counter[str]:
 
 
 def without_noise(text: str) -> str:
-    """Leave out links, addresses and numbers, and shorten runs ("pleaseeee" to "pleasee")."""
-    return _REPEATED.sub(r"\1\1", _NOISE.sub(" ", text))
+    """Leave out links, addresses and numbers, and shorten runs ("pleaseeee" to "please")."""
+    return _REPEATED.sub(r"\1", _NOISE.sub(" ", text))

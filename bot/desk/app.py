@@ -13,8 +13,8 @@ from bot.database import Database
 from bot.desk import (
     app_keys,
     health,
+    search_index,
     socket,
-    tables,
     views_actions,
     views_admin,
     views_inbox,
@@ -96,13 +96,17 @@ def _add_routes(app: web.Application) -> None:
 
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
-    await app[app_keys.DATABASE].run(tables.create)
-    hub, snoozer = app[app_keys.HUB], app[app_keys.SNOOZER]
+    database, hub = app[app_keys.DATABASE], app[app_keys.HUB]
+    await database.run(search_index.prepare)
     hub.start()
-    sweeping = asyncio.create_task(snoozer.run(), name="snoozer")
+    tasks = [
+        asyncio.create_task(app[app_keys.SNOOZER].run(), name="snoozer"),
+        asyncio.create_task(search_index.run(database), name="search-index"),
+    ]
     yield
-    sweeping.cancel()
-    await asyncio.gather(sweeping, return_exceptions=True)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
     await hub.stop()
 
 

@@ -35,10 +35,10 @@ OUTCOMES = {
 """What `conversation.resolved` may say; the names go to the reports."""
 
 _READING_LABELS = {
-    "intent": "Intent", "entry": "Entry", "confidence": "Confidence", "margin": "Margin",
-    "runner_up": "Runner-up", "language": "Language", "script": "Script",
-    "sentiment": "Sentiment", "decision": "Decision", "cause": "Cause",
-    "content_version": "Content version", "model": "Model",
+    "intent": "Intent", "entry": "Entry", "tapped": "Tapped", "confidence": "Confidence",
+    "threshold": "Needs", "margin": "Lead", "ranking": "Ranking", "sentiment": "Sentiment",
+    "negative": "Negative", "language": "Language", "script": "Script", "decision": "Decision",
+    "cause": "Cause", "choices": "Offered", "content_version": "Content version",
 }  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def reading_lines(reading: Mapping[str, Any]) -> list[tuple[str, str]]:
     lines = []
     for key in [*_READING_LABELS, *(k for k in reading if k not in _READING_LABELS)]:
         value = reading.get(key)
-        if value is None or value == "" or value == [] or value == {}:
+        if value is None or value is False or value in ("", [], {}):
             continue
         label = _READING_LABELS.get(key, key.replace("_", " ").capitalize())
         lines.append((label, _value(key, value)))
@@ -139,8 +139,11 @@ def reading_lines(reading: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _value(key: str, value: Any) -> str:
     if key == "language" and isinstance(value, str):
         return f"{language(value)} · {value}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
+    if key == "ranking" and isinstance(value, list):
+        pairs = [pair for pair in value if isinstance(pair, list | tuple) and len(pair) == 2]
+        return ", ".join(f"{label} {_value('', score)}" for label, score in pairs)
+    if value is True:
+        return "yes"
     if key == "sentiment" and isinstance(value, Mapping):
         known = [str(value["label"])] if "label" in value else []
         shares = [f"{k} {percent(value[k])}" for k in ("negative", "positive") if k in value]
@@ -161,6 +164,8 @@ def event_line(item: Item, names: Mapping[str, str]) -> str:
         cause = data.get("cause")
         if cause == reasons.TRANSFER:
             return f"{who or 'An agent'} passed the conversation on"
+        if cause == reasons.AGENT_GONE:
+            return reasons.sentence(cause, None, names)
         named = {**data, "agent": data.get("actor_id", "")}
         detail = data.get("detail") if isinstance(data.get("detail"), Mapping) else named
         return "Handed off: " + reasons.sentence(cause, detail, names)

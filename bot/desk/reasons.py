@@ -22,6 +22,9 @@ SHORT = {
 TRANSFER = "transfer"
 """Cause of a `handoff.requested` event when an agent passes a conversation on."""
 
+AGENT_GONE = "agent-gone"
+"""Cause of a `handoff.requested` event when the agent was offline for too long."""
+
 
 def short(cause: str | None) -> str:
     """Name a cause for the list; an unknown one is shown as it is."""
@@ -42,6 +45,8 @@ def sentence(cause: str | None, detail: Mapping[str, Any] | None, names: Mapping
         return ""
     if cause == TRANSFER:
         return "An agent passed the conversation on."
+    if cause == AGENT_GONE:
+        return "The agent went offline; the conversation waits again."
     if cause not in set(Cause):
         return f"Handed off: {cause}."
     return _SENTENCES[Cause(cause)](_Numbers(detail or {}), names)

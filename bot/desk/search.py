@@ -1,4 +1,4 @@
-"""Find conversations by what was said, by customer, or by their id; any script."""
+"""Find conversations by what was said or noted, by customer, or by their id; any script."""
 
 from __future__ import annotations
 
@@ -7,22 +7,34 @@ from sqlalchemy.engine import Connection
 
 from bot.database import conversations as conversation_table
 from bot.database import customers, messages
+from bot.desk import search_index
+from bot.desk.folding import fold
 from bot.desk.tables import notes
 
 MOST = 300
-"""Conversations a search returns; newest first."""
+"""Conversations a search returns."""
+MOST_OCCURRENCES = 5000
+"""Newest occurrences of a word that are looked at."""
+MOST_WORDS = 6
 
 
 def conversations(connection: Connection, query: str) -> list[str]:
     """Return ids of conversations in which every word of the query occurs somewhere."""
     found: list[str] | None = None
-    for word in query.split()[:6]:
+    for word in fold(query.replace("\x00", " ")).split()[:MOST_WORDS]:
         matches = _with_word(connection, word)
-        found = matches if found is None else [one for one in found if one in set(matches)]
+        here = set(matches)
+        found = matches if found is None else [one for one in found if one in here]
     return (found or [])[:MOST]
 
 
 def _with_word(connection: Connection, word: str) -> list[str]:
+    if search_index.supported(connection) and len(word) >= search_index.LEAST_CHARS:
+        return search_index.matching(connection, word, MOST_OCCURRENCES)
+    return _scan(connection, word)
+
+
+def _scan(connection: Connection, word: str) -> list[str]:
     pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     c = conversation_table.c
 

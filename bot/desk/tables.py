@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from bot.database import METADATA
 
@@ -63,10 +62,3 @@ audit = sa.Table(
     sa.Column("subject", sa.String(128), nullable=False),
     sa.Column("detail", sa.JSON),
 )
-
-TABLES = (notes, labels, reads, snoozes, canned, audit)
-
-
-def create(connection: Connection) -> None:
-    """Create what is missing; does nothing where migrations have run."""
-    METADATA.create_all(connection, tables=list(TABLES), checkfirst=True)

@@ -8,7 +8,7 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, canned, labels, present, queries, search
+from bot.desk import app_keys, canned, labels, present, queries, search, search_index
 from bot.desk import thread as threads
 from bot.desk.queries import Filters, View
 from bot.desk.sql import read
@@ -77,8 +77,11 @@ async def _thread_fragment(request: web.Request) -> web.Response:
 
 
 async def _list_context(request: web.Request, view: View, filters: Filters) -> dict[str, Any]:
-    user = session_of(request).user
+    user, database = session_of(request).user, request.app[app_keys.DATABASE]
     offset = _offset(request)
+    if filters.search:
+        # What was said a second ago is to be found, too.
+        await search_index.refresh(database)
 
     def work(connection: Connection) -> dict[str, Any]:
         found = search.conversations(connection, filters.search) if filters.search else None
@@ -93,7 +96,7 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
             "facets": queries.facets(connection),
         }
 
-    context = await read(request.app[app_keys.DATABASE], work)
+    context = await read(database, work)
     return {
         **context, "view": view, "views": VIEW_NAMES, "filters": filters, "now": time.time(),
     }  # fmt: skip

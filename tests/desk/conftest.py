@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from bot import redis_client
 from bot.database import METADATA, Database
-from bot.desk import tables, users
+from bot.desk import users
 from bot.desk.app import make_app
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
@@ -42,7 +42,6 @@ async def desk(tmp_path: Path, embedded: str) -> AsyncIterator[Desk]:
             )  # fmt: skip
 
     database.call(prepare)
-    assert tables.notes.name in METADATA.tables
     client = redis_client.connect(settings)
     await client.flushall()
     service = HandoffService(settings, database, client)

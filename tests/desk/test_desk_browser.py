@@ -214,6 +214,7 @@ async def test_every_shortcut_is_in_the_help(desk: Desk, chromium: Chromium) -> 
     for word in ("Claim", ["Private", "note"][0], "Resolve", "Transfer", "Snooze", "Search"):
         assert word.lower() in help_text.lower()
     await page.keyboard.press("Escape")
+    await expect(page.locator("#dialog-keys")).to_be_hidden()
     await page.keyboard.press("g")
     await page.keyboard.press("o")
     await page.wait_for_url("**/inbox/open")

@@ -1,5 +1,6 @@
 """Lists, threads, search and hostile text, over HTTP."""
 
+import asyncio
 import time
 
 import desk_seed as seed
@@ -10,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
 from bot.database import conversations, dead_letters, messages
-from bot.desk import labels, notes, present, queries
+from bot.desk import app_keys, labels, notes, present, queries
 from bot.desk.queries import Filters, View
 
 HOSTILE = '<img src=x onerror="alert(1)">\u202eevil "quotes" {{ 7*7 }}'
@@ -202,9 +203,12 @@ async def test_dead_letters_are_listed_and_replayed_by_admins_only(desk: Desk) -
 
 async def test_health_says_what_is_down(desk: Desk) -> None:
     client = TestClient(desk.server)
+    await asyncio.wait_for(desk.server.app[app_keys.HUB].listening.wait(), 5)
     answer = await client.get("/health")
-    assert answer.status == 200
-    assert (await answer.json())["redis"] == "up"
+    report = await answer.json()
+    # Redis, SQL and the subscription are there; no engine is.
+    assert (report["redis"], report["database"], report["live"]) == (True, True, True)
+    assert (answer.status, report["ok"], report["engine"]) == (503, False, 0)
 
 
 async def test_every_answer_carries_the_policy(desk: Desk) -> None:

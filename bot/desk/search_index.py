@@ -1,0 +1,159 @@
+"""A trigram index over messages, notes and customers' names, on SQLite (FTS5); docs/desk.md#search.
+
+Trigrams need no word boundaries, which Thai has not. The index is a copy: it is filled from the
+tables by row number and can be dropped at any time. Deleting or changing a text takes it out at
+once, by triggers, so what was erased cannot be found.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot.database import Database
+from bot.desk.folding import fold
+from bot.desk.sql import read
+from bot.errors import StoreUnavailable
+
+log = structlog.get_logger()
+
+BATCH = 1000
+"""Rows of a source taken in one transaction: some 50 ms of the writers' time."""
+EVERY_S = 2.0
+LEAST_CHARS = 3
+"""Shorter words cannot be looked up by trigrams."""
+
+_SOURCES = {
+    "message": "SELECT m.rowid, m.id, m.conversation, m.text FROM messages m",
+    "note": "SELECT m.rowid, m.id, m.conversation, m.text FROM desk_notes m",
+    "name": "SELECT m.rowid, m.id, m.id, c.name || ' ' || m.id FROM conversations m"
+            " JOIN customers c ON c.id = m.customer_id",
+}  # fmt: skip
+_TABLES = {"message": "messages", "note": "desk_notes", "name": "conversations"}
+
+_FORGET = (
+    "DELETE FROM desk_search WHERE rowid IN"
+    " (SELECT id FROM desk_search_rows WHERE source = '{source}' AND {which});"
+    " DELETE FROM desk_search_rows WHERE source = '{source}' AND {which};"
+)
+_SCHEMA = [
+    "CREATE VIRTUAL TABLE IF NOT EXISTS desk_search USING fts5(text, tokenize='trigram')",
+    "CREATE TABLE IF NOT EXISTS desk_search_rows (id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
+    " key TEXT NOT NULL, conversation TEXT NOT NULL, UNIQUE (source, key))",
+    "CREATE INDEX IF NOT EXISTS ix_desk_search_rows ON desk_search_rows (conversation)",
+    "CREATE TABLE IF NOT EXISTS desk_search_marks (source TEXT PRIMARY KEY, done INTEGER NOT NULL)",
+    *(
+        f"CREATE TRIGGER IF NOT EXISTS desk_search_{name} AFTER {event} BEGIN"
+        f" {_FORGET.format(source=source, which=which)} END"
+        for name, event, source, which in (
+            ("m_del", "DELETE ON messages", "message", "key = old.id"),
+            ("m_upd", "UPDATE OF text ON messages", "message", "key = old.id"),
+            ("n_del", "DELETE ON desk_notes", "note", "key = old.id"),
+            ("n_upd", "UPDATE OF text ON desk_notes", "note", "key = old.id"),
+            ("c_del", "DELETE ON conversations", "name", "key = old.id"),
+            ("k_upd", "UPDATE OF name ON customers", "name",
+             "key IN (SELECT id FROM conversations WHERE customer_id = old.id)"),
+        )
+    ),
+]  # fmt: skip
+
+
+def supported(connection: Connection) -> bool:
+    return connection.dialect.name == "sqlite"
+
+
+def prepare(connection: Connection) -> None:
+    """Create the index and its triggers where there are none."""
+    if supported(connection):
+        for statement in _SCHEMA:
+            connection.exec_driver_sql(statement)
+
+
+def behind(connection: Connection) -> bool:
+    """Tell whether a source has rows the index has not seen."""
+    return supported(connection) and any(
+        _mark(connection, source) != _newest(connection, source) for source in _SOURCES
+    )
+
+
+def catch_up(connection: Connection) -> int:
+    """Take the next rows of each source; return how many."""
+    return sum(_take(connection, source) for source in _SOURCES)
+
+
+def matching(connection: Connection, word: str, most: int) -> list[str]:
+    """Return conversations in which a folded word of three or more characters occurs.
+
+    Args:
+        most: Newest occurrences looked at.
+    """
+    phrase = '"' + word.replace('"', '""') + '"'
+    found = connection.exec_driver_sql(
+        "SELECT r.conversation FROM desk_search s JOIN desk_search_rows r ON r.id = s.rowid"
+        " WHERE s.text MATCH ? ORDER BY s.rowid DESC LIMIT ?",
+        (phrase, most),
+    )
+    return list(dict.fromkeys(row[0] for row in found))
+
+
+async def refresh(database: Database) -> int:
+    """Take the next rows, if there are any; return how many."""
+    late = await read(database, behind)
+    return await database.run(catch_up) if late else 0
+
+
+async def run(database: Database) -> None:
+    """Keep the index up to date for ever."""
+    while True:
+        taken = 0
+        try:
+            taken = await refresh(database)
+        except StoreUnavailable as error:
+            log.warning("desk.search_skipped", reason=str(error))
+        # A full batch means there is more; give writers a chance in between.
+        await asyncio.sleep(0.05 if taken >= BATCH else EVERY_S)
+
+
+def _take(connection: Connection, source: str) -> int:
+    done, newest = _mark(connection, source), _newest(connection, source)
+    if newest < done:
+        # VACUUM renumbers rows: what we have is right, where we are is not.
+        done = 0
+    rows = connection.exec_driver_sql(
+        f"{_SOURCES[source]} WHERE m.rowid > ? ORDER BY m.rowid LIMIT ?",
+        (done, BATCH),
+    ).all()
+    for _, key, conversation, text in rows:
+        made = connection.exec_driver_sql(
+            "INSERT INTO desk_search_rows (source, key, conversation) VALUES (?, ?, ?)"
+            " ON CONFLICT DO NOTHING RETURNING id",
+            (source, key, conversation),
+        ).scalar()
+        if made is not None:
+            connection.exec_driver_sql(
+                "INSERT INTO desk_search (rowid, text) VALUES (?, ?)", (made, fold(text))
+            )
+    # Short of a full batch, everything up to `newest` is done, also rows that were deleted.
+    mark = rows[-1][0] if len(rows) == BATCH else max(newest, rows[-1][0] if rows else 0)
+    connection.exec_driver_sql(
+        "INSERT INTO desk_search_marks (source, done) VALUES (?, ?)"
+        " ON CONFLICT (source) DO UPDATE SET done = excluded.done",
+        (source, mark),
+    )
+    return len(rows)
+
+
+def _mark(connection: Connection, source: str) -> int:
+    found = connection.execute(
+        sa.text("SELECT done FROM desk_search_marks WHERE source = :source"), {"source": source}
+    ).scalar()
+    return int(found or 0)
+
+
+def _newest(connection: Connection, source: str) -> int:
+    table = _TABLES[source]
+    found = connection.exec_driver_sql(f"SELECT max(rowid) FROM {table}").scalar()  # noqa: S608
+    return int(found or 0)

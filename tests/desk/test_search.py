@@ -1,0 +1,114 @@
+"""Folding and the trigram index."""
+
+import desk_seed as seed
+import pytest
+import sqlalchemy as sa
+from desk_world import Desk
+from sqlalchemy.engine import Connection
+
+from bot.database import customers, messages
+from bot.desk import notes, search, search_index
+from bot.desk.folding import fold
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("jose", "JOSÉ"), ("strasse", "Straße"), ("αθηνα", "Αθήνα"), ("елка", "Ёлка"),
+        ("احمد", "أَحْمَد"), ("مدرسه", "مدرسـة"), ("फिल्म", "फ़िल्म"), ("ﬁne", "fine"),
+        ("mk20", "MK\u200b20"), ("１２３", "123"), ("đong", "Đồng"),
+    ],
+)  # fmt: skip
+def test_what_people_leave_out_does_not_count(typed: str, written: str) -> None:
+    assert fold(typed) == fold(written)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("कल", "काल"), ("มา", "ม้า"), ("കല", "കാല"), ("கல்", "கால்"), ("か", "が")]
+)
+def test_signs_that_make_another_word_stay(one: str, other: str) -> None:
+    assert fold(one) != fold(other)
+
+
+def find(desk: Desk, query: str) -> list[str]:
+    def work(connection: Connection) -> list[str]:
+        search_index.catch_up(connection)
+        return search.conversations(connection, query)
+
+    return desk.database.call(work)
+
+
+@pytest.fixture
+def filled(desk: Desk) -> Desk:
+    def rows(connection: Connection) -> None:
+        for ident, name, text in (
+            ("es", "José Núñez", "¿Cuándo llega mi camión?"),
+            ("th", "สมหญิง", "สินค้าที่ได้รับไม่ตรงกับที่สั่ง"),
+            ("ar", "أحمد", "أُريدُ استرجاع المبلغ"),
+        ):
+            seed.conversation(connection, ident, name=name)
+            seed.message(connection, ident, text)
+
+    desk.database.call(rows)
+    return desk
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("camion", ["es"]), ("NUNEZ", ["es"]), ("jose camión", ["es"]), ("ได้รับ", ["th"]),
+        ("สม", ["th"]), ("اريد", ["ar"]), ("احمد المبلغ", ["ar"]), ("camion احمد", []),
+        ('"camion"', []), ("", []), ("*", []), ("NEAR(a b)", []), ("text:camion", []),
+    ],
+)  # fmt: skip
+def test_search_reads_every_script(filled: Desk, query: str, found: list[str]) -> None:
+    assert find(filled, query) == found
+
+
+def test_erased_and_changed_texts_cannot_be_found(filled: Desk) -> None:
+    assert find(filled, "camion") == ["es"]
+    filled.database.call(
+        lambda c: c.execute(sa.delete(messages).where(messages.c.conversation == "es"))
+    )
+    filled.database.call(
+        lambda c: c.execute(sa.update(messages).values(text="").where(messages.c.text != ""))
+    )
+    filled.database.call(lambda c: c.execute(sa.update(customers).values(name="")))
+    for query in ("camion", "ได้รับ", "المبلغ", "José", "أحمد"):
+        assert find(filled, query) == []
+    left = filled.database.call(
+        lambda c: c.exec_driver_sql("SELECT group_concat(text) FROM desk_search").scalar()
+    )
+    assert "camion" not in (left or "")
+
+
+def test_index_follows_new_rows_and_a_renumbering(filled: Desk) -> None:
+    find(filled, "x")
+    assert not filled.database.call(search_index.behind)
+    filled.database.call(
+        lambda c: c.execute(sa.delete(messages).where(messages.c.conversation == "th"))
+    )
+    with filled.database.engine.connect() as connection:
+        raw = connection.connection.driver_connection
+        assert raw is not None
+        raw.execute("VACUUM")
+    filled.database.call(lambda c: seed.message(c, "th", "เปลี่ยนสินค้า", id="fresh"))
+    assert find(filled, "เปลี่ยน") == ["th"]
+    assert find(filled, "camion") == ["es"]
+
+
+def test_notes_are_found(filled: Desk) -> None:
+    filled.database.call(lambda c: notes.add(c, "th", "u", "Courier señor", key="n" * 8))
+    assert find(filled, "senor") == ["th"]
+
+
+def test_index_takes_batch_after_batch(filled: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_index, "BATCH", 2)
+    filled.database.call(lambda c: [seed.message(c, "es", f"number-{n} here") for n in range(7)])
+    rounds = 0
+    while filled.database.call(search_index.behind):
+        filled.database.call(search_index.catch_up)
+        rounds += 1
+        assert rounds < 20
+    assert rounds >= 4
+    assert find(filled, "number-6") == ["es"]

@@ -14,7 +14,7 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:{s}:seen:<message>       | string | 1: this delivery was taken           | 48 h      | ingress    | ingress |
 | samvad:{s}:tracker:v1:<conv>    | string | window, slots and context as JSON    | 7 days    | engine     | engine  |
 | samvad:{s}:owner:v1:<conv>      | string | copy of the conversation's SQL row   | 7 days    | whoever changes it | engine, ingress |
-| samvad:{s}:transition:<conv>    | string | a change of owner is under way       | 5 s       | who changes it | commit script |
+| samvad:{s}:transition:<conv>    | string | how many changes of owner are under way | 5 s       | who changes it | commit script |
 | samvad:{s}:replies:<message>    | stream | replies of one turn for the REST channel | 60 s  | sender     | ingress |
 | samvad:{s}:webchat:<conv>       | stream | what the widget shows, last 200      | 7 days    | sender     | ingress |
 | samvad:holders:<role>           | zset   | process name → Unix time of expiry   | none: bounded by processes | holders | holders, health |

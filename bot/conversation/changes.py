@@ -2,7 +2,8 @@
 
 SQL is the truth, Redis carries a copy the engine reads. While a change is under way a mark stands
 in Redis and the copy is gone, so no turn of the bot can commit in between: the bot never talks
-over a human. A process that dies in the middle leaves no copy; the next turn reads SQL.
+over a human. The mark counts, since two agents may click at once and the loser must not lift it
+for the winner. A process that dies in the middle leaves no copy; the next turn reads SQL.
 """
 
 from __future__ import annotations
@@ -21,20 +22,28 @@ from bot.redis_client import guarded
 
 # KEYS: transition, owner. ARGV: mark ttl.
 _BEGIN = """
-redis.call('SET', KEYS[1], '1', 'EX', ARGV[1])
+redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])
 return 1
 """
 
+# KEYS: transition.
+_LIFT = """
+if redis.call('DECR', KEYS[1]) <= 0 then redis.call('DEL', KEYS[1]) end
+return 1
+"""
+
 # KEYS: transition, owner. ARGV: copy, its version, copy ttl. A slower writer must not win.
-_END = """
+_END = (
+    """
 local there = redis.call('GET', KEYS[2])
 if not there or cjson.decode(there)['version'] < tonumber(ARGV[2]) then
   redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[3])
 end
-redis.call('DEL', KEYS[1])
-return 1
 """
+    + _LIFT
+)
 
 
 class Changes:
@@ -62,7 +71,7 @@ class Changes:
         try:
             changed = await self._database.run(work)
         except Exception:
-            await guarded(self._redis.delete(mark))
+            await self._script(_LIFT, [mark])
             raise
         await self._script(
             _END, [mark, copy], changed.to_json(), changed.version, redis_keys.CONVERSATION_TTL_S

@@ -56,10 +56,10 @@ class Sweeper:
             changed += await self._close(conversation, now)
         for conversation in await self._older(State.WAITING, abandoned):
             changed += await self._close(conversation, now, "utter_abandoned")
-        gone = now - self._settings.agent_gone_s
-        for conversation in await self._older(State.ASSIGNED, gone):
-            if conversation.owner and not await presence.is_online(self._redis, conversation.owner):
-                changed += await self._requeue(conversation, now)
+        for owner in await self._database.run(_owners):
+            if await presence.offline_s(self._redis, owner, now) > self._settings.agent_gone_s:
+                for conversation in await self._database.run(lambda c, o=owner: _owned_by(c, o)):
+                    changed += await self._requeue(conversation, now)
         return changed
 
     async def _older(self, state: State, before: float) -> list[Conversation]:
@@ -125,6 +125,23 @@ class Sweeper:
         await delivery.send(
             self._redis, self._settings.shards, message, episode_id=conversation.episode_id
         )
+
+
+def _owners(connection: Connection) -> list[str]:
+    c = conversations.c
+    rows = connection.execute(
+        sa.select(c.owner).distinct().where(c.state == State.ASSIGNED.value, c.owner.is_not(None))
+    )
+    return [row.owner for row in rows]
+
+
+def _owned_by(connection: Connection, owner: str) -> list[Conversation]:
+    rows = connection.execute(
+        sa.select(conversations)
+        .where(conversations.c.owner == owner, conversations.c.state == State.ASSIGNED.value)
+        .limit(BATCH)
+    ).mappings()
+    return [Conversation.from_row(row) for row in rows]
 
 
 def _bot_outcome(connection: Connection, episode: str) -> str:

@@ -19,16 +19,28 @@ async def seen(client: redis.asyncio.Redis, agent_id: str) -> None:
 
 
 async def gone(client: redis.asyncio.Redis, agent_id: str) -> None:
-    """Take an agent offline at once."""
-    await guarded(client.zrem(PRESENCE, agent_id))
+    """Take an agent offline at once; since when stays known."""
+    await guarded(client.zadd(PRESENCE, {agent_id: time.time()}))
 
 
 async def online(client: redis.asyncio.Redis) -> int:
     """Count agents online."""
-    return int(await guarded(client.zcount(PRESENCE, time.time(), "+inf")))
+    return int(await guarded(client.zcount(PRESENCE, f"({time.time()}", "+inf")))
 
 
 async def is_online(client: redis.asyncio.Redis, agent_id: str) -> bool:
     """Tell whether one agent is online."""
     score = await guarded(client.zscore(PRESENCE, agent_id))
-    return score is not None and float(score) >= time.time()
+    return score is not None and float(score) > time.time()
+
+
+async def offline_s(client: redis.asyncio.Redis, agent_id: str, now: float) -> float:
+    """Seconds an agent has been offline at `now`; 0 while online.
+
+    An agent nobody has seen, as after a loss of Redis, is counted from the first time we ask.
+    """
+    pipeline = client.pipeline(transaction=False)
+    pipeline.zadd(PRESENCE, {agent_id: now}, nx=True)
+    pipeline.zscore(PRESENCE, agent_id)
+    _, score = await guarded(pipeline.execute())
+    return max(0.0, now - float(score))

@@ -24,6 +24,10 @@ class Signals:
     """Best entry, whatever its confidence."""
     entry_needs_person: bool = False
     """The entry's policy sends it to a person."""
+    aimed_at_us: bool = False
+    """Bad feelings are about us: anger, a complaint about the service, or a matter of the shop the
+    bot has no answer to. A problem it can answer is no reason by itself to hand off, nor is bad
+    news about something else."""
     confidence: float = 0.0
     """Calibrated, 0–1."""
     threshold: float = 0.0
@@ -84,7 +88,7 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
 
 
 def _too_negative(signals: Signals, thresholds: Thresholds) -> bool:
-    if signals.negative >= thresholds.negative_message:
+    if signals.aimed_at_us and signals.negative >= thresholds.negative_message:
         return True
     return (
         signals.negative_count >= thresholds.negative_messages
@@ -97,7 +101,7 @@ def _doubt(signals: Signals, thresholds: Thresholds) -> Cause | None:
         return Cause.REPEATED_FALLBACK if signals.not_helped else None
     if signals.not_helped:
         return Cause.REPEATED_FALLBACK
-    if signals.intent in ("", "out_of_scope"):
+    if signals.intent in ("", "out_of_scope", "angry"):
         return Cause.LOW_CONFIDENCE
     if signals.intent != "faq":
         return None

@@ -24,8 +24,8 @@ class Thresholds:
     """Smallest lead (0–1) of the best entry over the second; below it the bot asks back."""
     failures: int = 2
     """Failures in a row that hand off; 1 hands off at once."""
-    negative_message: float = 0.94
-    """Probability (0–1) that one message is negative which hands off at once."""
+    negative_message: float = 0.9
+    """Probability (0–1) of negative at which one message about ourselves hands off at once."""
     negative_mean: float = 0.72
     """Running mean (0–1) of negativity which hands off."""
     negative_messages: int = 3

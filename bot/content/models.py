@@ -11,7 +11,9 @@ from functools import cached_property
 from typing import Any
 
 PERSON = "person"
-"""Quick reply target that asks for a human instead of naming an entry."""
+"""Quick reply target that asks for a human instead of naming an entry; policy of the same kind."""
+PERSON_WHEN_NEGATIVE = "person-when-negative"
+"""Policy of entries about ourselves: an upset customer is handed off, others are answered."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ class Entry:
     """Channel → language → answer, where a channel needs its own."""
     quick_replies: tuple[Reply, ...] = ()
     policy: str = ""
-    """`person` when a human must always take over after the answer."""
+    """`person` when a human must always take over after the answer, `person-when-negative` when one
+    must for upset customers; empty answers everybody."""
     valid_from: str = ""
     """ISO date from which it is answered; empty for always."""
     valid_until: str = ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from bot.content.models import PERSON, Entry
+from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Entry
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[a-z]{2})?")
@@ -77,9 +77,10 @@ def check_entry(file: str, index: int, raw: Any, languages: Sequence[str]) -> li
     for channel, texts in (raw.get("channels") or {}).items():
         problems += _check_texts(where, f"channels.{channel}", texts, (), MAX_ANSWER_CHARS)
     problems += _check_replies(where, raw.get("quick_replies"))
-    if raw.get("policy") not in (None, "", PERSON):
+    if raw.get("policy") not in (None, "", PERSON, PERSON_WHEN_NEGATIVE):
         problems.append(
-            f"{where}: policy {raw['policy']!r} is unknown; write `person` or leave out"
+            f"{where}: policy {raw['policy']!r} is unknown; write `person`, "
+            "`person-when-negative`, or leave it out"
         )
     for key in ("valid_from", "valid_until"):
         if raw.get(key):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bot.content.models import Content
+from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content
 from bot.escalation import Decision, Signals
 from bot.understanding.service import FAQ_PREFIX, Reading
 
@@ -70,7 +70,12 @@ def signals(reading: Reading, content: Content, **more: Any) -> Signals:
     values: dict[str, Any] = {
         "intent": reading.intent,
         "entry": reading.entry,
-        "entry_needs_person": bool(entry and entry.policy == "person"),
+        "entry_needs_person": bool(entry and entry.policy == PERSON),
+        "aimed_at_us": (
+            reading.intent == "angry"
+            or (reading.intent == "faq" and bool(entry and entry.policy == PERSON_WHEN_NEGATIVE))
+            or (not reading.intent and prediction.best.startswith(FAQ_PREFIX))
+        ),
         "confidence": prediction.confidence,
         "threshold": prediction.threshold,
         "margin": prediction.margin,

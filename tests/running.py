@@ -6,15 +6,18 @@ Nothing here imports what is tested but the settings' names: it talks HTTP, read
 from __future__ import annotations
 
 import contextlib
+import http.cookiejar
 import json
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +29,7 @@ from bot.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
 CACHE = REPO / ".samvad" / "cache"
-START_S = 150.0
+START_S = 300.0
 ANSWER_S = 45.0
 Found = TypeVar("Found")
 
@@ -172,6 +175,28 @@ class System:
             check=False,
         )
 
+    def sql(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Read from the database file, as somebody else would."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as db:
+            return db.execute(query, values).fetchall()
+
+    def events(self, conversation: str, kind: str) -> list[dict[str, Any]]:
+        """Return the data of a conversation's events of one type, oldest first."""
+        rows = self.sql(
+            "select data from events where conversation = ? and type = ? order by occurred_at, id",
+            conversation, kind,
+        )  # fmt: skip
+        return [json.loads(row[0]) for row in rows]
+
+    def recorded(self, conversation: str, kind: str, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until at least `count` such events are in SQL."""
+
+        def look() -> list[dict[str, Any]]:
+            found = self.events(conversation, kind)
+            return found if len(found) >= count else []
+
+        return until(look, within_s=20, what=f"{count} × {kind}")
+
     def drained(self) -> bool:
         """Nothing is under way: inbox and outbox are empty, and SQL has all that was said."""
         told = self.health()
@@ -287,6 +312,49 @@ class Visitor:
         assert answer.status == 200, answer.content
         self.cursor = answer.json["cursor"]
         return [f["message"] for f in answer.json["frames"] if f["type"] == "message"]
+
+
+class DeskAgent:
+    """A person at the desk, in a browser without scripts."""
+
+    def __init__(self, system: System, login: str = "agent") -> None:
+        self.desk = system.desk
+        jar = http.cookiejar.CookieJar()
+        self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(jar))
+        token = self._field(self.page("/login"), 'name="csrf" value')
+        answer = self._post(
+            "/login", {"csrf": token, "login": login, "password": system.logins[login]}
+        )
+        assert answer.status == 200, answer.content[:300]
+        self.csrf = self._field(self.page("/inbox/waiting"), "data-csrf")
+
+    def page(self, path: str) -> str:
+        with self._opener.open(self.desk + path, timeout=ANSWER_S) as answer:
+            return str(answer.read().decode())
+
+    def act(self, conversation: str, what: str, **fields: str) -> Answer:
+        """Claim, reply, return, resolve, … as the page's buttons do."""
+        posted = {"csrf": self.csrf, "key": uuid.uuid4().hex, **fields}
+        return self._post(f"/conversations/{conversation}/{what}", posted)
+
+    def _post(self, path: str, fields: Mapping[str, str]) -> Answer:
+        request = urllib.request.Request(
+            self.desk + path, urllib.parse.urlencode(fields).encode(), {"Origin": self.desk}
+        )
+        if path != "/login":
+            request.add_header("Accept", "application/json")
+        try:
+            with self._opener.open(request, timeout=ANSWER_S) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read())
+
+    @staticmethod
+    def _field(page: str, name: str) -> str:
+        found = re.search(rf'{name}="([^"]+)"', page)
+        assert found, f"no {name} on the page"
+        return found[1]
 
 
 def _children_of(parent: int) -> list[int]:

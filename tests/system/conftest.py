@@ -12,6 +12,14 @@ from bot.content.texts import SystemTexts
 from bot.settings import Settings
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # The first test of a run also waits for the system, which may have to refit its models.
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.timeout(360))
+
+
 @pytest.fixture(scope="session")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     """One running system for all tests that leave the others' conversations alone."""

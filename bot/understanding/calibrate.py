@@ -23,7 +23,7 @@ label, half of the messages out of scope), and nearer than rules that simulate s
 labels have a hundred examples, known messages score high and refusing one weighs more."""
 
 _FEW, _MANY = 30, 100  # examples a label, between which the share falls
-_STRANGE_SHARE = 0.1  # weight of strange messages beside examples when confidence is fitted
+_STRANGE_SHARE = 0.03  # weight of background beside examples when confidence is fitted
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def calibrate(held_out: HeldOut, examples_by_label: Sequence[int]) -> Calibratio
     best = scores.max(axis=1)
     right = scores.argmax(axis=1) == held_out.labels[known]
     background = held_out.scores[~known].max(axis=1) if (~known).any() else np.zeros(0, np.float32)
-    slope, offset = _logistic(best, right, np.concatenate([background, held_out.strange]))
+    slope, offset = _logistic(best, right, background)
     usual = float(np.median(best[right])) if right.any() else 1.0
     each = float(np.mean(examples_by_label))
     many = float(np.clip((each - _FEW) / (_MANY - _FEW), 0.0, 1.0))

@@ -54,14 +54,21 @@ class Space:
         joined = whole._joined(vectors)
         mean = joined.mean(axis=0)
         centred = whole._centred(joined, mean)
-        kept = min(_DIMENSIONS, centred.shape[1])
+        kept = min(_DIMENSIONS, *centred.shape)
         _, axes = np.linalg.eigh(centred.T @ centred)
         return cls(split, prediction, mean, np.ascontiguousarray(axes[:, -kept:]))
 
     def map(self, vectors: Vectors) -> Vectors:
-        """Map rows of the embedder, shape (n, dimensions), to (n, kept) float32."""
-        rows: Vectors = self._centred(self._joined(vectors), self.mean) @ self.axes
-        return rows
+        """Map rows of the embedder, shape (n, dimensions), to (n, kept) float32.
+
+        What the axes cannot express is either another language's way to say it, which should not
+        count against a message, or another subject, which should: lengths lost to it are made up
+        by half (in logarithms).
+        """
+        rows = self._centred(self._joined(vectors), self.mean) @ self.axes
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        result: Vectors = rows / np.sqrt(np.maximum(lengths, 1e-9))
+        return result
 
     def _joined(self, vectors: Vectors) -> Vectors:
         first, second = _parts(vectors, self.split)

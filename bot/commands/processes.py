@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
@@ -61,12 +62,15 @@ async def ingress(settings: Settings, holder: str) -> None:
 
 async def desk(settings: Settings, holder: str) -> None:
     """The agents' desk."""
+    from bot import dead_letters
     from bot.desk.app import make_app
+    from bot.desk.app_keys import REPLAY
     from bot.handoff.service import HandoffService
 
     database, client = Database.of(settings), redis_client.connect(settings)
     service = HandoffService(settings, database, client)
     app = make_app(settings, database, client, service)
+    app[REPLAY] = partial(dead_letters.replay, database, client, settings.shards)
     try:
         await _serve_http(app, settings.host, settings.desk_port, "desk")
     finally:

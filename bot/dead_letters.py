@@ -1,0 +1,67 @@
+"""Messages that were given up: listed for people, and sent on their way again by them.
+
+A letter lies in SQL with its error; replaying puts its body back where it came from, inbox or
+outbox, and notes when.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import redis.asyncio
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot import redis_keys
+from bot.database import Database, dead_letters
+from bot.errors import BadRequest
+from bot.redis_client import guarded
+
+
+def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
+    """Newest first, with the columns of `dead_letters`."""
+    rows = connection.execute(
+        sa.select(dead_letters).order_by(dead_letters.c.created_at.desc()).limit(limit)
+    ).mappings()
+    return [dict(row) for row in rows]
+
+
+async def replay(
+    database: Database, client: redis.asyncio.Redis, shards: int, letter_id: str
+) -> None:
+    """Put a letter back on its way.
+
+    The note in SQL comes first and is a compare-and-set, so two people cannot send it twice; a
+    crash right after it leaves the letter marked, and it can be replayed again by force of hand.
+
+    Raises:
+        BadRequest: There is no such letter, or it was replayed before.
+    """
+
+    def mark(connection: Connection) -> dict[str, Any]:
+        row = (
+            connection.execute(sa.select(dead_letters).where(dead_letters.c.id == letter_id))
+            .mappings()
+            .first()
+        )
+        if row is None:
+            raise BadRequest("unknown-letter", "there is no such dead letter", status=404)
+        done = connection.execute(
+            sa.update(dead_letters)
+            .where(dead_letters.c.id == letter_id, dead_letters.c.replayed_at.is_(None))
+            .values(replayed_at=time.time())
+        )
+        if done.rowcount != 1:
+            raise BadRequest("replayed", "this letter was replayed before", status=409)
+        return dict(row)
+
+    letter = await database.run(mark)
+    shard = redis_keys.shard_of(letter["conversation"], shards)
+    key = redis_keys.inbox(shard) if letter["direction"] == "in" else redis_keys.outbox(shard)
+    body = letter["body"]
+    if letter["direction"] == "in":
+        # A new name, or the record of the failed try would count as this message's.
+        body = {**body, "id": f"{body['id']}r"}
+    await guarded(client.xadd(key, {"body": json.dumps(body, ensure_ascii=False)}))

@@ -19,19 +19,27 @@ MOST_WORDS = 6
 
 
 def conversations(connection: Connection, query: str) -> list[str]:
-    """Return ids of conversations in which every word of the query occurs somewhere."""
-    found: list[str] | None = None
-    for word in fold(query.replace("\x00", " ")).split()[:MOST_WORDS]:
-        matches = _with_word(connection, word)
-        here = set(matches)
-        found = matches if found is None else [one for one in found if one in here]
-    return (found or [])[:MOST]
+    """Return ids of conversations in which every word of the query occurs somewhere.
 
-
-def _with_word(connection: Connection, word: str) -> list[str]:
-    if search_index.supported(connection) and len(word) >= search_index.LEAST_CHARS:
-        return search_index.matching(connection, word, MOST_OCCURRENCES)
-    return _scan(connection, word)
+    The word found in the fewest conversations leads; the others only narrow its finds down, so a
+    rare word is never missed because a common one was cut off at `MOST_OCCURRENCES`.
+    """
+    words = list(dict.fromkeys(fold(query.replace("\x00", " ")).split()))[:MOST_WORDS]
+    if not words:
+        return []
+    indexed = search_index.supported(connection)
+    long = [word for word in words if len(word) >= search_index.LEAST_CHARS] if indexed else []
+    if not long:
+        found = [_scan(connection, word) for word in words]
+        rest = [set(matches) for matches in found[1:]]
+        return [one for one in found[0] if all(one in here for here in rest)][:MOST]
+    finds = {word: search_index.matching(connection, word, MOST_OCCURRENCES) for word in long}
+    lead = min(finds, key=lambda word: len(finds[word]))
+    left = finds[lead]
+    for word in words:
+        if word != lead and left:
+            left = search_index.narrowed(connection, left, word)
+    return left[:MOST]
 
 
 def _scan(connection: Connection, word: str) -> list[str]:

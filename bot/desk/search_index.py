@@ -99,6 +99,16 @@ def matching(connection: Connection, word: str, most: int) -> list[str]:
     return list(dict.fromkeys(row[0] for row in found))
 
 
+def narrowed(connection: Connection, found: list[str], word: str) -> list[str]:
+    """Keep the conversations, in their order, in which a folded word of any length occurs too."""
+    query = sa.text(
+        "SELECT DISTINCT r.conversation FROM desk_search_rows r JOIN desk_search s"
+        " ON s.rowid = r.id WHERE r.conversation IN :found AND instr(s.text, :word) > 0"
+    ).bindparams(sa.bindparam("found", expanding=True))
+    kept = set(connection.execute(query, {"found": found, "word": word}).scalars())
+    return [one for one in found if one in kept]
+
+
 async def refresh(database: Database) -> int:
     """Take the next rows, if there are any; return how many."""
     late = await read(database, behind)

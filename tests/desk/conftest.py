@@ -11,9 +11,9 @@ from desk_world import PASSWORD, Desk
 from sqlalchemy.engine import Connection
 
 from bot import redis_client
-from bot.database import METADATA, Database
-from bot.desk import users
+from bot.database import METADATA, Database, users
 from bot.desk.app import make_app
+from bot.desk.users import hash_password
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
 
@@ -27,18 +27,25 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def password_hash() -> str:
+    """Hashed once: a test waits for no hash it does not test."""
+    return hash_password(PASSWORD)
+
+
 @pytest.fixture
-async def desk(tmp_path: Path, embedded: str) -> AsyncIterator[Desk]:
+async def desk(tmp_path: Path, embedded: str, password_hash: str) -> AsyncIterator[Desk]:
     settings = Settings(state_dir=tmp_path, redis_url=embedded)
     database = Database.of(settings)
 
     def prepare(connection: Connection) -> None:
         METADATA.create_all(connection)
-        for login, name, role in (
-            ("asha", "Asha", "agent"), ("ravi", "Ravi", "agent"), ("boss", "Boss", "admin")
-        ):  # fmt: skip
-            users.add_user(
-                connection, login=login, name=name, role=role, password=PASSWORD
+        for login, role in (("asha", "agent"), ("ravi", "agent"), ("boss", "admin")):
+            connection.execute(
+                users.insert().values(
+                    id=f"u-{login}", login=login, name=login.title(), role=role,
+                    password_hash=password_hash, failed_logins=0, locked_until=0.0, created_at=0.0,
+                )
             )  # fmt: skip
 
     database.call(prepare)

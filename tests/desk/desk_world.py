@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 
 import redis.asyncio
+import sqlalchemy as sa
+from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy.engine import Connection
 
-from bot.database import Database
+from bot.database import Database, users
+from bot.desk import auth
+from bot.desk.users import User
+from bot.desk.web import COOKIE
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
 
@@ -26,17 +33,17 @@ class Desk:
     server: TestServer
 
     async def browser(self, login: str = "asha") -> Browser:
-        """Log a user in; `asha` and `ravi` are agents, `boss` is an admin."""
-        client = TestClient(self.server)
-        browser = Browser(client)
-        token = field(await browser.text("/login"), "csrf")
-        response = await client.post(
-            "/login", data={"login": login, "password": PASSWORD, "csrf": token},
-            allow_redirects=False,
-        )  # fmt: skip
-        assert response.status == 303
-        browser.csrf = field(await browser.text("/canned"), "csrf")
-        return browser
+        """Give a user a session; `asha` and `ravi` are agents, `boss` is an admin."""
+
+        def work(connection: Connection) -> auth.Started:
+            row = connection.execute(sa.select(users).where(users.c.login == login)).mappings()
+            return auth.start_session(connection, User.from_row(row.one()), time.time())
+
+        started = self.database.call(work)
+        jar = CookieJar(unsafe=True)
+        jar.update_cookies({COOKIE: started.token}, self.server.make_url("/"))
+        client = TestClient(self.server, cookie_jar=jar)
+        return Browser(client, started.session.csrf)
 
 
 @dataclass

@@ -11,15 +11,8 @@ from desk_world import Desk
 from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.states import State
-from bot.database import users
 from bot.desk import app_keys, snooze, tables
 from bot.errors import BadRequest
-
-
-def user_id(desk: Desk, login: str) -> str:
-    return desk.database.call(
-        lambda c: c.execute(sa.select(users.c.id).where(users.c.login == login)).scalar_one()
-    )
 
 
 def waiting(desk: Desk, **values: object) -> None:
@@ -32,9 +25,10 @@ def waiting(desk: Desk, **values: object) -> None:
 
 def assigned(desk: Desk, login: str = "asha") -> None:
     waiting(desk)
-    owner = user_id(desk, login)
     desk.database.call(
-        lambda c: c.execute(sa.update(store.conversations).values(state="assigned", owner=owner))
+        lambda c: c.execute(
+            sa.update(store.conversations).values(state="assigned", owner=f"u-{login}")
+        )
     )
 
 

@@ -58,6 +58,7 @@ def filled(desk: Desk) -> Desk:
     [
         ("camion", ["es"]), ("NUNEZ", ["es"]), ("jose camión", ["es"]), ("ได้รับ", ["th"]),
         ("สม", ["th"]), ("اريد", ["ar"]), ("احمد المبلغ", ["ar"]), ("camion احمد", []),
+        ("mi camion", ["es"]), ("xx camion", []),
         ('"camion"', []), ("", []), ("*", []), ("NEAR(a b)", []), ("text:camion", []),
     ],
 )  # fmt: skip
@@ -112,3 +113,19 @@ def test_index_takes_batch_after_batch(filled: Desk, monkeypatch: pytest.MonkeyP
         assert rounds < 20
     assert rounds >= 4
     assert find(filled, "number-6") == ["es"]
+
+
+def test_a_rare_word_is_found_beside_a_common_one(
+    filled: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "MOST_OCCURRENCES", 3)
+
+    def rows(connection: Connection) -> None:
+        seed.message(connection, "ar", "refund please, MK-777")
+        for number in range(9):
+            seed.conversation(connection, f"more-{number}")
+            seed.message(connection, f"more-{number}", "refund please")
+
+    filled.database.call(rows)
+    assert find(filled, "refund mk-777") == ["ar"]
+    assert find(filled, "mk-777 refund") == ["ar"]

@@ -101,26 +101,30 @@ def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
             .values(delivery=delivery["delivery"])
         )
     for tracker in {t["conversation"]: t for t in by_kind["tracker"]}.values():
-        values = {"body": tracker["body"], "updated_at": now}
-        changed = connection.execute(
-            sa.update(trackers)
-            .where(trackers.c.conversation == tracker["conversation"])
-            .values(**values)
-        )
-        if changed.rowcount == 0:
-            insert_ignore(
-                connection, trackers, [{"conversation": tracker["conversation"], **values}]
-            )
-    latest: dict[str, dict[str, Any]] = {}
-    for message in by_kind["message"]:
-        if message["author"] in ("customer", "bot"):
-            latest[message["conversation"]] = message
-    for conversation, message in latest.items():
+        _store_tracker(connection, tracker, now)
+    for message in {m["conversation"]: m for m in by_kind["message"]}.values():
         connection.execute(
             sa.update(conversations)
             .where(
-                conversations.c.id == conversation,
+                conversations.c.id == message["conversation"],
                 conversations.c.last_message_at <= message["created_at"],
             )
-            .values(last_message_at=message["created_at"], language=message["language"] or "en")
+            .values(last_message_at=message["created_at"])
+        )
+
+
+def _store_tracker(connection: Connection, tracker: dict[str, Any], now: float) -> None:
+    """Keep the newest tracker, and the language its turn ended in (a single "ok" has none)."""
+    name = tracker["conversation"]
+    values = {"body": tracker["body"], "updated_at": now}
+    changed = connection.execute(
+        sa.update(trackers).where(trackers.c.conversation == name).values(**values)
+    )
+    if changed.rowcount == 0:
+        insert_ignore(connection, trackers, [{"conversation": name, **values}])
+    if tracker.get("language"):
+        connection.execute(
+            sa.update(conversations)
+            .where(conversations.c.id == name)
+            .values(language=tracker["language"])
         )

@@ -137,7 +137,8 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
         record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies
     ]
     records += [record_row("event", event.to_dict()) for event in turn.events]
-    records.append(record_row("tracker", {"conversation": conversation.id, "body": body}))
+    tracker = {"conversation": conversation.id, "body": body, "language": conversation.language}
+    records.append(record_row("tracker", tracker))
     if turn.dead:
         records.append(record_row("dead", turn.dead))
     outcome = await guarded(

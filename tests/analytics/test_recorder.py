@@ -1,0 +1,210 @@
+"""The recorder: everything once, the newest tracker wins, nothing leaves Redis unstored."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import builders
+import pytest
+import redis.asyncio
+import sqlalchemy as sa
+from builders import NOW
+
+from bot import delivery, redis_keys
+from bot.analytics.recorder import Recorder, store_rows
+from bot.conversation import store
+from bot.database import Database, dead_letters, events, messages, trackers
+from bot.delivery import message_row, record_row
+from bot.errors import StoreUnavailable
+from bot.events import Event
+from bot.lease import Leases
+
+SHARDS = 4
+
+
+@pytest.fixture
+async def recorder(redis: redis.asyncio.Redis, database: Database) -> Recorder:
+    leases = Leases(redis, "recorder", "recorder", SHARDS, 60.0)
+    await leases.step()
+    return Recorder(redis, leases, database)
+
+
+def _message(
+    n: int = 1, *, user: str = "ann", author: str = "customer", **more: Any
+) -> dict[str, Any]:
+    row = message_row(builders.outbound(f"text {n}", user=user, n=n, author=author), "ep")
+    return {"kind": "message", "body": {**row, **more}}
+
+
+def _event(n: int = 1) -> dict[str, Any]:
+    body = Event(id=f"e{n}", type="message.received", conversation="c", data={"n": n}).to_dict()
+    return {"kind": "event", "body": body}
+
+
+def _tracker(body: str, *, user: str = "ann", language: str = "en") -> dict[str, Any]:
+    conversation = builders.inbound(user=user).conversation
+    return {
+        "kind": "tracker",
+        "body": {"conversation": conversation, "body": body, "language": language},
+    }
+
+
+async def _add(client: redis.asyncio.Redis, shard: int, *rows: dict[str, Any]) -> None:
+    for row in rows:
+        await client.xadd(redis_keys.record(shard), {"body": record_row(row["kind"], row["body"])})
+
+
+def _all(database: Database, table: sa.Table) -> list[dict[str, Any]]:
+    rows = database.call(lambda c: c.execute(sa.select(table)).mappings().all())
+    return [dict(row) for row in rows]
+
+
+async def test_rows_of_all_shards_arrive_in_sql_and_leave_redis(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    for shard in range(SHARDS):
+        await _add(redis, shard, _message(shard), _event(shard))
+    assert await recorder.step() == 2 * SHARDS
+    assert len(_all(database, messages)) == len(_all(database, events)) == SHARDS
+    assert [await redis.xlen(redis_keys.record(s)) for s in range(SHARDS)] == [0] * SHARDS
+    assert await recorder.step() == 0
+
+
+async def test_rows_stored_but_not_taken_off_are_stored_once(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    """The recorder died between the two; a successor sees the same rows again."""
+    rows = [_message(1), _event(1), _tracker("{}")]
+    rows.append({"kind": "dead", "body": _dead("m1")})
+    database.call(lambda c: store_rows(c, json.loads(json.dumps(rows))))
+    before = {t.name: _all(database, t) for t in (messages, events, dead_letters)}
+    await _add(redis, 0, *rows, *rows)
+    await recorder.step()
+    assert {t.name: _all(database, t) for t in (messages, events, dead_letters)} == before
+    assert len(_all(database, trackers)) == 1
+
+
+def _dead(id_: str) -> dict[str, Any]:
+    return {"id": id_, "direction": "in", "conversation": "c", "error": "failed 3 times",
+            "body": {"text": "…"}, "created_at": NOW, "replayed_at": None}  # fmt: skip
+
+
+async def test_nothing_leaves_redis_while_sql_refuses(
+    recorder: Recorder,
+    redis: redis.asyncio.Redis,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await _add(redis, 1, _message())
+
+    async def away(*_: object) -> None:
+        raise StoreUnavailable("database", "locked")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "run", away)
+        with pytest.raises(StoreUnavailable):
+            await recorder.step()
+    assert await redis.xlen(redis_keys.record(1)) == 1
+    assert await recorder.step() == 1
+
+
+async def test_one_bad_row_undoes_its_whole_batch(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    await _add(redis, 0, _message())
+    await _add(redis, 1, {"kind": "event", "body": {"id": "no type"}})
+    with pytest.raises(Exception, match="type"):
+        await recorder.step()
+    assert _all(database, messages) == []
+    assert await redis.xlen(redis_keys.record(0)) == 1
+
+
+async def test_the_newest_tracker_wins_within_a_batch_and_over_the_stored_one(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    await _add(redis, 0, _tracker("1"), _tracker("2"), _tracker("other", user="bob"))
+    await recorder.step()
+    await _add(redis, 0, _tracker("3"))
+    await recorder.step()
+    assert sorted(row["body"] for row in _all(database, trackers)) == ["3", "other"]
+
+
+async def test_delivery_marks_the_message_it_names(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    first, second = _message(1), _message(2)
+    sent = {"kind": "delivery", "body": {"id": first["body"]["id"], "delivery": "sent"}}
+    await _add(redis, 0, first, second, sent)
+    await recorder.step()
+    marks = {row["id"]: row["delivery"] for row in _all(database, messages)}
+    assert marks == {first["body"]["id"]: "sent", second["body"]["id"]: "queued"}
+
+
+@pytest.mark.parametrize("author", ["customer", "bot", "agent"])
+async def test_a_message_counts_as_activity_and_an_older_one_does_not_turn_it_back(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database, author: str
+) -> None:
+    seen = builders.opened(database)
+    await _add(redis, 0, _message(50, author=author))
+    await recorder.step()
+    await _add(redis, 0, _message(20, author=author))
+    await recorder.step()
+    now = database.call(lambda c: store.get(c, seen.id))
+    assert now is not None
+    assert now.last_message_at == NOW + 50
+    assert now.version == seen.version, "activity is no change of state"
+
+
+async def test_the_conversations_language_is_the_turns_not_the_last_words(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    """An "ok" in a Hindi conversation must not make the next notice English."""
+    seen = builders.opened(database, language="hi")
+    for guess in ("en", "und", ""):
+        await _add(redis, 0, _message(60, language=guess), _tracker("{}", language="hi"))
+        await recorder.step()
+        now = database.call(lambda c: store.get(c, seen.id))
+        assert now is not None
+        assert now.language == "hi"
+    await _add(redis, 0, _tracker("{}", language="mr"))
+    await recorder.step()
+    now = database.call(lambda c: store.get(c, seen.id))
+    assert now is not None
+    assert now.language == "mr"
+
+
+async def test_more_rows_than_a_batch_are_moved_in_order(
+    recorder: Recorder,
+    redis: redis.asyncio.Redis,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("bot.analytics.recorder.BATCH", 3)
+    await _add(redis, 0, *(_tracker(str(n)) for n in range(8)))
+    moved = [await recorder.step() for _ in range(4)]
+    assert moved == [3, 3, 2, 0]
+    assert [row["body"] for row in _all(database, trackers)] == ["7"]
+
+
+async def test_shards_of_another_recorder_are_left_alone(
+    redis: redis.asyncio.Redis, database: Database
+) -> None:
+    leases = Leases(redis, "recorder", "mine", SHARDS, 60.0)
+    leases.held = {2: "mine|1"}
+    await _add(redis, 1, _event(1))
+    await _add(redis, 2, _event(2))
+    assert await Recorder(redis, leases, database).step() == 1
+    assert [row["id"] for row in _all(database, events)] == ["e2"]
+
+
+async def test_desks_are_woken_for_messages(recorder: Recorder, redis: redis.asyncio.Redis) -> None:
+    async with redis.pubsub() as desk:
+        await desk.subscribe(redis_keys.LIVE_CHANNEL)
+        await desk.get_message(timeout=5)
+        message = builders.outbound()
+        await delivery.send(redis, SHARDS, message, episode_id="ep")
+        await recorder.step()
+        told = await desk.get_message(timeout=5)
+    assert told is not None
+    assert json.loads(told["data"]) == {"conversation": message.conversation, "what": "message"}

@@ -19,7 +19,7 @@ from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.messages import Outbound
-from bot.conversation.states import Cause, State
+from bot.conversation.states import HUMAN, Cause, State
 from bot.conversation.store import Conversation
 from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
@@ -57,7 +57,8 @@ class HandoffService:
 
         def work(connection: Connection) -> Conversation:
             current = self._get(connection, conversation_id)
-            if current.state == State.ASSIGNED and current.last_change != key:
+            repeated = current.owner == agent.id and current.last_change == key
+            if current.state in HUMAN and not repeated:
                 raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
             now = time.time()
             events = []

@@ -9,11 +9,13 @@ from typing import Any, Final
 
 from bot.language import scripts, slow
 from bot.language.codes import UNDETERMINED
-from bot.language.vote import Opinion, vote
+from bot.language.vote import Opinion, Ranking, vote
 
 # Text beyond this tells nothing new about its language.
 _LOOK_AT_CHARS: Final = 1000
+_JAPANESE: Final = frozenset({"Hani", "Hira", "Kana"})
 _KANA_SHARE: Final = 0.1
+_LETTERS_A_CHARACTER: Final = 3
 _OTHER_SCRIPT_SHARE: Final = 0.3
 _EMBEDDED_WORDS: Final = 2
 _SAMPLES: Final = ("hello there", "नमस्ते जी", "سلام", "привет", "你好")
@@ -100,17 +102,30 @@ def _matrix_script(counts: Counter[str]) -> str:
     """Choose the script that carries the message.
 
     People put Latin names and words ("order", "refund") into text of any other script, rarely the
-    other way round; kana make the Chinese characters around them Japanese.
+    other way round; kana make the Chinese characters around them Japanese, and one such character
+    says as much as a few letters.
     """
-    letters = counts.total()
-    kana = counts["Hira"] + counts["Kana"]
-    if kana and kana >= _KANA_SHARE * (kana + counts["Hani"]):
-        counts = counts - Counter({"Hani": counts["Hani"], "Hira": kana, "Kana": kana})
-        counts["Jpan"] = letters - counts.total()
-    others = [item for item in counts.most_common() if item[0] != "Latn"]
-    if others and others[0][1] >= _OTHER_SCRIPT_SHARE * letters:
-        return others[0][0]
-    return counts.most_common(1)[0][0]
+    kana, han = counts["Hira"] + counts["Kana"], counts["Hani"]
+    weights = Counter({script: n for script, n in counts.items() if script not in _JAPANESE})
+    east = "Jpan" if kana >= max(1, _KANA_SHARE * (kana + han)) else "Hani"
+    weights[east] = _LETTERS_A_CHARACTER * (kana + han)
+    weights["Hang"] *= _LETTERS_A_CHARACTER
+    other, weight = max(
+        ((script, n) for script, n in weights.items() if script != "Latn"),
+        key=lambda item: item[1],
+    )
+    return other if weight >= _OTHER_SCRIPT_SHARE * weights.total() else "Latn"
+
+
+def _han(text: str) -> Ranking:
+    """Tell Japanese without kana ("返品希望") from Chinese by characters only Japan writes."""
+    japanese = sum(mark in _japan_only() for mark in text)
+    return (("ja", 0.9), ("zh", 0.1)) if japanese else (("zh", 0.95), ("ja", 0.05))
+
+
+@cache
+def _japan_only() -> frozenset[str]:
+    return frozenset(_word_lists()["ja"][0])
 
 
 def _only(text: str, script: str) -> str:
@@ -126,14 +141,21 @@ def _clearly_english(words: list[str]) -> bool:
 
 
 @cache
+def _word_lists() -> dict[str, list[str]]:
+    file = resources.files("bot.language").joinpath("data", "telling.json")
+    return {key: words.split() for key, words in json.loads(file.read_text("utf-8")).items()}
+
+
+@cache
 def _embedded() -> frozenset[str]:
-    file = resources.files("bot.language").joinpath("data", "embedded.json")
-    return frozenset(json.loads(file.read_text(encoding="utf-8"))["en"].split())
+    return frozenset(_word_lists()["en"])
 
 
 def _read(cleaned: str, script: str) -> Opinion:
     if script in _ONE_LANGUAGE:
         return Opinion(((_ONE_LANGUAGE[script], 1.0),), False, False)
+    if script == "Hani":
+        return Opinion(_han(cleaned), False, False)
     return vote(_only(cleaned, script), script)
 
 

@@ -15,11 +15,11 @@ from bot.language.romanised import SUFFIX
 def _tag(language: str, text: str, script: str | None) -> str:
     """Name what a row expects: `hi`, or `hi-Latn` for Hindi typed in Latin letters."""
     primary = normalise(language)
-    counts = scripts.count_scripts(scripts.without_noise(text))
-    written = script or (counts.most_common(1)[0][0] if counts else scripts.NO_SCRIPT)
     model = model_for("Latn")
     typed = f"{primary}{SUFFIX}"
-    latin = language.lower().endswith("-latn") or written.lower() in ("latn", "latin")
+    latin = language.lower().endswith("-latn") or (script or "").lower() in ("latn", "latin")
+    if not script:
+        latin = latin or scripts.count_scripts(scripts.without_noise(text)).keys() == {"Latn"}
     return typed if latin and model is not None and typed in model.tags else primary
 
 

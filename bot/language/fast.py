@@ -27,6 +27,11 @@ def _model() -> Any:
     return fasttext.load_model(str(folder / "resources" / "lid.176.ftz"))
 
 
+@cache
+def _language(label: str) -> str:
+    return normalise(label.removeprefix("__label__"))
+
+
 def rank(text: str) -> tuple[tuple[str, float], ...]:
     """Rank languages by the model's probability, best first, spelled our way.
 
@@ -40,6 +45,6 @@ def rank(text: str) -> tuple[tuple[str, float], ...]:
     labels, shares = model.predict(clean, k=_CANDIDATES, threshold=0.0)
     ranking: dict[str, float] = {}
     for label, share in zip(labels, shares, strict=True):
-        language = normalise(label.removeprefix("__label__"))
+        language = _language(label)
         ranking[language] = ranking.get(language, 0.0) + min(float(share), 1.0)
     return tuple(sorted(ranking.items(), key=lambda item: -item[1]))

@@ -14,7 +14,7 @@ import threading
 import unicodedata
 import zlib
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from typing import Final
 
@@ -90,6 +90,16 @@ class Model:
     weights: npt.NDArray[np.int8]
     scale: Floats
     bias: Floats
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Column of each tag."""
+        return {tag: at for at, tag in enumerate(self.tags)}
+
+    @cached_property
+    def romanised(self) -> npt.NDArray[np.bool_]:
+        """Which columns are languages typed in Latin letters, shape (tags,)."""
+        return np.array([tag.endswith("-Latn") for tag in self.tags])
 
     def scores(self, text: str) -> Floats:
         """Score every language; the softmax of the scores are probabilities. Shape (tags,)."""

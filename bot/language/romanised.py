@@ -7,12 +7,13 @@ other language by a margin. What that language has to say for itself counts the 
 on romanised text it is wrong but seldom sure.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from bot.language.ngrams import Floats
+from bot.language.ngrams import Floats, Model
 
 SUFFIX: Final = "-Latn"
 
@@ -40,27 +41,30 @@ class Romanised:
     ranking: tuple[tuple[str, float], ...]
 
 
-def weigh(tags: tuple[str, ...], scores: Floats, fast: dict[str, float]) -> Romanised:
+def weigh(model: Model, scores: Floats, fast: Floats, unknown: float) -> Romanised:
     """Weigh a Latin text's romanised languages against all others.
 
     Args:
-        tags: Languages of the n-gram model.
+        model: The n-gram model of Latin letters.
         scores: Its scores, shape (tags,).
-        fast: The fast detector's probabilities by language.
+        fast: The fast detector's probability of each of the model's languages, shape (tags,).
+        unknown: The fast detector's highest probability of any other language, 0.0–1.0.
     """
-    typed = np.array([tag.endswith(SUFFIX) for tag in tags])
-    top = scores[typed].max()
-    shares = np.exp(scores[typed] - top)
-    strength = float(top + np.log(shares.sum()))
+    typed = model.romanised
+    own = scores[typed]
+    top = own.max()
+    shares = np.exp(own - top)
+    total = float(shares.sum())
+    known = scores + _FAST_WEIGHT * np.log(np.maximum(fast, _FAST_FLOOR))
     rival = max(
-        float(score) + _FAST_WEIGHT * float(np.log(max(_FAST_FLOOR, fast.get(tag, 0.0))))
-        for tag, score in zip(tags, scores, strict=True)
-        if not tag.endswith(SUFFIX)
+        float(known[~typed].max()),
+        _UNKNOWN + _FAST_WEIGHT * math.log(max(unknown, _FAST_FLOOR)),
     )
-    unknown = max((share for tag, share in fast.items() if tag not in tags), default=0.0)
-    rival = max(rival, _UNKNOWN + _FAST_WEIGHT * float(np.log(max(_FAST_FLOOR, unknown))))
-    shares /= shares.sum()
-    names = [tag.removesuffix(SUFFIX) for tag in tags if tag.endswith(SUFFIX)]
-    ranking = sorted(zip(names, map(float, shares), strict=True), key=lambda item: -item[1])
-    probability = 1.0 / (1.0 + float(np.exp(np.clip(_LEAD - (strength - rival), -30, 30))))
-    return Romanised(probability, tuple(ranking[:5]))
+    lead = min(30.0, max(-30.0, float(top) + math.log(total) - rival - _LEAD))
+    probability = 1.0 / (1.0 + math.exp(-lead))
+    tags = np.flatnonzero(typed)
+    best = np.argsort(-shares, kind="stable")[:5]
+    ranking = tuple(
+        (model.tags[tags[at]].removesuffix(SUFFIX), float(shares[at]) / total) for at in best
+    )
+    return Romanised(probability, ranking)

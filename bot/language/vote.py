@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from bot.language import fast, ngrams, romanised, slow
+from bot.language.ngrams import Floats
 
 Ranking = tuple[tuple[str, float], ...]
 
@@ -19,10 +20,11 @@ _FLOOR: Final = 1e-4
 _UNKNOWN: Final = -2.0
 # Below this lead of the first over the second, langdetect is asked; its word weighs little, as it
 # is the weakest of the three on chat (80 % against 91 % for the fast one).
-_DOUBT: Final = 0.35
+_DOUBT: Final = 0.2
 _SLOW_WEIGHT: Final = 0.5
 _SLOW_FLOOR: Final = 0.02
 _SLOW_LETTERS: Final = 8
+_LISTED: Final = 5
 # Labels of the fast detector that no customer has been seen to write, mostly hit by accident:
 # constructed languages and small Wikipedias.
 _UNLIKELY: Final = frozenset(
@@ -48,15 +50,20 @@ class Opinion:
     asked_slow: bool
 
 
-def _softmax(scores: dict[str, float]) -> Ranking:
-    top = max(scores.values())
-    shares = {tag: float(np.exp(score - top)) for tag, score in scores.items()}
-    total = sum(shares.values())
-    return tuple(sorted(((t, s / total) for t, s in shares.items()), key=lambda item: -item[1]))
+def _softmax(scores: Floats, tags: tuple[str, ...]) -> Ranking:
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    best = np.argsort(-shares, kind="stable")[:_LISTED]
+    return tuple((tags[at], float(shares[at])) for at in best)
 
 
 def _is_doubtful(ranking: Ranking) -> bool:
     return len(ranking) > 1 and ranking[0][1] - ranking[1][1] < _DOUBT
+
+
+def _logs(shares: dict[str, float], tags: tuple[str, ...], floor: float) -> Floats:
+    found = np.array([shares.get(tag, 0.0) for tag in tags], dtype=np.float32)
+    return np.log(np.maximum(found, np.float32(floor)))
 
 
 def vote(text: str, script: str) -> Opinion:
@@ -71,24 +78,30 @@ def vote(text: str, script: str) -> Opinion:
     if model is None:
         return Opinion(tuple(fast_shares.items()), False, False)
     scores = model.scores(text)
-    if script == "Latn":
-        typed = romanised.weigh(model.tags, scores, fast_shares)
+    known = np.zeros(len(model.tags), dtype=np.float32)
+    others = {}
+    for tag, share in fast_shares.items():
+        if tag in model.index:
+            known[model.index[tag]] = share
+        else:
+            others[tag] = share
+    if model.romanised.any():
+        typed = romanised.weigh(model, scores, known, max(others.values(), default=0.0))
         if typed.probability >= 0.5:
             ranking = tuple((tag, share * typed.probability) for tag, share in typed.ranking)
             return Opinion(ranking, True, False)
-    combined = {
-        tag: float(score) + float(np.log(max(_FLOOR, fast_shares.get(tag, 0.0))))
-        for tag, score in zip(model.tags, scores, strict=True)
-        if not tag.endswith(romanised.SUFFIX)
-    }
-    for tag, share in fast_shares.items():
-        if tag not in combined:
-            combined[tag] = _UNKNOWN + float(np.log(max(_FLOOR, share)))
-    ranking = _softmax(combined)
+        scores = np.where(model.romanised, -np.inf, scores)
+    tags = model.tags + tuple(others)
+    combined = np.concatenate(
+        [
+            scores + np.log(np.maximum(known, np.float32(_FLOOR))),
+            _UNKNOWN + _logs(others, tuple(others), _FLOOR),
+        ]
+    )
+    ranking = _softmax(combined, tags)
     if not _is_doubtful(ranking) or len(text.replace(" ", "")) < _SLOW_LETTERS:
         return Opinion(ranking, False, False)
     votes = slow.rank(text)
     if votes:
-        for tag in combined:
-            combined[tag] += _SLOW_WEIGHT * float(np.log(max(_SLOW_FLOOR, votes.get(tag, 0.0))))
-    return Opinion(_softmax(combined), False, True)
+        combined = combined + _SLOW_WEIGHT * _logs(votes, tags, _SLOW_FLOOR)
+    return Opinion(_softmax(combined, tags), False, True)

@@ -18,9 +18,13 @@ CLIENT = web.AppKey("webchat_client", WebchatClient)
 
 
 async def accept(
-    app: web.Application, opened: session.Session, data: dict[str, Any]
+    app: web.Application, opened: session.Session, data: dict[str, Any], address: str
 ) -> dict[str, Any]:
     """Put a message into the inbox and show it in all windows of its conversation.
+
+    Args:
+        data: The decoded frame or body.
+        address: Where it came from, for the allowances.
 
     Returns:
         `id` (the client's), `message` (ours), `duplicate`.
@@ -31,7 +35,12 @@ async def accept(
     """
     now = time.time()
     inbound = receive.message_from(data, opened, app[SETTINGS], now)
-    await throttle.spend(app[REDIS], throttle.MESSAGES_PER_SESSION, opened.conversation, now=now)
+    await throttle.spend(
+        app[REDIS],
+        (throttle.MESSAGES_PER_ADDRESS, address),
+        (throttle.MESSAGES_PER_SESSION, opened.conversation),
+        now=now,
+    )
     fresh = await app[INBOX].accept(inbound)
     if inbound.kind == "message":
         await app[CLIENT].echo(inbound, data["id"])

@@ -39,10 +39,8 @@ CLOSE_NOT_AUTHENTICATED = 4401
 async def handle_socket(request: web.Request) -> web.WebSocketResponse:
     """Serve one window until it or we go away."""
     check_own_origin(request, required=True)
-    app = request.app
-    await throttle.spend(
-        app[REDIS], throttle.MESSAGES_PER_ADDRESS, address_of(request), now=time.time()
-    )
+    app, address = request.app, address_of(request)
+    await throttle.spend(app[REDIS], (throttle.MESSAGES_PER_ADDRESS, address), now=time.time())
     socket = web.WebSocketResponse(
         heartbeat=HEARTBEAT_S, max_msg_size=app[SETTINGS].max_body_bytes, compress=False
     )
@@ -50,7 +48,7 @@ async def handle_socket(request: web.Request) -> web.WebSocketResponse:
     try:
         opened, after = await _greet(socket, app)
         async with app[HUB].listening(opened.conversation) as listener:
-            await _serve(socket, app, opened, listener, after)
+            await _serve(socket, app, opened, address, listener, after)
     except NotAuthenticated as error:
         await _say_error(socket, error)
         await socket.close(code=CLOSE_NOT_AUTHENTICATED, message=error.code.encode())
@@ -89,11 +87,12 @@ async def _serve(
     socket: web.WebSocketResponse,
     app: web.Application,
     opened: session.Session,
+    address: str,
     listener: Listener,
     after: str,
 ) -> None:
     tasks = {
-        asyncio.create_task(_read(socket, app, opened), name="webchat-read"),
+        asyncio.create_task(_read(socket, app, opened, address), name="webchat-read"),
         asyncio.create_task(_show(socket, app, opened, listener, after), name="webchat-show"),
         asyncio.create_task(app[LEAVING].wait(), name="webchat-leaving"),
     }
@@ -133,7 +132,7 @@ async def _show(
 
 
 async def _read(
-    socket: web.WebSocketResponse, app: web.Application, opened: session.Session
+    socket: web.WebSocketResponse, app: web.Application, opened: session.Session, address: str
 ) -> None:
     typed_at = 0.0
     async for frame in socket:
@@ -146,7 +145,7 @@ async def _read(
             if opened.expires_at <= time.time():
                 raise NotAuthenticated("session-expired", "the session has expired")
             if data.get("type") == "message":
-                taken = await accept(app, opened, data)
+                taken = await accept(app, opened, data, address)
                 await socket.send_json({"type": "accepted", **taken})
             elif data.get("type") == "typing":
                 if time.monotonic() - typed_at >= TYPING_S:

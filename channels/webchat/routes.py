@@ -125,7 +125,7 @@ async def open_session(request: web.Request) -> web.Response:
         visitor = known.visitor if known is not None else ""
     if not visitor:
         await throttle.spend(
-            request.app[REDIS], throttle.SESSIONS_PER_ADDRESS, address_of(request), now=now
+            request.app[REDIS], (throttle.SESSIONS_PER_ADDRESS, address_of(request)), now=now
         )
     token, visitor = session.issue(secret, site, now=now, visitor=visitor)
     opened = session.session_of(site, visitor, now + session.SESSION_S)
@@ -154,19 +154,16 @@ def _known_visitor(
 async def take_message(request: web.Request) -> web.Response:
     """Answer 202 once the message is in the inbox."""
     opened = authenticate(request)
-    body = await read_body(request)
-    await throttle.spend(
-        request.app[REDIS], throttle.MESSAGES_PER_ADDRESS, address_of(request), now=time.time()
-    )
-    data = receive.read_object(body, request.app[SETTINGS])
-    return web.json_response(await accept(request.app, opened, data), status=202, headers=NO_STORE)
+    data = receive.read_object(await read_body(request), request.app[SETTINGS])
+    taken = await accept(request.app, opened, data, address_of(request))
+    return web.json_response(taken, status=202, headers=NO_STORE)
 
 
 async def show_history(request: web.Request) -> web.Response:
     opened = authenticate(request)
     app = request.app
     await throttle.spend(
-        app[REDIS], throttle.READS_PER_SESSION, opened.conversation, now=time.time()
+        app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
     )
     body = await read_history(app[REDIS], app[DATABASE], app[SETTINGS], opened.conversation)
     return web.json_response(body, headers=NO_STORE)
@@ -178,7 +175,7 @@ async def poll(request: web.Request) -> web.Response:
     app = request.app
     after = read_cursor(request.query.get("after"))
     await throttle.spend(
-        app[REDIS], throttle.READS_PER_SESSION, opened.conversation, now=time.time()
+        app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
     )
     deadline = time.monotonic() + LONG_POLL_S
     async with app[HUB].listening(opened.conversation) as listener:

@@ -36,7 +36,7 @@ class Allowance:
     window_s: int
 
 
-SESSIONS_PER_ADDRESS = Allowance("webchat-sessions", 120, 3600)
+SESSIONS_PER_ADDRESS = Allowance("webchat-sessions", 600, 3600)
 MESSAGES_PER_ADDRESS = Allowance("webchat-address", 600, 60)
 MESSAGES_PER_SESSION = Allowance("webchat-session", 30, 60)
 READS_PER_SESSION = Allowance("webchat-reads", 240, 60)
@@ -50,22 +50,26 @@ class TooMany(BadRequest):
         self.retry_after_s = retry_after_s
 
 
-async def spend(client: redis.asyncio.Redis, allowance: Allowance, who: str, *, now: float) -> None:
-    """Count one.
+async def spend(client: redis.asyncio.Redis, *claims: tuple[Allowance, str], now: float) -> None:
+    """Count one against each allowance, in one round trip.
 
     Args:
-        who: Address or conversation; hashed before it becomes part of a key.
+        claims: Allowance, and the address or conversation it is spent by; hashed before it
+            becomes part of a key.
         now: Unix seconds.
 
     Raises:
-        TooMany: This one is over the allowance.
+        TooMany: This one is over an allowance.
         StoreUnavailable: Redis is away.
     """
-    slot = int(now) // allowance.window_s
-    key = redis_keys.limit(allowance.what, who, slot)
-    count = await guarded(client.eval(_COUNT, 1, key, allowance.window_s))
-    if int(count) > allowance.count:
-        raise TooMany((slot + 1) * allowance.window_s - int(now))
+    pipeline = client.pipeline(transaction=False)
+    for allowance, who in claims:
+        key = redis_keys.limit(allowance.what, who, int(now) // allowance.window_s)
+        pipeline.eval(_COUNT, 1, key, allowance.window_s)
+    counts = await guarded(pipeline.execute())
+    for (allowance, _), count in zip(claims, counts, strict=True):
+        if int(count) > allowance.count:
+            raise TooMany(allowance.window_s - int(now) % allowance.window_s)
 
 
 def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str]) -> str:

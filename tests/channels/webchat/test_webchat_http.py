@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient
-from webchat_shop import Shop, reply_to
+from webchat_shop import Shop, jwt, reply_to
 
+from bot import redis_keys
 from bot.conversation.messages import QuickReply
-from channels.webchat import routes, throttle
+from channels.webchat import live, routes, throttle
 from channels.webchat.client import notify
+from channels.webchat.guard import SECRET
+from channels.webchat.hub import HUB
+from channels.webchat.session import identity_key
 
 API = "/webhooks/webchat"
 UPGRADE = {
@@ -361,3 +366,54 @@ def test_forwarded_addresses_count_only_behind_our_proxies() -> None:
     assert address("10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", ("10.0.0.0/8",)) == "1.2.3.4"
     assert address("9.9.9.9", "1.2.3.4", ("10.0.0.0/8",)) == "9.9.9.9"
     assert address("10.0.0.1", "", ("10.0.0.1",)) == "10.0.0.1"
+
+
+async def test_a_lost_wake_up_costs_no_message(
+    client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LOOK_AGAIN_S", 0.05)
+    session = await open_session(client)
+    socket = await open_socket(client, session)
+    await until(socket, "ready")
+    shard = redis_keys.shard_of(session["conversation"], shop.settings.shards)
+    stream = redis_keys.webchat(shard, session["conversation"])
+    await shop.redis.xadd(stream, {"body": '{"type": "message", "text": "unannounced"}'})
+    assert (await until(socket, "message"))["message"]["text"] == "unannounced"
+    await socket.close()
+
+
+async def test_the_last_window_takes_the_subscription_with_it(
+    client: TestClient, shop: Shop
+) -> None:
+    session = await open_session(client)
+    channel = redis_keys.webchat_channel(session["conversation"])
+    sockets = [await open_socket(client, session) for _ in range(3)]
+    for socket in sockets:
+        await until(socket, "ready")
+    assert await shop.redis.pubsub_numsub(channel) == [(channel, 1)]
+    async with shop.app[HUB].listening(session["conversation"]) as listener:
+        for socket in sockets:
+            await socket.close()
+        await notify(shop.redis, shop.settings, session["conversation"], {"type": "typing"})
+        assert await listener.wait(10) == {"type": "typing"}
+    for _ in range(1000):
+        # The two commands take different connections; which the server reads first is its affair.
+        if await shop.redis.pubsub_numsub(channel) == [(channel, 0)]:
+            return
+        await asyncio.sleep(0)
+    pytest.fail("the subscription is still there")
+
+
+async def test_a_logged_in_customer_has_one_conversation_on_all_devices(
+    client: TestClient, shop: Shop
+) -> None:
+    def identity(subject: str) -> str:
+        key = identity_key(shop.app[SECRET], "demo")
+        return jwt({"sub": subject, "aud": "demo", "exp": time.time() + 600}, key=key)
+
+    stranger = await open_session(client)
+    phone = await open_session(client, identity=identity("c-1"), token=stranger["token"])
+    laptop = await open_session(client, identity=identity("c-1"))
+    other = await open_session(client, identity=identity("c-2"))
+    assert phone["conversation"] == laptop["conversation"]
+    assert len({s["conversation"] for s in (stranger, phone, other)}) == 3

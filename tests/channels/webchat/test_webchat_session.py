@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import stat
 from pathlib import Path
 
 import pytest
+from webchat_shop import jwt
 
 from bot import secrets
 from bot.conversation.messages import conversation_id
@@ -77,15 +74,6 @@ def test_another_secret_and_a_closed_site_are_refused() -> None:
 def test_nonsense_is_not_a_token(token: str) -> None:
     with pytest.raises(NotAuthenticated):
         verify(SECRET, token, SETTINGS, now=NOW)
-
-
-def jwt(claims: object, *, key: str, header: object = None) -> str:
-    def part(value: object) -> str:
-        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
-
-    signed = f"{part(header or {'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}"
-    mac = hmac.new(key.encode(), signed.encode(), hashlib.sha256).digest()
-    return f"{signed}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
 
 
 KEY = identity_key(SECRET, "shop")

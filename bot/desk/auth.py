@@ -18,7 +18,6 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.database import Database, sessions, users
-from bot.desk.sql import read
 from bot.desk.users import DISABLED, HASHER, User
 
 SESSION_S = 12 * 3600
@@ -57,7 +56,7 @@ async def log_in(database: Database, login: str, password: str) -> Started | Non
         None for a wrong password, an unknown, disabled or locked login: the caller cannot tell.
     """
     began = time.monotonic()
-    row = await read(database, lambda c: _row(c, login))
+    row = await database.read(lambda c: _row(c, login))
     usable = row is not None and not row["password_hash"].startswith(DISABLED)
     known_hash = str(row["password_hash"]) if row is not None and usable else _DUMMY_HASH
     # Outside any transaction: on SQLite a writer would hold everybody up meanwhile.

@@ -26,7 +26,6 @@ from bot.desk import thread as threads
 from bot.desk.auth import Session
 from bot.desk.queries import Counts, Row
 from bot.desk.rendering import Renderer
-from bot.desk.sql import read
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.redis_client import guarded
@@ -215,7 +214,7 @@ class Hub:
         def work(connection: Connection) -> tuple[list[Row], Counts]:
             return queries.rows_of(connection, sorted(changed)), queries.counts(connection)
 
-        rows, counts = await read(self._database, work)
+        rows, counts = await self._database.read(work)
         body = json.dumps([self._row(row) for row in rows], ensure_ascii=False)
         for seat in tuple(self._seats):
             own = json.dumps(counts.of(seat.session.user.id))
@@ -229,9 +228,7 @@ class Hub:
 
     async def _show(self, seat: Seat) -> None:
         conversation, session = seat.conversation, seat.session
-        thread = await read(
-            self._database, lambda c: threads.load(c, conversation, session.user.id)
-        )
+        thread = await self._database.read(lambda c: threads.load(c, conversation, session.user.id))
         if thread is None or seat.conversation != conversation:
             return
         fresh = []

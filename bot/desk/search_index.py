@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 
 from bot.database import Database
 from bot.desk.folding import fold
-from bot.desk.sql import read
 from bot.errors import StoreUnavailable
 
 log = structlog.get_logger()
@@ -111,7 +110,7 @@ def narrowed(connection: Connection, found: list[str], word: str) -> list[str]:
 
 async def refresh(database: Database) -> int:
     """Take the next rows, if there are any; return how many."""
-    late = await read(database, behind)
+    late = await database.read(behind)
     return await database.run(catch_up) if late else 0
 
 

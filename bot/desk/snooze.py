@@ -18,7 +18,6 @@ from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.database import Database, conversations, messages
-from bot.desk.sql import read
 from bot.desk.tables import snoozes
 from bot.errors import BadRequest, StoreUnavailable, TransitionRefused
 from bot.handoff.service import Agent
@@ -91,7 +90,7 @@ class Snoozer:
 
     async def sweep(self, now: float) -> int:
         """Wake what is due or was written to; return how many."""
-        due = await read(self._database, lambda c: _due(c, now))
+        due = await self._database.read(lambda c: _due(c, now))
         woken = 0
         for conversation_id, owner, version in due:
             try:

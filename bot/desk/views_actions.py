@@ -8,7 +8,6 @@ from aiohttp import web
 
 from bot.desk import app_keys, labels, notes, present, queries, snooze
 from bot.desk import thread as threads
-from bot.desk.sql import read
 from bot.desk.web import action_key, agent_of, done, form, session_of
 from bot.errors import BadRequest
 
@@ -35,8 +34,7 @@ async def reply(request: web.Request) -> web.StreamResponse:
     fields = await form(request)
     key, last = action_key(fields), fields.get("last")
     if last is not None:
-        newest = await read(
-            request.app[app_keys.DATABASE],
+        newest = await request.app[app_keys.DATABASE].read(
             lambda c: threads.last_customer_message(c, _id(request)),
         )
         if newest != last[:96]:

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.database import dead_letters
+from bot import dead_letters
 from bot.desk import app_keys, audit, canned, users
-from bot.desk.sql import read
 from bot.desk.users import Role
 from bot.desk.web import done, form, page, require_admin, session_of
 from bot.errors import BadRequest
-
-DEAD_LETTERS_SHOWN = 200
 
 
 async def user_list(request: web.Request) -> web.StreamResponse:
@@ -26,7 +22,7 @@ async def user_list(request: web.Request) -> web.StreamResponse:
         names = {person.id: person.name for person in people}
         return {"people": people, "log": audit.latest(connection), "names": names}
 
-    context = await read(request.app[app_keys.DATABASE], work)
+    context = await request.app[app_keys.DATABASE].read(work)
     languages = request.app[app_keys.SETTINGS].languages
     return page(request, "users.html", roles=tuple(Role), languages=languages,
                 least=users.PASSWORD_LEAST, **context)  # fmt: skip
@@ -74,7 +70,7 @@ async def user_change(request: web.Request) -> web.StreamResponse:
 
 
 async def canned_list(request: web.Request) -> web.StreamResponse:
-    replies = await read(request.app[app_keys.DATABASE], canned.list_all)
+    replies = await request.app[app_keys.DATABASE].read(canned.list_all)
     return page(request, "canned.html", replies=replies)
 
 
@@ -96,17 +92,7 @@ async def canned_remove(request: web.Request) -> web.StreamResponse:
 
 async def dead_letter_list(request: web.Request) -> web.StreamResponse:
     """Messages that could not be handled or delivered, newest first, with their error."""
-    rows = await read(
-        request.app[app_keys.DATABASE],
-        lambda c: [
-            dict(row)
-            for row in c.execute(
-                sa.select(dead_letters)
-                .order_by(dead_letters.c.created_at.desc())
-                .limit(DEAD_LETTERS_SHOWN)
-            ).mappings()
-        ],
-    )
+    rows = await request.app[app_keys.DATABASE].read(dead_letters.read_letters)
     may_replay = app_keys.REPLAY in request.app and session_of(request).user.is_admin
     return page(request, "dead_letters.html", letters=rows, may_replay=may_replay)
 

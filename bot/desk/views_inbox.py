@@ -11,7 +11,6 @@ from sqlalchemy.engine import Connection
 from bot.desk import app_keys, canned, labels, present, queries, search, search_index
 from bot.desk import thread as threads
 from bot.desk.queries import Filters, View
-from bot.desk.sql import read
 from bot.desk.web import RENDERER, page, session_of
 from bot.errors import BadRequest
 from bot.handoff import presence
@@ -66,7 +65,7 @@ async def earlier(request: web.Request) -> web.StreamResponse:
 
 async def canned_replies(request: web.Request) -> web.StreamResponse:
     """Canned replies for the composer's menu."""
-    replies = await read(request.app[app_keys.DATABASE], canned.list_all)
+    replies = await request.app[app_keys.DATABASE].read(canned.list_all)
     return web.json_response([{"shortcut": r.shortcut, "text": r.text} for r in replies])
 
 
@@ -96,7 +95,7 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
             "facets": queries.facets(connection),
         }
 
-    context = await read(database, work)
+    context = await database.read(work)
     return {
         **context, "view": view, "views": VIEW_NAMES, "filters": filters, "now": time.time(),
     }  # fmt: skip
@@ -106,7 +105,7 @@ async def _thread_context(request: web.Request, thread: threads.Thread | None) -
     if thread is None:
         return {"thread": None, "pieces": [], "known_labels": []}
     pieces = request.app[RENDERER].pieces(thread.items, thread.names)
-    known = await read(request.app[app_keys.DATABASE], labels.known)
+    known = await request.app[app_keys.DATABASE].read(labels.known)
     return {"thread": thread, "pieces": pieces, "known_labels": known}
 
 
@@ -115,8 +114,7 @@ async def _thread(request: web.Request, before: float | None = None) -> threads.
     if not conversation:
         return None
     user = session_of(request).user
-    found = await read(
-        request.app[app_keys.DATABASE],
+    found = await request.app[app_keys.DATABASE].read(
         lambda c: threads.load(c, conversation, user.id, before=before),
     )
     if found is None:

@@ -13,7 +13,6 @@ from aiohttp import web
 from bot.desk import app_keys, auth
 from bot.desk.auth import Session
 from bot.desk.rendering import Renderer
-from bot.desk.sql import read
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TransitionRefused
 from bot.handoff.service import Agent
 
@@ -98,8 +97,8 @@ async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse
     token = request.cookies.get(COOKIE, "")
     session = None
     if token:
-        session = await read(
-            request.app[app_keys.DATABASE], lambda c: auth.find_session(c, token[:128])
+        session = await request.app[app_keys.DATABASE].read(
+            lambda c: auth.find_session(c, token[:128])
         )
     if session is not None:
         request[SESSION] = session

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from aiohttp.test_utils import TestServer
 from desk_world import PASSWORD, Desk
 from sqlalchemy.engine import Connection
 
-from bot import redis_client
+from bot import dead_letters, redis_client
 from bot.database import METADATA, Database, users
+from bot.desk import app_keys
 from bot.desk.app import make_app
 from bot.desk.users import hash_password
 from bot.handoff.service import HandoffService
@@ -52,7 +54,9 @@ async def desk(tmp_path: Path, embedded: str, password_hash: str) -> AsyncIterat
     client = redis_client.connect(settings)
     await client.flushall()
     service = HandoffService(settings, database, client)
-    server = TestServer(make_app(settings, database, client, service))
+    app = make_app(settings, database, client, service)
+    app[app_keys.REPLAY] = partial(dead_letters.replay, database, client, settings.shards)
+    server = TestServer(app)
     await server.start_server()
     yield Desk(settings, database, client, service, server)
     await server.close()

@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
+from bot import redis_keys
 from bot.conversation.states import State
 from bot.database import conversations, dead_letters, messages
 from bot.desk import app_keys, labels, notes, present, queries
@@ -197,8 +198,15 @@ async def test_dead_letters_are_listed_and_replayed_by_admins_only(desk: Desk) -
     agent, admin = await desk.browser(), await desk.browser("boss")
     html = await agent.text("/dead-letters")
     assert "&lt;b&gt;vendor&lt;/b&gt; said no" in html
-    assert (await agent.act("/dead-letters/d:1/replay"))[0] == 403
-    assert (await admin.act("/dead-letters/d:1/replay"))[0] == 409
+    path = "/dead-letters/d:1/replay"
+    assert path.replace(":", "%3A") not in html
+    assert (await agent.act(path))[0] == 403
+    assert path.replace(":", "%3A") in await admin.text("/dead-letters")
+    assert (await admin.act(path))[0] == 200
+    assert (await admin.act(path))[0] == 409
+    shard = redis_keys.shard_of("c", desk.settings.shards)
+    assert await desk.redis.xlen(redis_keys.outbox(shard)) == 1
+    assert "Replayed" in await agent.text("/dead-letters")
 
 
 async def test_health_says_what_is_down(desk: Desk) -> None:

@@ -92,8 +92,9 @@ class Content:
 
     @cached_property
     def digest(self) -> str:
-        """Names the content whatever its number, 64 hex digits."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()
+        """Names the content whatever its number and order, 64 hex digits."""
+        ordered = Content(tuple(sorted(self.entries, key=lambda entry: entry.id)))
+        return hashlib.sha256(ordered.to_json().encode()).hexdigest()
 
     def to_json(self) -> str:
         return json.dumps(

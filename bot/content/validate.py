@@ -74,21 +74,14 @@ def check_entry(file: str, index: int, raw: Any, languages: Sequence[str]) -> li
     problems += _check_texts(where, "title", raw.get("title"), languages, MAX_TITLE_CHARS)
     problems += _check_texts(where, "answers", raw.get("answers"), languages, MAX_ANSWER_CHARS)
     problems += _check_examples(where, raw.get("examples"), languages[0])
-    for channel, texts in (raw.get("channels") or {}).items():
-        problems += _check_texts(where, f"channels.{channel}", texts, (), MAX_ANSWER_CHARS)
+    problems += _check_channels(where, raw.get("channels"))
     problems += _check_replies(where, raw.get("quick_replies"))
     if raw.get("policy") not in (None, "", PERSON, PERSON_WHEN_NEGATIVE):
         problems.append(
             f"{where}: policy {raw['policy']!r} is unknown; write `person`, "
             "`person-when-negative`, or leave it out"
         )
-    for key in ("valid_from", "valid_until"):
-        if raw.get(key):
-            try:
-                date.fromisoformat(str(raw[key]))
-            except ValueError:
-                problems.append(f"{where}: {key} {raw[key]!r} is no date; write YYYY-MM-DD")
-    return problems
+    return problems + _check_dates(where, raw)
 
 
 def check_content(entries: Sequence[tuple[str, Entry]]) -> list[str]:
@@ -147,6 +140,31 @@ def _check_texts(
             )
         elif any(unicodedata.category(c) == "Cs" or (c < " " and c not in "\n\t") for c in text):
             problems.append(f"{where}: `{key}` in {language!r} has control characters; remove them")
+    return problems
+
+
+def _check_channels(where: str, channels: Any) -> list[str]:
+    if channels is None:
+        return []
+    if not isinstance(channels, Mapping):
+        return [f"{where}: `channels` must name channels, each with answers by language"]
+    problems = []
+    for channel, texts in channels.items():
+        problems += _check_texts(where, f"channels.{channel}", texts, (), MAX_ANSWER_CHARS)
+    return problems
+
+
+def _check_dates(where: str, raw: Mapping[str, Any]) -> list[str]:
+    problems = []
+    dates: list[date] = []
+    for key in ("valid_from", "valid_until"):
+        if raw.get(key):
+            try:
+                dates.append(date.fromisoformat(str(raw[key])))
+            except ValueError:
+                problems.append(f"{where}: {key} {raw[key]!r} is no date; write YYYY-MM-DD")
+    if len(dates) == 2 and dates[0] > dates[1]:
+        problems.append(f"{where}: it ends before it begins; swap valid_from and valid_until")
     return problems
 
 

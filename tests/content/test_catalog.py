@@ -1,0 +1,149 @@
+"""The live version as a process knows it: followed within a moment, replaced as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+import builders
+import pytest
+import redis.asyncio
+import sqlalchemy as sa
+
+from bot import redis_keys
+from bot.content import catalog as catalog_module
+from bot.content import publish
+from bot.content.catalog import Catalog
+from bot.content.models import Content
+from bot.database import Database, content_pointer
+from bot.errors import ContentError, StoreUnavailable
+from bot.understanding.service import Knowledge
+
+
+class Learner:
+    """Understands nothing, but remembers what it was told to learn."""
+
+    def __init__(self) -> None:
+        self.learned: list[int] = []
+
+    def learn(self, content: Content) -> Knowledge:
+        self.learned.append(content.number)
+        return Knowledge(content, index=None)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def learner() -> Learner:
+    return Learner()
+
+
+@pytest.fixture
+def catalog(learner: Learner, database: Database, redis: redis.asyncio.Redis) -> Catalog:
+    return Catalog(learner, database, redis, "engine-0", "model.tar.gz")  # type: ignore[arg-type]
+
+
+def _publish(database: Database, answer: str, based_on: int | None = None) -> int:
+    content = Content((builders.entry(answers={"en": answer}),))
+    written = database.call(lambda c: publish.write(c, content, based_on=based_on))
+    return written.number
+
+
+async def test_before_anything_is_published_it_says_what_to_do(catalog: Catalog) -> None:
+    assert await catalog.refresh() is False
+    with pytest.raises(ContentError, match="content publish"):
+        _ = catalog.knowledge
+
+
+async def test_the_live_version_is_loaded_and_told(
+    catalog: Catalog, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    _publish(database, "one")
+    assert await catalog.refresh() is True
+    assert catalog.knowledge.content.number == 1
+    told = json.loads(await redis.hget(redis_keys.CONTENT_READY, "engine-0"))
+    assert told == {"version": 1, "model": "model.tar.gz"}
+    assert await redis.get(redis_keys.CONTENT_LIVE) == "1", "the mirror is rebuilt from SQL"
+
+
+async def test_the_same_version_is_not_learned_again(
+    catalog: Catalog, database: Database, learner: Learner
+) -> None:
+    _publish(database, "one")
+    assert [await catalog.refresh() for _ in range(3)] == [True, False, False]
+    assert learner.learned == [1]
+
+
+async def test_a_new_version_replaces_the_old_one_as_a_whole(
+    catalog: Catalog, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    _publish(database, "one")
+    await catalog.refresh()
+    before = catalog.knowledge
+    await publish.announce(redis, _publish(database, "two", 1))
+    assert await catalog.refresh() is True
+    assert catalog.knowledge.content.by_id["order-status"].answers == {"en": "two"}
+    assert before.content.by_id["order-status"].answers == {"en": "one"}, "a turn keeps its own"
+
+
+async def test_after_a_loss_of_redis_sql_says_which_is_live(
+    catalog: Catalog, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    _publish(database, "one")
+    await catalog.refresh()
+    _publish(database, "two", 1)
+    await redis.flushdb()
+    assert await catalog.refresh() is True
+    assert catalog.knowledge.content.number == 2
+
+
+async def test_a_pointer_to_nothing_keeps_the_version_in_use(
+    catalog: Catalog, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    _publish(database, "one")
+    await catalog.refresh()
+    await redis.set(redis_keys.CONTENT_LIVE, "9")
+    with pytest.raises(ContentError, match="version 9"):
+        await catalog.refresh()
+    assert catalog.knowledge.content.number == 1
+
+
+async def test_following_survives_what_goes_wrong(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[Any] = [
+        StoreUnavailable("redis", "away"),
+        ContentError(["bad"]),
+        KeyboardInterrupt,
+    ]
+    calls: list[Any] = []
+
+    async def refresh() -> bool:
+        calls.append(errors[len(calls)])
+        raise calls[-1]
+
+    monkeypatch.setattr(catalog_module, "POLL_S", 0)
+    monkeypatch.setattr(catalog, "refresh", refresh)
+    with pytest.raises(KeyboardInterrupt):
+        await catalog.follow()
+    assert len(calls) == 3
+
+
+async def test_following_notices_a_version_without_being_told(
+    catalog: Catalog,
+    database: Database,
+    redis: redis.asyncio.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(catalog_module, "POLL_S", 0.001)
+    _publish(database, "one")
+    await catalog.refresh()
+    task = asyncio.create_task(catalog.follow())
+    number = _publish(database, "two", 1)
+    await redis.set(redis_keys.CONTENT_LIVE, number)
+    await builders.until(lambda: catalog.knowledge.content.number == 2)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    count = sa.select(sa.func.count()).select_from(content_pointer)
+    assert database.call(lambda c: c.execute(count).scalar()) == 1

@@ -156,6 +156,11 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "attempts": (1, 100),
     "lease_s": (0.2, 600),
     "max_text_chars": (100, 100_000),
+    "max_body_bytes": (1024, 100_000_000),
+    "episode_idle_s": (1, float("inf")),
+    "queue_abandon_s": (1, float("inf")),
+    "agent_gone_s": (1, float("inf")),
+    "waiting_notice_s": (0, float("inf")),
 }
 
 
@@ -188,6 +193,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
             limits[item.name] = _read(str(item.type), name, env[name])
             if str(item.type) == "float" and not 0 <= limits[item.name] <= 1:
                 raise ConfigurationError(name, f"{env[name]} is not between 0 and 1")
+            if str(item.type) == "int" and limits[item.name] < 1:
+                raise ConfigurationError(name, f"{env[name]} is too small; write 1 or more")
     settings = Settings(**values, thresholds=Thresholds(**limits))
     if not settings.languages:
         raise ConfigurationError("SAMVAD_LANGUAGES", "name at least one language, such as en")

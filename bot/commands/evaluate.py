@@ -76,9 +76,10 @@ def _intents(options: argparse.Namespace) -> int:
         train, test, options.out_of_scope, embedder=load_embedder(settings_module.load().made_dir)
     )
     if options.picture:
-        from bot.understanding.picture import draw
+        from bot.understanding.picture import draw_evaluation
 
-        options.picture.write_text(draw(report), "utf-8")
+        picture = draw_evaluation(report, options.test.stem)
+        options.picture.write_text(picture, "utf-8")
     _print(report, options.json)
     return 0
 

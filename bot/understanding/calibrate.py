@@ -1,8 +1,8 @@
 """From raw scores to a confidence that means what it says, and the least one to act on.
 
 Both come from the training data alone: scores of examples as if each had been left out say how
-often the best label is right, scores of examples whose whole label was left out and of background
-text say what a message looks like that belongs nowhere.
+often the best label is right, those of background text what a message looks like that belongs
+nowhere.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ label, half of the messages out of scope), and nearer than rules that simulate s
 labels have a hundred examples, known messages score high and refusing one weighs more."""
 
 _FEW, _MANY = 30, 100  # examples a label, between which the share falls
-_STRANGE_SHARE = 0.03  # weight of background beside examples when confidence is fitted
+_OUTSIDE_SHARE = 0.03  # weight of background beside examples when confidence is fitted
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,15 @@ def calibrate(held_out: HeldOut, examples_by_label: Sequence[int]) -> Calibratio
 
 
 def _logistic(
-    best: Vectors, right: npt.NDArray[np.bool_], strange: Vectors
+    best: Vectors, right: npt.NDArray[np.bool_], outside: Vectors
 ) -> tuple[float, float]:
     """Weighted logistic regression of being right on the score, by Newton's method."""
-    x = np.concatenate([best, strange]).astype(np.float64)
-    y = np.concatenate([right, np.zeros(len(strange))])
+    x = np.concatenate([best, outside]).astype(np.float64)
+    y = np.concatenate([right, np.zeros(len(outside))])
     share = np.concatenate(
         [
             np.ones(len(best)),
-            np.full(len(strange), _STRANGE_SHARE * len(best) / max(len(strange), 1)),
+            np.full(len(outside), _OUTSIDE_SHARE * len(best) / max(len(outside), 1)),
         ]
     )
     # A few pseudo-observations keep the curve increasing and finite when nothing goes wrong.

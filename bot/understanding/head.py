@@ -4,17 +4,17 @@ Each label's score is a smooth function that is 1 on its examples and 0 on all o
 text included; it falls to 0 away from every example. So a score says both which label is right and
 how near the message is to anything known. Reference: Saunders, Gammerman and Vovk, "Ridge
 regression learning algorithm in dual variables" (ICML 1998); leave-one-out in closed form after
-Rifkin and Lippert, "Notes on regularized least squares" (MIT 2007).
+Rifkin and Lippert, "Notes on regularized least squares" (MIT 2007); with many rows the functions
+are spanned by some of them (Williams and Seeger, "Using the Nyström method", NIPS 2000).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import linalg  # type: ignore[import-untyped]
+from scipy import linalg
 
 from bot.understanding.embed import Vectors
 
@@ -23,11 +23,22 @@ Labels = npt.NDArray[np.int64]
 BACKGROUND = -1
 """Label of rows that belong to none."""
 
-_SHARPNESS = 1.5  # exp(-sharpness * (1 - cosine)); 1 to 3 measured alike
+_SHARPNESS = 1.5  # exp(-sharpness * (1 - product)); 1 to 2 measured alike
 _RIDGE = 0.1
-_EXACT_ROWS = 16_000  # cubic time: 1 s for 5,000 rows, half a minute for 15,000
-_LANDMARKS = 2_048  # beyond that, scores are spanned by so many rows (Nyström)
-_CHECKED_ROWS = 800
+_EXACT_ROWS = 16_000  # cubic time: 1 s for 4,500 rows, half a minute for 15,000
+_LANDMARKS = 2_048
+_MOST_LANDMARKS = 2_560  # refits add some; beyond this the next one starts afresh
+_JITTER = 1e-3
+_BATCH = 4_096
+_CHECKED_ROWS = 800  # left out to learn from; their scores cost as much as the fit itself
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What a head with landmarks is solved from; rows can be added and taken away."""
+
+    moments: Vectors  # (m, m): kernel rows of the landmarks times themselves
+    targets: Vectors  # (m, labels): kernel rows times targets
 
 
 @dataclass(frozen=True)
@@ -36,6 +47,7 @@ class Head:
 
     landmarks: Vectors  # (m, d)
     weights: Vectors  # (m, labels)
+    sums: Sums | None = None  # None: every row is a landmark
 
     def scores(self, rows: Vectors) -> Vectors:
         """Score every label, shape (len(rows), labels); about 0 to 1."""
@@ -49,7 +61,6 @@ class HeldOut:
 
     scores: Vectors  # (k, labels): each row left out alone
     labels: Labels  # (k,), BACKGROUND for background rows
-    strange: Vectors  # (j,): best score of rows whose whole label was left out
 
 
 def fit_head(rows: Vectors, labels: Labels, count: int) -> tuple[Head, HeldOut]:
@@ -59,12 +70,65 @@ def fit_head(rows: Vectors, labels: Labels, count: int) -> tuple[Head, HeldOut]:
         rows: Shape (n, d), of length at most 1.
         labels: 0 to count-1, or BACKGROUND.
     """
-    targets = np.zeros((len(rows), count), np.float32)
-    known = labels != BACKGROUND
-    targets[np.flatnonzero(known), labels[known]] = 1.0
     if len(rows) <= _EXACT_ROWS:
-        return _exact(rows, labels, targets)
-    return _spanned(rows, labels, targets)
+        return _exact(rows, labels, _targets(labels, count))
+    order = np.random.default_rng(0).permutation(len(rows))
+    landmarks = rows[np.sort(order[:_LANDMARKS])]
+    head, factor = _solve(landmarks, _sums(landmarks, rows, labels, count))
+    checked = _checked(labels)
+    part = _kernel(rows[checked], landmarks)
+    leverage = (part * linalg.cho_solve(factor, part.T, check_finite=False).T).sum(axis=1)
+    targets = _targets(labels[checked], count)
+    left_out = targets - (targets - part @ head.weights) / (1.0 - leverage)[:, None]
+    return head, HeldOut(left_out.astype(np.float32), labels[checked])
+
+
+def refit_head(
+    head: Head,
+    columns: npt.NDArray[np.int64],
+    gone: tuple[Vectors, Labels],
+    come: tuple[Vectors, Labels],
+    rows: Vectors,
+    labels: Labels,
+) -> Head | None:
+    """Fit again after some rows changed, in a part of the time; None when it needs a fresh fit.
+
+    The sums over unchanged rows are kept; new rows become landmarks, so that a new label is known
+    as well as the others. Only for a head with sums.
+
+    Args:
+        columns: For each label of the new head, its number in `head`, or -1 when it is new.
+        gone: Rows no longer there, with labels as in `head`.
+        come: New rows, with labels of the new head.
+        rows: All rows there are now, float16 or float32; `labels`: theirs.
+    """
+    if head.sums is None or len(head.landmarks) + len(come[0]) > _MOST_LANDMARKS:
+        return None
+    old, count = head.landmarks, len(columns)
+    less, more = _sums(old, *gone, head.weights.shape[1]), _sums(old, *come, count)
+    kept = (head.sums.targets - less.targets)[:, np.maximum(columns, 0)]
+    kept[:, columns < 0] = 0.0
+    size, added = len(old), len(come[0])
+    moments = np.zeros((size + added, size + added), np.float32)
+    moments[:size, :size] = head.sums.moments - less.moments + more.moments
+    targets = np.zeros((size + added, count), np.float32)
+    targets[:size] = kept + more.targets
+    if added:
+        for start in range(0, len(rows), _BATCH):
+            part = rows[start : start + _BATCH].astype(np.float32)
+            new = _kernel(part, come[0])
+            moments[:size, size:] += _kernel(part, old).T @ new
+            moments[size:, size:] += new.T @ new
+            targets[size:] += new.T @ _targets(labels[start : start + _BATCH], count)
+        moments[size:, :size] = moments[:size, size:].T
+    return _solve(np.concatenate([old, come[0]]), Sums(moments, targets))[0]
+
+
+def _targets(labels: Labels, count: int) -> Vectors:
+    targets = np.zeros((len(labels), count), np.float32)
+    known = np.flatnonzero(labels != BACKGROUND)
+    targets[known, labels[known]] = 1.0
+    return targets
 
 
 def _kernel(left: Vectors, right: Vectors) -> Vectors:
@@ -83,73 +147,37 @@ def _exact(rows: Vectors, labels: Labels, targets: Vectors) -> tuple[Head, HeldO
     checked = _checked(labels)
     unit = np.zeros((len(rows), len(checked)), np.float32)
     unit[checked, np.arange(len(checked))] = 1.0
-    inverse = linalg.cho_solve(factor, unit, overwrite_b=True, check_finite=False)[checked]
-    left_out = targets[checked] - weights[checked] / np.diag(inverse)[:, None]
-
-    def without(group: npt.NDArray[np.int64]) -> Vectors:
-        block = inverse[np.ix_(group, group)]
-        solved: Vectors = linalg.solve(block, weights[checked[group]], assume_a="pos")
-        return targets[checked[group]] - solved
-
-    return Head(rows, weights), _held_out(left_out, labels[checked], without)
+    inverse = linalg.cho_solve(factor, unit, overwrite_b=True, check_finite=False)
+    diagonal = inverse[checked, np.arange(len(checked))]
+    left_out = targets[checked] - weights[checked] / diagonal[:, None]
+    return Head(rows, weights), HeldOut(left_out, labels[checked])
 
 
-def _spanned(rows: Vectors, labels: Labels, targets: Vectors) -> tuple[Head, HeldOut]:
-    order = np.random.default_rng(0).permutation(len(rows))
-    landmarks = rows[np.sort(order[:_LANDMARKS])]
-    gram = _kernel(landmarks, landmarks)
-    gram[np.diag_indices_from(gram)] += 1e-3
-    factor = linalg.cholesky(gram.astype(np.float64), lower=True)
-    whiten = linalg.solve_triangular(factor, np.eye(len(landmarks)), lower=True).T
-    whiten = whiten.astype(np.float32)
-    moments = np.zeros_like(gram)
-    crossed = np.zeros((len(landmarks), targets.shape[1]), np.float32)
-    for start in range(0, len(rows), 4096):
-        part = _kernel(rows[start : start + 4096], landmarks) @ whiten
-        moments += part.T @ part
-        crossed += part.T @ targets[start : start + 4096]
-    moments[np.diag_indices_from(moments)] += _RIDGE
-    solved = linalg.cho_factor(moments, lower=True)
-    inner = linalg.cho_solve(solved, crossed)
-    checked = _checked(labels)
-    part = _kernel(rows[checked], landmarks) @ whiten
-    leverage = part @ linalg.cho_solve(solved, part.T)
-    residual = targets[checked] - part @ inner
-    left_out = targets[checked] - residual / (1.0 - np.diag(leverage))[:, None]
-
-    def without(group: npt.NDArray[np.int64]) -> Vectors:
-        block = np.eye(len(group), dtype=np.float32) - leverage[np.ix_(group, group)]
-        solved: Vectors = np.linalg.solve(block, residual[group])
-        return targets[checked[group]] - solved
-
-    head = Head(landmarks, (whiten @ inner).astype(np.float32))
-    return head, _held_out(left_out, labels[checked], without)
+def _sums(landmarks: Vectors, rows: Vectors, labels: Labels, count: int) -> Sums:
+    size = len(landmarks)
+    moments = np.zeros((size, size), np.float32, order="F")
+    targets = np.zeros((size, count), np.float32)
+    for start in range(0, len(rows), _BATCH):
+        part = _kernel(rows[start : start + _BATCH], landmarks)
+        moments = linalg.blas.ssyrk(
+            1.0, part.T, beta=1.0, c=moments, lower=1, overwrite_c=1
+        )  # half of the work of a product, and most of the work here
+        targets += part.T @ _targets(labels[start : start + _BATCH], count)
+    lower = np.tril(moments, -1)
+    return Sums(np.ascontiguousarray(lower + lower.T + np.diag(np.diag(moments))), targets)
 
 
-def _checked(labels: Labels) -> npt.NDArray[np.int64]:
-    """Rows to leave out: whole labels at random up to a limit, and all background up to it."""
+def _solve(landmarks: Vectors, sums: Sums) -> tuple[Head, tuple[npt.NDArray[np.float64], bool]]:
+    system = sums.moments.astype(np.float64) + _RIDGE * _kernel(landmarks, landmarks)
+    system[np.diag_indices_from(system)] += _JITTER
+    factor = linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    weights = linalg.cho_solve(factor, sums.targets, check_finite=False)
+    return Head(landmarks, weights.astype(np.float32), sums), factor
+
+
+def _checked(labels: Labels) -> Labels:
+    """Rows to leave out: some of those with a label, some of the background."""
     random = np.random.default_rng(0)
-    chosen: list[npt.NDArray[np.int64]] = []
-    room = _CHECKED_ROWS
-    for label in random.permutation(np.unique(labels[labels != BACKGROUND])):
-        group = np.flatnonzero(labels == label)
-        if len(group) <= room or not chosen:
-            chosen.append(group)
-            room -= len(group)
-    background = np.flatnonzero(labels == BACKGROUND)
-    chosen.append(random.permutation(background)[: _CHECKED_ROWS // 3])
-    return np.concatenate(chosen)
-
-
-def _held_out(
-    scores: Vectors, labels: Labels, without: Callable[[npt.NDArray[np.int64]], Vectors]
-) -> HeldOut:
-    strange = []
-    for label in np.unique(labels[labels != BACKGROUND]):
-        group = np.flatnonzero(labels == label)
-        rest = without(group)
-        rest[:, label] = -np.inf
-        if rest.shape[1] > 1:
-            strange.append(rest.max(axis=1))
-    best = np.concatenate(strange) if strange else np.zeros(0, np.float32)
-    return HeldOut(scores.astype(np.float32), labels, best.astype(np.float32))
+    known = random.permutation(np.flatnonzero(labels != BACKGROUND))[:_CHECKED_ROWS]
+    background = random.permutation(np.flatnonzero(labels == BACKGROUND))[: _CHECKED_ROWS // 4]
+    return np.concatenate([known, background])

@@ -72,7 +72,9 @@ class VectorCache:
             progress: Called with (done, all) of the missing texts, from time to time.
         """
         self._refresh()
-        missing = [text for text in dict.fromkeys(texts) if _key(text) not in self._rows]
+        keys = [_key(text) for text in texts]
+        wanted = dict(zip(keys, texts, strict=True))
+        missing = [text for key, text in wanted.items() if key not in self._rows]
         for start in range(0, len(missing), _BATCH):
             part = missing[start : start + _BATCH]
             self.put_many(part, self._embedder.embed(part))
@@ -80,7 +82,7 @@ class VectorCache:
                 progress(start + len(part), len(missing))
         if not texts:
             return np.zeros((0, self._embedder.dimensions), np.float32)
-        rows = np.array([self._rows[_key(text)] for text in texts])
+        rows = np.array([self._rows[key] for key in keys])
         result: Vectors = self._stored()[rows].astype(np.float32)
         return result
 

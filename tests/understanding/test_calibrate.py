@@ -11,11 +11,10 @@ def held_out(seed: int = 0, background: bool = True, rows: int = 2000) -> HeldOu
     right = random.uniform(size=rows) < best
     scores = np.stack([best, np.full(rows, 0.05)], axis=1)
     labels = np.where(right, 0, 1)
-    strange = random.uniform(0.0, 0.45, rows // 2)
     if background:
         low = np.stack([random.uniform(0, 0.2, 200), np.zeros(200)], axis=1)
         scores, labels = np.concatenate([scores, low]), np.append(labels, [BACKGROUND] * 200)
-    return HeldOut(scores.astype(np.float32), labels, strange.astype(np.float32))
+    return HeldOut(scores.astype(np.float32), labels)
 
 
 def test_confidence_is_the_share_that_is_right() -> None:
@@ -32,7 +31,7 @@ def test_confidence_is_the_share_that_is_right() -> None:
     assert sum(errors) < 0.05
 
 
-def test_threshold_lies_between_strange_and_known() -> None:
+def test_threshold_lies_between_background_and_known() -> None:
     calibration = calibrate(held_out(), [20, 20])
     low, high = calibration.confidence([0.3, 0.6])
     assert low < calibration.threshold < high
@@ -40,7 +39,7 @@ def test_threshold_lies_between_strange_and_known() -> None:
 
 def test_confidence_rises_with_the_score_even_when_nothing_goes_wrong() -> None:
     scores = np.array([[0.9, 0.1]] * 5, np.float32)
-    calibration = calibrate(HeldOut(scores, np.zeros(5, np.int64), np.zeros(0, np.float32)), [5])
+    calibration = calibrate(HeldOut(scores, np.zeros(5, np.int64)), [5])
     confidence = calibration.confidence(np.linspace(0, 1, 11))
     assert (np.diff(confidence) > 0).all()
     assert 0.0 < calibration.threshold < 1.0

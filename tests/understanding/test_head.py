@@ -3,7 +3,7 @@ import pytest
 
 from bot.understanding import head as head_module
 from bot.understanding.embed import normalise
-from bot.understanding.head import BACKGROUND, fit_head
+from bot.understanding.head import BACKGROUND, fit_head, refit_head
 
 
 def clusters(labels: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -20,15 +20,6 @@ def test_leaving_out_in_closed_form_is_leaving_out() -> None:
     head, _ = fit_head(rows[keep], labels[keep], 4)
     order = np.flatnonzero(held_out.labels == labels[7])
     assert np.abs(held_out.scores[order] - head.scores(rows[7:8])).sum(axis=1).min() < 1e-3
-
-
-def test_strange_scores_are_those_without_the_label() -> None:
-    rows, labels = clusters(4, 10)
-    _, held_out = fit_head(rows, labels, 4)
-    head, _ = fit_head(rows[labels != 2], labels[labels != 2], 4)
-    expected = head.scores(rows[labels == 2]).max(axis=1)
-    for score in expected:
-        assert np.abs(held_out.strange - score).min() < 1e-3
 
 
 def test_background_lowers_scores_around_it() -> None:
@@ -52,3 +43,42 @@ def test_many_rows_are_spanned_by_landmarks(monkeypatch: pytest.MonkeyPatch) -> 
     agree = (spanned.scores(asked).argmax(axis=1) == exact.scores(asked).argmax(axis=1)).mean()
     assert agree > 0.95
     assert (held_out.scores.argmax(axis=1) == held_out.labels).mean() > 0.9
+
+
+def test_refitting_by_the_difference_is_fitting_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Label 1 goes, label 5 is new, two rows of label 0 change."""
+    rows, labels = clusters(6, 60)
+    monkeypatch.setattr(head_module, "_EXACT_ROWS", 100)
+    monkeypatch.setattr(head_module, "_LANDMARKS", 300)
+    old = labels < 5
+    head, _ = fit_head(rows[old], labels[old], 5)
+    changed = np.zeros(len(rows), bool)
+    changed[[0, 1]] = True
+    gone = changed | (labels == 1)
+    names = np.array([0, 2, 3, 4, 5])
+    number = np.array([0, -9, 1, 2, 3, 4])
+    come_rows = np.concatenate([-rows[changed], rows[labels == 5]])
+    come_labels = np.concatenate([labels[changed], labels[labels == 5]])
+    keep = old & ~gone
+    all_rows = np.concatenate([rows[keep], come_rows])
+    all_labels = number[np.concatenate([labels[keep], come_labels])]
+    refitted = refit_head(
+        head,
+        np.where(names < 5, names, -1),
+        (rows[gone], labels[gone]),
+        (come_rows, number[come_labels]),
+        all_rows,
+        all_labels,
+    )
+    assert refitted is not None
+    sums = head_module._sums(refitted.landmarks, all_rows, all_labels, 5)
+    anew, _ = head_module._solve(refitted.landmarks, sums)
+    asked = rows[::7]
+    assert np.abs(refitted.scores(asked) - anew.scores(asked)).max() < 1e-2
+
+
+def test_a_head_without_landmarks_needs_a_fresh_fit() -> None:
+    rows, labels = clusters(2, 5)
+    head, _ = fit_head(rows, labels, 2)
+    change = (rows[:1], labels[:1])
+    assert refit_head(head, np.array([0, 1]), change, change, rows, labels) is None

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.understanding import head as head_module
 from bot.understanding.embed import Vectors, normalise
 from bot.understanding.index import OUT_OF_SCOPE, Example, IntentIndex, VectorCache
 
@@ -102,6 +103,26 @@ def test_a_background_text_that_is_an_example_in_other_words_is_not_used() -> No
     plain = IntentIndex.fit(rows, None, embedder=embedder)
     with_copy = IntentIndex.fit(rows, None, embedder=embedder, background=["order now"])
     assert with_copy.predict("order now").confidence == plain.predict("order now").confidence
+
+
+def test_a_large_index_is_refitted_by_what_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(head_module, "_EXACT_ROWS", 100)
+    monkeypatch.setattr(head_module, "_LANDMARKS", 150)
+    ends = [chr(0x4E00 + i) for i in range(64)]
+    rows = [Example(f"{topic} {end}", f"faq/{topic}", "en") for topic in TOPICS for end in ends]
+    embedder = WordEmbedder()
+    IntentIndex.fit(rows, None, embedder=embedder).save(tmp_path)
+    previous = IntentIndex.load(tmp_path, embedder)
+    changed = [*rows[1:], *(Example(f"gift {end}", "faq/gift", "en") for end in ends[:8])]
+    vectors = embedder.embed([example.text for example in changed])
+    index = IntentIndex.fit(changed, vectors, embedder=embedder, previous=previous)
+    assert index._space is previous._space  # fitted by the difference
+    assert index.predict("gift please").best == "faq/gift"
+    assert index.predict("refund please").label == "faq/refund"
+    assert index.predict(changed[0].text).nearest[0][0] == changed[0].text
+    assert previous.predict("gift please").best != "faq/gift"
 
 
 def test_refuses_what_cannot_be_learned() -> None:

@@ -114,6 +114,21 @@ class EmbeddedServer:
             "REDIS_URL", f"the embedded server did not start; its log ({log}) ends with:\n{tail}"
         )
 
+    def end_orphan(self) -> None:
+        """End a server that a killed owner left behind; for the holder of the lock only.
+
+        Nobody would start it again when it dies, nor stop it. Its data is on disk already.
+        """
+        url = f"unix://{self.socket}"
+        if not answers(url):
+            return
+        with redis.Redis.from_url(url, socket_timeout=START_TIMEOUT_S) as client:
+            client.shutdown(nosave=True)
+        # The last thing it does is to remove its socket: only then may ours take the place.
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline and self.socket.exists():
+            time.sleep(0.02)
+
     def stop(self) -> None:
         """Stop the server, if it is ours, and give the lock back."""
         if self.process is not None and self.process.poll() is None:
@@ -139,11 +154,12 @@ def ensure(settings: Settings) -> EmbeddedServer | None:
     server = EmbeddedServer(settings.state_dir)
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
-        if answers(url):
-            return None
         if server.acquire():
+            server.end_orphan()
             server.start()
             return server
+        if answers(url):
+            return None
         time.sleep(0.05)
     raise StoreUnavailable("redis", f"another process owns {server.folder} but does not answer")
 

@@ -24,8 +24,8 @@ log = structlog.get_logger()
 
 CONFIRM_TIMEOUT_S = 5.0
 RECONNECT_S = 1.0
-# A subscription nobody wakes, so that the connection always has something to listen to.
-_IDLE_CHANNEL = redis_keys.webchat_channel("-")
+CUSTOMER = "customer"
+"""Who writes, in a typing sign on the live channel, when it is no agent."""
 _QUEUE_LENGTH = 32
 
 
@@ -148,7 +148,8 @@ class Hub:
 
     async def _listen(self) -> None:
         async with self._client.pubsub() as pubsub:
-            await pubsub.subscribe(_IDLE_CHANNEL)
+            # Always there, so that the connection has something to listen to from the start.
+            await pubsub.subscribe(redis_keys.LIVE_CHANNEL)
             self._pubsub = pubsub
             try:
                 async for message in pubsub.listen():
@@ -162,7 +163,19 @@ class Hub:
             self._confirmed[channel].set()
         if message["type"] != "message":
             return
-        frame = json.loads(message["data"]) if message["data"] else None
+        try:
+            frame = json.loads(message["data"]) if message["data"] else None
+        except ValueError:
+            log.warning("webchat.notice_unreadable")
+            return
+        if channel == redis_keys.LIVE_CHANNEL:
+            # The desk speaks of conversations of all channels here; agents' typing is ours to show.
+            if not isinstance(frame, dict) or frame.get("what") != "typing":
+                return
+            if frame.get("user") == CUSTOMER:
+                return
+            channel = redis_keys.webchat_channel(str(frame.get("conversation")))
+            frame = {"type": "typing"}
         for listener in self._listeners.get(channel, ()):
             listener.put(frame)
 

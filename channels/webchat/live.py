@@ -22,7 +22,7 @@ from channels.app_keys import REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.guard import RETRY_S, SECRET, address_of, check_own_origin
 from channels.webchat.history import read_cursor, read_tail
-from channels.webchat.hub import HUB, LEAVING, Listener
+from channels.webchat.hub import CUSTOMER, HUB, LEAVING, Listener
 from channels.webchat.intake import accept
 
 log = structlog.get_logger()
@@ -161,7 +161,9 @@ async def _read(
 
 
 async def _tell_desk(app: web.Application, conversation: str) -> None:
-    live = json.dumps({"conversation": conversation, "what": "typing"})
+    live = json.dumps(
+        {"conversation": conversation, "what": "typing", "user": CUSTOMER, "name": "Customer"}
+    )
     await guarded(app[REDIS].publish(redis_keys.LIVE_CHANNEL, live))
 
 

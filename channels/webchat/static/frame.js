@@ -147,7 +147,7 @@ function greet() {
 
 function showFrame(frame) {
   if (frame.type === "message") show(frame.message);
-  else if (frame.type === "typing") showTyping("typing_agent", TYPING_AGENT_MS);
+  else if (frame.type === "typing" && HUMAN.has(state)) showTyping("typing_agent", TYPING_AGENT_MS);
   else if (frame.type === "state") changeState(frame.state, frame.agent);
 }
 

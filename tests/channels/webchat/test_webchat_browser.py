@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ from playwright.async_api import Browser, FrameLocator, Page, async_playwright, 
 from webchat_shop import Shop, reply_to
 
 from bot.conversation.messages import Inbound, Outbound, QuickReply
+from bot.redis_keys import LIVE_CHANNEL
 from channels.webchat.client import notify
 
 CHROMIUM = shutil.which("chromium")
@@ -149,12 +151,14 @@ async def test_a_person_is_always_one_button_away_and_is_labelled(visit: Visit) 
     inbound = visit.shop.engine.taken[-1]
     assert inbound.text == "I want to talk to a person"
     await visit.say("hello?")
-    await notify(visit.shop.redis, visit.shop.settings, inbound.conversation, {"type": "typing"})
     await visit.shop.engine.say(
         reply_to(inbound, "I am Asha.", 7, author="agent", agent="Asha", state="assigned")
     )
     await expect(visit.chat.locator(".message.agent .name")).to_have_text("Asha · Agent")
     await expect(visit.chat.locator("#status")).to_have_text("Asha is with you")
+    typing = {"conversation": inbound.conversation, "what": "typing", "user": "u", "name": "Asha"}
+    await visit.shop.redis.publish(LIVE_CHANNEL, json.dumps(typing))
+    await expect(visit.chat.locator(".typing .words")).to_have_text("Asha is writing")
     state = {"type": "state", "state": "bot"}
     await notify(visit.shop.redis, visit.shop.settings, inbound.conversation, state)
     await expect(visit.chat.locator(".notice").last).to_contain_text("Asha has left")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
@@ -417,3 +418,28 @@ async def test_a_logged_in_customer_has_one_conversation_on_all_devices(
     other = await open_session(client, identity=identity("c-2"))
     assert phone["conversation"] == laptop["conversation"]
     assert len({s["conversation"] for s in (stranger, phone, other)}) == 3
+
+
+async def test_typing_goes_both_ways_and_does_not_come_back(client: TestClient, shop: Shop) -> None:
+    session = await open_session(client)
+    socket = await open_socket(client, session)
+    await until(socket, "ready")
+    async with shop.redis.pubsub() as desk:
+        await desk.subscribe(redis_keys.LIVE_CHANNEL)
+        assert (await desk.get_message(timeout=10))["type"] == "subscribe"
+        await socket.send_json({"type": "typing"})
+        heard = json.loads((await desk.get_message(timeout=10))["data"])
+    assert heard["conversation"] == session["conversation"]
+    assert (heard["what"], heard["user"]) == ("typing", "customer")
+    for notice in (
+        {"conversation": "another", "what": "typing", "user": "u1"},
+        {"conversation": session["conversation"], "what": "message"},
+        {"conversation": session["conversation"], "what": "typing", "user": "u1", "name": "Asha"},
+    ):
+        await shop.redis.publish(redis_keys.LIVE_CHANNEL, "not json")
+        await shop.redis.publish(redis_keys.LIVE_CHANNEL, json.dumps(notice))
+    assert await socket.receive_json(timeout=10) == {"type": "typing"}
+    await shop.redis.publish(redis_keys.LIVE_CHANNEL, json.dumps(heard))
+    await notify(shop.redis, shop.settings, session["conversation"], {"type": "state"})
+    assert await socket.receive_json(timeout=10) == {"type": "state"}
+    await socket.close()

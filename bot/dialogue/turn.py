@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
 
@@ -24,7 +24,10 @@ from bot.errors import LeaseLost, TurnInterrupted
 from bot.escalation import Decision
 from bot.events import Event
 from bot.redis_client import guarded
-from bot.understanding.service import Knowledge
+
+if TYPE_CHECKING:
+    # The ingress names tickets too, and has no use for the models behind this.
+    from bot.understanding.service import Knowledge
 
 # KEYS: lease, inbox, outbox, record, tracker, owner, transition, attempts
 # ARGV: holder|fence, inbox row, tracker JSON, ttl, owner JSON, owner version, number of outbox

@@ -1,0 +1,88 @@
+"""The database: transactions, errors in our words, and several processes writing at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from bot.database import Database, customers, insert_ignore
+from bot.errors import StoreUnavailable
+from bot.settings import Settings
+
+
+def _customer(id_: str) -> dict[str, object]:
+    return {"id": id_, "name": "", "locale": "", "created_at": 0.0}
+
+
+def _count(database: Database) -> int:
+    query = sa.select(sa.func.count()).select_from(customers)
+    return database.call(lambda c: c.execute(query).scalar_one())
+
+
+def test_rows_that_are_there_are_left_alone(database: Database) -> None:
+    rows = [_customer("a"), _customer("b")]
+    assert database.call(lambda c: insert_ignore(c, customers, rows)) == 2
+    again = [{**_customer("a"), "name": "other"}, _customer("c")]
+    assert database.call(lambda c: insert_ignore(c, customers, again)) == 1
+    assert database.call(lambda c: insert_ignore(c, customers, [])) == 0
+    names = database.call(lambda c: c.execute(sa.select(customers.c.name)).scalars().all())
+    assert list(names) == ["", "", ""]
+
+
+def test_an_exception_undoes_the_transaction(database: Database) -> None:
+    def work(connection: sa.engine.Connection) -> None:
+        insert_ignore(connection, customers, [_customer("a")])
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        database.call(work)
+    assert _count(database) == 0
+
+
+async def test_work_on_a_thread_is_the_same_work(database: Database) -> None:
+    await database.run(lambda c: insert_ignore(c, customers, [_customer("a")]))
+    assert _count(database) == 1
+
+
+def test_what_the_database_refuses_is_told_in_our_words(tmp_path: Path) -> None:
+    folder = Database(f"sqlite:///{tmp_path}", threads=1)
+    with pytest.raises(StoreUnavailable, match="database did not answer"):
+        folder.call(lambda c: None)
+    folder.close()
+
+
+WRITER = """
+import sys
+from bot.database import Database, customers, insert_ignore
+database = Database(sys.argv[1])
+for n in range(15):
+    row = {"id": f"{sys.argv[2]}-{n}", "name": "", "locale": "", "created_at": 0.0}
+    database.call(lambda c: insert_ignore(c, customers, [row]))
+"""
+
+
+def test_four_processes_write_at_once_and_nothing_is_lost(database: Database) -> None:
+    url = database.engine.url.render_as_string(hide_password=False)
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, url, str(n)], stderr=subprocess.PIPE)
+        for n in range(4)
+    ]
+    errors = [writer.communicate()[1].decode() for writer in writers]
+    assert errors == ["", "", "", ""]
+    assert _count(database) == 60
+
+
+def test_the_sqlite_file_is_safe_against_a_crash(settings: Settings, migrated: Path) -> None:
+    database = Database.of(settings)
+    pragmas = database.call(
+        lambda c: [
+            c.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        ]
+    )
+    database.close()
+    assert pragmas == ["wal", 2, 1, 15000]

@@ -1,0 +1,82 @@
+"""The health page: ok when all parts are there, and which one is missing when not."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+
+import builders
+import pytest
+import redis.asyncio
+
+from bot import health, redis_keys
+from bot.content import publish
+from bot.content.models import Content
+from bot.database import Database
+from bot.redis_client import connect
+from bot.settings import Settings
+
+
+@pytest.fixture
+async def up(redis: redis.asyncio.Redis, database: Database) -> None:
+    """Everything a running system leaves behind."""
+    for role in health.ROLES:
+        await redis.zadd(redis_keys.holders(role), {f"{role}-0": time.time() + 60})
+    content = Content((builders.entry(),))
+    database.call(lambda c: publish.write(c, content, based_on=None))
+    told = json.dumps({"version": 1, "model": "m.tar.gz"})
+    await redis.hset(redis_keys.CONTENT_READY, "engine-0", told)
+
+
+async def test_all_parts_up_is_ok(
+    up: None, settings: Settings, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    await redis.hset(redis_keys.CONTENT_READY, "engine-dead", '{"version": 9, "model": "old"}')
+    await redis.xadd(redis_keys.inbox(3), {"body": "{}"})
+    await redis.xadd(redis_keys.outbox(1), {"body": "{}"})
+    await redis.xadd(redis_keys.outbox(2), {"body": "{}"})
+    report = await health.check(settings, redis, database)
+    assert report["ok"] is True
+    assert (report["redis"], report["database"]) == (True, True)
+    assert [report[role] for role in health.ROLES] == [1, 1, 1]
+    assert report["content"] == {"live": 1, "engines": {"engine-0": 1}}
+    assert report["model"] == "m.tar.gz"
+    assert (report["inbox"], report["outbox"]) == (1, 2)
+
+
+@pytest.mark.parametrize("role", health.ROLES)
+async def test_a_process_that_is_gone_is_down(
+    up: None, settings: Settings, redis: redis.asyncio.Redis, database: Database, role: str
+) -> None:
+    await redis.zadd(redis_keys.holders(role), {f"{role}-0": time.time() - 1})
+    report = await health.check(settings, redis, database)
+    assert (report["ok"], report[role]) == (False, 0)
+
+
+async def test_nothing_published_is_down(
+    settings: Settings, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    for role in health.ROLES:
+        await redis.zadd(redis_keys.holders(role), {f"{role}-0": time.time() + 60})
+    report = await health.check(settings, redis, database)
+    assert report["content"]["live"] == 0
+    assert report["ok"] is False
+
+
+async def test_redis_away_is_told_and_the_database_still_looked_at(
+    up: None, settings: Settings, database: Database
+) -> None:
+    client = connect(replace(settings, redis_url="unix:///nonexistent/valkey.sock"))
+    report = await health.check(settings, client, database)
+    await client.aclose()
+    assert (report["ok"], report["redis"], report["database"]) == (False, False, True)
+
+
+async def test_a_database_without_tables_is_told(
+    up: None, settings: Settings, redis: redis.asyncio.Redis
+) -> None:
+    empty = Database("sqlite://", threads=1)
+    report = await health.check(settings, redis, empty)
+    empty.close()
+    assert (report["ok"], report["redis"], report["database"]) == (False, True, False)

@@ -15,6 +15,7 @@ import structlog
 
 from bot import logs, redis_client
 from bot.database import Database
+from bot.errors import ConfigurationError
 from bot.lease import Leases
 from bot.settings import Settings
 
@@ -171,7 +172,13 @@ async def _serve_http(app: Any, host: str, port: int, name: str) -> None:
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port, backlog=512)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            key = "DESK_PORT" if name == "desk" else "INGRESS_PORT"
+            raise ConfigurationError(
+                key, f"cannot listen on {host}:{port} ({error.strerror}); choose another port"
+            ) from error
         LOG.info("http.listening", app=name, host=host, port=port)
         await asyncio.Event().wait()
     finally:

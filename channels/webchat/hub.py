@@ -23,6 +23,7 @@ from bot.errors import StoreUnavailable
 log = structlog.get_logger()
 
 CONFIRM_TIMEOUT_S = 5.0
+STOP_AGAIN_S = 1.0
 RECONNECT_S = 1.0
 CUSTOMER = "customer"
 """Who writes, in a typing sign on the live channel, when it is no agent."""
@@ -79,9 +80,10 @@ class Hub:
 
     async def stop(self) -> None:
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # A cancellation that arrives while the driver connects can get lost in it: ask again.
+            while not self._task.done():
+                self._task.cancel()
+                await asyncio.wait([self._task], timeout=STOP_AGAIN_S)
             self._task = None
         self._lose_all()
 

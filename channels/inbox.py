@@ -25,6 +25,8 @@ LOG = structlog.get_logger(__name__)
 
 BATCH = 64
 """Rows read at once from a shard."""
+MOST_LINES = 256
+"""Conversations under way at once; the rest of a backlog stays in Redis, not in memory."""
 BLOCK_MS = 1000
 """Longest wait for a row before the lease is looked at again."""
 RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
@@ -101,6 +103,8 @@ class InboxReader:
             if held != lease:
                 # A new grant: whatever an earlier holder left unfinished comes first.
                 lease, last = held, "0-0"
+            while len(self._lines) >= MOST_LINES:
+                await asyncio.wait(self._lines.values(), return_when=asyncio.FIRST_COMPLETED)
             try:
                 answer = await guarded(
                     self._redis.xread({redis_keys.inbox(shard): last}, BATCH, BLOCK_MS)
@@ -136,7 +140,9 @@ class InboxReader:
                 await self._handle(inbound, ticket)
                 return
             except LeaseLost:
-                self._leases.held.pop(ticket.shard, None)
+                # Only this grant is lost; by now we may hold the shard under a newer one.
+                if self._leases.held.get(ticket.shard) == ticket.lease:
+                    del self._leases.held[ticket.shard]
                 return
             except StoreUnavailable as error:
                 LOG.warning("message.delayed", conversation=inbound.conversation, reason=str(error))

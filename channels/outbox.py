@@ -27,6 +27,8 @@ from bot.redis_client import guarded
 LOG = structlog.get_logger(__name__)
 
 BATCH = 64
+MOST_LINES = 2048
+"""Conversations with a message on its way; the rest of a backlog stays in Redis."""
 BLOCK_MS = 1000
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0
@@ -93,6 +95,8 @@ class Sender:
                 continue
             if held != lease:
                 lease, last = held, "0-0"
+            while len(self._lines) >= MOST_LINES:
+                await asyncio.wait(self._lines.values(), return_when=asyncio.FIRST_COMPLETED)
             try:
                 answer = await guarded(
                     self._redis.xread({redis_keys.outbox(shard): last}, BATCH, BLOCK_MS)

@@ -23,6 +23,7 @@ from bot.desk import (
 from bot.desk.live import Hub
 from bot.desk.rendering import STATIC, Renderer
 from bot.desk.snooze import Snoozer
+from bot.desk.suggestions import Suggester
 from bot.desk.web import RENDERER, errors, headers, sessions
 from bot.handoff.service import HandoffService
 from bot.secrets import load_or_create
@@ -49,7 +50,8 @@ def make_app(
     app[app_keys.SECRET] = load_or_create(settings.state_dir, "session", settings.session_secret)
     app[app_keys.TOPICS] = topics
     app[app_keys.ASSETS] = renderer.assets
-    app[app_keys.HUB] = Hub(database, client, service, renderer)
+    app[app_keys.SUGGESTER] = Suggester(settings.default_language)
+    app[app_keys.HUB] = Hub(database, client, service, renderer, app[app_keys.SUGGESTER])
     app[app_keys.SNOOZER] = Snoozer(database, Changes(settings.shards, database, client))
     app[RENDERER] = renderer
     app.cleanup_ctx.append(_running)
@@ -71,6 +73,7 @@ def _add_routes(app: web.Application) -> None:
             web.get("/inbox/{view}", views_inbox.inbox),
             web.get("/inbox/{view}/{conversation:[A-Za-z0-9_-]{1,64}}", views_inbox.inbox),
             web.get(conversation + "/earlier", views_inbox.earlier),
+            web.get(conversation + "/transcript.txt", views_inbox.transcript_file),
             web.post(conversation + "/claim", views_actions.claim),
             web.post(conversation + "/reply", views_actions.reply),
             web.post(conversation + "/return", views_actions.give_back),

@@ -10,6 +10,7 @@ from aiohttp import web
 from bot.database import Database
 from bot.desk.live import Hub
 from bot.desk.snooze import Snoozer
+from bot.desk.suggestions import Suggester
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
 
@@ -20,6 +21,7 @@ SERVICE = web.AppKey("SERVICE", HandoffService)
 SECRET = web.AppKey("SECRET", bytes)
 HUB = web.AppKey("HUB", Hub)
 SNOOZER = web.AppKey("SNOOZER", Snoozer)
+SUGGESTER = web.AppKey("SUGGESTER", Suggester)
 TOPICS = web.AppKey("TOPICS", tuple[str, ...])
 """What an agent may resolve a conversation as."""
 ASSETS = web.AppKey("ASSETS", str)

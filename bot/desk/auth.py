@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import argon2
@@ -130,6 +131,17 @@ def find_session(connection: Connection, token: str, now: float | None = None) -
     if row is None or row["password_hash"].startswith(DISABLED):
         return None
     return Session(User.from_row(row), row["csrf"], row["digest"])
+
+
+def still_valid(connection: Connection, digests: Collection[str], now: float) -> set[str]:
+    """Of these sessions, those that have neither ended nor expired."""
+    return set(
+        connection.execute(
+            sa.select(sessions.c.digest).where(
+                sessions.c.digest.in_(list(digests)), sessions.c.expires_at > now
+            )
+        ).scalars()
+    )
 
 
 def end_session(connection: Connection, digest: str) -> None:

@@ -21,11 +21,11 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from bot.database import Database
-from bot.desk import queries
-from bot.desk import thread as threads
+from bot.desk import auth, queries
 from bot.desk.auth import Session
 from bot.desk.queries import Counts, Row
 from bot.desk.rendering import Renderer
+from bot.desk.suggestions import Suggester
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.redis_client import guarded
@@ -87,11 +87,13 @@ class Hub:
         client: redis.asyncio.Redis,
         service: HandoffService,
         renderer: Renderer,
+        suggester: Suggester,
     ) -> None:
         self._database = database
         self._redis = client
         self._service = service
         self._renderer = renderer
+        self._suggester = suggester
         self._seats: set[Seat] = set()
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
@@ -228,7 +230,9 @@ class Hub:
 
     async def _show(self, seat: Seat) -> None:
         conversation, session = seat.conversation, seat.session
-        thread = await self._database.read(lambda c: threads.load(c, conversation, session.user.id))
+        thread = await self._database.read(
+            lambda c: self._suggester.load(c, conversation, session.user.id)
+        )
         if thread is None or seat.conversation != conversation:
             return
         fresh = []
@@ -253,6 +257,7 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
+                await self._drop_ended()
                 for user_id in {seat.session.user.id for seat in self._seats}:
                     await self._service.seen(user_id)
                 for seat in tuple(self._seats):
@@ -262,6 +267,15 @@ class Hub:
                 self._to_all(json.dumps({"type": "online", "agents": online}))
             except StoreUnavailable as error:
                 log.warning("desk.presence_skipped", reason=str(error))
+
+    async def _drop_ended(self) -> None:
+        """Close pages whose session has ended: expired, logged out elsewhere, new password."""
+        now = time.time()
+        held = {seat.session.digest for seat in self._seats}
+        alive = await self._database.read(lambda c: auth.still_valid(c, held, now))
+        for seat in tuple(self._seats):
+            if seat.session.digest not in alive:
+                seat.lose()
 
     async def _leave(self, seat: Seat) -> None:
         user_id = seat.session.user.id

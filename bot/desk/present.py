@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -179,7 +179,27 @@ def event_line(item: Item, names: Mapping[str, str]) -> str:
         outcome = OUTCOMES.get(str(data.get("outcome")), str(data.get("outcome", "")))
         words = " · ".join(word for word in (str(data.get("topic", "")), outcome) if word)
         return f"{who or 'An agent'} resolved it" + (f": {words}" if words else "")
+    if item.author == "language.switched" and data.get("to"):
+        return f"The customer changed to {language(str(data['to']))}"
     return _EVENT_LINES.get(item.author, item.author)
+
+
+def mood_line(items: Sequence[Item]) -> str:
+    """Points of a line over the customer's messages, 200 wide and 40 high, up is negative.
+
+    Empty with fewer than three readings: two points are no course.
+    """
+    values = [
+        float(item.reading["negative"])
+        for item in items
+        if item.author == "customer"
+        and item.reading
+        and isinstance(item.reading.get("negative"), int | float)
+    ]
+    if len(values) < 3:
+        return ""
+    step = 200 / (len(values) - 1)
+    return " ".join(f"{at * step:.0f},{38 - 36 * value:.1f}" for at, value in enumerate(values))
 
 
 _EVENT_LINES = {
@@ -195,5 +215,6 @@ FILTERS = {
     "customer_name": customer_name, "initials": initials, "hue": hue, "snippet": snippet,
     "iso": iso, "clock": clock, "duration": duration, "percent": percent, "mood": mood,
     "language": language, "delivery": delivery, "state_name": state_name,
-    "cause_short": cause_short, "reading_lines": reading_lines, "event_line": event_line,
+    "cause_short": cause_short, "reading_lines": reading_lines, "mood_line": mood_line,
+    "event_line": event_line,
 }  # fmt: skip

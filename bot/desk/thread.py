@@ -61,6 +61,8 @@ class Thread:
     """User id → display name."""
     last_customer_message: str
     """Id of the newest message of the customer; "" if there is none."""
+    suggestions: tuple[Any, ...] = ()
+    """`bot.desk.suggestions.Suggestion`s for the agent who has the conversation."""
 
 
 def load(

@@ -63,8 +63,7 @@ async def user_change(request: web.Request) -> web.StreamResponse:
         audit.write(connection, admin.id, f"user.{what}", user_id)
 
     await request.app[app_keys.DATABASE].run(work)
-    if what == "disable":
-        await request.app[app_keys.SERVICE].gone(user_id)
+    if what != "enable":
         request.app[app_keys.HUB].dismiss(user_id)
     return done(request, "/users")
 

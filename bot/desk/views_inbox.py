@@ -8,7 +8,17 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, canned, labels, present, queries, search, search_index
+from bot.desk import (
+    app_keys,
+    audit,
+    canned,
+    labels,
+    present,
+    queries,
+    search,
+    search_index,
+    transcript,
+)
 from bot.desk import thread as threads
 from bot.desk.queries import Filters, View
 from bot.desk.web import RENDERER, page, session_of
@@ -63,6 +73,22 @@ async def earlier(request: web.Request) -> web.StreamResponse:
     return web.json_response({"items": items, "more": thread.more})
 
 
+async def transcript_file(request: web.Request) -> web.StreamResponse:
+    """The conversation as a text file; who took it out is in the audit log."""
+    user, conversation = session_of(request).user, request.match_info["conversation"]
+
+    def work(connection: Connection) -> str:
+        audit.write(connection, user.id, "transcript.exported", conversation)
+        return transcript.write(connection, conversation)
+
+    text = await request.app[app_keys.DATABASE].run(work)
+    name = f'attachment; filename="{conversation}.txt"'
+    return web.Response(
+        text=text, content_type="text/plain", charset="utf-8",
+        headers={"Content-Disposition": name},
+    )  # fmt: skip
+
+
 async def canned_replies(request: web.Request) -> web.StreamResponse:
     """Canned replies for the composer's menu."""
     replies = await request.app[app_keys.DATABASE].read(canned.list_all)
@@ -113,10 +139,14 @@ async def _thread(request: web.Request, before: float | None = None) -> threads.
     conversation = request.match_info.get("conversation", "")
     if not conversation:
         return None
-    user = session_of(request).user
-    found = await request.app[app_keys.DATABASE].read(
-        lambda c: threads.load(c, conversation, user.id, before=before),
-    )
+    user, suggester = session_of(request).user, request.app[app_keys.SUGGESTER]
+
+    def work(connection: Connection) -> threads.Thread | None:
+        if before is None:
+            return suggester.load(connection, conversation, user.id)
+        return threads.load(connection, conversation, user.id, before=before)
+
+    found = await request.app[app_keys.DATABASE].read(work)
     if found is None:
         raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
     return found

@@ -49,8 +49,9 @@ async def log_in(request: web.Request) -> web.StreamResponse:
 
 
 async def log_out(request: web.Request) -> web.StreamResponse:
-    digest = session_of(request).digest
-    await request.app[app_keys.DATABASE].run(lambda c: auth.end_session(c, digest))
+    session = session_of(request)
+    await request.app[app_keys.DATABASE].run(lambda c: auth.end_session(c, session.digest))
+    request.app[app_keys.HUB].dismiss(session.user.id)
     response = web.HTTPSeeOther("/login")
     response.del_cookie(COOKIE, path="/")
     raise response

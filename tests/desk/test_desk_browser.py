@@ -4,6 +4,7 @@ import asyncio
 import json
 import shutil
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import desk_seed as seed
 import pytest
@@ -13,11 +14,13 @@ from playwright.async_api import Page, async_playwright, expect
 from sqlalchemy.engine import Connection
 
 from bot import redis_keys
+from bot.content import publish
+from bot.content.load import load_folder
 from bot.conversation import store
 from bot.conversation.changes import announce
 from bot.conversation.states import State
 from bot.database import messages
-from bot.desk import canned
+from bot.desk import canned, notes
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
@@ -114,7 +117,7 @@ async def test_from_waiting_to_return(desk: Desk, chromium: Chromium) -> None:
     await say(desk, "webchat-p", "धन्यवाद", language="hi")
     await expect(asha.locator(".message.customer").last).to_contain_text("धन्यवाद")
 
-    await asha.locator("h1").click()
+    await asha.locator("#head h2").click()
     await asha.keyboard.press("b")
     await asha.locator("#dialog-return button.primary").click()
     await expect(asha.locator(".nothing")).to_be_visible()
@@ -205,6 +208,50 @@ async def test_a_phone_shows_list_and_conversation_in_turn(
     assert await page.evaluate(direction) == "rtl"
     await page.locator(".head .back").click()
     await expect(page.locator(".rows")).to_be_visible()
+
+
+async def test_no_page_breaks_the_accessibility_rules(desk: Desk, chromium: Chromium) -> None:
+    axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
+
+    def rows(connection: Connection) -> None:
+        seed.conversation(connection, "webchat-x", state="waiting", sentiment=0.8, language="th")
+        seed.message(connection, "webchat-x", "สวัสดี", language="th", reading={"intent": "greet"})
+        seed.message(connection, "webchat-x", "Hello", "bot", quick_replies=[{"title": "Yes"}])
+        notes.add(connection, "webchat-x", "u-ravi", "a note", key="n" * 8)
+        canned.save(connection, "hi", "Hello")
+
+    desk.database.call(rows)
+    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    page = await log_in(desk, chromium, "boss")
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for path in ("inbox/waiting", "inbox/open/webchat-x", "users", "canned", "dead-letters"):
+            await page.goto(str(desk.server.make_url(f"/{path}")))
+            found = await axe.run(page, options=rules)
+            broken = [(v["id"], v["nodes"][0]["html"]) for v in found.response["violations"]]
+            assert broken == [], f"{path} in {scheme}"
+
+
+async def test_suggested_answers_come_by_one_key(desk: Desk, chromium: Chromium) -> None:
+    def rows(connection: Connection) -> None:
+        content = load_folder(Path("data/faq"), desk.settings.languages)
+        publish.write(connection, content, based_on=None)
+        seed.conversation(connection, "webchat-k", state="waiting", language="th")
+        seed.message(connection, "webchat-k", "ของอยู่ไหน", language="th",
+                     reading={"ranking": [["faq/order-status", 0.9]]})  # fmt: skip
+
+    desk.database.call(rows)
+    page = await log_in(desk, chromium, "asha")
+    await page.keyboard.press("j")
+    await expect(page.locator('#head [data-action="claim"]')).to_be_visible()
+    await page.keyboard.press("c")
+    await expect(page.locator("[data-insert]")).to_have_count(1)
+    wanted = await page.locator("[data-insert]").get_attribute("data-insert")
+    await page.keyboard.press("1")
+    assert await page.input_value("#text") == wanted
+    await page.keyboard.type(" – ")
+    await page.keyboard.press("Alt+1")
+    assert (await page.input_value("#text")).count(str(wanted)) == 2
 
 
 async def test_every_shortcut_is_in_the_help(desk: Desk, chromium: Chromium) -> None:

@@ -9,6 +9,7 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from desk_world import Browser, Desk
 
 from bot.conversation.changes import announce
+from bot.database import sessions
 from bot.desk import app_keys
 from bot.handoff import presence
 from bot.redis_keys import LIVE_CHANNEL
@@ -141,6 +142,21 @@ async def test_disabling_a_user_closes_their_pages(desk: Desk) -> None:
         while not ws.closed:
             await ws.receive()
     assert ws.close_code == 1012
+
+
+async def test_pages_of_ended_sessions_are_closed(desk: Desk) -> None:
+    browser = await desk.browser()
+    ws = await connect(desk, browser)
+    await frame(ws, "hello")
+    hub = desk.server.app[app_keys.HUB]
+    await hub._drop_ended()
+    await desk.redis.publish(LIVE_CHANNEL, '{"conversation": "x", "what": "state"}')
+    await frame(ws, "rows")
+    desk.database.call(lambda c: c.execute(sessions.delete()))
+    await hub._drop_ended()
+    async with asyncio.timeout(5):
+        while not ws.closed:
+            await ws.receive()
 
 
 async def test_a_lost_subscription_makes_pages_fetch_again(desk: Desk) -> None:

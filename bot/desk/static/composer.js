@@ -189,6 +189,16 @@ function insert(text) {
   box().focus();
 }
 
+// A suggestion replaces an empty text and joins a begun one.
+export function suggest(text) {
+  if (mode !== "reply") write("reply");
+  if (mode !== "reply") return;
+  box().value = box().value.trim() ? `${box().value.trimEnd()}\n\n${text}` : text;
+  keepDraft();
+  count();
+  box().focus();
+}
+
 function closeMenu() {
   const menu = byId("canned-menu");
   if (menu) menu.hidden = true;

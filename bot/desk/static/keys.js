@@ -28,7 +28,18 @@ export function start(navigate) {
     "?": () => actions.open("keys"),
   };
   byId("keys-help").addEventListener("click", () => actions.open("keys"));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-insert]");
+    if (button) composer.suggest(button.dataset.insert);
+  });
   document.addEventListener("keydown", (event) => {
+    const writing = event.target.id === "text";
+    if (/^Digit[1-3]$/.test(event.code) && event.altKey === writing && !event.ctrlKey && !event.metaKey
+      && (writing || !event.target.closest("input, textarea, select, dialog"))) {
+      const chosen = document.querySelectorAll("[data-insert]")[event.code.slice(-1) - 1];
+      if (chosen) event.preventDefault();
+      return chosen?.click();
+    }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const field = event.target.closest("input, textarea, select, dialog");
     if (event.key === "Escape") {

@@ -1,0 +1,37 @@
+"""A conversation as plain text, for people outside the desk. Private notes stay inside."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.database import messages
+from bot.desk import present
+from bot.errors import BadRequest
+
+MOST_MESSAGES = 5000
+
+
+def write(connection: Connection, conversation_id: str) -> str:
+    """Write all messages, oldest first, times in UTC.
+
+    Raises:
+        BadRequest: There is no such conversation (status 404).
+    """
+    conversation = store.get(connection, conversation_id)
+    if conversation is None:
+        raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
+    rows = connection.execute(
+        sa.select(messages)
+        .where(messages.c.conversation == conversation_id)
+        .order_by(messages.c.created_at.desc())
+        .limit(MOST_MESSAGES)
+    ).mappings()
+    lines = [f"Conversation {conversation_id} on {conversation.channel}", ""]
+    for row in reversed(list(rows)):
+        who = present.AUTHORS.get(row["author"], row["author"])
+        name = f" {row['agent']}" if row["agent"] else ""
+        # A line of its own for the text: it may hold line breaks and run right to left.
+        lines += [f"{present.iso(row['created_at'])} {who}{name}", row["text"], ""]
+    return "\n".join(lines)

@@ -1,0 +1,57 @@
+"""Letters are listed newest first and go on their way again once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import sqlalchemy as sa
+from builders import NOW, inbound
+
+from bot import dead_letters, redis_keys
+from bot.database import Database
+from bot.database import dead_letters as table
+from bot.errors import BadRequest
+
+SHARDS = 8
+
+
+def keep(database: Database, direction: str, body: dict[str, object], at: float = NOW) -> str:
+    name = f"{direction}-{at}"
+    row = {
+        "id": name, "direction": direction, "conversation": "rest-1", "error": "failed 3 times",
+        "body": body, "created_at": at, "replayed_at": None,
+    }  # fmt: skip
+    database.call(lambda c: c.execute(sa.insert(table).values(**row)))
+    return name
+
+
+def test_letters_are_listed_newest_first(database: Database) -> None:
+    old, new = keep(database, "in", {}, NOW), keep(database, "out", {}, NOW + 1)
+    assert [letter["id"] for letter in database.look(dead_letters.read_letters)] == [new, old]
+
+
+async def test_a_reply_goes_back_to_the_outbox_once(database: Database, redis) -> None:
+    name = keep(database, "out", {"id": "m1:0", "text": "hello"})
+    await dead_letters.replay(database, redis, SHARDS, name)
+    with pytest.raises(BadRequest) as refused:
+        await dead_letters.replay(database, redis, SHARDS, name)
+    assert refused.value.status == 409
+    rows = await redis.xrange(redis_keys.outbox(redis_keys.shard_of("rest-1", SHARDS)))
+    assert [json.loads(fields["body"])["text"] for _, fields in rows] == ["hello"]
+
+
+async def test_a_message_goes_back_to_the_inbox_under_a_new_name(database: Database, redis) -> None:
+    failed = inbound("why")
+    name = keep(database, "in", failed.to_dict())
+    await dead_letters.replay(database, redis, SHARDS, name)
+    rows = await redis.xrange(redis_keys.inbox(redis_keys.shard_of("rest-1", SHARDS)))
+    body = json.loads(rows[0][1]["body"])
+    assert body["text"] == "why"
+    assert body["id"] != failed.id
+
+
+async def test_an_unknown_letter_is_refused(database: Database, redis) -> None:
+    with pytest.raises(BadRequest) as refused:
+        await dead_letters.replay(database, redis, SHARDS, "nobody")
+    assert refused.value.status == 404

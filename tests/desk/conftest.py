@@ -58,7 +58,8 @@ async def desk(tmp_path: Path, embedded: str, password_hash: str) -> AsyncIterat
     app[app_keys.REPLAY] = partial(dead_letters.replay, database, client, settings.shards)
     server = TestServer(app)
     await server.start_server()
-    yield Desk(settings, database, client, service, server)
-    await server.close()
+    made = Desk(settings, database, client, service, server)
+    yield made
+    await made.server.close()
     await client.aclose()
     database.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import desk_seed as seed
 import pytest
+from aiohttp.test_utils import TestServer
 from desk_world import PASSWORD, Desk
 from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, async_playwright, expect
@@ -21,6 +22,7 @@ from bot.conversation.changes import announce
 from bot.conversation.states import State
 from bot.database import messages
 from bot.desk import canned, notes
+from bot.desk.app import make_app
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
@@ -187,6 +189,29 @@ async def test_the_page_catches_up_after_the_connection_was_lost(
     await page.context.set_offline(False)
     await expect(page.locator(".message.customer")).to_contain_text("are you there?")
     await expect(page.locator(".row-name", has_text="New")).to_be_visible()
+
+
+async def test_a_restart_of_the_desk_loses_no_draft(desk: Desk, chromium: Chromium) -> None:
+    desk.database.call(
+        lambda c: seed.conversation(c, "webchat-z", state="assigned", owner="u-asha", name="Zoe")
+    )
+    page = await log_in(desk, chromium, "asha")
+    await page.goto(str(desk.server.make_url("/inbox/mine/webchat-z")))
+    await page.locator("#text").fill("half a sen")
+    port = desk.server.port
+    await desk.server.close()
+    await expect(page.locator("#lamp")).to_have_class("lamp off")
+    await page.locator("#text").press("Enter")
+    await expect(page.locator(".toast.bad")).to_contain_text("try again")
+    desk.database.call(lambda c: seed.message(c, "webchat-z", "said meanwhile"))
+    app = make_app(desk.settings, desk.database, desk.redis, desk.service)
+    desk.server = TestServer(app, port=port)
+    await desk.server.start_server()
+    await expect(page.locator("#lamp")).to_have_class("lamp on", timeout=20_000)
+    await expect(page.locator(".message.customer")).to_contain_text("said meanwhile")
+    assert await page.input_value("#text") == "half a sen"
+    await page.locator("#text").press("Enter")
+    await expect(page.locator(".message.agent")).to_contain_text("half a sen")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -57,9 +57,7 @@ def calibrate(held_out: HeldOut, examples_by_label: Sequence[int]) -> Calibratio
     return Calibration(slope, offset, float(plain.confidence(raw)))
 
 
-def _logistic(
-    best: Vectors, right: npt.NDArray[np.bool_], outside: Vectors
-) -> tuple[float, float]:
+def _logistic(best: Vectors, right: npt.NDArray[np.bool_], outside: Vectors) -> tuple[float, float]:
     """Weighted logistic regression of being right on the score, by Newton's method."""
     x = np.concatenate([best, outside]).astype(np.float64)
     y = np.concatenate([right, np.zeros(len(outside))])

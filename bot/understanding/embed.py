@@ -47,4 +47,5 @@ def clean(text: str) -> str:
 def normalise(rows: Vectors) -> Vectors:
     """Scale rows to length 1; a zero row stays zero."""
     lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+    result: Vectors = (rows / np.maximum(lengths, 1e-9)).astype(np.float32)
+    return result

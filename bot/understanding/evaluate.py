@@ -85,7 +85,7 @@ def evaluate_intents(
         "refused": _mean(confidence[inside] < index.threshold),
         "ece": _calibration_error(confidence[inside], right[inside]),
         "curve": [
-            {"threshold": float(at)} | _measures(truth, guess, confidence, inside, at, outside)
+            {"threshold": float(at), **_measures(truth, guess, confidence, inside, at, outside)}
             for at in _thresholds(confidence)
         ],
         "calibration": _bins(confidence[inside], right[inside]),

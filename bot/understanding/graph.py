@@ -55,9 +55,7 @@ class GraphBuilder:
             inputs.append(self.constant(name + ".bias", bias.astype(np.float32)))
         return self.node("DynamicQuantizeMatMul", inputs, name + ".out", domain=FUSED)
 
-    def layer_norm(
-        self, name: str, source: str, gain: Array, shift: Array, epsilon: float
-    ) -> str:
+    def layer_norm(self, name: str, source: str, gain: Array, shift: Array, epsilon: float) -> str:
         inputs = [source, self.constant(name + ".g", gain), self.constant(name + ".b", shift)]
         return self.node("LayerNormalization", inputs, name, axis=-1, epsilon=epsilon)
 

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +139,8 @@ class IntentIndex:
         space = Space.fit(
             vectors[:known],
             getattr(embedder, "views", (vectors.shape[1],))[0],
-            getattr(embedder, "reference", None),
+            readable=_readable(sorted_examples[:known], embedder),
+            reference=getattr(embedder, "reference", None),
         )
         rows = fitted = space.map(vectors)
         if background:
@@ -255,7 +257,7 @@ class IntentIndex:
         if self._head.sums is not None:
             arrays |= {"moments": self._head.sums.moments, "targets": self._head.sums.targets}
         for name, array in arrays.items():
-            _replace(folder / f"{name}.npy", lambda path, array=array: np.save(path, array))
+            _replace(folder / f"{name}.npy", partial(np.save, arr=array))
         _replace(folder / "space.npz", self._space.save)
         meta = {
             "examples": [[e.text, e.label, e.language] for e in self.examples],
@@ -294,6 +296,14 @@ def _need(embedder: Embedder | None) -> Embedder:
     if embedder is None:
         raise ValueError("pass vectors: this index has no embedder")
     return embedder
+
+
+def _readable(examples: Sequence[Example], embedder: Embedder | None) -> npt.NDArray[np.bool_]:
+    """Which examples the embedder's second view may understand; unknown languages count."""
+    languages = getattr(embedder, "second_view_languages", None)
+    return np.array(
+        [languages is None or not e.language or e.language in languages for e in examples]
+    )
 
 
 def _unlike(background: Vectors, rows: Vectors) -> npt.NDArray[np.bool_]:

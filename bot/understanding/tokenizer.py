@@ -7,6 +7,7 @@ process; this one maps 1 MB that all processes share, at 0.1 ms a message.
 from __future__ import annotations
 
 import json
+from array import array
 from pathlib import Path
 
 import marisa_trie
@@ -25,8 +26,9 @@ class Tokenizer:
         self._trie = marisa_trie.Trie()
         self._trie.mmap(str(folder / "pieces.marisa"))
         table = np.load(folder / "pieces.npy", mmap_mode="r")
-        self._ids = memoryview(np.ascontiguousarray(table["id"]))
-        self._scores = memoryview(np.ascontiguousarray(table["score"]))
+        # Arrays of the standard library hand out plain numbers several times faster than NumPy's.
+        self._ids = array("i", table["id"].tobytes())
+        self._scores = array("f", table["score"].tobytes())
         meta = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))
         self._normal_form = {int(code): form for code, form in meta["normal_form"].items()}
         self._longest: int = meta["longest"]

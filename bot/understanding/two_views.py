@@ -6,6 +6,9 @@
 - The second view is the Universal Sentence Encoder, which knows sixteen languages. What it makes
   of others is told from the first view by the index (`views.py`), not here.
 
+Neither model reads Hindi, Malayalam and their kin in Latin letters well. Where the language
+detector finds them, the first view is the mean of the text as written and in its own script.
+
 Both halves have length 1/√2, so a cosine of two vectors is the mean of the views' cosines.
 """
 
@@ -15,6 +18,7 @@ import csv
 import fcntl
 import hashlib
 import logging
+import re
 import shutil
 import tempfile
 import threading
@@ -25,18 +29,22 @@ from typing import Protocol
 
 import numpy as np
 
+from bot.language.detect import detect
 from bot.understanding import wheel_weights
 from bot.understanding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
 from bot.understanding.embed import Vectors, clean, normalise
+from bot.understanding.native import to_native
 
 _LOG = logging.getLogger(__name__)
-_FORMAT = 3  # part of the folder's name: raise it when what is written there changes
+_FORMAT = 4  # part of the folder's name: raise it when what is written there changes
 _PARALLEL = Path(__file__).with_name("parallel.tsv")
 _LANGUAGE_DIRECTIONS = 20  # of 48; 10 to 40 measured alike (docs/understanding.md)
 _SECOND_VIEW_LANGUAGES = frozenset(
     ["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"]
 )
 _CACHED_TEXTS = 2048  # 7 MB
+_LATIN_WORD = re.compile(r"[A-Za-z]{3}")
+_SURELY_ROMANISED = 0.6
 
 
 class Encoder(Protocol):
@@ -49,6 +57,8 @@ class Encoder(Protocol):
 
 class TwoViews:
     """Embedder over one or two encoders; several threads may embed at once."""
+
+    second_view_languages = _SECOND_VIEW_LANGUAGES
 
     def __init__(self, name: str, encoders: Sequence[Encoder], constants: Path) -> None:
         """Open the model.
@@ -83,13 +93,33 @@ class TwoViews:
             if known is not None:
                 self._cache.move_to_end(text)
                 return known
-        raw = [encoder.encode(text) for encoder in self._encoders]
-        vector = _neutral([row[None] for row in raw], self._means, self._directions)[0]
+        vector = self._vector(text)
+        native = _in_own_script(text)
+        if native is not None:
+            split = self.views[0]
+            first = vector[:split] + self._vector(native)[:split]
+            first *= np.linalg.norm(vector[:split]) / max(float(np.linalg.norm(first)), 1e-9)
+            vector = np.concatenate([first, vector[split:]])
         with self._lock:
             self._cache[text] = vector
             if len(self._cache) > _CACHED_TEXTS:
                 self._cache.popitem(last=False)
         return vector
+
+    def _vector(self, text: str) -> Vectors:
+        raw = [encoder.encode(text)[None] for encoder in self._encoders]
+        vector: Vectors = _neutral(raw, self._means, self._directions)[0]
+        return vector
+
+
+def _in_own_script(text: str) -> str | None:
+    """Romanised text in the script of its language; None for all other text."""
+    if not _LATIN_WORD.search(text):
+        return None
+    reading = detect(text)
+    if not reading.romanised or reading.confidence < _SURELY_ROMANISED:
+        return None
+    return to_native(text, reading.language)
 
 
 def open_two_views(state_dir: Path) -> TwoViews:
@@ -152,7 +182,8 @@ def _neutral(raw: Sequence[Vectors], means: Sequence[Vectors], directions: Vecto
     views = [rows - mean for rows, mean in zip(raw, means, strict=True)]
     views[0] = views[0] - (views[0] @ directions.T) @ directions
     share = np.float32(1.0 / np.sqrt(len(views)))
-    return np.concatenate([share * normalise(view) for view in views], axis=1)
+    joined: Vectors = np.concatenate([share * normalise(view) for view in views], axis=1)
+    return joined
 
 
 def _write_constants(encoders: Sequence[Encoder], path: Path) -> None:

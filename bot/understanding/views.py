@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from bot.understanding.embed import Vectors, normalise
 
@@ -31,25 +32,35 @@ class Space:
     axes: Vectors  # (dimensions, kept): principal directions of the training rows
 
     @classmethod
-    def fit(cls, vectors: Vectors, split: int, reference: Vectors | None) -> Space:
+    def fit(
+        cls,
+        vectors: Vectors,
+        split: int,
+        *,
+        readable: npt.NDArray[np.bool_],
+        reference: Vectors | None = None,
+    ) -> Space:
         """Learn from training rows.
 
         Args:
             vectors: Shape (n, dimensions), as the embedder gives them.
             split: Width of the embedder's first view.
-            reference: More rows from which to learn how the second view follows from the first.
+            readable: Which rows may be in a language the second view knows. From the others
+                nothing can be learned about how it follows from the first: only that one script
+                looks like itself.
+            reference: More readable rows.
         """
         first, second = _parts(vectors, split)
         prediction = np.zeros((first.shape[1], second.shape[1]), np.float32)
         if second.shape[1]:
-            known_first, known_second = first, second
+            known_first, known_second = first[readable], second[readable]
             if reference is not None:
                 more_first, more_second = _parts(reference, split)
-                known_first = np.concatenate([first, more_first])
-                known_second = np.concatenate([second, more_second])
+                known_first = np.concatenate([known_first, more_first])
+                known_second = np.concatenate([known_second, more_second])
             gram = known_first.T @ known_first
             gram[np.diag_indices_from(gram)] += _RIDGE
-            prediction = np.linalg.solve(gram, known_first.T @ known_second)
+            prediction = np.linalg.solve(gram, known_first.T @ known_second).astype(np.float32)
         whole = cls(split, prediction, np.zeros(0, np.float32), np.zeros((0, 0), np.float32))
         joined = whole._joined(vectors)
         mean = joined.mean(axis=0)

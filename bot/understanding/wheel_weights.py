@@ -63,7 +63,8 @@ def dequantise(blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     scales = np.ascontiguousarray(blocks[..., :2]).view(np.float16).astype(np.float32)
     halves = blocks[..., 2:]
     numbers = np.concatenate([halves & 15, halves >> 4], axis=-1).astype(np.float32) - 8.0
-    return (numbers * scales).reshape(len(blocks), -1)
+    result: npt.NDArray[np.float32] = (numbers * scales).reshape(len(blocks), -1)
+    return result
 
 
 def weights_path() -> Path:
@@ -143,9 +144,7 @@ class _Cursor:
         self._position = position
 
     def take(self, layout: str) -> tuple[int, ...]:
-        values = struct.unpack_from("<" + layout, self._raw, self._position)
-        self._position += struct.calcsize("<" + layout)
-        return values
+        return struct.unpack("<" + layout, self.bytes(struct.calcsize("<" + layout)))
 
     def bytes(self, count: int) -> bytes:
         start = self._position

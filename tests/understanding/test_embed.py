@@ -116,3 +116,15 @@ def test_without_onnx_runtime_the_wheels_engine_serves(
     assert isinstance(embedder, TwoViews)
     assert embedder.views == (384,)
     assert embedder.embed(["where is my order?"]).shape == (1, 384)
+
+
+def test_romanised_hindi_is_nearest_to_hindi_that_says_the_same(embedder: Embedder) -> None:
+    hindi, romanised, other = embedder.embed(
+        [
+            "मुझे अपना पैसा वापस चाहिए",
+            "mujhe apna paisa wapas chahiye",
+            "mera bhai agle hafte humse milne aa raha hai",
+        ]
+    )
+    first = slice(0, 384)
+    assert hindi[first] @ romanised[first] > hindi[first] @ other[first]

@@ -69,15 +69,22 @@ class Context:
         return None
 
     def typed(self, text: str) -> QuickReply | None:
-        """Recognise the title of a button of the latest message, typed instead of tapped."""
+        """Recognise a button of the latest message by its title, or by its number from 1.
+
+        Channels without room for the titles list them with numbers (channels/limits.py); digits of
+        any script count, as in "2", "2.", "(२)" or "2️⃣".
+        """
         wanted = text.strip().casefold().rstrip("?!. ")
         if not self.shown or not wanted:
             return None
         latest = self.shown[-1].message
-        for shown in self.shown:
-            title = shown.reply.title.casefold().rstrip("?!. ")
-            if shown.message == latest and title == wanted:
-                return shown.reply
+        replies = [shown.reply for shown in self.shown if shown.message == latest]
+        for reply in replies:
+            if reply.title.casefold().rstrip("?!. ") == wanted:
+                return reply
+        number = wanted.strip("().#\ufe0f\u20e3")
+        if 1 <= len(number) <= 2 and number.isdecimal():
+            return next((r for r in replies if r.position + 1 == int(number)), None)
         return None
 
     def to_dict(self) -> dict[str, Any]:

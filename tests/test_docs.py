@@ -1,0 +1,180 @@
+"""Pages tell the truth: links and paths exist, tables equal the code, deploy/ names real things."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bot.__main__ import _parser
+from bot.events import TYPES
+from bot.settings import Settings, Thresholds
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+NAMES = {item.metadata["env"] for item in fields(Settings)} | {
+    f"SAMVAD_THRESHOLD_{item.name.upper()}" for item in fields(Thresholds)
+}
+NOT_OURS = {
+    "NAME", "OMP_NUM_THREADS", "PATH", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER",
+    "RASA_TELEMETRY_ENABLED", "UV_COMPILE_BYTECODE", "UV_LINK_MODE", "UV_PYTHON_DOWNLOADS",
+}  # fmt: skip
+"""Environment names in deploy/ that others read."""
+
+_LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+_PATH = re.compile(
+    r"`((?:bot|channels|actions|data|docs|deploy|tests|packaging|benchmarks)/[\w./-]*\w/?)[` ]"
+)
+_SETTING = re.compile(
+    r"\b(?:SAMVAD|WEBCHAT|INGRESS|DESK|EPISODE|QUEUE|AGENT|WAITING)_[A-Z_]*[A-Z]\b"
+)
+
+
+def page_id(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^\s*```.*?^\s*```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """Names of headings, as GitHub makes them."""
+    found = re.findall(r"^#+ (.+)$", without_code(page.read_text("utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower().replace("`", "")).replace(" ", "-") for h in found}
+
+
+def rows(text: str, heading: str) -> list[list[str]]:
+    """Cells of the first table below a heading, without its head."""
+    after = text.split(f"\n{heading}\n", 1)[1]
+    table = re.search(r"(?:^\|.*\n?)+", after, re.MULTILINE)
+    assert table, heading
+    lines = table[0].strip().splitlines()[2:]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_links_lead_somewhere(page: Path) -> None:
+    dead = []
+    for link in _LINK.findall(without_code(page.read_text("utf-8"))):
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert not dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_paths_exist(page: Path) -> None:
+    named = set(_PATH.findall(page.read_text("utf-8")))
+    assert not {path for path in named if not (ROOT / path).exists()}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_settings_named_on_pages_exist(page: Path) -> None:
+    assert set(_SETTING.findall(page.read_text("utf-8"))) <= NAMES
+
+
+def test_metrics_page_lists_every_event_type_once() -> None:
+    table = rows((ROOT / "docs/metrics.md").read_text("utf-8"), "## Types")
+    listed = [cells[0].strip("`") for cells in table]
+    assert sorted(listed) == sorted(TYPES)
+
+
+def test_lifted_pins_are_those_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["uv"]
+    overrides = dict(_requirement(text) for text in project["override-dependencies"])
+    asked: dict[str, str] = {}
+    for package in reversed(project["dependency-metadata"]):  # rasa's own bounds win
+        asked.update(_requirement(text) for text in package["requires-dist"])
+    locked = {
+        package["name"]: package["version"]
+        for package in tomllib.loads((ROOT / "uv.lock").read_text("utf-8"))["package"]
+        if "version" in package
+    }
+    page = (ROOT / "docs/decisions/0002-lifted-pins.md").read_text("utf-8")
+    listed = {
+        cells[0]: [cell.strip("`") for cell in cells[1:4]]
+        for cells in rows(page, "Every row here is compared with both by a test.")
+    }
+    for name, (rasa, ours, version) in listed.items():
+        assert (rasa, ours, version) == (asked[name], overrides[name], locked[name]), name
+    for name in overrides.keys() - listed.keys():
+        assert f"`{name}" in page, f"{name} is overridden, and the page does not say why"
+
+
+def _requirement(text: str) -> tuple[str, str]:
+    match = re.match(r"([\w.-]+)(?:\[[^\]]*\])?\s*(.*)", text)
+    assert match, text
+    return match[1].lower().replace("_", "-"), match[2].partition(";")[0].strip()
+
+
+def manifests() -> list[tuple[str, dict[str, Any]]]:
+    """Each container of deploy/ as (where, {"environment": names, "command": words})."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    compose = yaml.safe_load((ROOT / "deploy/compose.yml").read_text("utf-8"))
+    for name, service in compose["services"].items():
+        if service["image"] == "samvad":
+            words = service["command"]
+            found.append((name, {"environment": set(service["environment"]), "command": words}))
+    documents = list(yaml.safe_load_all((ROOT / "deploy/kubernetes.yml").read_text("utf-8")))
+    settings = {name for d in documents if d["kind"] == "ConfigMap" for name in d["data"]}
+    for document in documents:
+        for container in (
+            document.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ())
+        ):
+            own = {item["name"] for item in container.get("env", ())}
+            words = container.get("args") or container["command"][2:]
+            found.append(
+                (document["metadata"]["name"], {"environment": settings | own, "command": words})
+            )
+    return found
+
+
+@pytest.mark.parametrize(("where", "container"), manifests(), ids=lambda value: str(value)[:20])
+def test_containers_run_commands_and_settings_that_exist(
+    where: str, container: dict[str, Any]
+) -> None:
+    assert container["environment"] <= NAMES | NOT_OURS
+    words = container["command"]
+    shell = len(words) == 1 and " " in words[0]
+    commands = words[0].split("||") if shell else [f"python -m bot {shlex.join(words)}"]
+    for command in commands:
+        python, *rest = shlex.split(command)
+        assert (python, rest[:2]) == ("python", ["-m", "bot"])
+        assert callable(_parser().parse_args(rest[2:]).run)
+
+
+def test_image_has_what_the_processes_need(tmp_path: Path) -> None:
+    """Only what the container file copies is there: the command line and the content load."""
+    text = (ROOT / "deploy/Containerfile").read_text("utf-8")
+    joined = re.sub(r"\\\n\s*", " ", text)
+    assert set(re.findall(r"\b([A-Z][A-Z_]+)=", joined)) <= NAMES | NOT_OURS
+    copied = [name for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE)
+              for name in line.split()[:-1]]  # fmt: skip
+    ignore = (ROOT / "deploy/Containerfile.dockerignore").read_text("utf-8").split()
+    assert sorted(copied) == sorted(n.removeprefix("!") for n in ignore if n.startswith("!"))
+    for name in copied:
+        source = ROOT / name
+        if source.is_dir():
+            skip = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, tmp_path / name, ignore=skip)
+        else:
+            shutil.copy(source, tmp_path / name)
+    for arguments in (["--help"], ["content", "validate"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr

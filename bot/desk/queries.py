@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.database import conversations, customers, messages, users
+from bot.database import conversations, customers, insert_ignore, messages, users
 from bot.desk.tables import labels, reads, snoozes
 
 PAGE = 60
@@ -241,14 +241,12 @@ def facets(connection: Connection) -> dict[str, list[str]]:
 
 def mark_read(connection: Connection, user_id: str, conversation: str, at: float) -> None:
     """Remember that a user has seen everything up to `at`."""
-    done = connection.execute(
-        sa.update(reads)
-        .where(reads.c.user_id == user_id, reads.c.conversation == conversation)
-        .values(read_at=at)
-    )
-    if done.rowcount == 0:
+    row = {"user_id": user_id, "conversation": conversation, "read_at": at}
+    if insert_ignore(connection, reads, [row]) == 0:
         connection.execute(
-            sa.insert(reads).values(user_id=user_id, conversation=conversation, read_at=at)
+            sa.update(reads)
+            .where(reads.c.user_id == user_id, reads.c.conversation == conversation)
+            .values(read_at=at)
         )
 
 

@@ -24,13 +24,15 @@ def conversations(connection: Connection, query: str) -> list[str]:
     The word found in the fewest conversations leads; the others only narrow its finds down, so a
     rare word is never missed because a common one was cut off at `MOST_OCCURRENCES`.
     """
-    words = list(dict.fromkeys(fold(query.replace("\x00", " ")).split()))[:MOST_WORDS]
+    cleaned = query.replace("\x00", " ")
+    words = list(dict.fromkeys(fold(cleaned).split()))[:MOST_WORDS]
     if not words:
         return []
     indexed = search_index.supported(connection)
     long = [word for word in words if len(word) >= search_index.LEAST_CHARS] if indexed else []
     if not long:
-        found = [_scan(connection, word) for word in words]
+        # The stored texts are not folded, so the words must not be either.
+        found = [_scan(connection, word) for word in cleaned.split()[:MOST_WORDS]]
         rest = [set(matches) for matches in found[1:]]
         return [one for one in found[0] if all(one in here for here in rest)][:MOST]
     finds = {word: search_index.matching(connection, word, MOST_OCCURRENCES) for word in long}

@@ -243,3 +243,26 @@ async def test_static_files_may_be_kept_for_ever(desk: Desk) -> None:
 
 def test_states_of_the_desk_are_the_states() -> None:
     assert set(present.STATES) == set(State)
+
+
+async def test_unread_is_what_the_customer_wrote_since_this_user_looked(desk: Desk) -> None:
+    def rows(connection: Connection) -> None:
+        seed.conversation(connection, "c", state="waiting")
+        seed.message(connection, "c", "hello")
+
+    def unread(user: str) -> bool:
+        return desk.database.call(lambda c: queries.list_rows(c, View.WAITING, user))[0].unread
+
+    desk.database.call(rows)
+    asha = await desk.browser()
+    assert unread("u-asha")
+    for _ in range(2):
+        response = await asha.client.post(
+            "/conversations/c/read", headers={"X-CSRF-Token": asha.csrf}
+        )
+        assert response.status == 204
+    assert not unread("u-asha")
+    assert unread("u-ravi")
+    assert 'data-read="' in await asha.text("/inbox/waiting")
+    desk.database.call(lambda c: seed.message(c, "c", "again", created_at=time.time() + 1))
+    assert unread("u-asha")

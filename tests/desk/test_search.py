@@ -129,3 +129,13 @@ def test_a_rare_word_is_found_beside_a_common_one(
     filled.database.call(rows)
     assert find(filled, "refund mk-777") == ["ar"]
     assert find(filled, "mk-777 refund") == ["ar"]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("José", ["es"]), ("camión josé", ["es"]), ("100%", []), ("สินค้า", ["th"])]
+)
+def test_without_the_index_texts_are_searched_as_written(
+    filled: Desk, monkeypatch: pytest.MonkeyPatch, query: str, found: list[str]
+) -> None:
+    monkeypatch.setattr(search_index, "supported", lambda _: False)
+    assert filled.database.call(lambda c: search.conversations(c, query)) == found

@@ -19,14 +19,13 @@ export function start(id) {
 }
 
 function adopt(root) {
-  for (const line of root.querySelectorAll("#reads [data-id]")) {
-    seenAt.set(line.dataset.id, Math.max(Number(line.dataset.read), seenAt.get(line.dataset.id) ?? 0));
-  }
   for (const row of root.querySelectorAll(".row")) dress(row);
   localise(root);
 }
 
 function dress(row) {
+  // Lists carry when this user last looked; rows that come over the socket are the same for all.
+  seenAt.set(row.dataset.id, Math.max(Number(row.dataset.read ?? 0), seenAt.get(row.dataset.id) ?? 0));
   const current = row.dataset.id === currentId;
   row.classList.toggle("current", current);
   row.classList.toggle("gone", !belongs(row));

@@ -1,4 +1,5 @@
-// A short sound and a number in the title when somebody starts waiting.
+// A short sound, a number in the title and, once allowed, a notification of the browser when somebody
+// starts waiting.
 import { byId } from "./page.js";
 
 const SOUND = "desk:sound";
@@ -13,7 +14,11 @@ export function start() {
   button.addEventListener("click", () => {
     localStorage.setItem(SOUND, localStorage.getItem(SOUND) === "off" ? "on" : "off");
     show();
-    if (localStorage.getItem(SOUND) === "on") chime();
+    if (localStorage.getItem(SOUND) === "on") {
+      chime();
+      // Asked only on a click on the bell: browsers refuse, and people resent, anything else.
+      if ("Notification" in window) Notification.requestPermission();
+    }
   });
   show();
   document.addEventListener("visibilitychange", () => {
@@ -28,7 +33,17 @@ export function announceWaiting(row, old) {
   if (old?.dataset.state === "waiting" || Date.now() / 1000 - Number(row.dataset.waiting) > 10) return;
   if (document.hidden) news += 1;
   write();
-  if (localStorage.getItem(SOUND) !== "off") chime();
+  if (localStorage.getItem(SOUND) === "off") return;
+  chime();
+  if (document.hidden && "Notification" in window && Notification.permission === "granted") {
+    const name = row.querySelector(".row-name").textContent;
+    const cause = row.querySelector(".cause")?.textContent ?? "";
+    const shown = new Notification(`${name} is waiting`, { body: cause, tag: row.dataset.id });
+    shown.addEventListener("click", () => {
+      window.focus();
+      row.querySelector(".row-link").click();
+    });
+  }
 }
 
 export function announceMessage() {

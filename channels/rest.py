@@ -23,6 +23,7 @@ from bot.redis_client import guarded
 from bot.settings import Settings
 from channels.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat.receive import clean as clean_text
+from channels.webchat.receive import is_visible
 
 CHANNEL = "rest"
 ANSWER_TIMEOUT_S = 30.0
@@ -77,17 +78,17 @@ def parse_message(body: bytes, max_chars: int, now: float) -> Inbound:
     if not isinstance(data, dict):
         raise BadRequest("not-an-object", 'the body must be {"sender": …, "message": …}')
     sender, text, tap = data.get("sender"), data.get("message", ""), data.get("quick_reply", "")
-    if not isinstance(sender, str) or not 1 <= len(sender) <= 200:
+    if not _is_name(sender, 200):
         raise BadRequest("sender", "`sender` must be a text of 1 to 200 characters")
-    if not isinstance(text, str) or not isinstance(tap, str):
+    if not isinstance(text, str) or not isinstance(tap, str) or not _is_utf8(tap):
         raise BadRequest("types", "`message` and `quick_reply` must be texts")
     if len(text) > max_chars or len(tap) > 64:
         raise TooLarge("text-too-long", f"at most {max_chars} characters are taken")
     text = clean_text(text)
-    if not text and not tap:
+    if not is_visible(text) and not tap:
         raise BadRequest("empty", "write a message, or tap a quick reply")
     given = data.get("message_id") or uuid.uuid4().hex
-    if not isinstance(given, str) or len(given) > 128:
+    if not _is_name(given, 128):
         raise BadRequest("message-id", "`message_id` must be a text of at most 128 characters")
     locale = data.get("locale", "")
     conversation = conversation_id(CHANNEL, CHANNEL, sender)
@@ -101,8 +102,17 @@ def parse_message(body: bytes, max_chars: int, now: float) -> Inbound:
         tap=tap,
         sent_at=now,
         received_at=now,
-        locale=locale if isinstance(locale, str) and len(locale) <= 32 else "",
+        locale=locale if _is_name(locale, 32) else "",
     )
+
+
+def _is_name(value: Any, longest: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= longest and _is_utf8(value)
+
+
+def _is_utf8(text: str) -> bool:
+    """JSON can carry half a character (a lone surrogate), which no store takes."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def shape(reply: Outbound, inbound: Inbound) -> dict[str, Any]:

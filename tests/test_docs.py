@@ -86,6 +86,20 @@ def test_settings_named_on_pages_exist(page: Path) -> None:
     assert set(_SETTING.findall(page.read_text("utf-8"))) <= NAMES
 
 
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_commands_on_pages_exist(page: Path) -> None:
+    """README's are run by test_readme.py as well."""
+    text = page.read_text("utf-8")
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)
+    for block in re.findall(r"^ *```sh\n(.*?)^ *```", text, re.MULTILINE | re.DOTALL):
+        for line in filter(None, (line.strip() for line in block.splitlines())):
+            if line.startswith("uv run python -m bot "):
+                words = shlex.split(line)[5:]
+                assert callable(_parser().parse_args(words).run), line
+            elif line.startswith("make "):
+                assert line.split()[1] in targets, line
+
+
 def test_metrics_page_lists_every_event_type_once() -> None:
     table = rows((ROOT / "docs/metrics.md").read_text("utf-8"), "## Types")
     listed = [cells[0].strip("`") for cells in table]

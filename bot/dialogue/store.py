@@ -19,6 +19,7 @@ from rasa.shared.core.events import (
     ActionExecuted,
     BotUttered,
     Event,
+    Restarted,
     SessionStarted,
     SlotSet,
     UserUttered,
@@ -118,15 +119,18 @@ class WindowStore(TrackerStore):
     def unpack(self, sender_id: str, body: dict[str, Any]) -> DialogueStateTracker:
         """Rebuild a tracker.
 
-        Slots come as events in front: Rasa hands copies to actions and NLG, and a copy replays
-        events from the initial values, so values merely set would vanish.
+        Slots come as events: Rasa hands copies to actions and NLG, and a copy replays events from
+        the initial values, so values merely set would vanish. They stand in front, but behind the
+        start of a session, which takes all slots back.
         """
         tracker = self.init_tracker(sender_id)
+        events = [_big(data) for data in body.get("events", ())]
+        resets = [i for i, e in enumerate(events) if isinstance(e, SessionStarted | Restarted)]
         snapshot = [SlotSet(name, value) for name, value in body.get("slots", {}).items()]
         for event in snapshot:
             setattr(event, _SNAPSHOT, True)
-        tracker.events.extend(snapshot)
-        tracker.events.extend(_big(data) for data in body.get("events", ()))
+        place = resets[-1] + 1 if resets else 0
+        tracker.events.extend([*events[:place], *snapshot, *events[place:]])
         tracker.replay_events()
         return tracker
 

@@ -99,6 +99,10 @@ _MONTHS: dict[str, int] = {
     for word in words.split()
 }
 _MONTH = "|".join(re.escape(word) for word in sorted(_MONTHS, key=len, reverse=True))
+_ENGLISH_MONTH = "|".join(
+    f"[{word[0].upper()}{word[0] if len(word) > 3 else ''}]{word[1:]}"
+    for word in sorted((w for w in _MONTHS if w.isascii()), key=len, reverse=True)
+)
 _ISO = re.compile(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d/.-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?![\d/-]|\.\d)")
 _DAY_MONTH = re.compile(
@@ -106,14 +110,20 @@ _DAY_MONTH = re.compile(
     rf"(?:\s*,?\s*(?:de[l]?\s+)?(\d{{4}})(?!\d))?",
     re.IGNORECASE,
 )
+# Only English puts the month first; "may" and "mar" are words of other languages too ("mai 2 din
+# se" is romanised Hindi), so a short month needs a capital or an ordinal behind it.
 _MONTH_DAY = re.compile(
-    rf"(?<![\w])({_MONTH})\s+(\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,]\d)(?:\s*,?\s*(\d{{4}})(?!\d))?",
-    re.IGNORECASE,
+    rf"(?<![\w])({_ENGLISH_MONTH})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,:]\d)"
+    rf"(?:\s*,?\s*(\d{{4}})(?!\d))?"
 )
 
-_PHONE = re.compile(r"(?<![\w+-])(?:\+|00)?\(?\d(?:[\d]|[ ().\-\u00a0/](?=[\d(])){6,18}\d(?!\w)")
+_PHONE = re.compile(r"(?<![\w+-])(?:\+|00)?\(?\d(?:[ ().\-\u00a0/]{0,2}\d){6,18}(?!\w)")
 _ORDER_MARKED = re.compile(
     r"(?:#|№)\s?(?P<a>[A-Za-z]{0,6}-?\d[\dA-Za-z]*(?:-[\dA-Za-z]+)*)", re.IGNORECASE
+)
+_NUMBER_WORDS = (
+    r"no|nr|num|number|nummer|id|code|is|es|ist|hai|नंबर|नम्बर|क्रमांक|संख्या|है|número|numero|núm|"
+    r"رقم|رقمه|هو|หมายเลข|เลขที่|คือ|നമ്പർ|നമ്പര്‍|ഐഡി"
 )
 _ORDER_SHAPE = re.compile(
     r"(?<![\w@#-])(?P<a>[A-Za-z]{1,6}-?(?=\d)[\dA-Za-z]{3,}(?:-[\dA-Za-z]+)*"
@@ -155,6 +165,12 @@ _ORDER_WORDS = (
     "заказ",
     "注文",
     "订单",
+)
+# A word for orders with a number close behind it: three digits are enough then.
+_ORDER_NAMED = re.compile(
+    rf"(?:{'|'.join(_ORDER_WORDS)})[^\W\d]*\W{{0,3}}(?:(?:{_NUMBER_WORDS})\W{{1,3}}){{0,3}}"
+    r"(?P<a>[A-Za-z]{0,6}-?\d[\dA-Za-z]{2,}(?:-[\dA-Za-z]+)*)(?![\w@]|[.,/]\d)",
+    re.IGNORECASE,
 )
 _PHONE_WORDS = (
     "phone",
@@ -272,7 +288,7 @@ def _decimal(number: str) -> str:
 
 
 def _marked_orders(text: str) -> _Found:
-    for match in _ORDER_MARKED.finditer(text):
+    for match in (*_ORDER_MARKED.finditer(text), *_ORDER_NAMED.finditer(text)):
         if sum(character.isdigit() for character in match["a"]) >= 3:
             yield "order-number", match["a"].upper(), match.start("a"), match.end("a")
 

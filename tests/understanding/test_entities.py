@@ -12,6 +12,13 @@ from bot.understanding.entities import extract
         ("คำสั่งซื้อ ๑๒๓๔๕๖๗๘๙๐", "order-number", "1234567890"),
         ("MEL-2024-00017 is late", "order-number", "MEL-2024-00017"),
         ("order #A-12345 has not come", "order-number", "A-12345"),
+        ("my order id is 5567", "order-number", "5567"),
+        ("order no. 55671 pls", "order-number", "55671"),
+        ("#5567 still missing", "order-number", "5567"),
+        ("mi pedido número 4411", "order-number", "4411"),
+        ("+1 (800) 555-0142", "phone", "+18005550142"),
+        ("May 5, 2026 is fine", "date", "2026-05-05"),
+        ("on march 5 please", "date", "--03-05"),
         ("call me on +49 151 1234567", "phone", "+491511234567"),
         ("my number is 9876543210", "phone", "9876543210"),
         ("write to A.b+c@x.co.in please.", "email", "a.b+c@x.co.in"),
@@ -29,7 +36,18 @@ def test_finds_and_normalises(text: str, kind: str, value: str) -> None:
     assert [(entity.kind, entity.value) for entity in extract(text)] == [(kind, value)]
 
 
-@pytest.mark.parametrize("text", ["in 3 days", "iphone15 pro", "covid19", "", "2 items, size 10"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "in 3 days",
+        "mai 2 din se wait kar rahi hu",
+        "order 2 of them",
+        "iphone15 pro",
+        "covid19",
+        "",
+        "2 items, size 10",
+    ],
+)
 def test_leaves_ordinary_numbers_alone(text: str) -> None:
     assert extract(text) == ()
 

@@ -8,6 +8,7 @@ side by side.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 
@@ -20,15 +21,12 @@ from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.lease import Leases
 from bot.redis_client import guarded
+from channels.shards import Row, ShardReader
 
 LOG = structlog.get_logger(__name__)
 
-BATCH = 64
-"""Rows read at once from a shard."""
 MOST_LINES = 256
 """Conversations under way at once; the rest of a backlog stays in Redis, not in memory."""
-BLOCK_MS = 1000
-"""Longest wait for a row before the lease is looked at again."""
 RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Pauses before a failed message is tried again."""
 
@@ -77,63 +75,17 @@ class InboxReader:
         self._redis = client
         self._leases = leases
         self._handle = handle
-        self._lines: dict[str, asyncio.Task[None]] = {}
+        self._reader = ShardReader(
+            client, leases, redis_keys.inbox, self._work, most_lines=MOST_LINES
+        )
 
     async def run(self) -> None:
         """Read until cancelled; rows under way are finished first."""
-        readers = [
-            asyncio.create_task(self._read(shard), name=f"inbox-{shard}")
-            for shard in range(self._leases.shards)
-        ]
-        try:
-            await asyncio.gather(*readers)
-        finally:
-            for reader in readers:
-                reader.cancel()
-            await asyncio.gather(*readers, *self._lines.values(), return_exceptions=True)
+        await self._reader.run(finish=True)
 
-    async def _read(self, shard: int) -> None:
-        lease, last = "", "0-0"
-        while True:
-            held = self._leases.held.get(shard)
-            if held is None:
-                lease = ""
-                await asyncio.sleep(0.1)
-                continue
-            if held != lease:
-                # A new grant: whatever an earlier holder left unfinished comes first.
-                lease, last = held, "0-0"
-            while len(self._lines) >= MOST_LINES:
-                await asyncio.wait(self._lines.values(), return_when=asyncio.FIRST_COMPLETED)
-            try:
-                answer = await guarded(
-                    self._redis.xread({redis_keys.inbox(shard): last}, BATCH, BLOCK_MS)
-                )
-            except StoreUnavailable:
-                lease = ""
-                await asyncio.sleep(0.2)
-                continue
-            for _, rows in answer or ():
-                for row, fields in rows:
-                    last = row
-                    self._enqueue(Ticket(shard, row, lease), fields["body"])
-
-    def _enqueue(self, ticket: Ticket, body: str) -> None:
-        inbound = Inbound.from_dict(json.loads(body))
-        before = self._lines.get(inbound.conversation)
-        task = asyncio.create_task(self._work(before, inbound, ticket))
-        self._lines[inbound.conversation] = task
-        task.add_done_callback(lambda done: self._forget(inbound.conversation, done))
-
-    def _forget(self, conversation: str, task: asyncio.Task[None]) -> None:
-        if self._lines.get(conversation) is task:
-            del self._lines[conversation]
-
-    async def _work(
-        self, before: asyncio.Task[None] | None, inbound: Inbound, ticket: Ticket
-    ) -> None:
-        if before is not None:
-            await asyncio.wait([before])
+    async def _work(self, row: Row) -> None:
+        inbound = Inbound.from_dict(row.body)
+        ticket = Ticket(row.shard, row.id, row.lease)
         tries = 0
         while self._leases.held.get(ticket.shard) == ticket.lease:
             try:
@@ -154,9 +106,5 @@ class InboxReader:
 
     async def _forgive(self, ticket: Ticket) -> None:
         """An absent store is not the message's fault: do not count the try."""
-        try:
-            await guarded(
-                self._redis.hincrby(redis_keys.attempts(ticket.shard), ticket.row, -1)  # type: ignore[arg-type]
-            )
-        except StoreUnavailable:
-            return
+        with contextlib.suppress(StoreUnavailable):
+            await guarded(self._redis.hincrby(redis_keys.attempts(ticket.shard), ticket.row, -1))

@@ -7,7 +7,6 @@ becomes a dead letter that the desk shows. Only then do later messages of the co
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
 from collections.abc import Mapping
@@ -23,14 +22,14 @@ from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.events import Event
 from bot.lease import Leases
 from bot.redis_client import guarded
+from channels.shards import Row, ShardReader
 
 LOG = structlog.get_logger(__name__)
 
-BATCH = 64
 MOST_LINES = 2048
 """Conversations with a message on its way; the rest of a backlog stays in Redis."""
-BLOCK_MS = 1000
 FIRST_PAUSE_S = 0.5
+STORE_PAUSE_S = 0.3
 LONGEST_PAUSE_S = 60.0
 AWAY_PAUSE_S = 0.3
 """Before looking again whether Redis is back."""
@@ -68,95 +67,55 @@ class Sender:
         self._leases = leases
         self._channels = channels
         self._done = client.register_script(_DONE)
-        self._lines: dict[str, asyncio.Task[None]] = {}
+        self._reader = ShardReader(
+            client, leases, redis_keys.outbox, self._deliver, most_lines=MOST_LINES
+        )
 
     async def run(self) -> None:
         """Send until cancelled."""
-        readers = [
-            asyncio.create_task(self._read(shard), name=f"outbox-{shard}")
-            for shard in range(self._leases.shards)
-        ]
-        try:
-            await asyncio.gather(*readers)
-        finally:
-            for reader in readers:
-                reader.cancel()
-            for line in self._lines.values():
-                line.cancel()
-            await asyncio.gather(*readers, *self._lines.values(), return_exceptions=True)
+        await self._reader.run(finish=False)
 
-    async def _read(self, shard: int) -> None:
-        lease, last = "", "0-0"
-        while True:
-            held = self._leases.held.get(shard)
-            if held is None:
-                lease = ""
-                await asyncio.sleep(0.1)
-                continue
-            if held != lease:
-                lease, last = held, "0-0"
-            while len(self._lines) >= MOST_LINES:
-                await asyncio.wait(self._lines.values(), return_when=asyncio.FIRST_COMPLETED)
+    async def _deliver(self, row: Row) -> None:
+        outbound = Outbound.from_dict(row.body)
+        records = await self._send_until_settled(outbound, row)
+        # The vendor has it, or never will: only our own books are open now, and sending again
+        # because they cannot be written would double the message.
+        while records and self._leases.held.get(row.shard) == row.lease:
             try:
-                answer = await guarded(
-                    self._redis.xread({redis_keys.outbox(shard): last}, BATCH, BLOCK_MS)
-                )
-            except StoreUnavailable:
-                lease = ""
-                await asyncio.sleep(0.2)
-                continue
-            for _, rows in answer or ():
-                for row, fields in rows:
-                    last = row
-                    outbound = Outbound.from_dict(json.loads(fields["body"]))
-                    before = self._lines.get(outbound.conversation)
-                    task = asyncio.create_task(self._deliver(before, outbound, shard, row, lease))
-                    self._lines[outbound.conversation] = task
-                    task.add_done_callback(
-                        lambda done, c=outbound.conversation: self._forget(c, done)
-                    )
-
-    def _forget(self, conversation: str, task: asyncio.Task[None]) -> None:
-        if self._lines.get(conversation) is task:
-            del self._lines[conversation]
-
-    async def _deliver(
-        self,
-        before: asyncio.Task[None] | None,
-        outbound: Outbound,
-        shard: int,
-        row: str,
-        lease: str,
-    ) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        tries = 0
-        while self._leases.held.get(shard) == lease:
-            try:
-                vendor_id = await self._send(outbound)
-                await self._finish(shard, row, lease, self._sent(outbound, vendor_id))
+                await self._finish(row, records)
                 return
+            except StoreUnavailable:
+                await asyncio.sleep(STORE_PAUSE_S)
+
+    async def _send_until_settled(self, outbound: Outbound, row: Row) -> list[str]:
+        """Try until it is sent or given up; return what is to be recorded, or nothing if the shard
+        moved on."""
+        tries = 0
+        while self._leases.held.get(row.shard) == row.lease:
+            try:
+                return self._sent(outbound, await self._send(outbound))
             except DeliveryFailed as error:
-                tries = await self._count(shard, row, tries)
+                tries = await self._count(row, tries)
                 LOG.warning(
-                    "message.unsent", conversation=outbound.conversation, reason=error.reason,
-                    tries=tries, permanent=error.permanent,
-                )  # fmt: skip
+                    "message.unsent",
+                    conversation=outbound.conversation,
+                    reason=error.reason,
+                    tries=tries,
+                    permanent=error.permanent,
+                )
                 if error.permanent or tries >= MAX_TRIES:
-                    try:
-                        await self._finish(shard, row, lease, self._dead(outbound, error))
-                        return
-                    except StoreUnavailable:
-                        await asyncio.sleep(AWAY_PAUSE_S)
-                        continue
+                    return self._dead(outbound, error)
                 await asyncio.sleep(error.retry_after_s or _pause(tries))
             except StoreUnavailable:
-                await asyncio.sleep(AWAY_PAUSE_S)
+                await asyncio.sleep(STORE_PAUSE_S)
+        return []
 
-    async def _count(self, shard: int, row: str, tries: int) -> int:
+    async def _count(self, row: Row, tries: int) -> int:
         """Count a failed try where a successor finds it."""
         try:
-            return int(await guarded(self._redis.hincrby(redis_keys.attempts(shard), row, 1)))  # type: ignore[arg-type]
+            return int(
+                await guarded(self._redis.hincrby(redis_keys.attempts(row.shard), row.id, 1))
+            )
         except StoreUnavailable:
             return tries + 1
 
@@ -172,22 +131,22 @@ class Sender:
             LOG.exception("send.failed", channel=outbound.channel)
             raise DeliveryFailed(type(error).__name__) from error
 
-    async def _finish(self, shard: int, row: str, lease: str, records: list[str]) -> None:
+    async def _finish(self, row: Row, records: list[str]) -> None:
         await guarded(
             self._done(
                 keys=[
-                    redis_keys.lease(shard, "sender"),
-                    redis_keys.outbox(shard),
-                    redis_keys.record(shard),
-                    redis_keys.attempts(shard),
+                    redis_keys.lease(row.shard, "sender"),
+                    redis_keys.outbox(row.shard),
+                    redis_keys.record(row.shard),
+                    redis_keys.attempts(row.shard),
                 ],
-                args=[lease, row, *records],
+                args=[row.lease, row.id, *records],
             )
         )
 
     def _sent(self, outbound: Outbound, vendor_id: str) -> list[str]:
         return [
-            record_row("delivery", {"id": outbound.id, "delivery": "sent"}),
+            record_row("delivery", _delivery(outbound, "sent")),
             record_row("event", self._event(outbound, "message.sent", vendor_id=vendor_id)),
         ]
 
@@ -203,7 +162,7 @@ class Sender:
         }
         return [
             record_row("dead", letter),
-            record_row("delivery", {"id": outbound.id, "delivery": "failed"}),
+            record_row("delivery", _delivery(outbound, "failed")),
             record_row("event", self._event(outbound, "message.failed", reason=error.reason)),
         ]
 
@@ -219,6 +178,10 @@ class Sender:
             content_version=outbound.content_version,
             data={**data, "in_reply_to": outbound.in_reply_to, "utter": outbound.utter},
         ).to_dict()
+
+
+def _delivery(outbound: Outbound, state: str) -> dict[str, str]:
+    return {"id": outbound.id, "conversation": outbound.conversation, "delivery": state}
 
 
 def _pause(tries: int) -> float:

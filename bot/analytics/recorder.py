@@ -37,6 +37,8 @@ BATCH = 256
 IDLE_S = 0.02
 """Pause of an empty round; what the desk sees is at most this much older than Redis."""
 
+SHOWN = ("message", "delivery")
+"""Kinds of rows that an open desk shows."""
 _TABLES = {"message": messages, "event": events, "dead": dead_letters}
 
 
@@ -78,9 +80,9 @@ class Recorder:
             if part:
                 pipeline.xdel(redis_keys.record(shard), *(row for row, _ in part))
         await guarded(pipeline.execute())
-        touched = {row["body"]["conversation"] for row in rows if row["kind"] == "message"}
-        for conversation in touched:
-            await announce(self._redis, conversation, "message")
+        touched = {row["body"]["conversation"]: row["kind"] for row in rows if row["kind"] in SHOWN}
+        for conversation, kind in touched.items():
+            await announce(self._redis, conversation, kind)
         return len(rows)
 
 

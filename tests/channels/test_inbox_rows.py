@@ -21,6 +21,7 @@ from bot.lease import Leases
 from bot.redis_client import connect
 from bot.settings import Settings
 from channels import inbox as inbox_module
+from channels import shards as shards_module
 from channels.inbox import Inbox, InboxReader
 
 SHARDS = 4
@@ -30,7 +31,7 @@ Handle = Callable[[Inbound, Ticket], Awaitable[None]]
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inbox_module, "RETRY_S", (0.0,))
-    monkeypatch.setattr(inbox_module, "BLOCK_MS", 20)
+    monkeypatch.setattr(shards_module, "BLOCK_MS", 20)
 
 
 async def _take_off(client: redis.asyncio.Redis, ticket: Ticket) -> None:

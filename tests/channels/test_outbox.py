@@ -81,7 +81,8 @@ async def test_replies_leave_in_order_and_are_marked_sent(redis: redis.asyncio.R
         rows = await _drained(redis)
     assert [message.text for message in vendor.sent] == list("01234567")
     assert [r["body"] for r in rows if r["kind"] == "delivery"] == [
-        {"id": message.id, "delivery": "sent"} for message in vendor.sent
+        {"id": message.id, "conversation": message.conversation, "delivery": "sent"}
+        for message in vendor.sent
     ]
     events = [r["body"] for r in rows if r["kind"] == "event"]
     assert [e["type"] for e in events] == ["message.sent"] * 8  # type: ignore[index]
@@ -136,7 +137,8 @@ async def test_a_permanent_refusal_becomes_a_dead_letter_at_once_and_the_rest_fo
     assert isinstance(letter, dict)
     assert (letter["id"], letter["direction"], letter["error"]) == (blocked.id, "out", "blocked")
     assert Outbound.from_dict(letter["body"]) == blocked, "it can be sent again from the letter"
-    assert {"id": blocked.id, "delivery": "failed"} in [r["body"] for r in rows]
+    failed = {"id": blocked.id, "conversation": blocked.conversation, "delivery": "failed"}
+    assert failed in [r["body"] for r in rows]
     assert "message.failed" in [r["body"].get("type") for r in rows]  # type: ignore[attr-defined]
 
 
@@ -206,3 +208,24 @@ async def test_a_sender_that_lost_its_lease_takes_nothing_off(redis: redis.async
     async with sending(redis, Slow()), asyncio.timeout(10):
         await sent.wait()
     assert await redis.xlen(redis_keys.outbox(shard)) == 1
+
+
+async def test_a_store_that_fails_after_the_send_does_not_send_again(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox_module, "STORE_PAUSE_S", 0.0)
+    finish, calls = Sender._finish, []
+
+    async def flaky(self: Sender, *args: object) -> None:
+        calls.append(args)
+        if len(calls) < 3:
+            raise StoreUnavailable("redis", "just now")
+        await finish(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Sender, "_finish", flaky)
+    vendor = Vendor()
+    await _post(redis, builders.outbound("once"))
+    async with sending(redis, vendor):
+        await _drained(redis)
+    assert vendor.tries == ["once"]
+    assert len(calls) == 3

@@ -134,7 +134,8 @@ async def test_delivery_marks_the_message_it_names(
     recorder: Recorder, redis: redis.asyncio.Redis, database: Database
 ) -> None:
     first, second = _message(1), _message(2)
-    sent = {"kind": "delivery", "body": {"id": first["body"]["id"], "delivery": "sent"}}
+    named = {key: first["body"][key] for key in ("id", "conversation")}
+    sent = {"kind": "delivery", "body": {**named, "delivery": "sent"}}
     await _add(redis, 0, first, second, sent)
     await recorder.step()
     marks = {row["id"]: row["delivery"] for row in _all(database, messages)}

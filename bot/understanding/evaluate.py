@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Embedder, Vectors
+from bot.understanding.embed import Embedder, Vectors, embed_many
 from bot.understanding.index import OUT_OF_SCOPE, Example, IntentIndex
 from bot.understanding.vector_cache import VectorCache
 
@@ -60,7 +61,7 @@ def evaluate_intents(
         raise ValueError("evaluation needs training rows and test rows")
     if embedder is None:
         embedder = _shipped_embedder()
-    embed = cache.embed if cache is not None else embedder.embed
+    embed = cache.embed if cache is not None else partial(embed_many, embedder)
     examples = [
         Example(text, OUT_OF_SCOPE if label == out_of_scope else label, "")
         for text, label in train_rows

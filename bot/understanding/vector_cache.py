@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Embedder, Vectors
+from bot.understanding.embed import Embedder, Vectors, embed_many
 
 _KEY_BYTES = 16
 _BATCH = 256
@@ -77,7 +77,7 @@ class VectorCache:
         missing = [text for key, text in wanted.items() if key not in self._rows]
         for start in range(0, len(missing), _BATCH):
             part = missing[start : start + _BATCH]
-            self.put_many(part, self._embedder.embed(part))
+            self.put_many(part, embed_many(self._embedder, part))
             if progress is not None:
                 progress(start + len(part), len(missing))
         if not texts:

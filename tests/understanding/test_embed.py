@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bot.understanding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
-from bot.understanding.embed import Embedder, load_embedder
+from bot.understanding.embed import Embedder, embed_many, load_embedder
 from bot.understanding.two_views import TwoViews
 from bot.understanding.use_encoder import UseEncoder, resources, write_use_files
 
@@ -128,3 +128,8 @@ def test_romanised_hindi_is_nearest_to_hindi_that_says_the_same(embedder: Embedd
     )
     first = slice(0, 384)
     assert hindi[first] @ romanised[first] > hindi[first] @ other[first]
+
+
+def test_many_texts_on_all_cores_keep_their_order(embedder: Embedder) -> None:
+    texts = [f"parcel number {i}" for i in range(70)]
+    assert np.array_equal(embed_many(embedder, texts), embedder.embed(texts))

@@ -78,9 +78,9 @@ class Handler:
                 written = await commit(self._redis, turn, ticket)
                 break
             except (TurnInterrupted, StaleConversation):
-                # Somebody changed the owner while we were thinking: look again, decide again.
-                attempts = redis_keys.attempts(ticket.shard)
-                await guarded(self._redis.hincrby(attempts, ticket.row, -1))
+                # Somebody changed the owner while we were thinking: look again, decide again. At
+                # SQL, since an engine that died between SQL and its commit left an older copy.
+                await self._look_again(inbound, ticket)
                 await asyncio.sleep(INTERRUPTED_WAIT_S)
         if written and inbound.channel == REST and not turn.replies:
             # Whoever waits for the replies of this turn must learn that there are none.
@@ -114,6 +114,13 @@ class Handler:
         )
         self._hearing.speak_in(turn, conversation.language)
         return int(attempt), turn
+
+    async def _look_again(self, inbound: Inbound, ticket: Ticket) -> None:
+        """Drop the copy of the conversation, and do not count the try."""
+        pipeline = self._redis.pipeline(transaction=False)
+        pipeline.delete(redis_keys.owner(ticket.shard, inbound.conversation))
+        pipeline.hincrby(redis_keys.attempts(ticket.shard), ticket.row, -1)
+        await guarded(pipeline.execute())
 
     async def _run(self, turn: Turn) -> None:
         inbound, state = turn.inbound, turn.conversation.state

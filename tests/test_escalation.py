@@ -39,14 +39,16 @@ def _decide(**changes: object) -> tuple[str, Cause | None]:
         ({"entry_needs_person": True}, "handoff", Cause.POLICY),
         ({"entry_needs_person": True, "intent": "greet"}, "answer", None),
         # how they feel
-        ({"negative": 0.9}, "handoff", Cause.NEGATIVE_SENTIMENT),
-        ({"negative": 0.89}, "answer", None),
+        ({"negative": 0.9, "aimed_at_us": True}, "handoff", Cause.NEGATIVE_SENTIMENT),
+        ({"negative": 0.89, "aimed_at_us": True}, "answer", None),
+        ({"negative": 1.0}, "answer", None),
         ({"negative_mean": 0.7, "negative_count": 3}, "handoff", Cause.NEGATIVE_SENTIMENT),
         ({"negative_mean": 0.7, "negative_count": 2}, "answer", None),
         ({"negative_mean": 0.69, "negative_count": 9}, "answer", None),
-        ({"negative": 1.0, "tapped": True}, "answer", None),
+        ({"negative": 1.0, "aimed_at_us": True, "tapped": True}, "answer", None),
         # how sure we are
         ({"intent": ""}, "clarify", Cause.LOW_CONFIDENCE),
+        ({"intent": "angry"}, "clarify", Cause.LOW_CONFIDENCE),
         ({"intent": "out_of_scope"}, "clarify", Cause.LOW_CONFIDENCE),
         ({"confidence": 0.39}, "clarify", Cause.LOW_CONFIDENCE),
         ({"confidence": 0.4}, "answer", None),
@@ -79,7 +81,7 @@ def test_every_cause_but_the_agents_own_can_come_out() -> None:
             ({"intent": ""}, first_failure),
             ({"margin": 0.0}, first_failure),
             ({"intent": "", "failures": 1}, LIMITS),
-            ({"negative": 1.0}, LIMITS),
+            ({"negative": 1.0, "aimed_at_us": True}, LIMITS),
             ({"entry_needs_person": True}, LIMITS),
             ({"bot_failed": True}, LIMITS),
         ]
@@ -91,7 +93,7 @@ PRECEDENCE = [
     ({"bot_failed": True}, Cause.BOT_FAILURE),
     ({"asked_for_person": True}, Cause.ASKED),
     ({"entry_needs_person": True}, Cause.POLICY),
-    ({"negative": 1.0}, Cause.NEGATIVE_SENTIMENT),
+    ({"negative": 1.0, "aimed_at_us": True}, Cause.NEGATIVE_SENTIMENT),
     ({"confidence": 0.0, "failures": 5}, Cause.REPEATED_FALLBACK),
 ]
 
@@ -137,6 +139,7 @@ def test_handoff_and_clarification_carry_numbers_and_thresholds_in_force() -> No
         asked_for_person=st.booleans(),
         not_helped=st.booleans(),
         negative=st.floats(0, 1),
+        aimed_at_us=st.booleans(),
         negative_mean=st.floats(0, 1),
         negative_count=st.integers(0, 50),
         failures=st.integers(0, 50),

@@ -79,7 +79,7 @@ async def test_a_commit_writes_everything_and_takes_the_message_off(scene: Scene
     assert await scene.redis.xlen(redis_keys.inbox(shard)) == 0
     assert not await scene.redis.exists(redis_keys.attempts(shard))
     sent = [Outbound.from_dict(b) for b in await scene.bodies(redis_keys.outbox(shard))]
-    assert [(m.text, m.metadata) for m in sent] == [("one", {"of": 2}), ("two", {"of": 2})]
+    assert [(m.text, m.metadata["of"]) for m in sent] == [("one", 2), ("two", 2)]
     rows = await scene.bodies(redis_keys.record(shard))
     kinds = [row["kind"] for row in rows]
     assert kinds == ["message", "message", "message", "event", "tracker"]

@@ -42,7 +42,7 @@ class Calibration:
 
 
 def calibrate(held_out: HeldOut, examples_by_label: Sequence[int]) -> Calibration:
-    """Fit confidence and threshold; `examples_by_label` counts the training rows."""
+    """Fit confidence and threshold; `examples_by_label` in one language."""
     known = held_out.labels != BACKGROUND
     scores = held_out.scores[known]
     best = scores.max(axis=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -149,7 +150,7 @@ class IntentIndex:
             fitted = np.concatenate([rows, more])
             of = np.concatenate([of, np.full(len(more), BACKGROUND)])
         head, held_out = fit_head(fitted, of, len(labels))
-        calibration = calibrate(held_out, np.bincount(of[:known]).tolist())
+        calibration = calibrate(held_out, _wordings(sorted_examples[:known]))
         return cls(
             sorted_examples, labels, space, rows.astype(np.float16), head, calibration, embedder
         )
@@ -296,6 +297,15 @@ def _need(embedder: Embedder | None) -> Embedder:
     if embedder is None:
         raise ValueError("pass vectors: this index has no embedder")
     return embedder
+
+
+def _wordings(examples: Sequence[Example]) -> list[int]:
+    """How many examples each label has in its best language; the others say the same again."""
+    counts = Counter((example.label, example.language) for example in examples)
+    most: dict[str, int] = {}
+    for (label, _), count in counts.items():
+        most[label] = max(count, most.get(label, 0))
+    return list(most.values())
 
 
 def _readable(examples: Sequence[Example], embedder: Embedder | None) -> npt.NDArray[np.bool_]:

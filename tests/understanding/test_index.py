@@ -165,3 +165,16 @@ def test_first_fit_reports_progress(tmp_path: Path) -> None:
     texts = [f"order {i}" for i in range(300)]
     VectorCache(tmp_path, WordEmbedder()).embed(texts, lambda done, all_: seen.append((done, all_)))
     assert seen == [(256, 300), (300, 300)]
+
+
+def test_translations_of_an_example_do_not_lower_the_threshold() -> None:
+    """Ten languages of the same eight wordings are not eighty wordings."""
+    rows = [
+        Example(f"{example.text} {language}", example.label, language)
+        for example in examples()
+        for language in ("en", "hi", "mr", "ml", "th", "es", "ar", "de", "fr", "it")
+    ]
+    vectors = WordEmbedder().embed([row.text for row in rows])
+    told_apart = IntentIndex.fit(rows, vectors)
+    unknown = [Example(row.text, row.label, "") for row in rows]
+    assert told_apart.threshold > IntentIndex.fit(unknown, vectors).threshold

@@ -6,6 +6,7 @@ A bad value stops the start and names the key. Defaults work on a laptop.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -30,6 +31,21 @@ class Thresholds:
     """Running mean (0–1) of negativity which hands off."""
     negative_messages: int = 3
     """Messages in the running mean before it may hand off."""
+
+
+@dataclass(frozen=True)
+class TelegramBot:
+    """One bot of TELEGRAM_BOTS."""
+
+    token: str = field(repr=False)
+    """From BotFather: `<bot id>:<key>`."""
+    secret: str = field(repr=False)
+    """Sent back by Telegram with every update; 1–256 of A–Z a–z 0–9 _ -."""
+
+    @property
+    def id(self) -> int:
+        """The bot's own user id."""
+        return int(self.token.partition(":")[0])
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,34 @@ class Settings:
     """Signs desk forms; generated once into the state folder when empty."""
     trusted_proxies: tuple[str, ...] = field(default=(), metadata={"env": "TRUSTED_PROXIES"})
     """Addresses or networks whose X-Forwarded-For is believed."""
+    facebook_graph_url: str = field(
+        default="https://graph.facebook.com/v25.0", metadata={"env": "FACEBOOK_GRAPH_URL"}
+    )
+    """Address of the Graph API, with its version."""
+    facebook_app_secret: str = field(
+        default="", metadata={"env": "FACEBOOK_APP_SECRET"}, repr=False
+    )
+    """Signs Messenger's deliveries and our calls; Messenger is off without it."""
+    facebook_verify_token: str = field(
+        default="", metadata={"env": "FACEBOOK_VERIFY_TOKEN"}, repr=False
+    )
+    """The word Messenger must know when the webhook is set up; Messenger is off without it."""
+    facebook_page_tokens: Mapping[str, str] = field(
+        default_factory=dict, metadata={"env": "FACEBOOK_PAGE_TOKENS"}, repr=False
+    )
+    """Pages and their access tokens: `page-id=token;…`; Messenger is off without any."""
+    facebook_persona_picture: str = field(default="", metadata={"env": "FACEBOOK_PERSONA_PICTURE"})
+    """Address of the picture agents are shown with; empty sends their words in the page's name."""
+    telegram_api_url: str = field(
+        default="https://api.telegram.org", metadata={"env": "TELEGRAM_API_URL"}
+    )
+    """Address of the Bot API, or of a Bot API server of your own."""
+    telegram_bots: Mapping[str, TelegramBot] = field(
+        default_factory=dict, metadata={"env": "TELEGRAM_BOTS"}, repr=False
+    )
+    """Bots by user name: `name=token:secret;…`; Telegram is off without any."""
+    telegram_keyboard: str = field(default="inline", metadata={"env": "TELEGRAM_KEYBOARD"})
+    """Where buttons stand: `inline` under the message, or `reply` in place of the keyboard."""
     rest_channel: bool = field(default=True, metadata={"env": "REST_CHANNEL"})
     """Loopback-only REST channel for tests and load."""
     romanised_answers: str = field(default="native", metadata={"env": "ROMANISED_ANSWERS"})
@@ -125,6 +169,28 @@ def _sites(raw: str) -> Mapping[str, tuple[str, ...]]:
     return sites
 
 
+def _tokens(raw: str) -> Mapping[str, str]:
+    tokens: dict[str, str] = {}
+    for part in filter(None, (p.strip() for p in raw.split(";"))):
+        page, _, token = part.partition("=")
+        if not re.fullmatch(r"[0-9]{1,32}", page.strip()) or not token.strip():
+            raise ValueError("write page-id=token, several with ; between")
+        tokens[page.strip()] = token.strip()
+    return tokens
+
+
+def _bots(raw: str) -> Mapping[str, TelegramBot]:
+    bots: dict[str, TelegramBot] = {}
+    for part in filter(None, (p.strip() for p in raw.split(";"))):
+        found = re.fullmatch(
+            r"(\w{1,64})\s*=\s*([0-9]{1,20}:[\w-]+):([\w-]{1,256})", part, re.ASCII
+        )
+        if not found:
+            raise ValueError("write name=token:secret, several with ; between")
+        bots[found[1]] = TelegramBot(found[2], found[3])
+    return bots
+
+
 def _switch(raw: str) -> bool:
     try:
         return {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}[
@@ -146,6 +212,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "Path": Path,
     "tuple[str, ...]": _names,
     "Mapping[str, tuple[str, ...]]": _sites,
+    "Mapping[str, str]": _tokens,
+    "Mapping[str, TelegramBot]": _bots,
 }
 
 _RANGES: Mapping[str, tuple[float, float]] = {
@@ -164,11 +232,12 @@ _RANGES: Mapping[str, tuple[float, float]] = {
 }
 
 
-def _read(kind: str, name: str, raw: str) -> Any:
+def _read(kind: str, name: str, raw: str, *, secret: bool = False) -> Any:
     try:
         return _PARSERS[kind](raw)
     except ValueError as error:
-        raise ConfigurationError(name, f"{raw!r} cannot be used: {error}") from error
+        shown = "its value" if secret else repr(raw)
+        raise ConfigurationError(name, f"{shown} cannot be used: {error}") from error
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -182,7 +251,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     for item in fields(Settings):
         name = item.metadata["env"]
         if item.name != "thresholds" and env.get(name, "") != "":
-            values[item.name] = _read(str(item.type), name, env[name])
+            values[item.name] = _read(str(item.type), name, env[name], secret=not item.repr)
             low, high = _RANGES.get(item.name, (float("-inf"), float("inf")))
             if item.name in _RANGES and not low <= values[item.name] <= high:
                 raise ConfigurationError(name, f"{env[name]} is not between {low:g} and {high:g}")
@@ -200,6 +269,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError("SAMVAD_LANGUAGES", "name at least one language, such as en")
     if settings.romanised_answers not in {"native", "as-written"}:
         raise ConfigurationError("ROMANISED_ANSWERS", "write native or as-written")
+    if settings.telegram_keyboard not in {"inline", "reply"}:
+        raise ConfigurationError("TELEGRAM_KEYBOARD", "write inline or reply")
     if settings.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
         raise ConfigurationError("LOG_LEVEL", "write DEBUG, INFO, WARNING or ERROR")
     return settings

@@ -5,12 +5,39 @@ from __future__ import annotations
 import redis.asyncio
 
 from bot.settings import Settings
+from channels.limits import FACEBOOK, TELEGRAM
 from channels.outbox import Client
 from channels.rest import CHANNEL as REST
 from channels.rest import RestClient
+from channels.telegram.client import TelegramClient
+from channels.vendor_http import VendorHttp
 from channels.webchat.client import WebchatClient
 
 
 def make_clients(settings: Settings, client: redis.asyncio.Redis) -> dict[str, Client]:
     """Make a client for each channel that is on, by the channel's name."""
-    return {"webchat": WebchatClient(client, settings), REST: RestClient(settings, client)}
+    clients: dict[str, Client] = {
+        "webchat": WebchatClient(client, settings),
+        REST: RestClient(settings, client),
+    }
+    http = VendorHttp()  # one session for all vendors; no connection is made before the first call
+    if settings.telegram_bots:
+        clients[TELEGRAM] = TelegramClient(settings, client, http)
+    return clients
+
+
+def off(settings: Settings) -> dict[str, list[str]]:
+    """Vendor channels that are off, with the settings they miss."""
+    needed: dict[str, dict[str, object]] = {
+        FACEBOOK: {
+            "FACEBOOK_APP_SECRET": settings.facebook_app_secret,
+            "FACEBOOK_VERIFY_TOKEN": settings.facebook_verify_token,
+            "FACEBOOK_PAGE_TOKENS": settings.facebook_page_tokens,
+        },
+        TELEGRAM: {"TELEGRAM_BOTS": settings.telegram_bots},
+    }
+    missing = {
+        channel: [name for name, value in given.items() if not value]
+        for channel, given in needed.items()
+    }
+    return {channel: names for channel, names in missing.items() if names}

@@ -64,7 +64,7 @@ RULES: tuple[Rule, ...] = (
     Rule(FACEBOOK, "typing", 20, "seconds", f"{_META}/send-messages/sender-actions"),
     Rule(FACEBOOK, "menu items", 20, "items", f"{_META}/send-messages/persistent-menu"),
     Rule(FACEBOOK, "menu title", 30, "characters", f"{_META}/send-messages/persistent-menu"),
-    Rule(FACEBOOK, "greeting", 160, "characters", f"{_META_OLD}/reference/messenger-profile-api/greeting"),
+    Rule(FACEBOOK, "greeting", 160, "characters", f"{_META_OLD}/messenger-profile/greeting-text"),
     Rule(TELEGRAM, "text", 4096, "characters", f"{_BOT_API}: sendMessage, after entities parsing"),
     Rule(TELEGRAM, "caption", 1024, "characters", f"{_BOT_API}: sendPhoto"),
     Rule(TELEGRAM, "callback data", 64, "bytes", f"{_BOT_API}: InlineKeyboardButton"),

@@ -35,6 +35,8 @@ AWAY_PAUSE_S = 0.3
 """Before looking again whether Redis is back."""
 MAX_TRIES = 8
 """With doubling pauses a message is tried for about a minute and a half."""
+LIMITED_S = 3600.0
+"""Seconds since a message was written for which "retry after" is obeyed beyond those tries."""
 
 # KEYS: lease, outbox, record, attempts. ARGV: lease text, row, rows for the recorder.
 _DONE = """
@@ -73,7 +75,12 @@ class Sender:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        await self._reader.run(finish=False)
+        try:
+            await self._reader.run(finish=False)
+        finally:
+            for channel in self._channels.values():
+                if close := getattr(channel, "aclose", None):
+                    await close()
 
     async def _deliver(self, row: Row) -> None:
         outbound = Outbound.from_dict(row.body)
@@ -103,7 +110,7 @@ class Sender:
                     tries=tries,
                     permanent=error.permanent,
                 )
-                if error.permanent or tries >= MAX_TRIES:
+                if error.permanent or (tries >= MAX_TRIES and not _must_wait(outbound, error)):
                     return self._dead(outbound, error)
                 await asyncio.sleep(error.retry_after_s or _pause(tries))
             except StoreUnavailable:
@@ -172,12 +179,18 @@ class Sender:
             id=f"{outbound.id}:{kind}",
             type=kind,
             conversation=outbound.conversation,
+            episode_id=str(outbound.metadata.get("episode", "")),
             channel=outbound.channel,
             language=outbound.language,
             actor={"agent": "agent", "bot": "bot"}.get(outbound.author, "system"),
             content_version=outbound.content_version,
             data={**data, "in_reply_to": outbound.in_reply_to, "utter": outbound.utter},
         ).to_dict()
+
+
+def _must_wait(outbound: Outbound, error: DeliveryFailed) -> bool:
+    """The vendor named a time to come back: that is no refusal, for as long as it makes sense."""
+    return error.retry_after_s is not None and time.time() - outbound.created_at < LIMITED_S
 
 
 def _delivery(outbound: Outbound, state: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Facebook Messenger: receiving, sending and setting up; docs/facebook.md."""

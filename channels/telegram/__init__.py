@@ -1,0 +1,1 @@
+"""Telegram: receiving, sending, setting up and polling; docs/telegram.md."""

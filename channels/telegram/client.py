@@ -1,0 +1,139 @@
+"""Sending to Telegram: in order, at the pace allowed, each part once."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import redis.asyncio
+import structlog
+
+from bot import redis_keys
+from bot.conversation.messages import Outbound
+from bot.errors import DeliveryFailed
+from bot.redis_client import guarded
+from bot.settings import Settings
+from channels.limits import TELEGRAM, Part, rule
+from channels.pacing import Pace, Pacer
+from channels.progress import Progress
+from channels.telegram.api import BotApi, ChatMoved
+from channels.telegram.moves import Moves
+from channels.telegram.payload import chat_of, shape
+from channels.vendor_http import VendorHttp
+
+LOG = structlog.get_logger(__name__)
+
+# A little slower than allowed: messages may come closer together on the network than they left.
+CHAT = Pace("telegram-chat", 1.05 / rule(TELEGRAM, "messages in a chat").value)
+# Four at once and one every 3.75 s are never more than 20 in a minute.
+GROUP = Pace("telegram-group", 1.25 / rule(TELEGRAM, "messages in a group").value, 4)
+BOT = Pace("telegram-bot", 1.05 / rule(TELEGRAM, "messages of a bot").value)
+
+
+class TelegramClient:
+    """Sends as any of our bots.
+
+    Args:
+        chat, group, bot: Paces; slower ones are for Bot API servers with other limits.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: redis.asyncio.Redis,
+        http: VendorHttp,
+        *,
+        chat: Pace = CHAT,
+        group: Pace = GROUP,
+        bot: Pace = BOT,
+    ) -> None:
+        self._settings = settings
+        self._redis = client
+        self._http = http
+        self._bots = {
+            name: BotApi(settings, known, http) for name, known in settings.telegram_bots.items()
+        }
+        self._progress = Progress(client, settings.shards)
+        self._pacer = Pacer(client)
+        self._moves = Moves(settings, client)
+        self._paces = (chat, group, bot)
+
+    async def send(self, outbound: Outbound) -> str:
+        """Send a message, as several where it is long; return the last one's id.
+
+        Raises:
+            DeliveryFailed: See `channels.telegram.api.refusal`; `channel-off` for a bot that is no
+                longer in the settings.
+        """
+        api = self._bots.get(outbound.account)
+        if api is None:
+            raise DeliveryFailed("channel-off", permanent=True)
+        known, in_group = chat_of(outbound.vendor_user)
+        chat = await self._moves.now(outbound.account, known) if in_group else known
+        hung = await self._hung_on(outbound) if in_group else {}
+
+        async def send_part(part: Part, number: int) -> str:
+            nonlocal chat
+            body = {**shape(part, chat, keyboard=self._settings.telegram_keyboard), **hung}
+            try:
+                return await self._send(api, outbound.account, body, in_group, number > 0)
+            except ChatMoved as error:
+                await self._moves.note(outbound.account, known, error.chat)
+                chat = error.chat
+                moved = {**body, "chat_id": int(chat)}
+                return await self._send(api, outbound.account, moved, in_group, False)
+
+        return (await self._progress.send(outbound, send_part))[-1]
+
+    async def aclose(self) -> None:
+        """Close the session to the vendor."""
+        await self._http.aclose()
+
+    async def _send(
+        self, api: BotApi, bot: str, body: dict[str, Any], in_group: bool, more: bool
+    ) -> str:
+        per_chat, per_group, per_bot = self._paces
+        who = f"{bot}:{body['chat_id']}"
+        wait_s = await self._pacer.take(per_chat, who)
+        if in_group:
+            wait_s = max(wait_s, await self._pacer.take(per_group, who))
+        if more or wait_s > 0.3:
+            await self._show_typing(api, body)
+        await asyncio.sleep(wait_s)
+        await self._pacer.wait((per_bot, bot))
+        try:
+            sent = await api.call("sendMessage", **body)
+        except DeliveryFailed as error:
+            if error.retry_after_s is not None:
+                await self._pacer.hold(per_chat, who, error.retry_after_s)
+            raise
+        return str(sent.get("message_id", "")) if isinstance(sent, dict) else ""
+
+    async def _show_typing(self, api: BotApi, body: dict[str, Any]) -> None:
+        """Show that more is coming; nothing depends on it."""
+        where = {k: body[k] for k in ("chat_id", "message_thread_id") if k in body}
+        try:
+            await api.call("sendChatAction", action="typing", timeout_s=2.0, **where)
+        except DeliveryFailed as error:
+            LOG.debug("typing.failed", reason=error.reason)
+
+    async def _hung_on(self, outbound: Outbound) -> dict[str, Any]:
+        """In a group, hang the answer on the question, in its topic."""
+        if not outbound.in_reply_to:
+            return {}
+        key = origin_key(self._settings, outbound.conversation, outbound.in_reply_to)
+        message, _, thread = str(await guarded(self._redis.get(key)) or "").partition(":")
+        found: dict[str, Any] = {}
+        if message:
+            found["reply_parameters"] = {
+                "message_id": int(message), "allow_sending_without_reply": True
+            }  # fmt: skip
+        if thread:
+            found["message_thread_id"] = int(thread)
+        return found
+
+
+def origin_key(settings: Settings, conversation: str, message: str) -> str:
+    """Where the receiver leaves `<message id>:<topic>` of a group's message for its answer."""
+    shard = redis_keys.shard_of(conversation, settings.shards)
+    return redis_keys.seen(shard, f"origin-{message}")

@@ -1,0 +1,248 @@
+"""Telegram's updates as our messages, and our messages as Telegram's.
+
+Updates: https://core.telegram.org/bots/api#update (Bot API 10.1). Nothing here raises on a strange
+field: Telegram would send the update again and again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.conversation.messages import Inbound, conversation_id, message_id
+from bot.settings import Settings, TelegramBot
+from channels.limits import TELEGRAM, Part
+from channels.reading import (
+    NAME_CHARS,
+    id_at,
+    number_at,
+    object_at,
+    objects_at,
+    place,
+    text_at,
+)
+from channels.splitting import units
+
+CHANNEL = TELEGRAM
+ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+"""What the webhook asks for."""
+GROUPS = frozenset({"group", "supergroup"})
+SHOWN_FILES = {
+    "photo": "🖼", "video": "🎬", "animation": "🎬", "video_note": "🎬", "voice": "🎤",
+    "audio": "🎵", "document": "📄", "contact": "👤", "poll": "📊", "dice": "🎲",
+}  # fmt: skip
+"""Stands for a file where there are no words, the same in every language."""
+_COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s|$)")
+_LOCALE = re.compile(r"[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}")
+_WIDE = 18
+"""Titles up to this length stand two in a row."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """What an update means to us."""
+
+    inbound: Inbound | None = None
+    callback: str = ""
+    """Callback query to answer, whatever else happens: its button spins until then."""
+    edited: bool = False
+    """`inbound` is what an older message says now."""
+    command: str = ""
+    """Command of our menu, without its slash."""
+    reply_to: int = 0
+    """Message in a group that the answer should hang on."""
+    thread: int = 0
+    """Topic of the group it was written in."""
+    moved_to: str = ""
+    """The group `chat` has this id now."""
+    chat: str = ""
+    blocked: bool | None = None
+    """The customer blocked (True) or unblocked us."""
+    ignored: str = ""
+    """Why there is no message, for the log."""
+
+
+def parse(
+    data: Mapping[str, Any], name: str, bot: TelegramBot, settings: Settings, now: float
+) -> Update:
+    """Read an update.
+
+    Args:
+        name: Name of the bot in the settings: its user name.
+        now: Unix seconds.
+    """
+    update = dict(data)
+    number = number_at(update, "update_id")
+    if number is None:
+        return Update(ignored="no-update-id")
+    reader = _Reader(name, bot, settings, number, now)
+    if callback := object_at(update, "callback_query"):
+        return reader.callback(callback)
+    if message := object_at(update, "message"):
+        return reader.message(message)
+    if message := object_at(update, "edited_message"):
+        return replace(reader.message(message), edited=True)
+    if member := object_at(update, "my_chat_member"):
+        return reader.member(member)
+    return Update(ignored="other-update")
+
+
+@dataclass(frozen=True)
+class _Reader:
+    name: str
+    bot: TelegramBot
+    settings: Settings
+    number: int
+    now: float
+
+    def callback(self, query: dict[str, Any]) -> Update:
+        message, sender = object_at(query, "message"), object_at(query, "from")
+        found = Update(callback=id_at(query, "id"), chat=_id(object_at(message, "chat")))
+        tap = id_at(query, "data")
+        if not found.chat or not tap or not _id(sender):
+            return replace(found, ignored="empty-callback")
+        inbound = self._inbound(object_at(message, "chat"), sender, f"callback:{found.callback}")
+        return replace(found, inbound=replace(inbound, tap=tap[:64]))
+
+    def message(self, message: dict[str, Any]) -> Update:
+        chat, sender = object_at(message, "chat"), object_at(message, "from")
+        found = Update(chat=_id(chat))
+        if moved := _id(message, "migrate_to_chat_id"):
+            return replace(found, moved_to=moved)
+        if not found.chat or not _id(sender) or sender.get("is_bot") is True:
+            return replace(found, ignored="not-from-a-person")
+        text, in_group = self._text(message), _kind(chat) in GROUPS
+        if not in_group and _kind(chat) != "private":
+            return replace(found, ignored="not-a-chat")
+        command = _COMMAND.match(text)
+        if command and command[2] and command[2].casefold() != self.name.casefold():
+            return replace(found, ignored="for-another-bot")
+        if in_group:
+            if not command and not self._addressed(message, text):
+                return replace(found, ignored="not-addressed")
+            text = self._without_mention(text)
+        if not text:
+            return replace(found, ignored="nothing-said")
+        said = id_at(message, "message_id")
+        inbound = replace(self._inbound(chat, sender, f"message:{said}"), text=text)
+        sent = number_at(message, "date") or 0
+        if 0 < sent <= self.now:
+            inbound = replace(inbound, sent_at=float(sent))
+        if command and command[1].casefold() in ("start", "help"):
+            inbound = replace(inbound, kind="start", text="")
+        return replace(
+            found,
+            inbound=inbound,
+            command=command[1].casefold() if command else "",
+            reply_to=int(number_at(message, "message_id") or 0) if in_group else 0,
+            thread=int(number_at(message, "message_thread_id") or 0)
+            if message.get("is_topic_message") is True
+            else 0,
+        )
+
+    def member(self, change: dict[str, Any]) -> Update:
+        chat = object_at(change, "chat")
+        found = Update(chat=_id(chat))
+        status = object_at(change, "new_chat_member").get("status")
+        if _kind(chat) != "private" or status not in ("kicked", "member"):
+            return replace(found, ignored="membership")
+        return replace(found, blocked=status == "kicked")
+
+    def _inbound(self, chat: dict[str, Any], sender: dict[str, Any], what: str) -> Inbound:
+        user = vendor_user(_id(chat), _id(sender), _kind(chat) in GROUPS)
+        conversation = conversation_id(CHANNEL, self.name, user)
+        names = (text_at(sender, part, NAME_CHARS) for part in ("first_name", "last_name"))
+        locale = id_at(sender, "language_code")
+        return Inbound(
+            # Update numbers start anew after a week of silence: the message's own id joins them.
+            id=message_id(conversation, f"{self.number}:{what}"),
+            conversation=conversation,
+            channel=CHANNEL,
+            account=self.name,
+            vendor_user=user,
+            sent_at=self.now,
+            received_at=self.now,
+            locale=locale if _LOCALE.fullmatch(locale) else "",
+            name=" ".join(filter(None, names)),
+        )
+
+    def _text(self, message: dict[str, Any]) -> str:
+        most = self.settings.max_text_chars
+        for field in ("text", "caption"):
+            if text := text_at(message, field, most):
+                return text
+        if emoji := text_at(object_at(message, "sticker"), "emoji", 16):
+            return emoji
+        if position := place(object_at(message, "location"), "latitude", "longitude"):
+            return position
+        return next((sign for kind, sign in SHOWN_FILES.items() if message.get(kind)), "")
+
+    def _addressed(self, message: dict[str, Any], text: str) -> bool:
+        """In a group we answer to our name and to replies, and to nothing else."""
+        answered = object_at(object_at(message, "reply_to_message"), "from")
+        if number_at(answered, "id") == self.bot.id:
+            return True
+        entities = objects_at(message, "entities") + objects_at(message, "caption_entities")
+        if any(number_at(object_at(e, "user"), "id") == self.bot.id for e in entities):
+            return True
+        return bool(self._mention().search(text))
+
+    def _without_mention(self, text: str) -> str:
+        return self._mention().sub(" ", text).strip()
+
+    def _mention(self) -> re.Pattern[str]:
+        return re.compile(rf"(?<![\w@])@{re.escape(self.name)}(?!\w)", re.IGNORECASE | re.ASCII)
+
+
+def _id(data: dict[str, Any], name: str = "id") -> str:
+    """Return the id of a chat or user, a number of up to 52 bits; empty without one."""
+    number = number_at(data, name)
+    return "" if number is None else str(number)
+
+
+def _kind(chat: dict[str, Any]) -> str:
+    return id_at(chat, "type")
+
+
+def vendor_user(chat: str, sender: str, in_group: bool) -> str:
+    """Name whom a conversation is with: the chat, and in a group the person in it."""
+    return f"{chat}:{sender}" if in_group else chat
+
+
+def chat_of(user: str) -> tuple[str, bool]:
+    """Undo `vendor_user`: the chat, and whether it is a group."""
+    chat, sign, _ = user.partition(":")
+    return chat, bool(sign)
+
+
+def shape(part: Part, chat: str, *, keyboard: str) -> dict[str, Any]:
+    """Shape a part as parameters of `sendMessage`; plain text, so nothing in it is markup.
+
+    Args:
+        keyboard: `inline` or `reply` (see the setting TELEGRAM_KEYBOARD).
+    """
+    body: dict[str, Any] = {
+        "chat_id": int(chat), "text": part.text, "link_preview_options": {"is_disabled": True}
+    }  # fmt: skip
+    if not part.buttons:
+        return body
+    inline = keyboard == "inline"
+    rows: list[list[dict[str, str]]] = []
+    room = 0
+    for button in part.buttons:
+        wide = units(button.title) > _WIDE
+        if wide or not room:
+            rows.append([])
+            room = 1 if wide else 2
+        key = {"text": button.title}
+        rows[-1].append({**key, "callback_data": button.id} if inline else key)
+        room -= 1
+    if inline:
+        body["reply_markup"] = {"inline_keyboard": rows}
+    else:
+        body["reply_markup"] = {
+            "keyboard": rows, "resize_keyboard": True, "one_time_keyboard": True
+        }  # fmt: skip
+    return body

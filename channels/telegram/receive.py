@@ -1,0 +1,136 @@
+"""Taking Telegram's updates in: verify, read, keep; the answer to Telegram comes last.
+
+Framework-neutral: the ingress, Rasa's input channel and the poll command all use it.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import time
+from dataclasses import replace
+from typing import Any
+
+import redis.asyncio
+import structlog
+
+from bot import redis_keys
+from bot.conversation.messages import Inbound, conversation_id, message_id
+from bot.conversation.states import HUMAN, State
+from bot.errors import BadRequest
+from bot.language import codes
+from bot.redis_client import guarded
+from bot.settings import Settings, TelegramBot
+from channels import menu
+from channels.app_keys import TakesMessages
+from channels.reading import read_json
+from channels.telegram.client import origin_key
+from channels.telegram.moves import Moves
+from channels.telegram.payload import CHANNEL, Update, chat_of, parse
+
+LOG = structlog.get_logger(__name__)
+WITH_PEOPLE = frozenset({State.WAITING, *HUMAN})
+EDITED = "✏️ "
+
+
+class TelegramReceiver:
+    """Receives for all our bots."""
+
+    def __init__(
+        self, settings: Settings, client: redis.asyncio.Redis, inbox: TakesMessages
+    ) -> None:
+        self._settings = settings
+        self._redis = client
+        self._inbox = inbox
+        self._moves = Moves(settings, client)
+
+    async def take(self, name: str, secret: str, body: bytes) -> dict[str, Any] | None:
+        """Take a delivery of the webhook.
+
+        Args:
+            name: Bot in the address.
+            secret: Header X-Telegram-Bot-Api-Secret-Token.
+
+        Returns:
+            A method for Telegram to run, as the JSON body of the answer (Bot API, "Making requests
+            when getting updates"), or None.
+
+        Raises:
+            BadRequest: 404 no such bot, 403 wrong secret, 400 no JSON object; nothing is kept.
+            StoreUnavailable: Nothing is kept; Telegram sends it again.
+        """
+        bot = self._settings.telegram_bots.get(name)
+        if bot is None:
+            raise BadRequest("unknown-bot", "there is no such bot", status=404)
+        if not hmac.compare_digest(secret.encode("utf-8", "replace"), bot.secret.encode()):
+            raise BadRequest("wrong-secret", "the secret token is not the right one", status=403)
+        callback = await self.handle(name, bot, read_json(body))
+        if not callback:
+            return None
+        return {"method": "answerCallbackQuery", "callback_query_id": callback}
+
+    async def handle(self, name: str, bot: TelegramBot, data: dict[str, Any]) -> str:
+        """Keep what an update says; return the callback query that must be answered, if any."""
+        update = parse(data, name, bot, self._settings, time.time())
+        if update.moved_to:
+            await self._moves.note(name, update.chat, update.moved_to)
+            LOG.info("telegram.moved", bot=name)
+        elif update.blocked is not None:
+            conversation = conversation_id(CHANNEL, name, update.chat)
+            LOG.info("telegram.blocked" if update.blocked else "telegram.unblocked",
+                     conversation=conversation)  # fmt: skip
+        elif update.inbound is None:
+            LOG.info("telegram.ignored", bot=name, reason=update.ignored)
+        else:
+            await self._keep(update, update.inbound)
+        return update.callback
+
+    async def _keep(self, update: Update, inbound: Inbound) -> None:
+        inbound = await self._named_as_before(inbound)
+        if update.edited:
+            # A corrected question is no new one; people shall see what it says now.
+            if await self._state(inbound) not in WITH_PEOPLE or not inbound.text:
+                LOG.info("telegram.ignored", bot=inbound.account, reason="edited")
+                return
+            inbound = replace(inbound, text=EDITED + inbound.text)
+        elif update.command and inbound.kind == "message":
+            language = await self._language(inbound)
+            said = menu.said(self._settings, update.command, language)
+            inbound = replace(inbound, text=said or inbound.text)
+        if update.reply_to:
+            thread = str(update.thread or "")
+            key = origin_key(self._settings, inbound.conversation, inbound.id)
+            origin = f"{update.reply_to}:{thread}"
+            await guarded(self._redis.set(key, origin, ex=redis_keys.SEEN_TTL_S))
+        fresh = await self._inbox.accept(inbound)
+        LOG.info("telegram.received", conversation=inbound.conversation, message=inbound.id,
+                 duplicate=not fresh, kind=inbound.kind, tap=bool(inbound.tap))  # fmt: skip
+
+    async def _named_as_before(self, inbound: Inbound) -> Inbound:
+        """A group that moved keeps its conversations."""
+        chat, in_group = chat_of(inbound.vendor_user)
+        first = await self._moves.first(inbound.account, chat) if in_group else chat
+        if first == chat:
+            return inbound
+        user = first + inbound.vendor_user[len(chat) :]
+        conversation = conversation_id(CHANNEL, inbound.account, user)
+        return replace(
+            inbound, vendor_user=user, conversation=conversation,
+            id=message_id(conversation, inbound.id),
+        )  # fmt: skip
+
+    async def _copy(self, inbound: Inbound) -> dict[str, Any]:
+        """The conversation as Redis knows it; empty if it does not."""
+        shard = redis_keys.shard_of(inbound.conversation, self._settings.shards)
+        copy = await guarded(self._redis.get(redis_keys.owner(shard, inbound.conversation)))
+        return dict(json.loads(copy)) if copy else {}
+
+    async def _state(self, inbound: Inbound) -> State | None:
+        state = (await self._copy(inbound)).get("state")
+        return State(state) if state else None
+
+    async def _language(self, inbound: Inbound) -> str:
+        """Language to speak for the customer: the conversation's, else the app's."""
+        spoken = str((await self._copy(inbound)).get("language", ""))
+        told = spoken or codes.normalise(inbound.locale)
+        return told if told in self._settings.languages else self._settings.default_language

@@ -1,0 +1,83 @@
+"""Calls to vendors: one session a process, a deadline on every call, no token in any error.
+
+Addresses carry tokens (Telegram's path, Facebook's query), so errors of the HTTP library, which
+name addresses, end here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+
+from bot.errors import DeliveryFailed
+
+TIMEOUT_S = 15.0
+ANSWER_BYTES = 1024 * 1024
+
+
+class VendorHttp:
+    """A lazily opened session; it must be closed by whoever made it.
+
+    Args:
+        timeout_s: Deadline of a whole call, connection and answer included.
+    """
+
+    def __init__(self, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def call(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        timeout_s: float | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Make a call with a JSON body.
+
+        Returns:
+            Status and the JSON object answered; an empty one when it was no JSON object.
+
+        Raises:
+            DeliveryFailed: `unreachable`: no answer, so it is unknown whether the vendor acted.
+        """
+        if self._session is None or self._session.closed:
+            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        deadline = aiohttp.ClientTimeout(total=timeout_s or self._timeout_s)
+        try:
+            async with self._session.request(
+                method, url, params=params, json=body, timeout=deadline, allow_redirects=False
+            ) as answer:
+                return answer.status, _object(await _read(answer.content))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            raise DeliveryFailed("unreachable") from None
+
+    async def aclose(self) -> None:
+        """Close the session; the next call opens another."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+async def _read(stream: aiohttp.StreamReader) -> bytes:
+    """Read an answer to its end, or as much as is worth reading."""
+    chunks, size = [], 0
+    async for chunk in stream.iter_chunked(65536):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > ANSWER_BYTES:
+            break
+    return b"".join(chunks)

@@ -9,9 +9,12 @@ from functools import cache
 
 from bot import settings
 from bot.content.load import load_folder
+from bot.dialogue import sanic_stream
 from bot.understanding.service import Knowledge, Understander
 
 _LOCK = threading.Lock()
+
+sanic_stream.restore()
 
 
 @cache

@@ -20,12 +20,27 @@ from bot.content.models import Content
 from bot.settings import Settings
 
 ENTRIES = (
-    "order-status", "refund-time", "payment-methods", "warranty", "opening-hours",
-    "delivery-cost", "size-guide", "contact-phone", "cookies",
+    "order-status",
+    "refund-time",
+    "payment-methods",
+    "warranty",
+    "opening-hours",
+    "delivery-cost",
+    "size-guide",
+    "contact-phone",
+    "cookies",
 )
 CUSTOMERS = 8
 KILLS = (
-    "engine-0", "sender", "engine-0", "recorder", "ingress", "valkey", "engine-0", "desk", "valkey",
+    "engine-0",
+    "sender",
+    "engine-0",
+    "recorder",
+    "ingress",
+    "valkey",
+    "engine-0",
+    "desk",
+    "valkey",
 )
 """In each wave every customer writes once, and while that is under way this process is killed."""
 CHAOS_S = 60.0
@@ -45,6 +60,7 @@ def backlog(system: System) -> int:
 
 def drain(system: System) -> None:
     """Wait until all parts are up and nothing is under way."""
+
     def is_empty() -> bool:
         try:
             desk = call("GET", f"{system.desk}/health", timeout_s=10)
@@ -191,9 +207,7 @@ def test_an_empty_redis_is_as_if_nothing_had_happened(system: System, published:
     assigned.wait(1)
     drain(system)
     before = {v.conversation: v.history() for v in (spanish, hindi, waiting, assigned)}
-    with redis.Redis.from_url(
-        redis_client.address(Settings(state_dir=system.state_dir))
-    ) as client:
+    with redis.Redis.from_url(redis_client.address(Settings(state_dir=system.state_dir))) as client:
         client.flushall()
     for visitor in (spanish, hindi, waiting, assigned):
         now = visitor.history()

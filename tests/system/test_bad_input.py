@@ -115,9 +115,7 @@ def visitor(system: System) -> Visitor:
 
 
 @pytest.mark.parametrize(("body", "status", "code"), webchat_cases())
-def test_the_widget_is_refused_by_name(
-    visitor: Visitor, body: Any, status: int, code: str
-) -> None:
+def test_the_widget_is_refused_by_name(visitor: Visitor, body: Any, status: int, code: str) -> None:
     answer = visitor.post("message", body)
     assert (answer.status, answer.code) == (status, code), answer.content[:300]
 
@@ -194,5 +192,3 @@ def test_a_refusal_is_logged_with_its_code(system: System, visitor: Visitor) -> 
     visitor.post("message", {"id": "1", "kind": "delete"})
     log = "".join(path.read_text("utf-8") for path in system.logs.glob("ingress*"))
     assert "code=bad-kind" in log
-
-

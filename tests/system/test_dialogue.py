@@ -134,9 +134,7 @@ def test_an_answer_that_did_not_help_twice_is_handed_off(system: System, who: st
     assert requested["cause"] == "repeated-fallback"
 
 
-def test_a_tapped_quick_reply_gets_its_entry(
-    system: System, published: Content, who: str
-) -> None:
+def test_a_tapped_quick_reply_gets_its_entry(system: System, published: Content, who: str) -> None:
     answer = system.rest(who, STATUS)[-1]
     wanted = next(found for found in answer["quick_replies"] if found["entry"])
     (reply,) = system.rest(who, quick_reply=wanted["payload"])
@@ -176,9 +174,7 @@ def test_somebody_elses_button_opens_nothing(system: System, who: str) -> None:
     assert refused["reason"] == "unknown-quick-reply"
 
 
-def test_cancelling_returns_to_the_bot_which_says_that_it_is_one(
-    system: System, who: str
-) -> None:
+def test_cancelling_returns_to_the_bot_which_says_that_it_is_one(system: System, who: str) -> None:
     handoff = system.rest(who, "I want to talk to a person")[-1]
     intro, cancelled = system.rest(who, quick_reply=button(handoff, action="cancel")["payload"])
     assert (intro["utter"], cancelled["utter"]) == ("utter_bot_intro", "utter_cancelled")
@@ -196,9 +192,7 @@ def test_the_word_cancel_returns_to_the_bot(system: System, who: str) -> None:
         assert [r["state"] for r in replies] == ["bot", "bot"], (text, replies)
 
 
-def test_while_waiting_the_notice_comes_at_most_every_two_minutes(
-    system: System, who: str
-) -> None:
+def test_while_waiting_the_notice_comes_at_most_every_two_minutes(system: System, who: str) -> None:
     system.rest(who, "I want to talk to a person")
     assert system.rest(who, STATUS) == []
     assert system.rest(who, "hello? anybody?") == []
@@ -240,9 +234,7 @@ def test_small_talk_thanks_and_goodbye(system: System, who: str) -> None:
     assert utters(system.rest(who, "goodbye")) == ["utter_goodbye"]
 
 
-def test_an_agent_takes_over_answers_and_gives_back(
-    system: System, texts: SystemTexts
-) -> None:
+def test_an_agent_takes_over_answers_and_gives_back(system: System, texts: SystemTexts) -> None:
     visitor = Visitor(system)
     visitor.ask("मेरा ऑर्डर अभी तक कहाँ पहुँचा है?", 2)
     (handoff,) = visitor.ask("इंसान")

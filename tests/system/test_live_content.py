@@ -105,7 +105,9 @@ class Asking(threading.Thread):
 def test_a_publication_is_answered_from_at_once(
     shop: System, data: Path, record_property: Any
 ) -> None:
-    assert shop.rest("before", "can you wrap my order as a gift")[-1].get("entry") != "gift-wrapping"
+    assert (
+        shop.rest("before", "can you wrap my order as a gift")[-1].get("entry") != "gift-wrapping"
+    )
     asking = Asking(shop)
     asking.start()
     until(lambda: asking.seen, within_s=20, what="the first answer")
@@ -174,7 +176,9 @@ def test_files_from_an_older_version_are_refused_unless_forced(
     forced = shop.run("content", "publish", str(colleague), "--force", "--note", "no gifts")
     assert forced.returncode == 0, forced.stderr
     assert "version 3 is live" in forced.stdout
-    assert shop.rest("forced", "can you wrap my order as a gift")[-1].get("entry") != "gift-wrapping"
+    assert (
+        shop.rest("forced", "can you wrap my order as a gift")[-1].get("entry") != "gift-wrapping"
+    )
     # Now the first folder is the one behind.
     write_gift(data, {**GIFT, "topic": "presents"})
     stale = shop.run("content", "publish")

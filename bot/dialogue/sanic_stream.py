@@ -1,0 +1,16 @@
+"""Gives `rasa shell` back what Sanic 22.6 took away.
+
+Rasa 3.6's REST channel, through which the shell talks, answers with `sanic.response.stream`; that
+function was removed in favour of `ResponseStream`, a class that takes the same arguments:
+https://sanic.dev/en/guide/release-notes/2022/v22.6.html
+"""
+
+from __future__ import annotations
+
+import sanic.response
+
+
+def restore() -> None:
+    """Put the function's successor under its old name."""
+    if not hasattr(sanic.response, "stream"):
+        sanic.response.stream = sanic.response.ResponseStream  # type: ignore[attr-defined]

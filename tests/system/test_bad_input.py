@@ -15,7 +15,7 @@ DEEP = b'{"sender": "deep", "message": ' + b"[" * 30_000 + b"]" * 30_000 + b"}"
 REFUSED: list[tuple[str, bytes, int, str]] = [
     ("empty", b'{"sender": "s", "message": ""}', 400, "empty"),
     ("blank", b'{"sender": "s", "message": " \\n\\t "}', 400, "empty"),
-    ("only control characters", b'{"sender": "s", "message": "\\u0000\\u0001\\u001b"}', 400, "empty"),
+    ("control characters", b'{"sender": "s", "message": "\\u0000\\u0001\\u001b"}', 400, "empty"),
     ("nothing", b"", 400, "not-json"),
     ("no JSON", b"hello?", 400, "not-json"),
     ("no UTF-8", b'{"sender": "s", "message": "\xff\xfe"}', 400, "not-json"),
@@ -123,8 +123,8 @@ def test_the_widget_is_refused_by_name(visitor: Visitor, body: Any, status: int,
 def forged(token: str) -> list[str]:
     payload, _, signature = token.partition(".")
     other = "A" if payload[5] != "A" else "B"
-    return ["", "x", "x.y", token + "x", payload + ".", f"{payload[:5]}{other}{payload[6:]}.{signature}",
-            "." + signature, "é.é", "a" * 5000]  # fmt: skip
+    changed = f"{payload[:5]}{other}{payload[6:]}.{signature}"
+    return ["", "x", "x.y", token + "x", payload + ".", changed, "." + signature, "é.é", "a" * 5000]
 
 
 def test_a_forged_session_reads_and_writes_nothing(system: System, visitor: Visitor) -> None:
@@ -159,7 +159,8 @@ def test_a_bad_cursor_is_refused(visitor: Visitor, cursor: str) -> None:
 
 def test_other_methods_and_paths_are_refused(system: System) -> None:
     for method, path in (
-        ("GET", REST), ("PUT", REST), ("GET", "/webhooks/nowhere"), ("POST", "/conversations/x/tracker"),
+        ("GET", REST), ("PUT", REST), ("GET", "/webhooks/nowhere"),
+        ("POST", "/conversations/x/tracker"),
         ("GET", "/webchat/static/x/..%2f..%2f..%2fpyproject.toml"), ("GET", "/model/parse"),
     ):  # fmt: skip
         assert call(method, system.ingress + path).status in (404, 405), path
@@ -183,7 +184,8 @@ def test_afterwards_the_system_is_well_and_the_logs_are_clean(system: System, wh
     assert {name.split(".")[0].split("@")[0] for name in logs} >= {"engine-0", "ingress", "sender"}
     for name, text in logs.items():
         assert "Traceback" not in text, (name, text[text.index("Traceback") - 300 :][:3000])
-        assert word not in text and word.encode("unicode_escape").decode() not in text, name
+        assert word not in text, name
+        assert word.encode("unicode_escape").decode() not in text, name
     assert "message.handled" in "".join(logs.values())
     assert word not in system.output
 

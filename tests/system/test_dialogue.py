@@ -78,7 +78,8 @@ def test_a_doubtful_question_offers_its_best_entries(
 
 def test_whoever_wants_a_person_gets_one(system: System, texts: SystemTexts, who: str) -> None:
     for language, text in (
-        ("en", "I want to talk to a person"), ("hi", "इंसान"), ("es", "quiero hablar con una persona"),
+        ("en", "I want to talk to a person"), ("hi", "इंसान"),
+        ("es", "quiero hablar con una persona"),
         ("ar", "موظف"), ("th", "เจ้าหน้าที่"), ("ml", "ഏജന്റ്"), ("mr", "माणूस"),
     ):  # fmt: skip
         sender = f"{who}{language}"
@@ -143,7 +144,7 @@ def test_a_tapped_quick_reply_gets_its_entry(system: System, published: Content,
     (tapped,) = system.recorded(conversation(who), "quick-reply.tapped")
     shown = system.recorded(conversation(who), "quick-reply.shown", 2)
     assert (tapped["entry"], tapped["position"], tapped["typed"]) == (wanted["entry"], 0, False)
-    assert [r["entry"] for r in shown[0]["replies"]][0] == wanted["entry"]
+    assert shown[0]["replies"][0]["entry"] == wanted["entry"]
 
 
 def test_a_typed_title_acts_as_a_tap(system: System, published: Content, who: str) -> None:

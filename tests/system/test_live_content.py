@@ -87,6 +87,12 @@ def edit_answer(data: Path, text: str) -> None:
     path.write_text(yaml.safe_dump(orders, allow_unicode=True, sort_keys=False), "utf-8")
 
 
+def told(shop: System, sender: str) -> set[str]:
+    """Entries the bot answers with when it is asked about gifts."""
+    replies = shop.rest(sender, GIFT["entries"][0]["examples"]["en"][0])  # type: ignore[index]
+    return {str(reply.get("entry")) for reply in replies}
+
+
 class Asking(threading.Thread):
     """Asks again and again, as customers do while an editor publishes."""
 
@@ -105,9 +111,7 @@ class Asking(threading.Thread):
 def test_a_publication_is_answered_from_at_once(
     shop: System, data: Path, record_property: Any
 ) -> None:
-    assert (
-        shop.rest("before", "can you wrap my order as a gift")[-1].get("entry") != "gift-wrapping"
-    )
+    assert "gift-wrapping" not in told(shop, "before")
     asking = Asking(shop)
     asking.start()
     until(lambda: asking.seen, within_s=20, what="the first answer")
@@ -137,7 +141,7 @@ def test_a_publication_is_answered_from_at_once(
 
     reply = shop.rest("after", "do you also put things into nice wrapping paper for a birthday")[-1]
     assert (reply["entry"], reply["text"]) == ("gift-wrapping", "We wrap presents for 2 euros.")
-    assert [r["entry"] for r in reply["quick_replies"]][0] == "delivery-time"
+    assert reply["quick_replies"][0]["entry"] == "delivery-time"
     assert reply["content_version"] == shop.health()["content"]["live"] == 2
 
 
@@ -176,9 +180,7 @@ def test_files_from_an_older_version_are_refused_unless_forced(
     forced = shop.run("content", "publish", str(colleague), "--force", "--note", "no gifts")
     assert forced.returncode == 0, forced.stderr
     assert "version 3 is live" in forced.stdout
-    assert (
-        shop.rest("forced", "can you wrap my order as a gift")[-1].get("entry") != "gift-wrapping"
-    )
+    assert "gift-wrapping" not in told(shop, "forced")
     # Now the first folder is the one behind.
     write_gift(data, {**GIFT, "topic": "presents"})
     stale = shop.run("content", "publish")

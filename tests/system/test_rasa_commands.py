@@ -71,8 +71,10 @@ class TestCommands:
             "  - intent: greet\n    examples: |\n      - hello\n      - good morning\n"
             "  - intent: thanks\n    examples: |\n      - thank you\n      - thanks a lot\n"
         )
-        given = ("test", "--stories", str(stories), "--nlu", str(nlu), "--out", str(tmp_path / "out"),
-                 "--fail-on-prediction-errors")  # fmt: skip
+        given = (
+            "test", "--stories", str(stories), "--nlu", str(nlu), "--out", str(tmp_path / "out"),
+            "--fail-on-prediction-errors",
+        )  # fmt: skip
         done = rasa(tmp_path, *given)
         assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
         wrong = (stories / "test_hi.yml").read_text().replace("faq/refund-time", "faq/warranty")

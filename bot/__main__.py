@@ -55,6 +55,8 @@ def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     serve.set_defaults(run=_serve)
     ready = commands.add_parser("prepare", help="make the files of the understanding, and stop")
     ready.set_defaults(run=_prepare)
+    setup = commands.add_parser("setup", help="database, model, understanding, content; then stop")
+    setup.set_defaults(run=_setup)
     told = {
         "ingress": "webhooks, widget and demo page",
         "engine": "understanding and dialogue",
@@ -73,6 +75,13 @@ def _prepare(options: argparse.Namespace) -> int:
     from bot.commands import prepare
 
     prepare.models_here(settings_module.load())
+    return 0
+
+
+def _setup(options: argparse.Namespace) -> int:
+    from bot.commands import prepare
+
+    prepare.everything(settings_module.load())
     return 0
 
 

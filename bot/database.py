@@ -199,7 +199,7 @@ class Database:
             raise StoreUnavailable("database", str(error.orig)) from error
 
     def look(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction that only reads and waits for no writer; raises like `call`."""
+        """Run `work` in a transaction that only reads, waiting for no writer; raises like `call`."""
         try:
             with (
                 self.engine.connect().execution_options(read_only=True) as connection,

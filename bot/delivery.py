@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import redis.asyncio
@@ -73,6 +74,7 @@ async def send(
         StoreUnavailable: Redis is away; nothing was taken.
     """
     shard = redis_keys.shard_of(outbound.conversation, shards)
+    told = replace(outbound, metadata={**outbound.metadata, "episode": episode_id})
     rows = [record_row("message", message_row(outbound, episode_id))]
     rows += [record_row("event", event.to_dict()) for event in events]
     done = await guarded(
@@ -83,7 +85,7 @@ async def send(
             redis_keys.outbox(shard),
             redis_keys.record(shard),
             redis_keys.SEEN_TTL_S,
-            json.dumps(outbound.to_dict(), ensure_ascii=False),
+            json.dumps(told.to_dict(), ensure_ascii=False),
             *rows,
         )
     )

@@ -28,6 +28,8 @@ TYPES = frozenset(
         "handoff.requested",
         "handoff.assigned",
         "handoff.returned",
+        "handoff.transferred",
+        "handoff.requeued",
         "handoff.cancelled",
         "agent.replied",
         "conversation.resolved",

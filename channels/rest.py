@@ -27,6 +27,8 @@ from channels.webchat.receive import is_visible
 
 CHANNEL = "rest"
 ANSWER_TIMEOUT_S = 30.0
+BLOCK_MS = 2000
+"""Below the driver's own time-out for an answer, 5 s."""
 
 
 class RestClient:
@@ -144,7 +146,8 @@ async def _replies(
     last = "0-0"
     deadline = asyncio.get_running_loop().time() + ANSWER_TIMEOUT_S
     while (left := deadline - asyncio.get_running_loop().time()) > 0:
-        answer = await guarded(client.xread({key: last}, block=max(1, int(left * 1000))))
+        block = max(1, min(BLOCK_MS, int(left * 1000)))
+        answer = await guarded(client.xread({key: last}, block=block))
         for _, rows in answer or ():
             for row, fields in rows:
                 last = row

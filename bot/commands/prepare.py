@@ -26,6 +26,14 @@ MODELS = Path("models")
 _SHAPES_MODEL = ("config.yml", "domain.yml", "data/rules.yml", "data/stories.yml")
 
 
+def everything(settings: Settings) -> None:
+    """Do all steps; what is done already takes no time."""
+    database(settings)
+    model()
+    understanding()
+    content(settings)
+
+
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """Say what takes long, while it does."""

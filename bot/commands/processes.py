@@ -92,12 +92,13 @@ async def engine(settings: Settings, holder: str) -> None:
     understander = await asyncio.to_thread(Understander.load, settings)
     actions = import_module("actions.local").load()
     rasa = await asyncio.to_thread(load_engine, actions)
-    catalog = Catalog(understander, database, client, holder, rasa.model_name or "")
-    await catalog.refresh()
+    model = rasa.processor.model_filename if rasa.processor else ""
+    catalog = Catalog(understander, database, client, holder, model)
+    await catalog.wait()
     handler = Handler(settings, database, client, rasa, understander, catalog)
     leases = Leases(client, "engine", holder, settings.shards, settings.lease_s)
     inbox = import_module("channels.inbox").InboxReader(client, leases, handler.handle)
-    LOG.info("engine.ready", model=rasa.model_name)
+    LOG.info("engine.ready", model=model)
     try:
         await _together(leases, inbox.run(), catalog.follow())
     finally:

@@ -71,10 +71,7 @@ class Supervisor:
             signal.signal(number, lambda *_: self._stopping.set())
         with prepare.progress("store"):
             self._server = redis_client.ensure(self._settings)
-        prepare.database(self._settings)
-        prepare.model()
-        prepare.understanding()
-        prepare.content(self._settings)
+        prepare.everything(self._settings)
         for child in self._children:
             self._spawn(child)
         with prepare.progress("processes"):

@@ -17,6 +17,7 @@ from bot.redis_client import guarded
 from bot.understanding.service import Knowledge, Understander
 
 LOG = structlog.get_logger(__name__)
+WAIT_S = 2.0
 POLL_S = 0.25
 """A lost announcement is noticed within this time."""
 
@@ -63,6 +64,13 @@ class Catalog:
         await self.report()
         LOG.info("content.live", version=number, entries=len(content.entries))
         return True
+
+    async def wait(self) -> None:
+        """Return once there is a version to answer from; without one no message may be touched."""
+        while self._knowledge is None:
+            if not await self.refresh():
+                LOG.warning("content.none", advice="run `python -m bot content publish`")
+                await asyncio.sleep(WAIT_S)
 
     async def report(self) -> None:
         """Tell `content publish` and the health page which version we answer from."""

@@ -17,7 +17,7 @@ from bot.conversation.changes import Changes
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database, conversations, events
+from bot.database import Database, conversations, events, users
 from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
 from bot.handoff import presence
@@ -95,29 +95,34 @@ class Sweeper:
 
     async def _requeue(self, seen: Conversation, now: float) -> int:
         key = f"sweep:{seen.episode_id}:{seen.version}"
-        cause = {"cause": "agent-gone"}
-        requested = _event(seen, "handoff.requested", key, now, cause)
+        requeued = _event(seen, "handoff.requeued", key, now, {"reason": "agent-gone"})
         try:
-            await self._changes.apply(
+            waiting = await self._changes.apply(
                 seen.id,
                 lambda c: store.change(
-                    c, seen, State.WAITING, key=key, events=(requested,), now=now
+                    c, seen, State.WAITING, key=key, events=(requeued,), now=now
                 ),
             )
         except TransitionRefused:
             return 0
+        agents = await presence.online(self._redis)
+        place = await self._database.read(lambda c: store.place_of(c, waiting, agents))
+        name = await self._database.read(lambda c: _name_of(c, seen.owner))
+        await self._tell(waiting, "utter_agent_transferred", key, agent=name, place=place.place)
         return 1
 
-    async def _tell(self, conversation: Conversation, utter: str, key: str) -> None:
+    async def _tell(
+        self, conversation: Conversation, utter: str, key: str, **values: object
+    ) -> None:
         message = Outbound(
             id=f"{key}:{utter}"[:96],
             conversation=conversation.id,
             channel=conversation.channel,
             account=conversation.account,
             vendor_user=conversation.vendor_user,
-            text=self._texts.render(utter, conversation.language),
+            text=self._texts.render(utter, conversation.language, **values),
             author="automatic",
-            language=conversation.language,
+            language=self._texts.language_for(utter, conversation.language),
             utter=utter,
             created_at=time.time(),
             state=conversation.state.value,
@@ -125,6 +130,11 @@ class Sweeper:
         await delivery.send(
             self._redis, self._settings.shards, message, episode_id=conversation.episode_id
         )
+
+
+def _name_of(connection: Connection, user_id: str | None) -> str:
+    name = connection.execute(sa.select(users.c.name).where(users.c.id == user_id))
+    return str(name.scalar_one_or_none() or "")
 
 
 def _owners(connection: Connection) -> list[str]:

@@ -19,12 +19,6 @@ SHORT = {
 }
 """For the list, where there is room for two or three words."""
 
-TRANSFER = "transfer"
-"""Cause of a `handoff.requested` event when an agent passes a conversation on."""
-
-AGENT_GONE = "agent-gone"
-"""Cause of a `handoff.requested` event when the agent was offline for too long."""
-
 
 def short(cause: str | None) -> str:
     """Name a cause for the list; an unknown one is shown as it is."""
@@ -37,16 +31,12 @@ def sentence(cause: str | None, detail: Mapping[str, Any] | None, names: Mapping
     """Explain a handoff.
 
     Args:
-        cause: A `Cause` value, or `transfer`.
+        cause: A `Cause` value.
         detail: Numbers and thresholds in force, as the escalation stored them; any may be missing.
         names: User id → display name.
     """
     if not cause:
         return ""
-    if cause == TRANSFER:
-        return "An agent passed the conversation on."
-    if cause == AGENT_GONE:
-        return "The agent went offline; the conversation waits again."
     if cause not in set(Cause):
         return f"Handed off: {cause}."
     return _SENTENCES[Cause(cause)](_Numbers(detail or {}), names)

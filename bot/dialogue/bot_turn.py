@@ -60,7 +60,7 @@ class BotTurn:
             parsed = self._tapped(turn, button)
         elif turn.inbound.tap and not turn.inbound.text:
             # Forged, or from another conversation: there is nothing to act on.
-            turn.event("message.refused", reason="unknown-quick-reply")
+            turn.event("message.refused", actor="customer", reason="unknown-quick-reply")
             turn.decision = Decision("clarify", Cause.LOW_CONFIDENCE, failed=True)
             parsed = _parsed("clarify")
         else:
@@ -97,6 +97,7 @@ class BotTurn:
         # A word we told the customer to write means what we said it means.
         commanded = self._hearing.command(turn.inbound.text)
         intent = _after_answer(commanded or reading.intent, known.answered)
+        turn.not_helped = intent == "not_helped"
         named = codes.language_named_in(turn.inbound.text)
         content = turn.knowledge.content
         signals = parse.signals(
@@ -104,7 +105,7 @@ class BotTurn:
             content,
             intent="change_language" if named else intent,
             asked_for_person=intent == "ask_human",
-            not_helped=intent == "not_helped",
+            not_helped=turn.not_helped,
             negative_mean=mean,
             negative_count=turn.context.negative_count,
             failures=known.failures,
@@ -151,13 +152,14 @@ class BotTurn:
         )
         turn.reading = {"language": turn.language, "tapped": button.entry or button.action}
         action, entry = button.action, turn.knowledge.content.by_id.get(button.entry)
+        turn.not_helped = action == "not-helped"
         signals = Signals(
             intent="faq" if button.entry else "",
             entry=button.entry,
             entry_needs_person=bool(entry and entry.policy == "person"),
             confidence=1.0,
             asked_for_person=action == "person",
-            not_helped=action == "not-helped",
+            not_helped=turn.not_helped,
             failures=turn.context.failures,
             tapped=True,
         )
@@ -239,7 +241,7 @@ class BotTurn:
             turn.event("answer.sent", entry=turn.entry, version=version)
         elif decision.kind == "clarify" and intent != "not_helped":
             turn.event("clarification.asked", cause=decision.cause)
-        self._rate(turn, intent, decision)
+        self._rate(turn, intent)
         turn.context = replace(turn.context, failures=failures, answered=answered)
         if intent == "start_over":
             kept = turn.context
@@ -249,13 +251,9 @@ class BotTurn:
             )
 
     @staticmethod
-    def _rate(turn: Turn, intent: str, decision: Decision) -> None:
+    def _rate(turn: Turn, intent: str) -> None:
         """Record "did that help?", yes or no, for the answer it was asked about."""
-        refused = intent == "not_helped" or (
-            decision.kind == "handoff" and decision.cause == Cause.REPEATED_FALLBACK
-            and bool((turn.reading or {}).get("tapped") == "not-helped")
-        )  # fmt: skip
-        if turn.context.answered and (intent == "helped" or refused):
+        if turn.context.answered and (intent == "helped" or turn.not_helped):
             entry, _, version = turn.context.answered.rpartition("@")
             turn.event(
                 "answer.rated",

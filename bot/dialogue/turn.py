@@ -67,6 +67,8 @@ class Turn:
     """What is stored with the customer's message for the desk."""
     entry: str = ""
     """Entry the message was taken for."""
+    not_helped: bool = False
+    """The customer said that the last answer did not help."""
     values: dict[str, object] = field(default_factory=dict)
     """Placeholders for system answers, such as `language_name`."""
     place: QueuePlace | None = None
@@ -132,14 +134,16 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
         ensure_ascii=False, separators=(",", ":"),
     )  # fmt: skip
     # Whoever waits for a turn's replies must know when the last one is there.
-    count = {"of": len(turn.replies)}
-    replies = [replace(reply, metadata={**reply.metadata, **count}) for reply in turn.replies]
+    told = {"of": len(turn.replies), "episode": conversation.episode_id}
+    replies = [replace(reply, metadata={**reply.metadata, **told}) for reply in turn.replies]
     outbox = [json.dumps(reply.to_dict(), ensure_ascii=False) for reply in replies]
     records = [record_row("message", _customer_row(turn))] if turn.inbound.kind == "message" else []
     records += [
         record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies
     ]
-    records += [record_row("event", event.to_dict()) for event in turn.events]
+    # What happened before the language was known belongs to it all the same.
+    events = [replace(event, language=turn.language) for event in turn.events]
+    records += [record_row("event", event.to_dict()) for event in events]
     tracker = {"conversation": conversation.id, "body": body, "language": conversation.language}
     records.append(record_row("tracker", tracker))
     if turn.dead:

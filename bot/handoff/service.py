@@ -126,8 +126,8 @@ class HandoffService:
     ) -> Conversation:
         """Pass the conversation on; it waits again, in front of what came later."""
         changed = await self._owned(
-            conversation_id, agent, State.WAITING, key, "handoff.requested",
-            {"cause": "transfer", "note_characters": len(note)},
+            conversation_id, agent, State.WAITING, key, "handoff.transferred",
+            {"note_characters": len(note)},
         )  # fmt: skip
         await self._notice(changed, "utter_agent_transferred", key, agent)
         return changed
@@ -197,11 +197,17 @@ class HandoffService:
             text=text,
             author=author,
             agent=agent.name if author == "agent" or utter == "utter_agent_joined" else "",
-            language=conversation.language,
+            language=self._language_of(conversation, utter),
             utter=utter,
             created_at=time.time(),
             state=conversation.state.value,
         )
+
+    def _language_of(self, conversation: Conversation, utter: str) -> str:
+        """Language the text is in: a notice may not exist in the customer's."""
+        if not utter:
+            return conversation.language
+        return self._texts.language_for(utter, conversation.language)
 
     @staticmethod
     def _get(connection: Connection, conversation_id: str) -> Conversation:

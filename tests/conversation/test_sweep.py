@@ -137,7 +137,7 @@ async def test_conversations_of_an_agent_gone_too_long_wait_again(
     assert await sweeper.step(later) == 1
     requeued = _now(database, mine)
     assert (requeued.state, requeued.owner) == (State.WAITING, None)
-    assert {"cause": "agent-gone"} in _event_data(database, "handoff.requested")
+    assert {"reason": "agent-gone"} in _event_data(database, "handoff.requeued")
     assert _now(database, other).state == State.ASSIGNED
 
 

@@ -42,8 +42,6 @@ from bot.desk import reasons
         (Cause.POLICY, doubt(entry="fraud"), "Questions about “fraud” always go to a person."),
         (Cause.AGENT_TAKEOVER, {"agent": "u1"}, "Asha took the conversation over from the bot."),
         (Cause.BOT_FAILURE, {"error": "timeout"}, "The bot had a technical error (timeout)."),
-        ("transfer", {}, "An agent passed the conversation on."),
-        ("agent-gone", {}, "The agent went offline; the conversation waits again."),
         ("something-new", None, "Handed off: something-new."),
     ],
 )

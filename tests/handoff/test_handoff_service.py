@@ -168,7 +168,7 @@ STEPS: dict[str, tuple[Step, State, str, str]] = {
     ),
     "requeue": (
         lambda s, c, a: s.requeue(c, a, note="needs billing", key="k" * 16),
-        State.WAITING, "utter_agent_transferred", "handoff.requested",
+        State.WAITING, "utter_agent_transferred", "handoff.transferred",
     ),
 }  # fmt: skip
 
@@ -232,8 +232,8 @@ async def test_a_note_for_colleagues_is_not_in_the_log(
 ) -> None:
     mine = builders.brought_to(database, State.ASSIGNED, owner="asha")
     await service.requeue(mine.id, ASHA, note="customer is ill", key="k" * 16)
-    ((_, data),) = _events(database, "handoff.requested")
-    assert data == {"cause": "transfer", "note_characters": 15}
+    ((_, data),) = _events(database, "handoff.transferred")
+    assert data == {"note_characters": 15}
 
 
 async def test_presence_is_counted_until_the_last_desk_closes(service: HandoffService) -> None:

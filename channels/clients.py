@@ -5,6 +5,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from bot.settings import Settings
+from channels.facebook.client import FacebookClient
 from channels.limits import FACEBOOK, TELEGRAM
 from channels.outbox import Client
 from channels.rest import CHANNEL as REST
@@ -21,7 +22,9 @@ def make_clients(settings: Settings, client: redis.asyncio.Redis) -> dict[str, C
         REST: RestClient(settings, client),
     }
     http = VendorHttp()  # one session for all vendors; no connection is made before the first call
-    if settings.telegram_bots:
+    if FACEBOOK not in off(settings):
+        clients[FACEBOOK] = FacebookClient(settings, client, http)
+    if TELEGRAM not in off(settings):
         clients[TELEGRAM] = TelegramClient(settings, client, http)
     return clients
 

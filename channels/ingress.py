@@ -17,6 +17,7 @@ from bot.settings import Settings
 from channels import rest
 from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.clients import off
+from channels.facebook.routes import add_routes as add_facebook
 from channels.inbox import Inbox
 from channels.telegram.routes import add_routes as add_telegram
 from channels.webchat.routes import add_routes as add_webchat
@@ -36,6 +37,7 @@ def make_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_connections)
     app.router.add_get("/health", show_health)
     add_webchat(app)
+    add_facebook(app)
     add_telegram(app)
     for channel, missing in off(settings).items():
         LOG.warning("channel.off", channel=channel, missing=" ".join(missing))

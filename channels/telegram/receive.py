@@ -6,7 +6,6 @@ Framework-neutral: the ingress, Rasa's input channel and the poll command all us
 from __future__ import annotations
 
 import hmac
-import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -18,11 +17,11 @@ from bot import redis_keys
 from bot.conversation.messages import Inbound, conversation_id, message_id
 from bot.conversation.states import HUMAN, State
 from bot.errors import BadRequest
-from bot.language import codes
 from bot.redis_client import guarded
 from bot.settings import Settings, TelegramBot
 from channels import menu
 from channels.app_keys import TakesMessages
+from channels.copies import Copies
 from channels.reading import read_json
 from channels.telegram.client import origin_key
 from channels.telegram.moves import Moves
@@ -43,6 +42,7 @@ class TelegramReceiver:
         self._redis = client
         self._inbox = inbox
         self._moves = Moves(settings, client)
+        self._copies = Copies(settings, client)
 
     async def take(self, name: str, secret: str, body: bytes) -> dict[str, Any] | None:
         """Take a delivery of the webhook.
@@ -89,12 +89,13 @@ class TelegramReceiver:
         inbound = await self._named_as_before(inbound)
         if update.edited:
             # A corrected question is no new one; people shall see what it says now.
-            if await self._state(inbound) not in WITH_PEOPLE or not inbound.text:
+            state = (await self._copies.of(inbound.conversation)).get("state")
+            if state not in WITH_PEOPLE or not inbound.text:
                 LOG.info("telegram.ignored", bot=inbound.account, reason="edited")
                 return
             inbound = replace(inbound, text=EDITED + inbound.text)
         elif update.command and inbound.kind == "message":
-            language = await self._language(inbound)
+            language = await self._copies.language(inbound.conversation, inbound.locale)
             said = menu.said(self._settings, update.command, language)
             inbound = replace(inbound, text=said or inbound.text)
         if update.reply_to:
@@ -118,19 +119,3 @@ class TelegramReceiver:
             inbound, vendor_user=user, conversation=conversation,
             id=message_id(conversation, inbound.id),
         )  # fmt: skip
-
-    async def _copy(self, inbound: Inbound) -> dict[str, Any]:
-        """The conversation as Redis knows it; empty if it does not."""
-        shard = redis_keys.shard_of(inbound.conversation, self._settings.shards)
-        copy = await guarded(self._redis.get(redis_keys.owner(shard, inbound.conversation)))
-        return dict(json.loads(copy)) if copy else {}
-
-    async def _state(self, inbound: Inbound) -> State | None:
-        state = (await self._copy(inbound)).get("state")
-        return State(state) if state else None
-
-    async def _language(self, inbound: Inbound) -> str:
-        """Language to speak for the customer: the conversation's, else the app's."""
-        spoken = str((await self._copy(inbound)).get("language", ""))
-        told = spoken or codes.normalise(inbound.locale)
-        return told if told in self._settings.languages else self._settings.default_language

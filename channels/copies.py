@@ -1,0 +1,33 @@
+"""What Redis knows of a conversation, for channels that must know without asking SQL."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import redis.asyncio
+
+from bot import redis_keys
+from bot.language import codes
+from bot.redis_client import guarded
+from bot.settings import Settings
+
+
+class Copies:
+    """Reads the copies of conversations' rows (bot.conversation.changes)."""
+
+    def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
+        self._settings = settings
+        self._redis = client
+
+    async def of(self, conversation: str) -> dict[str, Any]:
+        """Fields of `bot.conversation.store.Conversation`; empty if there is no copy."""
+        shard = redis_keys.shard_of(conversation, self._settings.shards)
+        copy = await guarded(self._redis.get(redis_keys.owner(shard, conversation)))
+        return dict(json.loads(copy)) if copy else {}
+
+    async def language(self, conversation: str, locale: str) -> str:
+        """Language to speak on the customer's behalf: the conversation's, else the app's."""
+        spoken = str((await self.of(conversation)).get("language", ""))
+        told = spoken or codes.normalise(locale)
+        return told if told in self._settings.languages else self._settings.default_language

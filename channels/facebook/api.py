@@ -1,0 +1,89 @@
+"""Calls of the Graph API, and its refusals as our errors. Tokens stay in this file."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Any
+
+from bot.errors import DeliveryFailed
+from bot.settings import Settings
+from channels.reading import number_at, object_at
+from channels.vendor_http import VendorHttp
+
+RATE_CODES = frozenset({4, 17, 32, 341, 613, 80006})
+"""developers.facebook.com/docs/graph-api/overview/rate-limiting and /guides/error-handling."""
+RATE_RETRY_S = 30.0
+"""The Graph API names no time to come back."""
+OUTSIDE_WINDOW = "outside-window"
+
+
+class Page:
+    """One page's calls."""
+
+    def __init__(self, settings: Settings, page: str, http: VendorHttp) -> None:
+        self.id = page
+        token = settings.facebook_page_tokens[page]
+        secret = settings.facebook_app_secret
+        # developers.facebook.com/docs/graph-api/guides/secure-requests
+        proof = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+        self._auth = {"access_token": token, "appsecret_proof": proof}
+        self._address = settings.facebook_graph_url.rstrip("/")
+        self._http = http
+
+    async def get(
+        self, path: str, query: dict[str, str], timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Read a node or edge; raises like `post`."""
+        return await self._call("GET", path, query, None, timeout_s)
+
+    async def post(
+        self, path: str, body: dict[str, Any], timeout_s: float | None = None
+    ) -> dict[str, Any]:
+        """Write to a node or edge.
+
+        Raises:
+            DeliveryFailed: See `refusal`; `unreachable` without an answer.
+        """
+        return await self._call("POST", path, {}, body, timeout_s)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str],
+        body: dict[str, Any] | None,
+        timeout_s: float | None,
+    ) -> dict[str, Any]:
+        status, answer = await self._http.call(
+            method, f"{self._address}/{path}", params={**query, **self._auth}, body=body,
+            timeout_s=timeout_s,
+        )  # fmt: skip
+        if status == 200 and "error" not in answer:
+            return answer
+        raise refusal(status, object_at(answer, "error"))
+
+
+def refusal(status: int, error: dict[str, Any]) -> DeliveryFailed:
+    """Turn a refusal into our error.
+
+    Source: developers.facebook.com/docs/messenger-platform/error-codes; code 10 for a message
+    outside the window: fazer-ai/chatwoot#674.
+    """
+    code, sub = number_at(error, "code"), number_at(error, "error_subcode")
+    if code in RATE_CODES or status == 429:
+        return DeliveryFailed("rate-limited", retry_after_s=RATE_RETRY_S)
+    if sub == 2018278 or (code == 10 and "window" in str(error.get("message", "")).casefold()):
+        return DeliveryFailed(OUTSIDE_WINDOW, permanent=True)
+    if code == 551 or sub in (1545041, 2018108):
+        return DeliveryFailed("blocked", permanent=True)
+    if sub == 2018001:
+        return DeliveryFailed("unknown-user", permanent=True)
+    if code == 190 or status == 401:
+        # A token that ran out: an operator can put it right, so the message is tried for a while.
+        return DeliveryFailed("not-authorised")
+    if status >= 500 or code in (1, 2, 1200) or error.get("is_transient") is True:
+        return DeliveryFailed("vendor-error")
+    if 400 <= status < 500 and code is not None:
+        return DeliveryFailed("refused", permanent=True)
+    return DeliveryFailed("vendor-error")

@@ -1,0 +1,108 @@
+"""Sending to Messenger: within the window, in order, at the pace allowed, each part once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import redis.asyncio
+import structlog
+
+from bot.conversation.messages import Outbound
+from bot.errors import DeliveryFailed
+from bot.settings import Settings
+from channels.facebook.api import OUTSIDE_WINDOW, Page
+from channels.facebook.payload import METADATA, shape
+from channels.facebook.personas import Personas
+from channels.facebook.receipts import Receipts
+from channels.facebook.window import AGENT, TAGGED, Windows, messaging_type
+from channels.limits import FACEBOOK, Part, limit, rule
+from channels.pacing import Pace, Pacer
+from channels.progress import Progress
+from channels.vendor_http import VendorHttp
+
+LOG = structlog.get_logger(__name__)
+PAGE = Pace("facebook-page", 1 / rule(FACEBOOK, "messages of a page").value)
+ACTION_TIMEOUT_S = 2.0
+
+
+class FacebookClient:
+    """Sends for any of our pages."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: redis.asyncio.Redis,
+        http: VendorHttp,
+        *,
+        pace: Pace = PAGE,
+    ) -> None:
+        self._http = http
+        self._pages = {page: Page(settings, page, http) for page in settings.facebook_page_tokens}
+        self._personas = Personas(settings)
+        self._progress = Progress(client, settings.shards)
+        self._windows = Windows(settings, client)
+        self._receipts = Receipts(settings, client)
+        self._pacer = Pacer(client)
+        self._pace = pace
+
+    async def send(self, outbound: Outbound) -> str:
+        """Send a message, as several where it is long; return the last one's id.
+
+        Raises:
+            DeliveryFailed: `outside-window` before any call if we know better; else see
+                `channels.facebook.api.refusal`; `channel-off` for a page no longer in the settings.
+        """
+        page = self._pages.get(outbound.account)
+        if page is None:
+            raise DeliveryFailed("channel-off", permanent=True)
+        last = await self._windows.last(outbound.conversation)
+        declared = messaging_type(outbound, last, time.time())
+        common: dict[str, Any] = {"recipient": {"id": outbound.vendor_user}}
+        person = outbound.agent if outbound.author == AGENT else ""
+        if person and (persona := await self._personas.of(page, person)):
+            common["persona_id"] = persona
+        first = outbound.author == "bot" and outbound.id.endswith(":0")
+        if first:
+            await self._act(page, outbound, "mark_seen")
+
+        async def send_part(part: Part, number: int) -> str:
+            metadata = f"{METADATA}{outbound.id}"[: limit(FACEBOOK, "metadata")]
+            body = {**common, "message": shape(part, metadata)}
+            if number:
+                await self._act(page, outbound, "typing_on")
+            return await self._send(page, outbound, body, declared)
+
+        ids = await self._progress.send(outbound, send_part)
+        await self._receipts.sent(outbound, time.time())
+        return ids[-1]
+
+    async def aclose(self) -> None:
+        """Close the session to the vendor."""
+        await self._http.aclose()
+
+    async def _send(
+        self, page: Page, outbound: Outbound, body: dict[str, Any], declared: dict[str, str]
+    ) -> str:
+        await self._pacer.wait((self._pace, page.id))
+        try:
+            answer = await page.post(f"{page.id}/messages", {**body, **declared})
+        except DeliveryFailed as error:
+            if error.retry_after_s is not None:
+                await self._pacer.hold(self._pace, page.id, error.retry_after_s)
+            late = error.reason == OUTSIDE_WINDOW and outbound.author == AGENT
+            if not late or declared == TAGGED:
+                raise
+            # We did not know when the customer wrote: a person may still answer for a week.
+            answer = await page.post(f"{page.id}/messages", {**body, **TAGGED})
+        return str(answer.get("message_id", ""))
+
+    async def _act(self, page: Page, outbound: Outbound, action: str) -> None:
+        """Show a sign of life, in a request of its own; nothing depends on it."""
+        body = {"recipient": {"id": outbound.vendor_user}, "sender_action": action}
+        try:
+            async with asyncio.timeout(ACTION_TIMEOUT_S):
+                await page.post(f"{page.id}/messages", body)
+        except (DeliveryFailed, TimeoutError):
+            LOG.debug("action.failed", action=action)

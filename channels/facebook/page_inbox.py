@@ -1,0 +1,126 @@
+"""A person answers from the page's own inbox: the conversation is theirs, the bot is silent.
+
+Messenger echoes what they write. Nobody tells us when they are done: after `AGENT_GONE_S` without
+a word from the page's inbox its conversations wait for the desk (bot.conversation.sweep).
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import redis.asyncio
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot import redis_keys
+from bot.conversation import store
+from bot.conversation.changes import Changes
+from bot.conversation.messages import Inbound, Outbound, message_id
+from bot.conversation.states import ENDED, HUMAN, Cause, State
+from bot.conversation.store import Conversation
+from bot.database import Database
+from bot.delivery import message_row, record_row
+from bot.events import Event as LogEvent
+from bot.handoff import presence
+from bot.redis_client import guarded
+from bot.settings import Settings
+from channels.facebook.payload import CHANNEL, Event
+
+LOG = structlog.get_logger(__name__)
+SHOWN_AS = "Page inbox"
+
+
+class PageInbox:
+    """Takes conversations over for the people of a page's inbox."""
+
+    def __init__(self, settings: Settings, client: redis.asyncio.Redis, database: Database) -> None:
+        self._settings = settings
+        self._redis = client
+        self._changes = Changes(settings.shards, database, client)
+
+    async def note(self, event: Event) -> None:
+        """Somebody wrote `event.text` to the customer; the same echo again changes nothing.
+
+        Raises:
+            StoreUnavailable: Redis or SQL is away; Messenger must deliver it again.
+        """
+        key = f"echo-{message_id(event.conversation, event.mid)}"
+        shard = redis_keys.shard_of(event.conversation, self._settings.shards)
+        done = redis_keys.seen(shard, key)
+        if await guarded(self._redis.exists(done)):
+            return
+        owner = owner_of(event.page)
+        await presence.gone(self._redis, owner)  # last seen now, and not one of the desk's agents
+        changed = await self._changes.apply(
+            event.conversation, lambda connection: self._take(connection, event, owner, key)
+        )
+        await self._record(event, changed, owner, key)
+        await guarded(self._redis.set(done, "1", ex=redis_keys.SEEN_TTL_S))
+        LOG.info("facebook.taken-over", conversation=event.conversation, state=changed.state.value)
+
+    def _take(self, connection: Connection, event: Event, owner: str, key: str) -> Conversation:
+        current = store.get(connection, event.conversation)
+        now = time.time()
+        if current is None or current.state in ENDED:
+            opening = Inbound(
+                id=key, conversation=event.conversation, channel=CHANNEL, account=event.page,
+                vendor_user=event.user, received_at=now,
+            )  # fmt: skip
+            current = store.open_for(connection, opening, self._settings.default_language)
+        if current.state in HUMAN:
+            return current
+        extra: dict[str, Any] = {"owner": owner}
+        wait_s = now - current.waiting_since if current.waiting_since else 0.0
+        events = [_event(current, "handoff.assigned", key, owner, {"wait_s": round(wait_s, 3)})]
+        if current.state == State.BOT:
+            cause = Cause.AGENT_TAKEOVER.value
+            extra.update(cause=cause, cause_detail={"agent": owner})
+            events.insert(0, _event(current, "handoff.requested", key, owner, {"cause": cause}))
+        return store.change(
+            connection, current, State.ASSIGNED, key=f"{key}-take", events=tuple(events), now=now,
+            **extra,
+        )  # fmt: skip
+
+    async def _record(self, event: Event, conversation: Conversation, owner: str, key: str) -> None:
+        """Their words join the transcript; they have been sent already."""
+        words = Outbound(
+            id=key,
+            conversation=conversation.id,
+            channel=CHANNEL,
+            account=event.page,
+            vendor_user=event.user,
+            text=event.text,
+            author="agent",
+            agent=SHOWN_AS,
+            language=conversation.language,
+            created_at=event.at,
+        )
+        row = {**message_row(words, conversation.episode_id), "delivery": "sent"}
+        said = _event(conversation, "agent.replied", key, owner, {"characters": len(event.text)})
+        shard = redis_keys.shard_of(conversation.id, self._settings.shards)
+        pipeline = self._redis.pipeline(transaction=False)
+        for body in (record_row("message", row), record_row("event", said.to_dict())):
+            pipeline.xadd(redis_keys.record(shard), {"body": body})
+        await guarded(pipeline.execute())
+
+
+def owner_of(page: str) -> str:
+    """Name the people of a page's inbox, as owner of conversations."""
+    return f"page-inbox:{page}"[:64]
+
+
+def _event(
+    conversation: Conversation, kind: str, key: str, owner: str, data: dict[str, Any]
+) -> LogEvent:
+    return LogEvent(
+        id=f"{key}:{kind}",
+        type=kind,
+        conversation=conversation.id,
+        episode_id=conversation.episode_id,
+        channel=CHANNEL,
+        language=conversation.language,
+        actor="agent",
+        actor_id=owner,
+        data=data,
+    )

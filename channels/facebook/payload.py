@@ -1,0 +1,198 @@
+"""Messenger's webhook events as our messages, and our messages as the Send API's.
+
+Events: developers.facebook.com/docs/messenger-platform/reference/webhook-events. A delivery holds
+several entries, each with several events, in no promised order. Nothing here raises on a strange
+field: Meta would deliver it again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bot.conversation.messages import Inbound, conversation_id, message_id
+from bot.settings import Settings
+from channels.limits import FACEBOOK, Part
+from channels.reading import id_at, number_at, object_at, objects_at, place, text_at
+
+CHANNEL = FACEBOOK
+GET_STARTED = "samvad:start"
+MENU = "samvad:menu:"
+"""Before the key of a menu item, as payload of its postback."""
+METADATA = "samvad:"
+"""Before our message's id, in the metadata of what we send: comes back in the echo."""
+SHOWN_FILES = {
+    "image": "🖼", "video": "🎬", "audio": "🎤", "file": "📄", "template": "📄", "fallback": "🔗",
+    "reel": "🎬", "ig_reel": "🎬",
+}  # fmt: skip
+"""Stands for a file where there are no words, the same in every language."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """What one event means to us."""
+
+    kind: str
+    """`message`, `echo`, `delivered`, `read`, `reaction` or `ignored`."""
+    page: str = ""
+    user: str = ""
+    """The customer's page-scoped id."""
+    at: float = 0.0
+    """Vendor's time, Unix seconds; for receipts the moment up to which they hold."""
+    inbound: Inbound | None = None
+    menu: str = ""
+    """Key of a menu item that was chosen."""
+    text: str = ""
+    """What an echo says."""
+    mid: str = ""
+    app: str = ""
+    """App that sent what is echoed; empty for people in the page's inbox."""
+    metadata: str = ""
+    reason: str = ""
+
+    @property
+    def conversation(self) -> str:
+        return conversation_id(CHANNEL, self.page, self.user)
+
+
+def parse(data: Mapping[str, Any], settings: Settings, now: float) -> list[Event]:
+    """Read a delivery: all its events, by the vendor's time.
+
+    Args:
+        now: Unix seconds.
+    """
+    if data.get("object") != "page":
+        return [Event("ignored", reason="other-object")]
+    events = list(_events(dict(data), settings, now))
+    # Receipts and the like keep their place among messages of the same moment.
+    return sorted(events, key=lambda event: event.at)
+
+
+def _events(data: dict[str, Any], settings: Settings, now: float) -> Iterator[Event]:
+    for entry in objects_at(data, "entry"):
+        page = id_at(entry, "id")
+        if page not in settings.facebook_page_tokens:
+            yield Event("ignored", reason="unknown-page")
+            continue
+        for item in objects_at(entry, "messaging"):
+            yield _event(item, page, settings, now)
+        for _ in objects_at(entry, "standby"):
+            # Another app has the conversation at the moment: not ours to answer.
+            yield Event("ignored", page, reason="standby")
+
+
+def _event(item: dict[str, Any], page: str, settings: Settings, now: float) -> Event:
+    sender, recipient = (
+        id_at(object_at(item, "sender"), "id"),
+        id_at(object_at(item, "recipient"), "id"),
+    )
+    at = (number_at(item, "timestamp") or 0) / 1000
+    at = at if 0 < at <= now else now
+    message = object_at(item, "message")
+    if message.get("is_echo") is True:
+        return _echo(message, page, recipient, at, settings)
+    found = Event("ignored", page, sender, at)
+    if not sender or sender == page:
+        return replace(found, reason="no-sender")
+    if message:
+        return _message(found, message, settings, now)
+    if postback := object_at(item, "postback"):
+        return _postback(found, postback, settings, now)
+    for name, kind in (("delivery", "delivered"), ("read", "read")):
+        if receipt := object_at(item, name):
+            until = (number_at(receipt, "watermark") or 0) / 1000
+            return replace(found, kind=kind, at=until if until > 0 else at)
+    if isinstance(item.get("reaction"), dict):
+        return replace(found, kind="reaction")
+    if referral := object_at(item, "referral"):
+        # Somebody came back by a link or an advertisement: the chat is open before them.
+        inbound = _inbound(found, f"referral:{at}:{id_at(referral, 'ref')}", now)
+        return replace(found, kind="message", inbound=replace(inbound, kind="start"))
+    return replace(found, reason="other-event")
+
+
+def _message(found: Event, message: dict[str, Any], settings: Settings, now: float) -> Event:
+    mid = id_at(message, "mid")
+    if not mid:
+        return replace(found, reason="no-mid")
+    text = text_at(message, "text", settings.max_text_chars) or _shown(message)
+    tap = id_at(object_at(message, "quick_reply"), "payload")
+    if not text and not tap:
+        return replace(found, reason="nothing-said")
+    inbound = replace(_inbound(found, mid, now), text=text)
+    return _acted(replace(found, kind="message", mid=mid, inbound=inbound), tap)
+
+
+def _postback(found: Event, postback: dict[str, Any], settings: Settings, now: float) -> Event:
+    payload = id_at(postback, "payload")
+    # Postbacks have a mid since v11.0; without one, moment and payload name it.
+    mid = id_at(postback, "mid") or f"postback:{found.at}:{payload}"
+    title = text_at(postback, "title", settings.max_text_chars)
+    inbound = replace(_inbound(found, mid, now), text=title)
+    event = replace(found, kind="message", mid=mid, inbound=inbound)
+    if not payload and not title:
+        return replace(found, reason="empty-postback")
+    return _acted(event, payload)
+
+
+def _acted(event: Event, payload: str) -> Event:
+    """Tell what a payload of ours stands for: a greeting, a menu item, or a button's id."""
+    assert event.inbound is not None  # noqa: S101 - the callers have just made it
+    if payload == GET_STARTED:
+        return replace(event, inbound=replace(event.inbound, kind="start", text=""))
+    if payload.startswith(MENU):
+        return replace(event, menu=payload.removeprefix(MENU))
+    return replace(event, inbound=replace(event.inbound, tap=payload[:64]))
+
+
+def _echo(message: dict[str, Any], page: str, user: str, at: float, settings: Settings) -> Event:
+    mid = id_at(message, "mid")
+    if not mid or not user:
+        return Event("ignored", page, user, at, reason="no-mid")
+    metadata = message.get("metadata")
+    return Event(
+        "echo", page, user, at, mid=mid, app=id_at(message, "app_id"),
+        text=text_at(message, "text", settings.max_text_chars) or _shown(message),
+        metadata=metadata if isinstance(metadata, str) else "",
+    )  # fmt: skip
+
+
+def _inbound(found: Event, mid: str, now: float) -> Inbound:
+    return Inbound(
+        id=message_id(found.conversation, mid),
+        conversation=found.conversation,
+        channel=CHANNEL,
+        account=found.page,
+        vendor_user=found.user,
+        sent_at=found.at,
+        received_at=now,
+    )
+
+
+def _shown(message: dict[str, Any]) -> str:
+    for attachment in objects_at(message, "attachments"):
+        payload, kind = object_at(attachment, "payload"), id_at(attachment, "type")
+        if kind == "location":
+            return place(object_at(payload, "coordinates"), "lat", "long") or "📍"
+        if number_at(payload, "sticker_id") is not None:
+            return "👍"
+        if kind:
+            return SHOWN_FILES.get(kind, "📎")
+    return ""
+
+
+def shape(part: Part, metadata: str) -> dict[str, Any]:
+    """Shape a part as the `message` of the Send API."""
+    if part.style == "buttons":
+        buttons = [{"type": "postback", "title": b.title, "payload": b.id} for b in part.buttons]
+        template = {"template_type": "button", "text": part.text, "buttons": buttons}
+        return {
+            "attachment": {"type": "template", "payload": template}, "metadata": metadata
+        }  # fmt: skip
+    body: dict[str, Any] = {"text": part.text, "metadata": metadata}
+    if part.buttons:
+        body["quick_replies"] = [
+            {"content_type": "text", "title": b.title, "payload": b.id} for b in part.buttons
+        ]
+    return body

@@ -1,0 +1,115 @@
+"""Names and locales of customers, where the page may know them; asked for beside the message.
+
+The name goes to SQL, where a customer's data is erased in one place; Redis holds the locale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+
+import redis.asyncio
+import sqlalchemy as sa
+import structlog
+
+from bot import redis_keys
+from bot.database import Database, customers
+from bot.errors import DeliveryFailed, StoreUnavailable
+from bot.redis_client import guarded
+from bot.settings import Settings
+from channels.facebook.api import Page
+from channels.facebook.payload import Event
+from channels.reading import NAME_CHARS, id_at, text_at
+from channels.vendor_http import VendorHttp
+
+LOG = structlog.get_logger(__name__)
+AT_ONCE = 8
+"""Profiles asked for at the same time; others are asked for with their next message."""
+TIMEOUT_S = 5.0
+UNKNOWN = "-"
+_LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
+
+
+class Profiles:
+    """Asks for profiles, in tasks of its own; close it to end them."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: redis.asyncio.Redis,
+        database: Database,
+        http: VendorHttp,
+    ) -> None:
+        self._shards = settings.shards
+        self._redis = client
+        self._database = database
+        self._pages = {page: Page(settings, page, http) for page in settings.facebook_page_tokens}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def key(self, conversation: str) -> str:
+        """Where the locale stands; `-` when it cannot be known."""
+        return redis_keys.seen(
+            redis_keys.shard_of(conversation, self._shards), f"profile-{conversation}"
+        )
+
+    def ask(self, event: Event) -> None:
+        """Ask for a profile, without waiting for it."""
+        if event.conversation in self._tasks or len(self._tasks) >= AT_ONCE:
+            return
+        task = asyncio.create_task(self._ask(event))
+        self._tasks[event.conversation] = task
+        task.add_done_callback(lambda _: self._tasks.pop(event.conversation, None))
+
+    async def settled(self) -> None:
+        """Wait for what is under way."""
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def aclose(self) -> None:
+        """End what is under way."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _ask(self, event: Event) -> None:
+        try:
+            name, locale = await self._read(self._pages[event.page], event.user)
+            if name or locale:
+                changed = await self._database.run(
+                    lambda c: (
+                        c.execute(
+                            sa.update(customers)
+                            .where(customers.c.id == f"c-{event.conversation}")
+                            .values(name=name, locale=locale)
+                        ).rowcount
+                    )
+                )
+                if not changed:
+                    return  # their first message is not handled yet; the next one asks again
+            await guarded(
+                self._redis.set(
+                    self.key(event.conversation), locale or UNKNOWN, ex=redis_keys.SEEN_TTL_S
+                )
+            )
+        except (DeliveryFailed, StoreUnavailable) as error:
+            LOG.info("profile.unknown", conversation=event.conversation, reason=str(error))
+
+    @staticmethod
+    async def _read(page: Page, user: str) -> tuple[str, str]:
+        """Name and locale; what the page may not know is empty."""
+        for fields in ("first_name,last_name,locale", "first_name,last_name"):
+            try:
+                found = await page.get(user, {"fields": fields}, TIMEOUT_S)
+            except DeliveryFailed as error:
+                if not error.permanent:
+                    raise
+                continue
+            parts = (text_at(found, part, NAME_CHARS) for part in ("first_name", "last_name"))
+            locale = id_at(found, "locale")
+            return " ".join(filter(None, parts))[:256], (
+                locale if _LOCALE.fullmatch(locale) else ""
+            )
+        return "", ""

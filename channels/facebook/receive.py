@@ -1,0 +1,128 @@
+"""Taking Messenger's deliveries in: verify, read, keep; the 200 comes last.
+
+Framework-neutral: the ingress and Rasa's input channel both use it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+
+import redis.asyncio
+import structlog
+
+from bot.database import Database
+from bot.errors import BadRequest, NotAuthenticated
+from bot.redis_client import guarded
+from bot.settings import Settings
+from channels import menu
+from channels.app_keys import TakesMessages
+from channels.copies import Copies
+from channels.facebook.page_inbox import PageInbox
+from channels.facebook.payload import METADATA, Event, parse
+from channels.facebook.profiles import UNKNOWN, Profiles
+from channels.facebook.receipts import Receipts
+from channels.facebook.window import Windows
+from channels.reading import read_json
+from channels.vendor_http import VendorHttp
+
+LOG = structlog.get_logger(__name__)
+ALGORITHM = "sha256="
+
+
+class FacebookReceiver:
+    """Receives for all our pages; `aclose` ends what runs beside."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: redis.asyncio.Redis,
+        inbox: TakesMessages,
+        database: Database,
+        http: VendorHttp,
+    ) -> None:
+        self._settings = settings
+        self._redis = client
+        self._inbox = inbox
+        self._http = http
+        self._copies = Copies(settings, client)
+        self._windows = Windows(settings, client)
+        self._receipts = Receipts(settings, client)
+        self._page_inbox = PageInbox(settings, client, database)
+        self.profiles = Profiles(settings, client, database, http)
+        self._own_apps: set[str] = set()
+
+    def handshake(self, query: Mapping[str, str]) -> str:
+        """Answer Meta's verification of the webhook: the challenge, if the token is ours.
+
+        Raises:
+            BadRequest: 403.
+        """
+        given = query.get("hub.verify_token", "").encode("utf-8", "replace")
+        ours = hmac.compare_digest(given, self._settings.facebook_verify_token.encode())
+        if query.get("hub.mode") != "subscribe" or not ours:
+            raise BadRequest("wrong-token", "the verify token is not the right one", status=403)
+        return query.get("hub.challenge", "")
+
+    async def take(self, signature: str, body: bytes) -> None:
+        """Take a delivery: all its events, or none that Messenger would not deliver again.
+
+        Args:
+            signature: Header X-Hub-Signature-256, `sha256=<hex>` over the raw body.
+
+        Raises:
+            NotAuthenticated: 401, wrong signature; nothing is kept.
+            BadRequest: 400, no JSON object; nothing is kept.
+            StoreUnavailable: Not all is kept; what is will not be kept twice.
+        """
+        digest = hmac.new(self._settings.facebook_app_secret.encode(), body, hashlib.sha256)
+        expected = f"{ALGORITHM}{digest.hexdigest()}".encode()
+        if not hmac.compare_digest(signature.encode("utf-8", "replace"), expected):
+            raise NotAuthenticated("wrong-signature", "the signature does not fit the body")
+        for event in parse(read_json(body), self._settings, time.time()):
+            await self._handle(event)
+
+    async def aclose(self) -> None:
+        """End tasks and close the session to the vendor."""
+        await self.profiles.aclose()
+        await self._http.aclose()
+
+    async def _handle(self, event: Event) -> None:
+        if event.inbound is not None:
+            await self._keep(event)
+        elif event.kind in ("delivered", "read"):
+            await self._receipts.note(event.conversation, event.kind, event.at)
+        elif event.kind == "reaction":
+            await self._windows.note(event.conversation, event.at)
+        elif event.kind == "echo":
+            await self._hear(event)
+        else:
+            LOG.info("facebook.ignored", page=event.page, reason=event.reason)
+
+    async def _keep(self, event: Event) -> None:
+        assert event.inbound is not None  # noqa: S101 - the caller has looked
+        await self._windows.note(event.conversation, event.at)
+        locale = await guarded(self._redis.get(self.profiles.key(event.conversation)))
+        if not locale:
+            self.profiles.ask(event)
+        inbound = replace(event.inbound, locale=str(locale or "").removeprefix(UNKNOWN))
+        if event.menu:
+            language = await self._copies.language(inbound.conversation, inbound.locale)
+            said = menu.said(self._settings, event.menu, language)
+            inbound = replace(inbound, text=said or inbound.text)
+        fresh = await self._inbox.accept(inbound)
+        LOG.info("facebook.received", conversation=inbound.conversation, message=inbound.id,
+                 duplicate=not fresh, kind=inbound.kind, tap=bool(inbound.tap))  # fmt: skip
+
+    async def _hear(self, event: Event) -> None:
+        """Tell our own words from those of people in the page's inbox."""
+        if event.metadata.startswith(METADATA):
+            if event.app:
+                self._own_apps.add(event.app)
+            return
+        if event.app and event.app in self._own_apps:
+            return
+        await self._page_inbox.note(event)

@@ -1,0 +1,45 @@
+"""Messenger's webhook in the ingress."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+
+from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels.clients import off
+from channels.facebook.receive import FacebookReceiver
+from channels.limits import BODY_BYTES, FACEBOOK
+from channels.vendor_http import VendorHttp
+
+RECEIVER = web.AppKey("facebook_receiver", FacebookReceiver)
+PATH = "/webhooks/facebook/webhook"
+SIGNATURE_HEADER = "X-Hub-Signature-256"
+
+
+def add_routes(app: web.Application) -> None:
+    """Serve `/webhooks/facebook/webhook`, if all secrets are there."""
+    settings = app[SETTINGS]
+    if FACEBOOK in off(settings):
+        return
+    app[RECEIVER] = FacebookReceiver(settings, app[REDIS], app[INBOX], app[DATABASE], VendorHttp())
+    app.cleanup_ctx.append(_closing)
+    app.router.add_get(PATH, handshake)
+    app.router.add_post(PATH, webhook)
+
+
+async def handshake(request: web.Request) -> web.Response:
+    """Prove to Meta that the address is ours."""
+    return web.Response(text=request.app[RECEIVER].handshake(request.query))
+
+
+async def webhook(request: web.Request) -> web.Response:
+    """Keep a delivery, then answer."""
+    body = await request.clone(client_max_size=BODY_BYTES).read()
+    await request.app[RECEIVER].take(request.headers.get(SIGNATURE_HEADER, ""), body)
+    return web.Response(text="EVENT_RECEIVED")
+
+
+async def _closing(app: web.Application) -> AsyncIterator[None]:
+    yield
+    await app[RECEIVER].aclose()

@@ -1,0 +1,64 @@
+"""When the customer last wrote: Messenger allows answers for a day, people's for a week.
+
+Kept in Redis by the receiver; where nothing is known the vendor decides.
+"""
+
+from __future__ import annotations
+
+import redis.asyncio
+
+from bot import redis_keys
+from bot.conversation.messages import Outbound
+from bot.errors import DeliveryFailed
+from bot.redis_client import guarded
+from bot.settings import Settings
+from channels.facebook.api import OUTSIDE_WINDOW
+from channels.limits import FACEBOOK, rule
+
+WINDOW_S = rule(FACEBOOK, "window").value
+HUMAN_AGENT_S = rule(FACEBOOK, "human agent window").value
+AGENT = "agent"
+TAGGED = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
+
+
+class Windows:
+    """Notes and looks up when customers wrote."""
+
+    def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
+        self._shards = settings.shards
+        self._redis = client
+
+    async def note(self, conversation: str, at: float) -> None:
+        """The customer did something at this moment that opens the window."""
+        key, ttl = self._key(conversation), int(HUMAN_AGENT_S)
+        await guarded(self._redis.set(key, repr(at), ex=ttl))
+
+    async def last(self, conversation: str) -> float | None:
+        """Unix seconds; None when nothing is known."""
+        value = await guarded(self._redis.get(self._key(conversation)))
+        return float(value) if value else None
+
+    def _key(self, conversation: str) -> str:
+        shard = redis_keys.shard_of(conversation, self._shards)
+        return redis_keys.seen(shard, f"window-{conversation}")
+
+
+def messaging_type(outbound: Outbound, last: float | None, now: float) -> dict[str, str]:
+    """Choose how a message is declared to Meta.
+
+    Args:
+        last: When the customer last wrote, Unix seconds; None if unknown.
+
+    Returns:
+        `messaging_type`, and `tag` where one is needed.
+
+    Raises:
+        DeliveryFailed: Neither the window nor the tag for people allows it.
+    """
+    age = 0.0 if last is None else now - last
+    if age <= WINDOW_S:
+        asked = outbound.in_reply_to or outbound.author == AGENT
+        return {"messaging_type": "RESPONSE" if asked else "UPDATE"}
+    if age <= HUMAN_AGENT_S and outbound.author == AGENT:
+        return TAGGED
+    raise DeliveryFailed(OUTSIDE_WINDOW, permanent=True)

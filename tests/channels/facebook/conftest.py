@@ -1,0 +1,91 @@
+"""A page, its local Graph API, and the ingress's own routes in front of a real Redis and SQL."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import aiohttp
+import pytest
+import redis.asyncio
+from aiohttp.test_utils import TestClient, TestServer
+from vendors.graph_server import APP_SECRET, PAGE, TOKEN, GraphServer, delivery, signed
+from vendors.serving import serving
+
+from bot import redis_keys
+from bot.conversation.messages import Inbound
+from bot.database import Database
+from bot.redis_client import EmbeddedServer
+from bot.settings import Settings
+from channels.facebook.receive import FacebookReceiver
+from channels.facebook.routes import PATH, RECEIVER
+from channels.ingress import make_app
+
+
+@pytest.fixture
+async def graph() -> AsyncIterator[GraphServer]:
+    server = GraphServer()
+    async with serving(server):
+        yield server
+
+
+@pytest.fixture
+def facebook_settings(
+    settings: Settings, graph: GraphServer, redis_server: EmbeddedServer
+) -> Settings:
+    return replace(
+        settings,
+        facebook_graph_url=graph.graph_url,
+        facebook_app_secret=APP_SECRET,
+        facebook_verify_token="verify-me",
+        facebook_page_tokens={PAGE: TOKEN},
+        redis_url=f"unix://{redis_server.socket}",
+        max_body_bytes=4096,
+    )
+
+
+@dataclass
+class Hook:
+    """Delivers events to the webhook, as Meta does."""
+
+    http: TestClient  # type: ignore[type-arg]
+    redis: redis.asyncio.Redis
+    shards: int
+    receiver: FacebookReceiver
+
+    async def deliver(self, *events: Any) -> aiohttp.ClientResponse:
+        return await self.post(delivery(*events))
+
+    async def post(
+        self, body: bytes, headers: dict[str, str] | None = None
+    ) -> aiohttp.ClientResponse:
+        return await self.http.post(
+            PATH, data=body, headers=signed(body) if headers is None else headers
+        )
+
+    async def kept(self) -> list[Inbound]:
+        """What the inbox holds, oldest first."""
+        rows = []
+        for shard in range(self.shards):
+            rows += await self.redis.xrange(redis_keys.inbox(shard))
+        rows.sort(key=lambda row: [int(part) for part in row[0].split("-")])
+        return [Inbound.from_dict(json.loads(fields["body"])) for _, fields in rows]
+
+    async def recorded(self, kind: str) -> list[dict[str, Any]]:
+        """Rows for the recorder of one kind."""
+        rows = []
+        for shard in range(self.shards):
+            for _, fields in await self.redis.xrange(redis_keys.record(shard)):
+                rows.append(json.loads(fields["body"]))
+        return [row["body"] for row in rows if row["kind"] == kind]
+
+
+@pytest.fixture
+async def hook(
+    facebook_settings: Settings, redis: redis.asyncio.Redis, database: Database
+) -> AsyncIterator[Hook]:
+    app = make_app(facebook_settings)
+    async with TestClient(TestServer(app)) as http:
+        yield Hook(http, redis, facebook_settings.shards, app[RECEIVER])

@@ -19,7 +19,7 @@ from bot.errors import ConfigurationError
 class Thresholds:
     """Numbers that decide between answer, clarification and handoff; stored with each handoff."""
 
-    confidence: float = 0.0
+    confidence: float = 0.7
     """Lowest calibrated confidence (0–1) that is answered; 0 leaves it to the classifier's own."""
     margin: float = 0.08
     """Smallest lead (0–1) of the best entry over the second; below it the bot asks back."""

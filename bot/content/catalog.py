@@ -60,7 +60,9 @@ class Catalog:
         content = await self._database.read(lambda c: publish.read(c, number))
         if content is None:
             raise ContentError([f"version {number} is named as live but not stored"])
-        self._knowledge = await asyncio.to_thread(self._understander.learn, content)
+        self._knowledge = await asyncio.to_thread(
+            self._understander.learn, content, self._knowledge
+        )
         await self.report()
         LOG.info("content.live", version=number, entries=len(content.entries))
         return True

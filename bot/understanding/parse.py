@@ -10,6 +10,8 @@ from bot.understanding.service import FAQ_PREFIX, Reading
 
 CHOICES = 3
 """Entries offered when the bot asks back."""
+NEAR_THE_SHOP = 0.5
+"""From this confidence on, a message too unsure to be answered is taken to be about us at least."""
 LEAST_CHOICE = 0.12
 """Below this share an entry is a guess not worth a button."""
 
@@ -74,7 +76,11 @@ def signals(reading: Reading, content: Content, **more: Any) -> Signals:
         "aimed_at_us": (
             reading.intent == "angry"
             or (reading.intent == "faq" and bool(entry and entry.policy == PERSON_WHEN_NEGATIVE))
-            or (not reading.intent and prediction.best.startswith(FAQ_PREFIX))
+            or (
+                not reading.intent
+                and prediction.best.startswith(FAQ_PREFIX)
+                and prediction.confidence >= NEAR_THE_SHOP
+            )
         ),
         "confidence": prediction.confidence,
         "threshold": prediction.threshold,

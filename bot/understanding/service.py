@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import shutil
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import structlog
 import yaml
 
 from bot.content.models import Content
@@ -30,7 +32,11 @@ from bot.understanding.entities import Entity, extract
 from bot.understanding.index import Example, IntentIndex, Prediction, VectorCache
 from bot.understanding.sentiment import SentimentModel, SentimentReading, load_or_fit
 
+LOG = structlog.get_logger(__name__)
+
 FAQ_PREFIX = "faq/"
+KEPT_INDEXES = 8
+"""Fitted indexes kept on disk: the live one, and what a rollback may want again."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -110,20 +116,27 @@ class Understander:
         detect("warm up")
         return cls(embedder, sentiment, settings)
 
-    def learn(self, content: Content) -> Knowledge:
+    def learn(self, content: Content, previous: Knowledge | None = None) -> Knowledge:
         """Fit the index to a version, or map the one another process fitted already.
 
         Unchanged examples keep their vectors, so a small change costs a small part of a second.
+
+        Args:
+            previous: What was known before; makes the fit of a large pack faster.
         """
         examples = [*faq_examples(content), *self._dialogue]
-        folder = self._settings.made_dir / "index" / self._name(examples)
+        home = self._settings.made_dir / "index"
+        folder = home / self._name(examples)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # one process fits, the others wait and map
             if not (folder / "index.json").exists():
                 cache = VectorCache(self._settings.made_dir / "vectors", self.embedder)
-                vectors = cache.embed([example.text for example in examples])
-                IntentIndex.fit(examples, vectors, embedder=self.embedder).save(folder)
+                vectors = cache.embed([example.text for example in examples], _tell_progress)
+                known = previous.index if previous else None
+                index = IntentIndex.fit(examples, vectors, embedder=self.embedder, previous=known)
+                index.save(folder)
+                _forget_old(home, keep=KEPT_INDEXES)
         return Knowledge(content, IntentIndex.load(folder, self.embedder))
 
     def read(self, text: str, knowledge: Knowledge) -> Reading:
@@ -151,6 +164,17 @@ class Understander:
                 digest.update(path.read_bytes())
         digest.update(json.dumps([(e.label, e.language, e.text) for e in examples]).encode())
         return digest.hexdigest()[:24]
+
+
+def _tell_progress(done: int, wanted: int) -> None:
+    LOG.info("understanding.embedding", done=done, wanted=wanted)
+
+
+def _forget_old(home: Path, keep: int) -> None:
+    """Remove indexes of versions long gone; who still has one mapped keeps it."""
+    folders = sorted(home.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+    for folder in folders[keep:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def faq_examples(content: Content) -> list[Example]:

@@ -28,7 +28,7 @@ class Learner:
     def __init__(self) -> None:
         self.learned: list[int] = []
 
-    def learn(self, content: Content) -> Knowledge:
+    def learn(self, content: Content, previous: Knowledge | None = None) -> Knowledge:
         self.learned.append(content.number)
         return Knowledge(content, index=None)  # type: ignore[arg-type]
 

@@ -30,9 +30,8 @@ MOST_LINES = 2048
 """Conversations with a message on its way; the rest of a backlog stays in Redis."""
 FIRST_PAUSE_S = 0.5
 STORE_PAUSE_S = 0.3
-LONGEST_PAUSE_S = 60.0
-AWAY_PAUSE_S = 0.3
 """Before looking again whether Redis is back."""
+LONGEST_PAUSE_S = 60.0
 MAX_TRIES = 8
 """With doubling pauses a message is tried for about a minute and a half."""
 LIMITED_S = 3600.0

@@ -185,7 +185,7 @@ async def test_a_store_that_is_away_is_not_a_failed_try(
         if tries <= 2:
             raise StoreUnavailable("redis", "away")
 
-    monkeypatch.setattr(outbox_module, "AWAY_PAUSE_S", 0.0)
+    monkeypatch.setattr(outbox_module, "STORE_PAUSE_S", 0.0)
     vendor = Vendor(script)
     await _post(redis, builders.outbound("hello"))
     async with sending(redis, vendor):

@@ -24,12 +24,14 @@ from bot.dialogue.handler import Handler
 from bot.dialogue.turn import Ticket
 from bot.language.detect import detect
 from bot.lease import Leases
-from bot.settings import Settings
+from bot.settings import Settings, Thresholds
 from bot.understanding.index import Prediction
 from bot.understanding.sentiment import SentimentReading
 from bot.understanding.service import Knowledge, Reading
 
 LEASE = "engine-0|1"
+LIMITS = Thresholds(confidence=0.4, margin=0.1)
+"""Of their own, so that tuning the defaults changes no test of what follows from them."""
 CONTENT = Content(
     (
         builders.entry(
@@ -121,7 +123,7 @@ class Talk:
     def __init__(
         self, settings: Settings, database: Database, client: redis.asyncio.Redis, engine: Engine
     ) -> None:
-        self.settings = settings
+        self.settings = replace(settings, thresholds=LIMITS)
         self.database = database
         self.redis = client
         self.engine = engine

@@ -25,9 +25,9 @@ from bot.understanding.sentiment_ngrams import BUCKETS, ngram_weights
 
 Floats = npt.NDArray[np.float32]
 LABELS = ("negative", "neutral", "positive")
-_FORMAT = "4"  # part of the stored file's name: raise it when fitting or the features change
+_FORMAT = "5"  # part of the stored file's name: raise it when fitting or the features change
 # Chosen on sentences held out by language and on Wisesight, see docs/sentiment.md.
-_INVERSE_PENALTY = 1.0
+_INVERSE_PENALTY = 0.5
 _MEANING_WEIGHT = 0.5  # mean length of a centred embedding beside spelling of length one
 _SURFACE_WEIGHT = 0.3
 _FOLDS = 4

@@ -182,7 +182,7 @@ class GraphServer:
         return {"id": self.personas[-1]["id"]}
 
     def _post_subscribed_apps(self, page: str, node: str, body: Any, query: Any) -> Any:
-        self.subscribed[page] = list(body["subscribed_fields"])
+        self.subscribed[page] = body["subscribed_fields"].split(",")
         return {"success": True}
 
     def _get_subscribed_apps(self, page: str, node: str, body: Any, query: Any) -> Any:

@@ -86,7 +86,7 @@ def test_the_bot_says_once_an_episode_that_it_is_one(
 @pytest.mark.parametrize(
     ("language", "hello"),
     [("en", "good morning"), ("hi", "नमस्ते"), ("es", "hola, buenos días"), ("ar", "السلام عليكم"),
-     ("th", "สวัสดีค่ะ"), ("ml", "നമസ്കാരം"), ("mr", "नमस्कार")],
+     ("th", "สวัสดีค่ะ"), ("ml", "നമസ്കാരം"), ("mr", "शुभ सकाळ")],
 )  # fmt: skip
 def test_a_greeting_names_the_languages_and_the_way_to_a_person(
     system: System, texts: SystemTexts, who: str, language: str, hello: str

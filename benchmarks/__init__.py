@@ -1,0 +1,1 @@
+"""Speed against named peers, each part one command; results in docs/speed.md."""

@@ -1,0 +1,125 @@
+"""Against Rasa as it comes: the same traffic, alternating runs; and one against two engines.
+
+`python -m benchmarks.throughput`, about 20 minutes (`--quick`: 2), and once the training of the
+vanilla model (5 minutes on two quiet cores).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import statistics
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from benchmarks import results
+from benchmarks.load import closed_loop, open_loop
+from benchmarks.results import Options
+from benchmarks.systems import REPO, System, ours, trained_vanilla, vanilla
+from benchmarks.traffic import Traffic, load_examples
+from benchmarks.vanilla.project import INTENTS, LANGUAGE
+from bot.content.load import load_folder
+from bot.settings import Settings
+
+CUSTOMERS = 16
+LAYOUT = INTENTS
+_SUMMED = (
+    "messages_per_s", "p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_message", "start_s",
+    "generator_cpu_ms_per_message", "right_share",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Measure and write."""
+    options = results.read_options(__doc__)
+    results.write(options, "throughput", measure(options))
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Alternate the systems.
+
+    Returns:
+        `{"ours", "vanilla", "ours_2_engines": {"closed", "open"}, "ratio", "cpu_ratio", …}`; the
+        closed loop's figures are medians over the rounds, which are in `runs`.
+    """
+    rounds, seconds, warm = options.choose((3, 60.0, 15.0), (1, 6.0, 3.0))
+    _, train_s = trained_vanilla(options.work / "vanilla", LAYOUT)
+    runs: dict[str, list[dict[str, Any]]] = {"ours": [], "vanilla": [], "ours_2_engines": []}
+    for number in range(rounds):
+        for name in runs:
+            print(f"closed loop, round {number + 1} of {rounds}: {name} …", flush=True)
+            with started(options, name) as system:
+                found = closed_loop(
+                    system, fresh_traffic(f"c{number}"), customers=CUSTOMERS, warm_s=warm,
+                    measure_s=seconds, answers=answers(),
+                )  # fmt: skip
+                runs[name].append({**found, "start_s": system.start_s})
+    measured: dict[str, Any] = {
+        name: {"closed": summary(found), "runs": found} for name, found in runs.items()
+    }
+    for name in runs:
+        rate = measured[name]["closed"]["messages_per_s"] / 2
+        print(f"open loop at {rate:.1f} messages/s: {name} …", flush=True)
+        with started(options, name) as system:
+            measured[name]["open"] = open_loop(
+                system, fresh_traffic("o"), rate=rate, warm_s=warm, measure_s=seconds,
+                answers=answers(),
+            )  # fmt: skip
+    return {**measured, **ratios(measured), "vanilla_training_s": train_s, "customers": CUSTOMERS}
+
+
+def ratios(measured: dict[str, Any]) -> dict[str, Any]:
+    """Ours over vanilla's; the better of one and two engines counts, as it uses the machine."""
+    closed = {name: found["closed"] for name, found in measured.items()}
+    best = max(("ours", "ours_2_engines"), key=lambda name: closed[name]["messages_per_s"])
+    other = closed["vanilla"]
+    return {
+        "best": best,
+        "ratio": round(closed[best]["messages_per_s"] / other["messages_per_s"], 2),
+        "cpu_ratio": round(
+            closed[best]["cpu_ms_per_message"] / other["cpu_ms_per_message"], 4
+        ),
+    }  # fmt: skip
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Median of each figure over the runs; the memory is the last run's."""
+    found: dict[str, Any] = {
+        key: round(statistics.median(run[key] for run in runs), 3)
+        for key in _SUMMED
+        if all(run.get(key) is not None for run in runs)
+    }
+    found["messages"] = sum(run["messages"] for run in runs)
+    found["failed"] = sum(run["failed"] for run in runs)
+    found["silent"] = sum(run["silent"] for run in runs)
+    return {**found, "memory_mb": runs[-1]["memory_mb"], "rounds": len(runs)}
+
+
+@contextlib.contextmanager
+def _ours(folder: Path, engines: int) -> Any:
+    shutil.rmtree(folder, ignore_errors=True)
+    with ours(folder, engines=engines) as system:
+        yield system
+
+
+def started(options: Options, name: str) -> AbstractContextManager[System]:
+    """Start a system by its name, with empty stores."""
+    if name == "vanilla":
+        return vanilla(options.work / "vanilla", LAYOUT)
+    return _ours(options.work / "ours", 2 if name == "ours_2_engines" else 1)
+
+
+def fresh_traffic(name: str) -> Traffic:
+    """The recorded traffic from its beginning."""
+    return Traffic(load_examples(REPO / "data"), name)
+
+
+def answers() -> dict[str, str]:
+    """Answer text → entry id."""
+    content = load_folder(REPO / "data" / "faq", Settings().languages)
+    return {entry.answers[LANGUAGE]: entry.id for entry in content.entries}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Rasa as it comes, made from our own content."""

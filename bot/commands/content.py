@@ -1,4 +1,4 @@
-"""`content validate|publish|versions|export|rollback`: what editors do."""
+"""`content validate|publish|versions|export|rollback`: what editors do; see content_review too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from bot import redis_client, redis_keys
 from bot import settings as settings_module
-from bot.commands import prepare
+from bot.commands import content_review, prepare
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.content.models import Content
@@ -46,6 +46,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     export.add_argument("folder", type=Path)
     export.add_argument("--version", type=int, help="default: the live one")
     export.set_defaults(run=_export)
+    content_review.add(verbs, go_live)
     for verb in (validate, publishing):
         verb.add_argument("folder", nargs="?", type=Path, help="default: data/faq")
 
@@ -65,7 +66,7 @@ def _publish(options: argparse.Namespace) -> int:
     config = settings_module.load()
     folder = options.folder or config.data_dir / "faq"
     content = load_folder(folder, config.languages)
-    return _go_live(
+    return go_live(
         config,
         content,
         folder=folder,
@@ -86,7 +87,7 @@ def _rollback(options: argparse.Namespace) -> int:
         store.close()
     if found is None:
         raise ContentError([f"there is no version {options.number}; see `content versions`"])
-    return _go_live(
+    return go_live(
         config,
         Content(found.entries),
         folder=None,
@@ -96,7 +97,7 @@ def _rollback(options: argparse.Namespace) -> int:
     )
 
 
-def _go_live(
+def go_live(
     config: Settings,
     content: Content,
     *,
@@ -105,6 +106,11 @@ def _go_live(
     force: bool,
     note: str,
 ) -> int:
+    """Publish, move the mirror and wait for the engines; raises as `publish.write` does.
+
+    Args:
+        folder: Remembered as in step with the new version; None for content from no folder.
+    """
     started = time.monotonic()
     prepare.database(config)
     store = Database.of(config)

@@ -3,19 +3,26 @@
 The rule, in numbers:
 
 - The channel's locale starts the belief with a weight of 0.2 (`PRIOR`).
+- What was believed speaks for itself where a message is ambiguous: each candidate's share in
+  `reading.ranking` counts 1 + 20 × its weight (at most 1) times, then shares are made to sum to 1
+  again. "سلام" is Persian, Urdu or Arabic as the locale or the conversation has it.
 - A message weighs `confidence × min(1, letters / 16)`, where letters are those of words that
   belong to a language: "ok", "hi", "DHL", "refund" (`data/neutral.json`), numbers, links and emoji
-  count nothing, and a message left with nothing changes nothing.
-- Older weights fade by 0.6 with each message that weighs something; the language with the most
-  weight is believed, but a new one must lead by 0.05.
+  count nothing, and a message left with nothing changes nothing. Several words that all begin
+  with a capital look like a name or address ("Calle Mayor") and weigh 0.3 of that.
+- Older weights fade by 0.4 × the new weight; the language with the most weight is believed, but a
+  new one must lead by 0.02.
 - A clear switch flips at once: a weight of at least 0.6 from three words on, or a weight of at
-  least 0.2 in a script the believed language is not written in.
-- In a mixed message the believed language wins when it is among those present.
+  least 0.1 in another script than the customer's last, unless it is Latin (names, brands).
+- In a mixed message a language the customer has written before wins when it is among those
+  present; so it does
+  against a relative that short text does not tell apart (Malay and Indonesian; romanised Urdu,
+  which detection calls Hindi).
 - An explicit choice ("speak English", a button) wins until another is made; evidence goes on
   being collected meanwhile.
 
-The steady weight of a long conversation is 1 / (1 - 0.6) = 2.5, so two unclear messages in a row
-do not flip it, three do; at the start, a single "hola" outweighs the locale.
+The steady weight of a long conversation is 1 / 0.4 = 2.5, so three unclear messages in a row
+(0.5 each) do not flip it, four do; at the start, a single "hola" outweighs the locale.
 """
 
 import json
@@ -29,15 +36,19 @@ from bot.language.codes import UNDETERMINED, language_named_in, normalise
 from bot.language.detect import LanguageReading
 
 PRIOR: Final = 0.2
-FADE: Final = 0.6
-LEAD: Final = 0.05
+HOLD: Final = 20.0
+FADE: Final = 0.4
+NAME: Final = 0.3
+LEAD: Final = 0.02
 CLEAR: Final = 0.6
 CLEAR_WORDS: Final = 3
-CLEAR_IN_OTHER_SCRIPT: Final = 0.2
+CLEAR_IN_OTHER_SCRIPT: Final = 0.1
 FULL_LETTERS: Final = 16
 # Answered in when neither the customer nor the channel has given a hint.
 FALLBACK: Final = "en"
 _FORGET_BELOW: Final = 0.02
+_READ_CHARS: Final = 1000
+_DENSE: Final = frozenset({"Hani", "Hira", "Kana", "Hang"})
 
 
 @dataclass(frozen=True)
@@ -87,16 +98,32 @@ class Belief:
 
 
 @cache
-def _neutral() -> frozenset[str]:
+def _data() -> dict[str, Any]:
     file = resources.files("bot.language").joinpath("data", "neutral.json")
-    return frozenset(json.loads(file.read_text(encoding="utf-8"))["words"].split())
+    loaded: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return loaded
+
+
+@cache
+def _neutral() -> frozenset[str]:
+    return frozenset(_data()["words"].split())
 
 
 def _telling_words(text: str) -> list[str]:
     """Return the words of a message that belong to one language."""
-    words = scripts.without_noise(text[:1000]).lower().split()
+    words = scripts.without_noise(text[:_READ_CHARS]).lower().split()
     bare = ("".join(c for c in word if scripts.script_of(c) != scripts.NO_SCRIPT) for word in words)
     return [word for word in bare if word and word not in _neutral()]
+
+
+def _looks_like_name(text: str) -> bool:
+    words = [word for word in text[:_READ_CHARS].split() if word[0].isalpha()]
+    return len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
+
+
+def _letters(words: list[str]) -> int:
+    """Count letters; a Chinese, Japanese or Korean character says as much as three."""
+    return sum(3 if scripts.script_of(mark) in _DENSE else 1 for word in words for mark in word)
 
 
 def _first(prior: str | None) -> Belief:
@@ -106,8 +133,21 @@ def _first(prior: str | None) -> Belief:
     return Belief(language, weights=((language, PRIOR),))
 
 
+def _in_context(reading: LanguageReading, belief: Belief) -> tuple[str, float]:
+    """Return the likeliest language of a message given the belief, and its probability."""
+    held = dict(belief.weights)
+    shares = {
+        language: share * (1.0 + HOLD * min(1.0, held.get(language, 0.0)))
+        for language, share in reading.ranking
+    }
+    unlisted = max(0.0, 1.0 - sum(share for _, share in reading.ranking))
+    language = max(shares, key=lambda key: shares[key])
+    return language, shares[language] / (sum(shares.values()) + unlisted)
+
+
 def _weigh(belief: Belief, language: str, weight: float) -> tuple[tuple[str, float], ...]:
-    faded = {key: old * FADE for key, old in belief.weights if old * FADE >= _FORGET_BELOW}
+    kept = 1.0 - FADE * weight
+    faded = {key: old * kept for key, old in belief.weights if old * kept >= _FORGET_BELOW}
     faded[language] = faded.get(language, 0.0) + weight
     return tuple(sorted(faded.items(), key=lambda item: -item[1]))
 
@@ -146,19 +186,24 @@ def follow(
             chosen = replace(chosen, romanised=reading.romanised, script=reading.script)
         return chosen, belief is not None and named != before.language
     words = _telling_words(text)
-    spoken = reading.language
-    if spoken == UNDETERMINED or not words:
+    if reading.language == UNDETERMINED or not words:
         return before, False
-    weight = reading.confidence * min(1.0, sum(map(len, words)) / FULL_LETTERS)
-    if spoken != before.language and before.language in reading.mixed:
+    spoken, confidence = _in_context(reading, before)
+    weight = confidence * min(1.0, _letters(words) / FULL_LETTERS)
+    if _looks_like_name(text):
+        weight *= NAME
+    written = {spoken, reading.language}
+    if before.script != scripts.NO_SCRIPT and before.language in reading.mixed:
         spoken = before.language
-    other_script = before.script not in (scripts.NO_SCRIPT, reading.script)
+    elif reading.tag in _data()["alike"].get(before.language, ()):
+        spoken = before.language
+        written.add(spoken)
     clear = (weight >= CLEAR and len(words) >= CLEAR_WORDS) or (
-        other_script and reading.script != "Latn" and weight >= CLEAR_IN_OTHER_SCRIPT
+        reading.script not in (before.script, "Latn") and weight >= CLEAR_IN_OTHER_SCRIPT
     )
     weights = _weigh(before, spoken, weight)
     language = _leader(before, weights, spoken, clear=clear)
-    if language == reading.language:
+    if language in written:
         romanised, script = reading.romanised, reading.script
     elif language == before.language:
         romanised, script = before.romanised, before.script
@@ -166,7 +211,7 @@ def follow(
         romanised, script = False, scripts.NO_SCRIPT
     if clear and language != before.language:
         # What was spoken before must not pull the conversation back after a clear switch.
-        weights = tuple((key, old * FADE if key != language else old) for key, old in weights)
+        weights = tuple((key, old / 2 if key != language else old) for key, old in weights)
     after = Belief(language, romanised, script, weights, before.explicit)
     return after, belief is not None and language != before.language
 

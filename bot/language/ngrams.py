@@ -25,7 +25,9 @@ import numpy.typing as npt
 _LOOK_AT_CHARS: Final = 300
 _LONGEST: Final = 5
 _APOSTROPHES: Final = str.maketrans("", "", "'’`´ʼ")
-_NO_LETTERS: Final = re.compile(r"(?:[^\w\u0300-\u036f\u0900-\u0dff\u0e00-\u0e7f\u200c]|[\d_])+")
+# \w leaves out the vowel signs of Arabic, Indic and Thai letters, and counts digits in.
+_MARKS: Final = "\u0300-\u036f\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0dff\u0e31-\u0e4e\u200c"
+_NO_LETTERS: Final = re.compile(f"(?:[^\\w{_MARKS}]|[\\d_])+")
 # FNV prime and the golden ratio's 64 bits: any odd constants that mix well would do.
 _STEP: Final = np.uint64(0x100000001B3)
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -113,9 +115,10 @@ class Model:
 
 @cache
 def _priors() -> dict[str, float]:
-    """How much likelier than even (in nats) a customer writes a language: Spanish "hola" before Catalan.
+    """How much likelier than even (in nats) a customer writes a language.
 
-    Set by hand from how many people write each language to businesses, not measured.
+    They make "hola" Spanish rather than Catalan. Set by hand from how many people write each
+    language to businesses, not measured.
     """
     file = resources.files("bot.language").joinpath("data", "priors.json")
     loaded: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))

@@ -11,6 +11,7 @@ other spellings of romanised words, Latin letters without their accents.
 
 import json
 import random
+import re
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -28,6 +29,11 @@ _BITS: Final = {"Latn": 15, "Deva": 13, "Arab": 13, "Cyrl": 13}
 _C: Final = 10.0
 _FORMS_A_LINE: Final = 350
 _SEED: Final = 7
+_OWN_SCRIPT: Final = frozenset(
+    {"ar", "bn", "el", "fa", "gu", "hi", "ja", "kn", "ml"}
+    | {"mr", "ne", "pa", "ru", "ta", "te", "th", "ur", "zh"}
+)
+_TAG: Final = re.compile(r"[a-z]{2}(-Latn)?")
 
 
 def _lines(path: Path) -> list[str]:
@@ -44,6 +50,50 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 def sentences(folder: Path) -> list[Row]:
     """Read the messages: pairs of tag and text."""
     return [(tag, line) for tag, path in _files(folder) for line in _lines(path)]
+
+
+def borrowed(folder: Path) -> list[Row]:
+    """Read the project's own messages written for other purposes: intents, answers, sentiment.
+
+    Args:
+        folder: `data`, with `sentiment/<tag>.tsv`, `nlu/<tag>.yml` and `faq/*.yml`; what is not
+            there is left out. Lines in another script than their language are, too.
+    """
+    rows: list[Row] = []
+    for path in sorted((folder / "sentiment").glob("*.tsv")):
+        rows += [(path.stem, line.split("\t", 1)[1]) for line in _lines(path)[1:] if "\t" in line]
+    for path in sorted((folder / "nlu").glob("*.yml")):
+        rows += [(path.stem, line[2:]) for line in _lines(path) if _is_example(line)]
+    for path in sorted((folder / "faq").glob("*.yml")):
+        rows += _examples(path)
+    return [(tag, text) for tag, text in rows if ("-Latn" in tag) == _is_romanised(tag, text)]
+
+
+def _is_example(line: str) -> bool:
+    return line.startswith("- ") and ":" not in line
+
+
+def _is_romanised(tag: str, text: str) -> bool:
+    return main_script(text) == "Latn" and tag.removesuffix("-Latn") in _OWN_SCRIPT
+
+
+def _examples(path: Path) -> list[Row]:
+    from ruamel.yaml import YAML
+
+    content = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    rows: list[Row] = []
+    pending: list[Any] = [content]
+    while pending:
+        found = pending.pop()
+        if isinstance(found, dict):
+            for key, value in found.items():
+                if _TAG.fullmatch(str(key)) and isinstance(value, list):
+                    rows += [(str(key), text) for text in value if isinstance(text, str)]
+                else:
+                    pending.append(value)
+        elif isinstance(found, list):
+            pending += found
+    return rows
 
 
 def _forms(line: str, chance: random.Random) -> list[str]:
@@ -95,6 +145,19 @@ def _respell(text: str, swaps: list[list[str]], share: float, chance: random.Ran
     return " ".join(words)
 
 
+def _mistype(text: str, share: float, chance: random.Random) -> str:
+    """Leave out a letter of some words, or swap two."""
+    words = text.split()
+    for at, word in enumerate(words):
+        if len(word) < 4 or chance.random() > share:
+            continue
+        place = chance.randrange(1, len(word) - 1)
+        left_out = word[:place] + word[place + 1 :]
+        swapped = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
+        words[at] = left_out if chance.random() < 0.6 else swapped
+    return " ".join(words)
+
+
 def vary(rows: Iterable[Row], swaps: list[list[str]], chance: random.Random) -> list[Row]:
     """Add to each text the ways people would also type it."""
     varied: list[Row] = []
@@ -102,8 +165,11 @@ def vary(rows: Iterable[Row], swaps: list[list[str]], chance: random.Random) -> 
         varied.append((tag, text))
         if tag.endswith("-Latn"):
             varied.append((tag, _respell(text, swaps, 0.25, chance)))
-        elif main_script(text) == "Latn" and _without_accents(text) != text:
-            varied.append((tag, _without_accents(text)))
+        elif main_script(text) == "Latn":
+            if _without_accents(text) != text:
+                varied.append((tag, _without_accents(text)))
+            if chance.random() < 0.5:
+                varied.append((tag, _mistype(text, 0.2, chance)))
     return varied
 
 
@@ -159,9 +225,9 @@ def fit(rows: list[Row], bits: int) -> ngrams.Model:
 
 def training_rows(folder: Path, only: list[Row] | None = None) -> list[Row]:
     """Return all texts to train on, varied; `only` takes the place of the sentences."""
-    chance = random.Random(_SEED)
+    chance = random.Random(_SEED)  # noqa: S311 (texts, not secrets)
     swaps = json.loads((folder / "spellings.json").read_text(encoding="utf-8"))
-    said = sentences(folder) if only is None else only
+    said = sentences(folder) + borrowed(folder.parent) if only is None else only
     rows = vary([*said, *joined(said, chance)], swaps, chance)
     return rows + vary(word_lists(folder, chance), swaps, chance)
 

@@ -18,7 +18,11 @@ from bot.language.ngrams import Floats
 
 Ranking = tuple[tuple[str, float], ...]
 
-_FLOOR: Final = 1e-4
+_FLOOR: Final = 0.003
+# The fast detector is as sure on few letters as on many, and then wrong: its word counts in full
+# from 24 characters on.
+_TRUST: Final = 0.2
+_TRUSTED_CHARS: Final = 30
 # Of the fast detector alone, for languages the n-gram model does not know.
 _UNKNOWN: Final = -2.0
 # Below this lead of the first over the second, langdetect is asked; its word weighs little, as it
@@ -30,14 +34,13 @@ _SLOW_LETTERS: Final = 8
 _LISTED: Final = 5
 _TELLING_LETTERS: Final = 3
 _EDGES: Final = ".,;:!?()\"'…-"
-# Labels of the fast detector that no customer has been seen to write, mostly hit by accident:
-# constructed languages and small Wikipedias.
-_UNLIKELY: Final = frozenset(
-    "als an arz ast av bar bcl bh bo bpy bxr cbk ce ceb cv diq dsb dty eml eo frr gn gom gv hif hsb"
-    " ht ia ie ilo io jbo jv kom krc kv kw la lez li lmo lrc mai mhr min mrj mwl myv mzn nah nap"
-    " nds new oc os pam pfl pms pnb qu rm rue sa sah sc scn sco sh su tyv vec vep vls vo wa war"
-    " wuu xal xmf yue".split()
-)
+
+
+@cache
+def _telling() -> dict[str, frozenset[str]]:
+    file = resources.files("bot.language").joinpath("data", "telling.json")
+    lists = json.loads(file.read_text(encoding="utf-8"))
+    return {name: frozenset(words.split()) for name, words in lists.items()}
 
 
 @dataclass(frozen=True)
@@ -71,18 +74,12 @@ def _logs(shares: dict[str, float], tags: tuple[str, ...], floor: float) -> Floa
     return np.log(np.maximum(found, np.float32(floor)))
 
 
-@cache
-def _loans() -> frozenset[str]:
-    file = resources.files("bot.language").joinpath("data", "telling.json")
-    return frozenset(json.loads(file.read_text(encoding="utf-8"))["loans"].split())
-
-
 def _without_loans(text: str) -> str:
     """Leave out English words that customers of every language use ("refund", "customer care").
 
     What is left names the language of the sentence around them; a text of nothing else stays whole.
     """
-    kept = [word for word in text.split() if word.lower().strip(_EDGES) not in _loans()]
+    kept = [word for word in text.split() if word.lower().strip(_EDGES) not in _telling()["loans"]]
     return " ".join(kept) if sum(map(len, kept)) >= _TELLING_LETTERS else text
 
 
@@ -95,11 +92,14 @@ def vote(text: str, script: str) -> Opinion:
     """
     if script == "Latn":
         text = _without_loans(text)
-    fast_shares = {tag: share for tag, share in fast.rank(text) if tag not in _UNLIKELY}
+    fast_shares = {
+        tag: share for tag, share in fast.rank(text) if tag not in _telling()["unlikely"]
+    }
     model = ngrams.model_for(script)
     if model is None:
         return Opinion(tuple(fast_shares.items()), False, False)
     scores = model.scores(text)
+    trust = min(1.0, _TRUST + len(text) / _TRUSTED_CHARS)
     known = np.zeros(len(model.tags), dtype=np.float32)
     others = {}
     for tag, share in fast_shares.items():
@@ -108,7 +108,7 @@ def vote(text: str, script: str) -> Opinion:
         else:
             others[tag] = share
     if model.romanised.any():
-        typed = romanised.weigh(model, scores, known, max(others.values(), default=0.0))
+        typed = romanised.weigh(model, scores, known, max(others.values(), default=0.0), trust)
         if typed.probability >= 0.5:
             ranking = tuple((tag, share * typed.probability) for tag, share in typed.ranking)
             return Opinion(ranking, True, False)
@@ -116,7 +116,7 @@ def vote(text: str, script: str) -> Opinion:
     tags = model.tags + tuple(others)
     combined = np.concatenate(
         [
-            scores + np.log(np.maximum(known, np.float32(_FLOOR))),
+            scores + trust * np.log(np.maximum(known, np.float32(_FLOOR))),
             _UNKNOWN + _logs(others, tuple(others), _FLOOR),
         ]
     )

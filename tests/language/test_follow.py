@@ -2,11 +2,26 @@
 
 import pytest
 
-from bot.language.detect import detect
+from bot.language.detect import LanguageReading, detect
 from bot.language.follow import Belief, choose, follow
+
+GERMAN = ["Wo ist mein Paket?", "Ich warte schon seit zwei Wochen", "Das ist nicht gut"]
+NOTHING = [
+    "ok",
+    "hi",
+    "DHL?",
+    "😀",
+    "#A123-99",
+    "4711 0815",
+    "",
+    "lol",
+    "refund status",
+    "https://x.de",
+]
 
 
 def play(messages: list[str], prior: str | None = None) -> list[str]:
+    """Return the tag believed after each message."""
     belief: Belief | None = None
     tags = []
     for message in messages:
@@ -15,37 +30,74 @@ def play(messages: list[str], prior: str | None = None) -> list[str]:
     return tags
 
 
-@pytest.mark.parametrize(
-    "nothing", ["ok", "hi", "DHL?", "😀", "#A123-99", "4711 0815", "", "lol", "refund status"]
-)
+def reading_of(language: str, confidence: float, script: str = "Latn") -> LanguageReading:
+    return LanguageReading(language, script, confidence, False, (), ((language, confidence),))
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
 def test_a_message_that_belongs_to_no_language_never_flips(nothing: str) -> None:
-    assert (
-        play(["Wo ist mein Paket? Ich warte seit Montag", nothing, nothing, nothing]) == ["de"] * 4
-    )
+    assert play([GERMAN[0], nothing, nothing, nothing]) == ["de"] * 4
     assert play([nothing], prior="th") == ["th"]
 
 
+@pytest.mark.parametrize("name", ["Calle Mayor 12", "iPhone 15 Pro Max", "Hill Road", "danke"])
+def test_names_and_single_words_do_not_flip_a_conversation(name: str) -> None:
+    assert play(["¿dónde está mi pedido?", name])[-1] == "es"
+
+
 def test_a_clear_switch_flips_at_once() -> None:
-    before = ["Wo ist mein Paket?", "Ich warte schon seit zwei Wochen", "Das ist nicht gut"]
-    assert play([*before, "Can you please tell me where my parcel is?"])[-1] == "en"
+    assert play([*GERMAN, "Can you please tell me where my parcel is?"])[-1] == "en"
 
 
 def test_another_script_flips_at_once() -> None:
     assert play(["where is my order", "it has been ten days", "ยังไม่ได้ของ"])[-1] == "th"
 
 
+@pytest.mark.parametrize(
+    ("greeting", "language"),
+    [("hola", "es"), ("你好", "zh"), ("merhaba", "tr"), ("bonjour", "fr"), ("สวัสดี", "th")],
+)
+def test_one_telling_word_outweighs_the_locale(greeting: str, language: str) -> None:
+    assert play([greeting], prior="en_US") == [language]
+
+
+@pytest.mark.parametrize("locale", ["ar", "fa", "ur"])
+def test_the_locale_decides_what_the_text_does_not(locale: str) -> None:
+    assert play(["سلام"], prior=locale) == [locale]
+
+
+def test_unclear_messages_flip_after_four() -> None:
+    belief = Belief("de", script="Latn", weights=(("de", 2.5),))
+    believed = []
+    for _ in range(4):
+        belief, _ = follow(belief, reading_of("nl", 1.0), text="abcdefgh")
+        believed.append(belief.language)
+    assert believed == ["de", "de", "de", "nl"]
+
+
 def test_a_romanised_customer_is_answered_as_written() -> None:
     assert play(["mera order kab aayega bhai", "ok"]) == ["hi-Latn", "hi-Latn"]
+    assert play(["mera order kab aayega bhai", "मेरा ऑर्डर कब आएगा"]) == ["hi-Latn", "hi"]
+
+
+def test_the_matrix_of_a_mixed_message_is_followed() -> None:
+    hinglish = "mera order kab aayega yaar, it's been 10 days"
+    assert play([hinglish], prior="en") == ["hi-Latn"]
+    assert play(["Where is my order, please tell me", hinglish]) == ["en", "en"]
+
+
+def test_romanised_urdu_stays_urdu() -> None:
+    assert play(["mera order kahan hai bhai"], prior="ur") == ["ur-Latn"]
 
 
 def test_an_explicit_choice_wins_until_changed() -> None:
-    messages = [
-        "hola",
-        "English please",
-        "¿Dónde está mi pedido? No ha llegado",
-        "en español por favor",
-    ]
-    assert play(messages)[1:] == ["en", "en", "es"]
+    messages = ["hola", "English please", "¿Dónde está mi pedido? No ha llegado"]
+    assert play([*messages, "en español por favor"])[1:] == ["en", "en", "es"]
+
+
+def test_asking_in_the_script_wanted_is_enough() -> None:
+    assert play(["hindi me baat karo"]) == ["hi-Latn"]
+    assert play(["हिंदी में बात करो"]) == ["hi"]
 
 
 def test_without_any_hint_there_is_still_a_language() -> None:
@@ -53,8 +105,7 @@ def test_without_any_hint_there_is_still_a_language() -> None:
 
 
 def test_the_first_message_is_no_switch_and_a_later_one_is() -> None:
-    text = "Wo ist mein Paket? Ich warte seit Montag"
-    belief, switched = follow(None, detect(text), text=text, prior="en")
+    belief, switched = follow(None, detect(GERMAN[0]), text=GERMAN[0], prior="en")
     assert (belief.language, switched) == ("de", False)
     text = "Can you please tell me where my parcel is?"
     belief, switched = follow(belief, detect(text), text=text)
@@ -62,7 +113,7 @@ def test_the_first_message_is_no_switch_and_a_later_one_is() -> None:
 
 
 def test_a_button_keeps_the_evidence() -> None:
-    belief, _ = follow(None, detect("Wo ist mein Paket?"), text="Wo ist mein Paket?")
+    belief, _ = follow(None, detect(GERMAN[0]), text=GERMAN[0])
     chosen = choose(belief, "hi-Latn")
     assert (chosen.language, chosen.romanised, chosen.explicit) == ("hi", True, "hi")
     assert chosen.weights == belief.weights

@@ -22,6 +22,10 @@ Result = TypeVar("Result")
 
 METADATA = sa.MetaData()
 
+CONNECT_TIMEOUT_S = 5
+# PostgreSQL's driver reports a connection that broke as InterfaceError; TimeoutError: all busy.
+_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+
 conversations = sa.Table(
     "conversations",
     METADATA,
@@ -47,6 +51,7 @@ conversations = sa.Table(
     sa.Index("ix_conversations_queue", "state", "priority", "waiting_since"),
     sa.Index("ix_conversations_state_activity", "state", "last_message_at"),
     sa.Index("ix_conversations_owner", "owner", "state"),
+    sa.Index("ix_conversations_vendor_user", "vendor_user", "channel"),
 )
 
 customers = sa.Table(
@@ -195,19 +200,19 @@ class Database:
         try:
             with self.engine.begin() as connection:
                 return work(connection)
-        except sa.exc.OperationalError as error:
-            raise StoreUnavailable("database", str(error.orig)) from error
+        except _AWAY as error:
+            raise StoreUnavailable("database", str(getattr(error, "orig", error))) from error
 
     def look(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction that only reads, waiting for no writer; raises like `call`."""
+        """Run `work` in a transaction that only reads and waits for no writer; raises alike."""
         try:
             with (
                 self.engine.connect().execution_options(read_only=True) as connection,
                 connection.begin(),
             ):
                 return work(connection)
-        except sa.exc.OperationalError as error:
-            raise StoreUnavailable("database", str(error.orig)) from error
+        except _AWAY as error:
+            raise StoreUnavailable("database", str(getattr(error, "orig", error))) from error
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction on a thread; raises like `call`."""
@@ -224,7 +229,12 @@ class Database:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, pool_pre_ping=True, pool_size=4, max_overflow=4)
+        server = sa.make_url(url)
+        if server.get_backend_name() == "postgresql":
+            # A server that is gone without a word must not hold a turn for minutes.
+            timeout = server.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))
+            server = server.update_query_dict({"connect_timeout": timeout})
+        return sa.create_engine(server, pool_pre_ping=True, pool_size=4, max_overflow=4)
     path = sa.make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)

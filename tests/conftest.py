@@ -1,7 +1,8 @@
 """Fixtures for all tests: settings in a temporary folder, a real Redis and a migrated database.
 
-Stores are tested over every backing we support. With `REDIS_URL` or `DATABASE_URL` in the
-environment those run too; they must be empty, since each test clears them.
+Stores are tested over every backing we support: SQLite, and a PostgreSQL started from Debian's
+binaries where there are any (with CI=true they must be there). With `REDIS_URL` or `DATABASE_URL`
+in the environment those run too; they must be empty, since each test clears them.
 """
 
 # ruff: noqa: E402 - the project root must be on the path before anything of ours is imported
@@ -15,6 +16,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
 
+import postgresql_server
 import pytest
 import redis.asyncio
 import sqlalchemy as sa
@@ -91,12 +93,41 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", *(["given"] if GIVEN_DATABASE else [])])
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgresql_server.Server]:
+    """A PostgreSQL server with a template database at the newest schema."""
+    binaries = postgresql_server.folder_of_binaries()
+    if binaries is None:
+        told = "no PostgreSQL here: neither initdb on the path nor /usr/lib/postgresql/*/bin"
+        if os.environ.get("CI", "") not in ("", "0", "false"):
+            pytest.fail(f"{told}; CI must have it")
+        pytest.skip(told)
+    server = postgresql_server.Server.start(binaries)
+    try:
+        name = server.create()
+        upgrade(server.url(name))
+        server.rename(name, postgresql_server.TEMPLATE)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgresql_url(postgresql: postgresql_server.Server) -> Iterator[str]:
+    """Address of an empty database at the newest schema."""
+    name = postgresql.create(postgresql_server.TEMPLATE)
+    yield postgresql.url(name)
+    postgresql.drop(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql", *(["given"] if GIVEN_DATABASE else [])])
 def database(
     request: pytest.FixtureRequest, settings: Settings, migrated: Path
 ) -> Iterator[Database]:
     """An empty database at the newest schema; for SQLite the one `settings` names."""
-    if request.param == "given":
+    if request.param == "postgresql":
+        made = Database(request.getfixturevalue("postgresql_url"))
+    elif request.param == "given":
         made = Database(request.getfixturevalue("given_database"))
         made.call(lambda c: [c.execute(table.delete()) for table in _children_first()])
     else:

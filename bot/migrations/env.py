@@ -1,4 +1,8 @@
-"""Alembic's entry point: one connection, one transaction, the URL our settings give."""
+"""Alembic's entry point: one connection, one transaction, the URL our settings give.
+
+On PostgreSQL a lock in the database keeps two machines from migrating at once; on SQLite the
+transaction itself does, and the file lock of `bot.commands.prepare`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,15 @@ from alembic import context
 from bot.database import METADATA, Database
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
 
+LOCK = 5_366_321_001
+"""Any number nobody else uses for an advisory lock in this database."""
+
 database = Database(context.config.attributes["url"])
 try:
     with database.engine.begin() as connection:
-        context.configure(
-            connection=connection, target_metadata=METADATA, render_as_batch=True
-        )
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True)
         context.run_migrations()
 finally:
     database.close()

@@ -33,10 +33,11 @@ async def graph() -> AsyncIterator[GraphServer]:
 
 @pytest.fixture
 def facebook_settings(
-    settings: Settings, graph: GraphServer, redis_server: EmbeddedServer
+    settings: Settings, graph: GraphServer, redis_server: EmbeddedServer, database: Database
 ) -> Settings:
     return replace(
         settings,
+        database_url=database.engine.url.render_as_string(hide_password=False),
         facebook_graph_url=graph.graph_url,
         facebook_app_secret=APP_SECRET,
         facebook_verify_token="verify-me",

@@ -78,7 +78,6 @@ SCRIPT: Mapping[str, Meant] = {
     "talk to a person": Meant("ask_human"),
     "this is a disgrace": Meant("angry", negative=0.99),
     "start over": Meant("start_over"),
-    "an entry that is gone": Meant("faq/gone"),
 }
 
 

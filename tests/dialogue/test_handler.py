@@ -288,8 +288,14 @@ async def test_an_engine_that_says_nothing_is_an_apology(
     assert "utter_apology" in _utters(await talk.say("where is my order"))
 
 
-async def test_an_answer_that_cannot_be_made_is_an_apology(talk: Talk) -> None:
-    assert "utter_apology" in _utters(await talk.say("an entry that is gone"))
+async def test_an_answer_that_cannot_be_made_is_an_apology(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raises(*_: Any) -> None:
+        raise KeyError("no such text")
+
+    monkeypatch.setattr("bot.content.models.Entry.answer", raises)
+    assert "utter_apology" in _utters(await talk.say("where is my order"))
     assert (await talk.state()).cause == "bot-failure"
 
 

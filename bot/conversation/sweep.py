@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import redis.asyncio
 import sqlalchemy as sa
@@ -58,7 +59,7 @@ class Sweeper:
             changed += await self._close(conversation, now, "utter_abandoned")
         for owner in await self._database.run(_owners):
             if await presence.offline_s(self._redis, owner, now) > self._settings.agent_gone_s:
-                for conversation in await self._database.run(lambda c, o=owner: _owned_by(c, o)):
+                for conversation in await self._database.run(partial(_owned_by, owner=owner)):
                     changed += await self._requeue(conversation, now)
         return changed
 

@@ -90,6 +90,10 @@ class Content:
     def by_id(self) -> Mapping[str, Entry]:
         return {entry.id: entry for entry in self.entries}
 
+    def answers(self, entry: str, today: date) -> bool:
+        """Whether there is an entry of this id, and today lies within its dates."""
+        return entry in self.by_id and self.by_id[entry].is_valid(today)
+
     @cached_property
     def digest(self) -> str:
         """Names the content whatever its number and order, 64 hex digits."""

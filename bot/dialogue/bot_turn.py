@@ -100,6 +100,8 @@ class BotTurn:
         turn.not_helped = intent == "not_helped"
         named = codes.language_named_in(turn.inbound.text)
         content = turn.knowledge.content
+        if intent == "faq" and not content.answers(reading.entry, turn.today):
+            intent = ""  # out of its dates: there is nothing to answer with
         signals = parse.signals(
             reading,
             content,
@@ -111,7 +113,7 @@ class BotTurn:
             failures=known.failures,
         )
         decision = decide(signals, self._settings.thresholds)
-        offered = parse.choices(reading, content)
+        offered = parse.choices(reading, content, turn.today)
         turn.decision = decision
         turn.entry = reading.entry if intent == "faq" else ""
         turn.reading = parse.understanding(reading, content.number, decision, offered)
@@ -151,7 +153,9 @@ class BotTurn:
             typed=not turn.inbound.tap,
         )
         turn.reading = {"language": turn.language, "tapped": button.entry or button.action}
-        action, entry = button.action, turn.knowledge.content.by_id.get(button.entry)
+        action, content = button.action, turn.knowledge.content
+        offered = content.answers(button.entry, turn.today)
+        entry = content.by_id[button.entry] if offered else None
         turn.not_helped = action == "not-helped"
         signals = Signals(
             intent="faq" if button.entry else "",
@@ -176,7 +180,7 @@ class BotTurn:
                 "response_selector": parse.response_selector(entry.id, 1.0),
             }
         if button.entry:
-            # The entry has gone since the button was shown.
+            # The entry has gone or ended since the button was shown.
             turn.decision = Decision("clarify", Cause.LOW_CONFIDENCE)
         intents = {"helped": "helped", "not-helped": "not_helped", "cancel": "cancel"}
         return _parsed(intents.get(action, "clarify"))

@@ -7,7 +7,7 @@ what fails becomes an apology with a mark, and the turn counts it as `bot-failur
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from rasa.core.nlg.generator import NaturalLanguageGenerator
@@ -73,7 +73,8 @@ class ContentNlg(NaturalLanguageGenerator):
     def _answer(
         self, entry: Entry, content: Content, language: str, channel: str
     ) -> dict[str, Any]:
-        if not entry.is_valid(datetime.now(UTC).date()):
+        today = _today()
+        if not entry.is_valid(today):
             return {
                 "text": self._texts.render("utter_clarify_none", language),
                 "language": language,
@@ -85,6 +86,8 @@ class ContentNlg(NaturalLanguageGenerator):
         for reply in entry.quick_replies:
             if reply.target == PERSON:
                 replies.append(self._action("person", given))
+                continue
+            if not content.answers(reply.target, today):
                 continue
             title = reply.title.get(given) or content.by_id[reply.target].title_in(given, default)
             replies.append({"title": title, "entry": reply.target, "payload": reply.target})
@@ -117,7 +120,7 @@ class ContentNlg(NaturalLanguageGenerator):
         replies = [
             {"title": content.by_id[c].title_in(language, default), "entry": c, "payload": c}
             for c in choices[:CLARIFY_CHOICES]
-            if c in content.by_id
+            if content.answers(c, _today())
         ]
         name = "utter_clarify" if replies else "utter_clarify_none"
         return {
@@ -145,3 +148,9 @@ class ContentNlg(NaturalLanguageGenerator):
         language = str(reading.get("language") or self._settings.default_language)
         known = language in self._settings.languages
         return language if known else self._settings.default_language
+
+
+def _today() -> date:
+    """Day of the message; outside a turn, today (UTC)."""
+    turn = turns.current()
+    return turn.today if turn else datetime.now(UTC).date()

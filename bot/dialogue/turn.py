@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
@@ -78,6 +79,11 @@ class Turn:
     """A dead letter to store, if this message had to be given up."""
     handoff: Any = None
     """Coroutine function that moves the conversation into the queue; set by the handler."""
+
+    @property
+    def today(self) -> date:
+        """Day of the message (UTC), so that a turn run again finds the same entries valid."""
+        return datetime.fromtimestamp(self.inbound.received_at, UTC).date()
 
     def event(self, type_: str, /, *, ordinal: str = "", actor: str = "bot", **data: Any) -> None:
         """Note an event; its id follows from the message, so a replay writes it once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.shared.nlu.training_data.message import Message
 
@@ -21,10 +23,14 @@ class EscalationDecider(ReadingComponent):
     """
 
     def add(self, message: Message, reading: Reading) -> None:
-        content = runtime.knowledge().content
-        decision = decide(signals(reading, content), settings.load().thresholds)
+        content, today = runtime.knowledge().content, datetime.now(UTC).date()
+        ended = reading.intent == "faq" and not content.answers(reading.entry, today)
+        intent_now = "" if ended else reading.intent
+        signs = signals(reading, content, intent=intent_now)
+        decision = decide(signs, settings.load().thresholds)
         if decision.kind != "answer":
             intent = {"name": decision.kind, "confidence": reading.prediction.confidence}
             message.set("intent", intent, add_to_output=True)
-        told = understanding(reading, content.number, decision, choices(reading, content))
+        offered = choices(reading, content, today)
+        told = understanding(reading, content.number, decision, offered)
         message.set("understanding", told, add_to_output=True)

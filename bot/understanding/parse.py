@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content
@@ -53,14 +54,14 @@ def response_selector(entry: str, confidence: float) -> dict[str, Any]:
     }
 
 
-def choices(reading: Reading, content: Content) -> list[str]:
-    """Entries worth offering when the bot asks back, best first."""
+def choices(reading: Reading, content: Content, today: date) -> list[str]:
+    """Entries worth offering when the bot asks back, best first; none out of its dates."""
     return [
         label.removeprefix(FAQ_PREFIX)
         for label, score in reading.prediction.ranking
         if label.startswith(FAQ_PREFIX)
         and score >= LEAST_CHOICE
-        and label.removeprefix(FAQ_PREFIX) in content.by_id
+        and content.answers(label.removeprefix(FAQ_PREFIX), today)
     ][:CHOICES]
 
 

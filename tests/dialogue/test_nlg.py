@@ -67,16 +67,35 @@ async def test_a_channel_with_its_own_words_gets_them(nlg: ContentNlg, turn: Tur
     assert (await _say(nlg, "utter_faq/refund-time", "telegram"))["text"] == "Five days."
 
 
+def _dated(turn: Turn, days: int, key: str) -> str:
+    """A date so many days from the message's own."""
+    day = datetime.fromtimestamp(turn.inbound.received_at, UTC) + timedelta(days=days)
+    own = [replace(e, **{key: day.date().isoformat()}) if e.id == "refund-time" else e
+           for e in CONTENT.entries]  # fmt: skip
+    turn.knowledge = Knowledge(Content(tuple(own), 8), index=None)  # type: ignore[arg-type]
+    return day.date().isoformat()
+
+
 @pytest.mark.parametrize(("key", "days"), [("valid_until", -1), ("valid_from", 1)])
-async def test_an_entry_out_of_its_dates_is_not_answered(
+async def test_an_entry_out_of_its_dates_is_neither_answered_nor_offered(
     nlg: ContentNlg, turn: Turn, key: str, days: int
 ) -> None:
-    day = (datetime.now(UTC) + timedelta(days=days)).date().isoformat()
-    own = replace(CONTENT.entries[1], **{key: day})
-    turn.knowledge = Knowledge(Content((own,), 8), index=None)  # type: ignore[arg-type]
+    _dated(turn, days, key)
     said = await _say(nlg, "utter_faq/refund-time")
     assert said["text"] == TEXTS.render("utter_clarify_none", "en")
     assert "entry" not in said
+    asked = await _say(nlg, "utter_clarify", choices=["refund-time", "order-status"])
+    led = await _say(nlg, "utter_faq/order-status")
+    for offer in (asked, led):
+        assert "refund-time" not in [reply.get("entry") for reply in offer["quick_replies"]]
+
+
+@pytest.mark.parametrize(("key", "days"), [("valid_until", 0), ("valid_from", 0)])
+async def test_the_first_and_the_last_day_count(
+    nlg: ContentNlg, turn: Turn, key: str, days: int
+) -> None:
+    _dated(turn, days, key)
+    assert (await _say(nlg, "utter_faq/refund-time"))["entry"] == "refund-time"
 
 
 @pytest.mark.parametrize("name", ["utter_faq/gone", "utter_not_in_the_domain"])

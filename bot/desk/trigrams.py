@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 log = structlog.get_logger()
 
+EXTENSION = "pg_trgm"
 PREFIX = "ix_trigrams_"
 _INDEXES = {"messages": "text", "desk_notes": "text", "customers": "name"}
 
@@ -24,7 +25,7 @@ def create(connection: Connection) -> None:
         return
     try:
         with connection.begin_nested():
-            connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+            connection.exec_driver_sql(f"CREATE EXTENSION IF NOT EXISTS {EXTENSION}")
     except sa.exc.DBAPIError as error:
         log.warning("search.without_index", reason=str(error.orig).strip())
         return

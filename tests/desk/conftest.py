@@ -36,8 +36,16 @@ def password_hash() -> str:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, embedded: str, password_hash: str) -> AsyncIterator[Desk]:
-    settings = Settings(state_dir=tmp_path, redis_url=embedded)
+def desk_database() -> str:
+    """Address of the desk's database, empty for a SQLite file; some modules run on both."""
+    return ""
+
+
+@pytest.fixture
+async def desk(
+    tmp_path: Path, embedded: str, password_hash: str, desk_database: str
+) -> AsyncIterator[Desk]:
+    settings = Settings(state_dir=tmp_path, redis_url=embedded, database_url=desk_database)
     database = Database.of(settings)
 
     def prepare(connection: Connection) -> None:

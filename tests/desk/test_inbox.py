@@ -15,6 +15,12 @@ from bot.database import conversations, dead_letters, messages
 from bot.desk import app_keys, labels, notes, present, queries
 from bot.desk.queries import Filters, View
 
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def desk_database(request: pytest.FixtureRequest) -> str:
+    return "" if request.param == "sqlite" else str(request.getfixturevalue("postgresql_url"))
+
+
 HOSTILE = '<img src=x onerror="alert(1)">\u202eevil "quotes" {{ 7*7 }}'
 
 

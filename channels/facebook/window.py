@@ -21,6 +21,14 @@ AGENT = "agent"
 TAGGED = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
 
 
+# KEYS: the moment. ARGV: moment, ttl. A delivery that comes late must not make the window shorter.
+_NOTE = """
+local known = tonumber(redis.call('GET', KEYS[1]) or '0')
+if tonumber(ARGV[1]) > known then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
+return 1
+"""
+
+
 class Windows:
     """Notes and looks up when customers wrote."""
 
@@ -31,7 +39,7 @@ class Windows:
     async def note(self, conversation: str, at: float) -> None:
         """The customer did something at this moment that opens the window."""
         key, ttl = self._key(conversation), int(HUMAN_AGENT_S)
-        await guarded(self._redis.set(key, repr(at), ex=ttl))
+        await guarded(self._redis.eval(_NOTE, 1, key, repr(at), ttl))
 
     async def last(self, conversation: str) -> float | None:
         """Unix seconds; None when nothing is known."""

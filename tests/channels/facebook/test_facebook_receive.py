@@ -155,6 +155,8 @@ async def test_what_the_customer_does_opens_the_window(
     assert await windows.last(CONVERSATION) == pytest.approx(at, abs=0.01)
     await hook.deliver(event(at=at + 50, reaction={"action": "react", "emoji": "❤", "mid": "x"}))
     assert await windows.last(CONVERSATION) == pytest.approx(at + 50, abs=0.01)
+    await hook.deliver(said("hello", "m1", at=at))
+    assert await windows.last(CONVERSATION) == pytest.approx(at + 50, abs=0.01), "a late one"
     assert len(await hook.kept()) == 1
 
 

@@ -1,0 +1,137 @@
+"""Machine translation services behind one interface; the only file that knows deep-translator.
+
+The library passes text in the address of the request, so its errors carry customers' words and
+the key: no foreign error or its message leaves this file. See docs/translation.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from bot.errors import ConfigurationError, TranslationUnavailable
+from bot.language import codes
+
+HANG_S = 30.0
+"""deep-translator sets no time limit; a socket silent for this long is closed, so that a thread
+nobody waits for any more comes to its end."""
+PROVIDERS = ("libre", "deepl", "google", "mymemory")
+_REASONS: Mapping[str, str] = {
+    "TooManyRequests": "rate-limited",
+    "AuthorizationException": "refused",
+    "ApiKeyException": "refused",
+    "ConnectionError": "unreachable",
+    "ConnectTimeout": "unreachable",
+    "ReadTimeout": "timeout",
+}
+_SERVER_SAYS: Mapping[str, str] = {
+    "ERR_TOO_MANY_REQUESTS": "rate-limited",
+    "ERR_KEY_INVALID": "refused",
+    "ERR_KEY_BLOCKED": "refused",
+}
+_MYMEMORY_ERRORS = ("MYMEMORY WARNING", "QUERY LENGTH LIMIT", "INVALID ", "NO QUERY SPECIFIED")
+"""MyMemory answers 200 with the error in place of the translation."""
+
+
+class Provider(Protocol):
+    """Translates one short text; blocks, and is called from threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def limit_bytes(self) -> int:
+        """Longest text of one request, UTF-8."""
+        ...
+
+    def translate(self, text: str, source: str, target: str) -> str:
+        """Translate between our language codes.
+
+        Raises:
+            TranslationUnavailable: Whatever went wrong, told by a stable word only.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class DeepTranslator:
+    """A provider of the deep-translator library.
+
+    Args:
+        make: Makes the library's translator for a pair of the provider's own codes.
+    """
+
+    name: str
+    limit_bytes: int
+    make: Callable[[str, str], Any]
+
+    def translate(self, text: str, source: str, target: str) -> str:
+        pair = (codes.for_translator(source, self.name), codes.for_translator(target, self.name))
+        try:
+            made = self.make(*pair).translate(text)
+        except Exception as error:
+            # `from None`: the error's text holds the words to translate, and the key.
+            raise TranslationUnavailable(self.name, _reason(error)) from None
+        if not isinstance(made, str) or not made.strip() or made.startswith(_MYMEMORY_ERRORS):
+            raise TranslationUnavailable(self.name, "damaged")
+        return made
+
+
+def load_provider(name: str, url: str = "", key: str = "") -> Provider | None:
+    """Make the provider of TRANSLATION_PROVIDER; None for an empty name.
+
+    Args:
+        url: Address of a LibreTranslate server; the others have their own.
+        key: What the provider gave out; LibreTranslate may need none.
+
+    Raises:
+        ConfigurationError: Something the provider needs is not set.
+    """
+    if not name:
+        return None
+    if name not in PROVIDERS:
+        raise ConfigurationError("TRANSLATION_PROVIDER", f"write one of {', '.join(PROVIDERS)}")
+    if name == "libre" and not url:
+        raise ConfigurationError("TRANSLATION_URL", "give the address of the LibreTranslate server")
+    if name == "deepl" and not key:
+        raise ConfigurationError("TRANSLATION_KEY", "DeepL needs a key")
+    # 2,000 bytes are at most 6,000 characters of an address; common servers stop at 8,190.
+    limits = {"mymemory": 480}
+    return DeepTranslator(
+        name, limits.get(name, 2000), lambda a, b: _translator(name, url, key, a, b)
+    )
+
+
+def _translator(name: str, url: str, key: str, source: str, target: str) -> Any:
+    """The library's object. Its own lists of languages are older than the services, so the pair is
+    set past them and the service decides."""
+    import deep_translator
+    import requests
+    from deep_translator import deepl, google, libre, mymemory
+
+    timed = SimpleNamespace(
+        get=lambda *a, **more: requests.get(*a, timeout=HANG_S, **more),
+        post=lambda *a, **more: requests.post(*a, timeout=HANG_S, **more),
+    )
+    for module in (deepl, google, libre, mymemory):
+        module.requests = timed
+    made: Any
+    if name == "libre":
+        made = deep_translator.LibreTranslator("en", "es", "none", custom_url=f"{url.rstrip('/')}/")
+        made.api_key = key
+    elif name == "deepl":
+        # https://developers.deepl.com/docs/getting-started/auth: keys of the free API end in :fx.
+        made = deep_translator.DeeplTranslator("en", "de", key, key.endswith(":fx"))
+    elif name == "google":
+        made = deep_translator.GoogleTranslator("en", "es")
+    else:
+        made = deep_translator.MyMemoryTranslator("en-GB", "es-ES", email=key or None)
+    made.source, made.target = source, target
+    return made
+
+
+def _reason(error: Exception) -> str:
+    said = str(error.args[0]) if error.args else ""
+    return _SERVER_SAYS.get(said) or _REASONS.get(type(error).__name__, "failed")

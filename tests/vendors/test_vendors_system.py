@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -149,6 +152,29 @@ def test_typing_2_acts_as_the_second_button(world: World, entry: Entry) -> None:
     conversation = conversation_id("facebook", PAGE, "9005")
     (tap,) = world.system.recorded(conversation, "quick-reply.tapped")
     assert (tap["position"], tap["typed"]) == (1, True)
+
+
+def test_the_commands_set_up_and_poll(world: World, entry: Entry) -> None:
+    shown = world.system.run("telegram", "setup", "--show")
+    assert shown.returncode == 0, shown.stderr
+    assert "bot MelaBot" in shown.stdout
+    refused = world.system.run("telegram", "setup")
+    assert (refused.returncode, refused.stderr[:18]) == (1, "error: PUBLIC_URL:")
+    assert world.system.run("facebook", "setup").returncode == 0
+    assert PAGE in world.graph.profile
+    command = [sys.executable, "-m", "bot", "telegram", "poll"]
+    polling = subprocess.Popen(command, cwd=REPO, env=dict(world.system.environment))
+    try:
+        world.bot_api.updates.append(private(90, question(entry, "th"), user=9006))
+
+        def answered() -> bool:
+            return [m["chat_id"] for m in world.bot_api.sent].count(9006) >= 2
+
+        until(answered, within_s=ANSWER_S, what="an answer to what was polled")
+    finally:
+        polling.send_signal(signal.SIGINT)
+        polling.wait(20)
+    assert world.bot_api.sent[-1]["text"] == entry.answers["th"]
 
 
 def test_no_log_line_holds_a_token_or_a_customers_words(world: World) -> None:

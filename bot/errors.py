@@ -12,6 +12,7 @@ SamvadError
 ├── BadRequest                what a stranger sent cannot be used; `status` and `code` for HTTP
 │   ├── NotAuthenticated
 │   └── TooLarge
+├── TranslationUnavailable    no machine translation; the original text is shown
 └── DeliveryFailed            a vendor refused a message; `permanent` says whether for good
 """
 
@@ -122,6 +123,21 @@ class TooLarge(BadRequest):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message, status=413)
+
+
+class TranslationUnavailable(SamvadError):
+    """A provider did not translate.
+
+    Args:
+        provider: Its name in TRANSLATION_PROVIDER.
+        reason: Stable word: `timeout`, `rate-limited`, `refused`, `unreachable`, `failed`,
+            `damaged`, `paused` or `busy`.
+    """
+
+    def __init__(self, provider: str, reason: str) -> None:
+        super().__init__(f"{provider} did not translate: {reason}")
+        self.provider = provider
+        self.reason = reason
 
 
 class DeliveryFailed(SamvadError):

@@ -14,6 +14,7 @@ from bot import redis_keys
 from bot.content import publish
 from bot.database import Database
 from bot.errors import StoreUnavailable
+from bot.language import translate
 from bot.redis_client import guarded
 from bot.settings import Settings
 
@@ -28,8 +29,9 @@ async def check(
 
     Returns:
         `{"ok": bool, "redis": bool, "database": bool, "engine": n, "sender": n, "recorder": n,
-        "content": {"live": n, "engines": {name: n}}, "model": name, "waiting": n, "backlog": n}`;
-        `ok` is False when a part is down, and HTTP answers 503 then.
+        "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n, "outbox": n}`, and
+        `translation` (bot.language.translate.figures) when a provider is set, whose failures
+        hinder nobody; `ok` is False when a part is down, and HTTP answers 503 then.
     """
     report: dict[str, Any] = {"ok": True, "redis": False, "database": False}
     try:
@@ -75,4 +77,6 @@ async def _redis_parts(
         pipeline.xlen(redis_keys.outbox(shard))
     lengths = await guarded(pipeline.execute())
     report["inbox"], report["outbox"] = sum(lengths[::2]), sum(lengths[1::2])
+    if settings.translation_provider:
+        report["translation"] = await translate.figures(settings.translation_provider, client)
     report["redis"] = True

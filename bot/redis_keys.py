@@ -21,6 +21,8 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:presence                 | zset   | agent id → Unix time of expiry       | none: bounded by agents | desk | engine, desk |
 | samvad:content:live             | string | number of the live content version   | none: one value | publish, engine | all |
 | samvad:content:ready            | hash   | engine → JSON: version, model        | none: bounded by engines | engine | publish, health |
+| samvad:translation:v1:<source>:<target>:<sha256> | string | JSON: text, made by a machine | 30 days | engine | engine |
+| samvad:translation:figures      | hash   | hits, misses, failures, last failure, pause | none: six numbers | engine | health |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
 
 Pub/sub channels (nothing depends on their delivery): `samvad:content` (version number),
@@ -38,11 +40,13 @@ CONTENT_CHANNEL = f"{PREFIX}:content"
 CONTENT_LIVE = f"{PREFIX}:content:live"
 CONTENT_READY = f"{PREFIX}:content:ready"
 PRESENCE = f"{PREFIX}:presence"
+TRANSLATION_FIGURES = f"{PREFIX}:translation:figures"
 
 SEEN_TTL_S = 48 * 3600
 CONVERSATION_TTL_S = 7 * 24 * 3600
 TRANSITION_TTL_S = 5
 REPLIES_TTL_S = 60
+TRANSLATION_TTL_S = 30 * 24 * 3600
 
 
 @lru_cache(maxsize=65536)
@@ -105,6 +109,10 @@ def webchat_channel(conversation: str) -> str:
 
 def holders(role: str) -> str:
     return f"{PREFIX}:holders:{role}"
+
+
+def translation(source: str, target: str, digest: str) -> str:
+    return f"{PREFIX}:translation:v1:{source}:{target}:{digest}"
 
 
 def limit(what: str, who: str, slot: int) -> str:

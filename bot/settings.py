@@ -142,6 +142,14 @@ class Settings:
     """Loopback-only REST channel for tests and load."""
     romanised_answers: str = field(default="native", metadata={"env": "ROMANISED_ANSWERS"})
     """Script of answers to romanised questions: `native`, or `as-written` where there is one."""
+    translation_provider: str = field(default="", metadata={"env": "TRANSLATION_PROVIDER"})
+    """`libre`, `deepl`, `google` or `mymemory`; empty translates nothing."""
+    translation_url: str = field(default="", metadata={"env": "TRANSLATION_URL"})
+    """Address of the LibreTranslate server; the other providers have their own."""
+    translation_key: str = field(default="", metadata={"env": "TRANSLATION_KEY"}, repr=False)
+    """Key of the provider; for MyMemory an e-mail address."""
+    translation_timeout_s: float = field(default=2.0, metadata={"env": "TRANSLATION_TIMEOUT_S"})
+    """Longest wait for a translation in seconds, 0.1–30; then the original is sent."""
     log_level: str = field(default="INFO", metadata={"env": "LOG_LEVEL"})
     """DEBUG, INFO, WARNING or ERROR."""
 
@@ -229,6 +237,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "queue_abandon_s": (1, float("inf")),
     "agent_gone_s": (1, float("inf")),
     "waiting_notice_s": (0, float("inf")),
+    "translation_timeout_s": (0.1, 30),
 }
 
 
@@ -269,6 +278,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError("SAMVAD_LANGUAGES", "name at least one language, such as en")
     if settings.romanised_answers not in {"native", "as-written"}:
         raise ConfigurationError("ROMANISED_ANSWERS", "write native or as-written")
+    if settings.translation_provider not in {"", "libre", "deepl", "google", "mymemory"}:
+        raise ConfigurationError("TRANSLATION_PROVIDER", "write libre, deepl, google or mymemory")
     if settings.telegram_keyboard not in {"inline", "reply"}:
         raise ConfigurationError("TELEGRAM_KEYBOARD", "write inline or reply")
     if settings.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:

@@ -80,3 +80,15 @@ async def test_a_database_without_tables_is_told(
     report = await health.check(settings, redis, empty)
     empty.close()
     assert (report["ok"], report["redis"], report["database"]) == (False, True, False)
+
+
+async def test_a_translation_provider_is_shown_and_its_pause_hinders_nobody(
+    up: None, settings: Settings, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    assert "translation" not in await health.check(settings, redis, database)
+    figures = {"hits": 3, "misses": 2, "failures": 1, "last_failure": "timeout"}
+    told = {**figures, "paused_until": time.time() + 60}
+    await redis.hset(redis_keys.TRANSLATION_FIGURES, mapping=told)
+    report = await health.check(replace(settings, translation_provider="libre"), redis, database)
+    assert report["translation"] == {"provider": "libre", "state": "paused", **figures}
+    assert report["ok"] is True

@@ -23,7 +23,7 @@ _FIXED = re.compile(
     | `[^`\n]+`                              # code
     | \]\([^()\s]*\) | \[ | \]               # Markdown links keep their address and brackets
     | [*_~`]+                                # Markdown emphasis
-    | [#@]?\w*\d(?:[\w.,:/%+-]*\w)?%?        # numbers, times, dates, codes with digits
+    | [#@]?[A-Za-z]*\d(?:[A-Za-z\d.,:/%+-]*[A-Za-z\d])?%?  # numbers, times, dates, codes
     """,
     re.VERBOSE,
 )

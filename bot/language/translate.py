@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import redis.asyncio
 import structlog
@@ -162,19 +163,19 @@ class Translator:
         if not self._free.acquire(blocking=False):
             raise TranslationUnavailable(self._provider.name, "busy")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[str] = loop.create_future()
+        future: asyncio.Future[str | TranslationUnavailable] = loop.create_future()
         given_up = threading.Event()
 
         def work() -> None:
+            outcome: str | TranslationUnavailable
             try:
-                made = self._pieces(guard.text, source, target, given_up)
-                told, result = future.set_result, made
+                outcome = self._pieces(guard.text, source, target, given_up)
             except TranslationUnavailable as error:
-                told, result = future.set_exception, error  # type: ignore[assignment]
+                outcome = error
             finally:
                 self._free.release()
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(_settle, future, told, result)
+                loop.call_soon_threadsafe(_settle, future, outcome)
 
         # A thread that hangs must not keep the process from ending, as a pool's would.
         threading.Thread(target=work, name="translate", daemon=True).start()
@@ -185,6 +186,8 @@ class Translator:
             raise TranslationUnavailable(self._provider.name, "timeout") from None
         finally:
             given_up.set()
+        if isinstance(marked, TranslationUnavailable):
+            raise marked
         restored = guard.restore(marked)
         if restored is None or (
             len(text) >= LONG_CHARS and len(restored) < LEAST_SHARE * len(text)
@@ -200,7 +203,7 @@ class Translator:
             core = piece.strip()
             left = piece[: len(piece) - len(piece.lstrip())]
             right = piece[len(piece.rstrip()) :] if core else ""
-            if protect(core).has_words or Protected(core, ()).has_words:
+            if Protected(core, ()).has_words:
                 core = self._provider.translate(core, source, target).strip()
             made.append(f"{left}{core}{right}")
         return "".join(made)
@@ -231,14 +234,16 @@ class Translator:
             pipeline.hincrby(redis_keys.TRANSLATION_FIGURES, what, 1)
             if reason and reason not in ABOUT_US:
                 until = time.time() + self._breaker.paused_s if self._breaker.paused_s else 0
-                told = {"last_failure": reason, "paused_until": round(until, 3)}
+                told: dict[Any, Any] = {"last_failure": reason, "paused_until": round(until, 3)}
                 pipeline.hset(redis_keys.TRANSLATION_FIGURES, mapping=told)
             await guarded(pipeline.execute())
 
 
-def _settle(future: asyncio.Future[str], told: Callable[..., None], result: object) -> None:
+def _settle(
+    future: asyncio.Future[str | TranslationUnavailable], outcome: str | TranslationUnavailable
+) -> None:
     if not future.done():
-        told(result)
+        future.set_result(outcome)
 
 
 async def figures(provider: str, client: redis.asyncio.Redis) -> dict[str, object]:

@@ -4,7 +4,7 @@ RUN := $(UV) run --no-sync
 export RASA_TELEMETRY_ENABLED := false
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help env run test train lint validate bench evaluate clean
+.PHONY: help env run test train fitted lint validate bench evaluate clean
 
 help:  ## Show what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -21,6 +21,9 @@ run: env  ## Start everything; ends with a list of addresses
 
 train: env  ## Train the dialogue model (content needs no training)
 	$(RUN) rasa train
+
+fitted: env  ## Refit the shipped sentiment model after a change of data/sentiment
+	$(RUN) python -m bot.understanding.fitted
 
 validate: env  ## Check content and training data
 	$(RUN) python -m bot content validate

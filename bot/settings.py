@@ -27,7 +27,7 @@ class Thresholds:
     """Failures in a row that hand off; 1 hands off at once."""
     negative_message: float = 0.9
     """Probability (0–1) of negative at which one message about ourselves hands off at once."""
-    negative_mean: float = 0.72
+    negative_mean: float = 0.55
     """Running mean (0–1) of negativity which hands off."""
     negative_messages: int = 3
     """Messages in the running mean before it may hand off."""

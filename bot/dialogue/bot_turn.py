@@ -116,6 +116,8 @@ class BotTurn:
         offered = parse.choices(reading, content, turn.today)
         turn.decision = decision
         turn.entry = reading.entry if intent == "faq" else ""
+        second = intent == "faq" and content.answers(reading.also, turn.today)
+        turn.also = reading.also if second else ""
         turn.reading = parse.understanding(reading, content.number, decision, offered)
         self._log_reading(turn, reading, decision)
         if named:
@@ -204,10 +206,32 @@ class BotTurn:
         if not outputs or any(output.get(FAILED) for output in outputs):
             await self.apologise(turn)
             return
+        if intent == "faq" and turn.also:
+            outputs = await self._answer_both(turn, outputs)
         self._wording.introduce(turn)
         for output in outputs:
             self._wording.add(turn, output)
         self._remember(turn, intent)
+
+    async def _answer_both(self, turn: Turn, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Add the answer to a second question; only the last message keeps its buttons, as channels
+        show no others."""
+        utter = f"utter_faq/{turn.also}"
+        token = turns.CURRENT.set(turn)
+        try:
+            second = await self._engine.nlg.generate(utter, None, turn.conversation.channel)
+        finally:
+            turns.CURRENT.reset(token)
+        if not second or second.get(FAILED):
+            return outputs
+        turn.event(
+            "answer.sent",
+            ordinal=":also",
+            entry=turn.also,
+            version=turn.knowledge.content.number,
+        )
+        first = [{**output, "quick_replies": []} for output in outputs]
+        return [*first, {**second, "utter_action": utter}]
 
     async def _ask_rasa(self, turn: Turn, parsed: dict[str, Any]) -> list[dict[str, Any]]:
         turn.tracker.setdefault("slots", {})["language"] = turn.language

@@ -68,6 +68,8 @@ class Turn:
     """What is stored with the customer's message for the desk."""
     entry: str = ""
     """Entry the message was taken for."""
+    also: str = ""
+    """Entry of a second question in the same message."""
     not_helped: bool = False
     """The customer said that the last answer did not help."""
     values: dict[str, object] = field(default_factory=dict)

@@ -28,6 +28,7 @@ LABELS = ("negative", "neutral", "positive")
 _FORMAT = "5"  # part of the stored file's name: raise it when fitting or the features change
 # Chosen on sentences held out by language and on Wisesight, see docs/sentiment.md.
 _INVERSE_PENALTY = 0.5
+SHIPPED = Path(__file__).with_name("fitted")
 _MEANING_WEIGHT = 0.5  # mean length of a centred embedding beside spelling of length one
 _SURFACE_WEIGHT = 0.3
 _FOLDS = 4
@@ -147,20 +148,36 @@ def load_or_fit(state_dir: Path, data_dir: Path, embedder: Embedder) -> Sentimen
     Raises:
         SentimentDataError: The training files are missing or malformed.
     """
+    name = file_name(data_dir, embedder)
+    for folder in (state_dir, SHIPPED):
+        if (folder / name).exists():
+            return SentimentModel.load(folder / name)
+    return SentimentModel.load(fit_into(state_dir, data_dir, embedder))
+
+
+def file_name(data_dir: Path, embedder: Embedder) -> str:
+    """Name the model that the present data, code and embedder make."""
+    content = hashlib.sha256(f"{_FORMAT} {embedder.name} {FEATURE_NAMES}".encode())
+    for file in _files(data_dir):
+        content.update(file.name.encode() + b"\0" + file.read_bytes())
+    return f"sentiment-{content.hexdigest()[:16]}.npz"
+
+
+def fit_into(folder: Path, data_dir: Path, embedder: Embedder) -> Path:
+    """Fit the model and save it; takes half a minute, mostly for embedding the sentences."""
+    rows = [row for file in _files(data_dir) for row in read_rows(file)]
+    rows += _shouted(rows)
+    model = SentimentModel.fit(rows, embedder.embed([text for text, _ in rows]))
+    path = folder / file_name(data_dir, embedder)
+    model.save(path)
+    return path
+
+
+def _files(data_dir: Path) -> list[Path]:
     files = sorted((data_dir / "sentiment").glob("*.tsv"))
     if not files:
         raise SentimentDataError(f"{data_dir / 'sentiment'}: no training files (*.tsv)")
-    content = hashlib.sha256(f"{_FORMAT} {embedder.name} {FEATURE_NAMES}".encode())
-    for file in files:
-        content.update(file.name.encode() + b"\0" + file.read_bytes())
-    path = state_dir / f"sentiment-{content.hexdigest()[:16]}.npz"
-    if path.exists():
-        return SentimentModel.load(path)
-    rows = [row for file in files for row in read_rows(file)]
-    rows += _shouted(rows)
-    model = SentimentModel.fit(rows, embedder.embed([text for text, _ in rows]))
-    model.save(path)
-    return model
+    return files
 
 
 def read_rows(file: Path) -> list[tuple[str, str]]:

@@ -30,6 +30,7 @@ from bot.understanding import index as index_module
 from bot.understanding.embed import Embedder, load_embedder
 from bot.understanding.entities import Entity, extract
 from bot.understanding.index import Example, IntentIndex, Prediction, VectorCache
+from bot.understanding.questions import parts_of
 from bot.understanding.sentiment import SentimentModel, SentimentReading, load_or_fit
 
 LOG = structlog.get_logger(__name__)
@@ -48,6 +49,8 @@ class Reading:
     prediction: Prediction
     sentiment: SentimentReading
     entities: tuple[Entity, ...]
+    also: str = ""
+    """Entry of a second question in the same message."""
 
     @property
     def intent(self) -> str:
@@ -82,6 +85,7 @@ class Reading:
                 "negative": round(self.sentiment.negative, 4),
                 "score": round(self.sentiment.score, 4),
             },
+            "also": self.also or None,
             "entities": [
                 {"entity": e.kind, "value": e.value, "text": e.text, "start": e.start, "end": e.end}
                 for e in self.entities
@@ -142,12 +146,33 @@ class Understander:
     def read(self, text: str, knowledge: Knowledge) -> Reading:
         """Understand one message."""
         vector: npt.NDArray[np.float32] = self.embedder.embed([text])[0]
+        prediction, also = self._questions(text, knowledge.index.predict(text, vector), knowledge)
         return Reading(
             language=detect(text),
-            prediction=knowledge.index.predict(text, vector),
+            prediction=prediction,
             sentiment=self.sentiment.predict(text, vector),
             entities=extract(text),
+            also=also,
         )
+
+    def _questions(
+        self, text: str, whole: Prediction, knowledge: Knowledge
+    ) -> tuple[Prediction, str]:
+        """Look for a second question; give the first one's prediction and the second's entry."""
+        parts = parts_of(text)
+        if not parts:
+            return whole, ""
+        least = max(whole.threshold, self._settings.thresholds.confidence)
+        vectors = self.embedder.embed(parts)
+        sure: dict[str, Prediction] = {}
+        for part, vector in zip(parts, vectors, strict=True):
+            found = knowledge.index.predict(part, vector)
+            if found.label and _is_faq(found.label) and found.confidence >= least:
+                sure.setdefault(found.label, found)
+        if len(sure) < 2:
+            return whole, ""
+        first, second = list(sure)[:2]
+        return sure[first], second.removeprefix(FAQ_PREFIX)
 
     def command(self, text: str) -> str:
         """Dialogue intent of a text that is one of its examples, letter for letter; else empty.

@@ -36,12 +36,14 @@ from bot.understanding.embed import Vectors, clean, normalise
 from bot.understanding.native import to_native
 
 _LOG = logging.getLogger(__name__)
-_FORMAT = 4  # part of the folder's name: raise it when what is written there changes
+_FORMAT = 5  # part of the folder's name: raise it when what is written there changes
 _PARALLEL = Path(__file__).with_name("parallel.tsv")
 _LANGUAGE_DIRECTIONS = 20  # of 48; 10 to 40 measured alike (docs/understanding.md)
 _SECOND_VIEW_LANGUAGES = frozenset(
     ["ar", "de", "en", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "ru", "th", "tr", "zh"]
 )
+_SHOUTED_LETTERS = 8
+_SHOUTED_SHARE = 0.7
 _CACHED_TEXTS = 2048  # 7 MB
 _LATIN_WORD = re.compile(r"[A-Za-z]{3}")
 _SURELY_ROMANISED = 0.6
@@ -53,6 +55,14 @@ class Encoder(Protocol):
     dimensions: int
 
     def encode(self, text: str) -> Vectors: ...
+
+
+def _calm(text: str) -> str:
+    """Lower the case of a text that shouts: the models know words by their usual spelling."""
+    cased = [character for character in text if character.lower() != character.upper()]
+    shouted = sum(character.isupper() for character in cased)
+    shouts = len(cased) >= _SHOUTED_LETTERS and shouted > _SHOUTED_SHARE * len(cased)
+    return text.lower() if shouts else text
 
 
 class TwoViews:
@@ -84,7 +94,7 @@ class TwoViews:
         """See `Embedder.embed`."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         for row, text in enumerate(texts):
-            vectors[row] = self._one(" ".join(clean(text).split()))
+            vectors[row] = self._one(_calm(" ".join(clean(text).split())))
         return vectors
 
     def _one(self, text: str) -> Vectors:

@@ -8,11 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bot.settings import Settings
 from bot.understanding import sentiment
+from bot.understanding.embed import load_embedder
 from bot.understanding.sentiment import (
+    SHIPPED,
     SentimentDataError,
     SentimentModel,
     SentimentReading,
+    file_name,
     load_or_fit,
     read_rows,
     running_mean,
@@ -185,3 +189,10 @@ def test_calm_messages_let_annoyance_fade() -> None:
 
 def test_without_decay_only_the_last_message_counts() -> None:
     assert running_mean(1.0, SentimentReading("neutral", 0.2, 0.1, -0.1), decay=0.0) == 0.2
+
+
+@pytest.mark.timeout(300)
+def test_the_shipped_model_is_the_one_the_shipped_sentences_make(settings: Settings) -> None:
+    """When this fails, run `make fitted`: a first start would spend half a minute otherwise."""
+    embedder = load_embedder(settings.made_dir)
+    assert (SHIPPED / file_name(settings.data_dir, embedder)).exists()

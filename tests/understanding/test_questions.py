@@ -1,0 +1,33 @@
+"""Where a message may be cut into two questions, and where it may not."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.understanding.questions import parts_of
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        (
+            "where is my order and how do I change my address?",
+            ["where is my order", "how do I change my address"],
+        ),
+        ("Where is my order? I want a refund!", ["Where is my order", "I want a refund"]),
+        ("मेरा ऑर्डर कहाँ है और पता कैसे बदलूँ", ["मेरा ऑर्डर कहाँ है", "पता कैसे बदलूँ"]),
+        ("พัสดุอยู่ที่ไหนและเปลี่ยนที่อยู่ยังไง", ["พัสดุอยู่ที่ไหน", "เปลี่ยนที่อยู่ยังไง"]),
+        ("أين طلبي؟ كيف أغير العنوان", ["أين طلبي", "كيف أغير العنوان"]),
+    ],
+)
+def test_two_questions_are_cut(text: str, parts: list[str]) -> None:
+    assert parts_of(text) == parts
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["where is my order", "black and white", "ok. thanks!", "", "Sandra ordered it", "?" * 300,
+     "a and b and c and d", "word " * 200],
+)  # fmt: skip
+def test_one_question_stays_whole(text: str) -> None:
+    assert parts_of(text) == []

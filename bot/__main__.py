@@ -34,12 +34,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_processes(commands)
-    from bot.commands import content, evaluate, letters, report, talk, vendors
+    from bot.commands import content, customer, db, evaluate, letters, report, talk, vendors
 
     talk.add(commands)
     content.add(commands)
     report.add(commands)
     letters.add(commands)
+    db.add(commands)
+    customer.add(commands)
     vendors.add(commands)
     evaluate.add(commands)
     return parser

@@ -7,6 +7,7 @@ millisecond and the same code serves both databases.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -221,6 +222,31 @@ class Database:
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """`look` on a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.look, work)
+
+    def compact(self) -> None:
+        """Write a SQLite file anew: deleted texts stay in its free pages, indexes and log until
+        then. Writers wait meanwhile. PostgreSQL does that by itself (autovacuum).
+
+        Raises:
+            StoreUnavailable: Somebody was using the file all the time.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return
+        tables = sa.inspect(self.engine).get_table_names()
+        raw = self.engine.raw_connection()
+        try:
+            cursor = raw.cursor()
+            if "desk_search" in tables:
+                cursor.execute("INSERT INTO desk_search(desk_search) VALUES ('optimize')")
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            if cursor.fetchone()[0]:
+                raise StoreUnavailable("database", "the log is in use; try again")
+            cursor.close()
+        except sqlite3.OperationalError as error:
+            raise StoreUnavailable("database", str(error)) from error
+        finally:
+            raw.close()
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
 
 FOLDER = Path(__file__).parent / "migrations"
 
@@ -28,3 +31,19 @@ def upgrade(url: str, revision: str = "head") -> None:
 def downgrade(url: str, revision: str) -> None:
     """Undo revisions down to `revision` (`base` for none)."""
     command.downgrade(config(url), revision)
+
+
+def newest() -> str:
+    """Return the revision the code expects."""
+    return str(ScriptDirectory.from_config(config("")).get_current_head())
+
+
+def current(connection: Connection) -> str:
+    """Return the revision a database is at; empty when it was never migrated."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
+def known(revision: str) -> bool:
+    """Tell whether this code has a revision, so that it can upgrade from there."""
+    scripts = ScriptDirectory.from_config(config("")).walk_revisions()
+    return revision in {script.revision for script in scripts}

@@ -1,0 +1,221 @@
+"""What is kept about a customer: hand it out, or erase it everywhere (D11); docs/storage.md.
+
+Erasing takes their words out of SQL and Redis and puts a random name in the place of their
+identity, so that counts stay right and lead to nobody. The id of a conversation is a hash of the
+vendor's name for the customer and therefore goes as well; when they write again, they are new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import redis.asyncio
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot import database as tables
+from bot import redis_eraser
+from bot.conversation import store
+from bot.conversation.states import ENDED, State
+from bot.database import Database
+from bot.desk import audit
+from bot.desk import tables as desk
+from bot.errors import BadRequest
+from bot.events import Event
+
+PASSES = 5
+"""A message under way may arrive while we erase; then we look again."""
+_WORDS = (tables.messages, tables.trackers, tables.dead_letters,
+          desk.notes, desk.labels, desk.reads, desk.snoozes)  # fmt: skip
+"""Tables whose rows of a conversation are deleted; each has a column `conversation`."""
+_IDENTITY = ("vendor_id",)
+"""Keys of an event's data by which a vendor would know the message again."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A customer by one of their names."""
+
+    customers: tuple[str, ...]
+    conversations: tuple[str, ...]
+    vendor_users: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How much was erased."""
+
+    conversations: int
+    rows: int
+    """Rows deleted from SQL."""
+    entries: int
+    """Keys and stream rows deleted from Redis."""
+
+
+def find(connection: Connection, name: str) -> Found:
+    """Find a customer by customer id, conversation id or `channel:vendor-user`.
+
+    Raises:
+        BadRequest: Nobody is known under this name (status 404).
+    """
+    c = tables.conversations.c
+    channel, _, vendor_user = name.partition(":")
+    known = connection.execute(
+        sa.select(c.customer_id).where(
+            sa.or_(
+                c.id == name,
+                c.customer_id == name,
+                sa.and_(c.channel == channel, c.vendor_user == vendor_user),
+            )
+        )
+    ).scalars()
+    customers = tuple(sorted(set(known)))
+    if not customers:
+        raise BadRequest("unknown-customer", f"nobody is known as '{name}'", status=404)
+    rows = connection.execute(
+        sa.select(c.id, c.vendor_user).where(c.customer_id.in_(customers)).order_by(c.id)
+    ).all()
+    return Found(
+        customers, tuple(row.id for row in rows), tuple(sorted({row.vendor_user for row in rows}))
+    )
+
+
+def export(connection: Connection, found: Found) -> dict[str, Any]:
+    """Return all that is stored about a customer, as JSON types.
+
+    Returns:
+        `customers` (rows), `conversations`: each a row with `messages`, `events` and `notes`,
+        oldest first.
+    """
+    customers = sa.select(tables.customers).where(tables.customers.c.id.in_(found.customers))
+    return {
+        "customers": _rows(connection, customers),
+        "conversations": [_conversation(connection, one) for one in found.conversations],
+    }
+
+
+async def erase(
+    database: Database, client: redis.asyncio.Redis, shards: int, found: Found, *, by: str
+) -> Erased:
+    """Erase a customer everywhere; afterwards nothing leads from what is left to them.
+
+    Args:
+        by: Who asked for it, for the audit log.
+
+    Raises:
+        StoreUnavailable: A store is away; nothing or a part is done, and repeating is safe.
+    """
+    rows = entries = 0
+    for _ in range(PASSES):
+        names = {one: f"erased-{secrets.token_hex(12)}" for one in found.conversations}
+        messages = await database.read(lambda c: _message_ids(c, found))
+        gone = await redis_eraser.erase(
+            client, shards, found.conversations, found.vendor_users, messages
+        )
+        deleted = await database.run(lambda c, n=names: _erase_rows(c, found, n, by))
+        rows, entries = rows + deleted, entries + gone
+        if not deleted and not gone:
+            break
+    await asyncio.to_thread(database.compact)
+    await redis_eraser.rewrite_log(client)
+    return Erased(len(found.conversations), rows, entries)
+
+
+def _conversation(connection: Connection, id_: str) -> dict[str, Any]:
+    def of(table: sa.Table, order: str) -> list[dict[str, Any]]:
+        query = sa.select(table).where(table.c.conversation == id_).order_by(table.c[order])
+        return _rows(connection, query)
+
+    c = tables.conversations.c
+    return {
+        **_rows(connection, sa.select(tables.conversations).where(c.id == id_))[0],
+        "messages": of(tables.messages, "created_at"),
+        "events": of(tables.events, "occurred_at"),
+        "notes": of(desk.notes, "created_at"),
+    }
+
+
+def _rows(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _message_ids(connection: Connection, found: Found) -> set[str]:
+    c = tables.messages.c
+    query = sa.select(c.id).where(c.conversation.in_(found.conversations))
+    return set(connection.execute(query).scalars())
+
+
+def _erase_rows(connection: Connection, found: Found, names: dict[str, str], by: str) -> int:
+    """Erase in one transaction; return how many rows were deleted or renamed."""
+    count = 0
+    # The name first: the search index finds its row by the conversation's old id.
+    connection.execute(
+        sa.update(tables.customers)
+        .where(tables.customers.c.id.in_(found.customers))
+        .values(name="", locale="")
+    )
+    for id_, name in names.items():
+        subjects = [id_, *found.customers]
+        for table in _WORDS:
+            if table is tables.dead_letters or table is tables.messages:
+                query = sa.select(table.c.id).where(table.c.conversation == id_)
+                subjects += connection.execute(query).scalars()
+            gone = connection.execute(sa.delete(table).where(table.c.conversation == id_))
+            count += gone.rowcount
+        count += _rename_events(connection, id_, name)
+        for start in range(0, len(subjects), 500):
+            connection.execute(
+                sa.update(desk.audit)
+                .where(desk.audit.c.subject.in_(subjects[start : start + 500]))
+                .values(subject=name, detail=None)
+            )
+        count += _rename_conversation(connection, id_, name, by)
+    connection.execute(
+        sa.delete(tables.customers).where(tables.customers.c.id.in_(found.customers))
+    )
+    return count
+
+
+def _rename_events(connection: Connection, id_: str, name: str) -> int:
+    e = tables.events
+    rows = connection.execute(sa.select(e.c.id, e.c.data).where(e.c.conversation == id_)).all()
+    for row in rows:
+        data = {key: value for key, value in row.data.items() if key not in _IDENTITY}
+        new = row.id if id_ not in row.id else f"{name}-{secrets.token_hex(8)}"
+        connection.execute(
+            sa.update(e).where(e.c.id == row.id).values(id=new, conversation=name, data=data)
+        )
+    return len(rows)
+
+
+def _rename_conversation(connection: Connection, id_: str, name: str, by: str) -> int:
+    """Give the row its new name, closed: a customer who writes again starts a new one."""
+    row = store.get(connection, id_)
+    if row is None:
+        return 0
+    now = time.time()
+    if row.state not in ENDED:
+        closed = Event(
+            id=f"{name}:episode.closed", type="episode.closed", conversation=name,
+            episode_id=row.episode_id, channel=row.channel, language=row.language,
+            actor="system", data={"outcome": "unknown"}, occurred_at=now,
+        )  # fmt: skip
+        store.write_events(connection, [closed])
+    nobody = {"id": f"c-{name}", "name": "", "locale": "", "created_at": now}
+    tables.insert_ignore(connection, tables.customers, [nobody])
+    ended = row.state if row.state in ENDED else State.CLOSED
+    c = tables.conversations
+    connection.execute(
+        sa.update(c)
+        .where(c.c.id == id_)
+        .values(
+            id=name, vendor_user=name, customer_id=f"c-{name}", state=ended.value, owner=None,
+            waiting_since=None, last_change=None, version=row.version + 1,
+        )
+    )  # fmt: skip
+    audit.write(connection, by, "customer.erased", name)
+    return 1

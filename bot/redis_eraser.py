@@ -1,0 +1,104 @@
+"""Take conversations out of Redis: their keys, and their rows in the streams.
+
+A tool for erasing, so it scans: keys of conversations that nobody has listed are found too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Collection, Iterator
+
+import redis.asyncio
+import redis.exceptions
+
+from bot import redis_keys
+from bot.redis_client import guarded
+
+REWRITE_TIMEOUT_S = 60.0
+_BATCH = 500
+
+
+async def erase(
+    client: redis.asyncio.Redis,
+    shards: int,
+    conversations: Collection[str],
+    vendor_users: Collection[str],
+    messages: Collection[str],
+) -> int:
+    """Delete what belongs to conversations; return the number of keys and stream rows.
+
+    Args:
+        messages: Ids of their messages; those still in a stream are added.
+    """
+    known, rows = set(messages), 0
+    for shard in {redis_keys.shard_of(one, shards) for one in conversations}:
+        # The inbox first: a turn whose row is gone commits nothing.
+        for stream in (redis_keys.inbox, redis_keys.outbox, redis_keys.record):
+            rows += await _from_stream(client, stream(shard), shard, conversations, known)
+    keys = 0
+    async for key in client.scan_iter(match=f"{redis_keys.PREFIX}:*", count=1000):
+        if _names(key, conversations, vendor_users, known):
+            keys += int(await guarded(client.delete(key)))
+    return rows + keys
+
+
+async def rewrite_log(client: redis.asyncio.Redis) -> None:
+    """Have an append-only file written anew: it holds what was deleted until then."""
+    with contextlib.suppress(redis.exceptions.ResponseError):  # a managed service may forbid it
+        if not (await guarded(client.info("persistence"))).get("aof_enabled"):
+            return
+        await guarded(client.bgrewriteaof())
+        async with asyncio.timeout(REWRITE_TIMEOUT_S):
+            while await _rewriting(client):  # noqa: ASYNC110 - the server tells nobody
+                await asyncio.sleep(0.02)
+
+
+async def _rewriting(client: redis.asyncio.Redis) -> bool:
+    told = await guarded(client.info("persistence"))
+    return bool(told["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"])
+
+
+async def _from_stream(
+    client: redis.asyncio.Redis,
+    stream: str,
+    shard: int,
+    conversations: Collection[str],
+    known: set[str],
+) -> int:
+    gone, start = 0, "-"
+    while found := await guarded(client.xrange(stream, min=start, count=_BATCH)):
+        for row, fields in found:
+            told = json.loads(fields["body"])
+            # Rows for the recorder wrap what the others are.
+            body = told["body"] if isinstance(told.get("body"), dict) else told
+            if body.get("conversation") in conversations:
+                known.add(str(body.get("id", "")))
+                await guarded(client.hdel(redis_keys.attempts(shard), row))
+                gone += int(await guarded(client.xdel(stream, row)))
+        start = f"({found[-1][0]}"
+    return gone
+
+
+def _names(
+    key: str,
+    conversations: Collection[str],
+    vendor_users: Collection[str],
+    messages: Collection[str],
+) -> bool:
+    """Tell whether a key speaks of a conversation, of one of its messages or of its customer."""
+    if any(one in key for one in conversations):
+        return True
+    if ":seen:" not in key and ":replies:" not in key:
+        return False
+    if any(re.search(rf"(?<!\w){re.escape(one)}(?!\w)", key) for one in vendor_users):
+        return True
+    return any(ending in messages for ending in _endings(key))
+
+
+def _endings(key: str) -> Iterator[str]:
+    """`a:b-c` → `b-c`, `c`: markers put words of their own before the id of a message."""
+    for found in re.finditer(r"[:-]", key):
+        yield key[found.end() :]

@@ -27,6 +27,8 @@ LOG = structlog.get_logger(__name__)
 AT_ONCE = 8
 """Profiles asked for at the same time; others are asked for with their next message."""
 TIMEOUT_S = 5.0
+AGAIN_S = 600
+"""Seconds before a profile is asked for again that could not be had."""
 UNKNOWN = "-"
 _LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
 
@@ -89,13 +91,16 @@ class Profiles:
                 )
                 if not changed:
                     return  # their first message is not handled yet; the next one asks again
-            await guarded(
-                self._redis.set(
-                    self.key(event.conversation), locale or UNKNOWN, ex=redis_keys.SEEN_TTL_S
-                )
-            )
-        except (DeliveryFailed, StoreUnavailable) as error:
+            await self._keep(event, locale or UNKNOWN, redis_keys.SEEN_TTL_S)
+        except DeliveryFailed as error:
+            LOG.info("profile.unknown", conversation=event.conversation, reason=error.reason)
+            with contextlib.suppress(StoreUnavailable):
+                await self._keep(event, UNKNOWN, AGAIN_S)
+        except StoreUnavailable as error:
             LOG.info("profile.unknown", conversation=event.conversation, reason=str(error))
+
+    async def _keep(self, event: Event, locale: str, for_s: int) -> None:
+        await guarded(self._redis.set(self.key(event.conversation), locale, ex=for_s))
 
     @staticmethod
     async def _read(page: Page, user: str) -> tuple[str, str]:

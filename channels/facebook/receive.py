@@ -16,7 +16,6 @@ import structlog
 
 from bot.database import Database
 from bot.errors import BadRequest, NotAuthenticated
-from bot.redis_client import guarded
 from bot.settings import Settings
 from channels import menu
 from channels.app_keys import TakesMessages
@@ -45,7 +44,6 @@ class FacebookReceiver:
         http: VendorHttp,
     ) -> None:
         self._settings = settings
-        self._redis = client
         self._inbox = inbox
         self._http = http
         self._copies = Copies(settings, client)
@@ -104,11 +102,11 @@ class FacebookReceiver:
 
     async def _keep(self, event: Event) -> None:
         assert event.inbound is not None  # noqa: S101 - the caller has looked
-        await self._windows.note(event.conversation, event.at)
-        locale = await guarded(self._redis.get(self.profiles.key(event.conversation)))
+        beside = self.profiles.key(event.conversation)
+        locale = await self._windows.note(event.conversation, event.at, beside)
         if not locale:
             self.profiles.ask(event)
-        inbound = replace(event.inbound, locale=str(locale or "").removeprefix(UNKNOWN))
+        inbound = replace(event.inbound, locale=locale.removeprefix(UNKNOWN))
         if event.menu:
             language = await self._copies.language(inbound.conversation, inbound.locale)
             said = menu.said(self._settings, event.menu, language)

@@ -21,11 +21,12 @@ AGENT = "agent"
 TAGGED = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
 
 
-# KEYS: the moment. ARGV: moment, ttl. A delivery that comes late must not make the window shorter.
+# KEYS: the moment, a key to read. ARGV: moment, ttl.
+# A delivery that comes late must not make the window shorter.
 _NOTE = """
 local known = tonumber(redis.call('GET', KEYS[1]) or '0')
 if tonumber(ARGV[1]) > known then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
-return 1
+return redis.call('GET', KEYS[2])
 """
 
 
@@ -36,10 +37,18 @@ class Windows:
         self._shards = settings.shards
         self._redis = client
 
-    async def note(self, conversation: str, at: float) -> None:
-        """The customer did something at this moment that opens the window."""
+    async def note(self, conversation: str, at: float, beside: str = "") -> str:
+        """The customer did something at this moment that opens the window.
+
+        Args:
+            beside: A key of the same shard to read in the same round trip.
+
+        Returns:
+            The value there; empty without one.
+        """
         key, ttl = self._key(conversation), int(HUMAN_AGENT_S)
-        await guarded(self._redis.eval(_NOTE, 1, key, repr(at), ttl))
+        found = await guarded(self._redis.eval(_NOTE, 2, key, beside or key, repr(at), ttl))
+        return str(found or "") if beside else ""
 
     async def last(self, conversation: str) -> float | None:
         """Unix seconds; None when nothing is known."""

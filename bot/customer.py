@@ -11,6 +11,7 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import redis.asyncio
@@ -116,7 +117,7 @@ async def erase(
         gone = await redis_eraser.erase(
             client, shards, found.conversations, found.vendor_users, messages
         )
-        deleted = await database.run(lambda c, n=names: _erase_rows(c, found, n, by))
+        deleted = await database.run(partial(_erase_rows, found=found, names=names, by=by))
         rows, entries = rows + deleted, entries + gone
         if not deleted and not gone:
             break

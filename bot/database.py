@@ -240,7 +240,8 @@ class Database:
                 cursor.execute("INSERT INTO desk_search(desk_search) VALUES ('optimize')")
             cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            if cursor.fetchone()[0]:
+            busy, *_ = cursor.fetchone() or (1,)
+            if busy:
                 raise StoreUnavailable("database", "the log is in use; try again")
             cursor.close()
         except sqlite3.OperationalError as error:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import re
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import redis.asyncio
 import redis.exceptions
@@ -69,7 +70,8 @@ async def _from_stream(
     known: set[str],
 ) -> int:
     gone, start = 0, "-"
-    while found := await guarded(client.xrange(stream, min=start, count=_BATCH)):
+    while True:
+        found: Any = await guarded(client.xrange(stream, min=start, count=_BATCH))
         for row, fields in found:
             told = json.loads(fields["body"])
             # Rows for the recorder wrap what the others are.
@@ -78,8 +80,9 @@ async def _from_stream(
                 known.add(str(body.get("id", "")))
                 await guarded(client.hdel(redis_keys.attempts(shard), row))
                 gone += int(await guarded(client.xdel(stream, row)))
+        if len(found) < _BATCH:
+            return gone
         start = f"({found[-1][0]}"
-    return gone
 
 
 def _names(

@@ -224,8 +224,8 @@ async def test_what_arrives_while_we_erase_goes_too(
     """A recorder that has read its rows before we delete them writes them afterwards."""
     erase_rows, late = customer._erase_rows, iter([True])
 
-    def and_then_the_recorder(connection: Connection, *rest: Any) -> int:
-        count = erase_rows(connection, *rest)
+    def and_then_the_recorder(connection: Connection, **rest: Any) -> int:
+        count = erase_rows(connection, **rest)
         if next(late, False):
             store.open_for(connection, MESSAGE, "en")
             store_rows(connection, _record(MESSAGE))

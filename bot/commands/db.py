@@ -75,7 +75,7 @@ async def _refuse_while_running(config: Settings) -> None:
             holders = redis_keys.holders(role)
             names = await guarded(client.zrangebyscore(holders, time.time(), "+inf"))
             if names:
-                raise ConfigurationError(names[0], "is running; stop every process first")
+                raise ConfigurationError(str(names[0]), "is running; stop every process first")
     finally:
         await client.aclose()
 

@@ -64,7 +64,7 @@ class ShardReader:
         self._work = work
         self._most_lines = most_lines
         self._lines: dict[str, asyncio.Task[None]] = {}
-        self._under_way: set[tuple[str, str]] = set()
+        self._under_way: set[tuple[int, str, str]] = set()
 
     async def run(self, *, finish: bool) -> None:
         """Read until cancelled.
@@ -109,7 +109,8 @@ class ShardReader:
                     self._start(Row(shard, row, lease, json.loads(fields["body"])))
 
     def _start(self, row: Row) -> None:
-        name = (row.lease, row.id)
+        # With the shard: two shards may give rows the same id in the same millisecond.
+        name = (row.shard, row.lease, row.id)
         if name in self._under_way:
             return  # read again after Redis was away; whoever works on it goes on
         self._under_way.add(name)
@@ -124,7 +125,7 @@ class ShardReader:
         if self._leases.held.get(row.shard) == row.lease:
             await self._work(row)
 
-    def _forget(self, conversation: str, name: tuple[str, str], task: asyncio.Task[None]) -> None:
+    def _forget(self, conversation: str, name: tuple[int, str, str], task: asyncio.Task[None]) -> None:
         self._under_way.discard(name)
         if self._lines.get(conversation) is task:
             del self._lines[conversation]

@@ -111,6 +111,28 @@ async def test_one_conversation_in_order_and_one_at_a_time_others_beside_it(
     assert all(texts == list("012345") for texts in seen.values())
 
 
+async def test_rows_of_two_shards_may_have_the_same_id(redis: redis.asyncio.Redis) -> None:
+    """Ids are milliseconds, and fencing numbers are counted by shard: both are often equal."""
+    messages = [builders.inbound("hello", user=user) for user in ("ann", "bob", "cid")]
+    shards = {redis_keys.shard_of(message.conversation, SHARDS) for message in messages}
+    assert len(shards) == len(messages)
+    seen: list[str] = []
+    done = asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        await asyncio.sleep(0)
+        seen.append(message.vendor_user)
+        await _take_off(redis, ticket)
+        if len(seen) == len(messages):
+            done.set()
+
+    for message in messages:
+        key = redis_keys.inbox(redis_keys.shard_of(message.conversation, SHARDS))
+        await redis.xadd(key, {"body": json.dumps(message.to_dict())}, id="1795311183495-0")
+    async with reading(redis, handle), asyncio.timeout(10):
+        await done.wait()
+
+
 async def test_a_failing_message_is_tried_again_before_the_next_one(
     redis: redis.asyncio.Redis,
 ) -> None:

@@ -50,11 +50,19 @@ def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
              "position": q.position, "content_version": q.content_version}
             for q in outbound.quick_replies
         ] or None,
-        "reading": None,
+        "reading": _translation(outbound),
         "in_reply_to": outbound.in_reply_to,
         "created_at": outbound.created_at,
         "delivery": "queued",
     }  # fmt: skip
+
+
+def _translation(outbound: Outbound) -> dict[str, Any] | None:
+    """Beside a machine's words, those they were made from."""
+    told = outbound.metadata
+    if not told.get("machine"):
+        return None
+    return {key: told[key] for key in ("machine", "provider", "original", "original_language")}
 
 
 async def send(

@@ -85,13 +85,15 @@ async def engine(settings: Settings, holder: str) -> None:
 
     from bot.content.catalog import Catalog
     from bot.dialogue.handler import Handler
-    from bot.dialogue.load import load_engine
+    from bot.dialogue.load import MODELS, load_engine
+    from bot.language.translate import Translator
     from bot.understanding.service import Understander
 
     database, client = Database.of(settings), redis_client.connect(settings)
     understander = await asyncio.to_thread(Understander.load, settings)
     actions = import_module("actions.local").load()
-    rasa = await asyncio.to_thread(load_engine, actions)
+    translator = Translator.of(settings, client)
+    rasa = await asyncio.to_thread(load_engine, actions, MODELS, translator)
     model = rasa.processor.model_filename if rasa.processor else ""
     catalog = Catalog(understander, database, client, holder, model)
     await catalog.wait()

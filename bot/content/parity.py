@@ -25,7 +25,7 @@ PRIVATE = frozenset({"email", "phone", "order-number"})
 """Kinds of entities that are replaced by their names before anybody sees a sample."""
 _FAQ = "faq/"
 _ASKED_BACK = ":clarification.asked"
-_ANSWERED = ":answer.sent"
+_ANSWERED = (":answer.sent", ":answer.sent:also")
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def machine_made(connection: Connection, since: float) -> list[Finding]:
         .join(
             messages,
             sa.and_(
-                events.c.id == messages.c.in_reply_to + _ANSWERED,
+                events.c.id.in_([messages.c.in_reply_to + ending for ending in _ANSWERED]),
                 messages.c.entry == entry,
                 messages.c.language == to,
             ),

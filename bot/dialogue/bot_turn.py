@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -229,6 +230,7 @@ class BotTurn:
             ordinal=":also",
             entry=turn.also,
             version=turn.knowledge.content.number,
+            **_translation(second),
         )
         first = [{**output, "quick_replies": []} for output in outputs]
         return [*first, {**second, "utter_action": utter}]
@@ -266,7 +268,8 @@ class BotTurn:
             failures = 0
         elif intent == "faq":
             answered = f"{turn.entry}@{version}"
-            turn.event("answer.sent", entry=turn.entry, version=version)
+            told = next((r.to_dict() for r in turn.replies if r.entry == turn.entry), {})
+            turn.event("answer.sent", entry=turn.entry, version=version, **_translation(told))
         elif decision.kind == "clarify" and intent != "not_helped":
             turn.event("clarification.asked", cause=decision.cause)
         self._rate(turn, intent)
@@ -305,6 +308,15 @@ class BotTurn:
             decision=decision.kind,
             cause=decision.cause.value if decision.cause else None,
         )
+
+
+def _translation(output: Mapping[str, Any]) -> dict[str, Any]:
+    """A machine's part in an answer, for its event; empty when it had none."""
+    metadata = output.get("metadata") or {}
+    if metadata.get("machine"):
+        return {"machine": True, "to": output["language"]}
+    reason = metadata.get("untranslated")
+    return {"untranslated": reason} if reason else {}
 
 
 def _after_answer(intent: str, answered: str) -> str:

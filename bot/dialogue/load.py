@@ -11,18 +11,23 @@ from bot.dialogue.engine import Engine, LocalAction
 from bot.dialogue.lock import InboxLock
 from bot.dialogue.nlg import ContentNlg
 from bot.dialogue.store import WindowStore
+from bot.language.translate import Translator
 
 MODELS = Path("models")
 
 
-def load_engine(actions: Mapping[str, LocalAction], models: Path = MODELS) -> Engine:
+def load_engine(
+    actions: Mapping[str, LocalAction],
+    models: Path = MODELS,
+    translator: Translator | None = None,
+) -> Engine:
     """Load the newest model with our store, NLG and actions.
 
     Raises:
         ConfigurationError: There is no model; `make train` makes one.
     """
     engine = Engine(
-        generator=ContentNlg(),
+        generator=ContentNlg(translator=translator),
         tracker_store=WindowStore(None),
         lock_store=InboxLock(),
         action_endpoint=EndpointConfig("http://localhost:5055/webhook"),

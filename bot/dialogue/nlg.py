@@ -18,7 +18,9 @@ from bot.content.models import PERSON, Content, Entry
 from bot.content.texts import SystemTexts
 from bot.dialogue import runtime
 from bot.dialogue import turn as turns
+from bot.errors import TranslationUnavailable
 from bot.language import codes
+from bot.language.translate import Translator
 
 _LOG = logging.getLogger(__name__)
 FAILED = "failed"
@@ -37,9 +39,16 @@ OFFERS_PERSON = frozenset(
 
 
 class ContentNlg(NaturalLanguageGenerator):
-    """Answers by response name, language, channel and content version."""
+    """Answers by response name, language, channel and content version.
 
-    def __init__(self, endpoint_config: Any = None, domain: Any = None) -> None:
+    Args:
+        translator: Translates answers that nobody wrote in the customer's language, if given.
+    """
+
+    def __init__(
+        self, endpoint_config: Any = None, domain: Any = None, translator: Translator | None = None
+    ) -> None:
+        self._translator = translator
         self._settings = settings.load()
         self._texts = SystemTexts.load(self._settings.default_language)
 
@@ -52,13 +61,14 @@ class ContentNlg(NaturalLanguageGenerator):
             content = turn.knowledge.content if turn else runtime.knowledge().content
             if utter_action.startswith("utter_faq/"):
                 entry = content.by_id[utter_action.removeprefix("utter_faq/")]
-                return self._answer(entry, content, language, output_channel)
+                made = self._answer(entry, content, language, output_channel)
+                return await self._translated(made, language)
             values = {**self._values(language), **(turn.values if turn else {}), **kwargs}
             values.pop("domain_responses", None)
             if utter_action == "utter_clarify":
                 return self._clarify(tracker, content, language, values)
             text = self._texts.render(utter_action, language, **values)
-            made: dict[str, Any] = {
+            made = {
                 "text": text,
                 "language": self._texts.language_for(utter_action, language),
             }
@@ -99,6 +109,27 @@ class ContentNlg(NaturalLanguageGenerator):
             "entry": entry.id,
             "content_version": content.number,
         }
+
+    async def _translated(self, made: dict[str, Any], language: str) -> dict[str, Any]:
+        """Translate an answer into the customer's language where nobody wrote one.
+
+        Returns:
+            `made` with `metadata`: `machine`, `provider`, `original` and `original_language`, or
+            `untranslated` with the reason why the original stands.
+        """
+        turn = turns.current()
+        belief = turn.context.belief if turn else None
+        wanted = (belief.explicit or belief.language) if belief else language
+        given = str(made["language"]).split("-")[0]
+        if self._translator is None or not made.get("entry") or wanted == given:
+            return made
+        try:
+            found = await self._translator.translate(made["text"], given, wanted)
+        except TranslationUnavailable as error:
+            return {**made, "metadata": {"untranslated": error.reason}}
+        told = {"machine": True, "provider": found.provider,
+                "original": found.original, "original_language": made["language"]}  # fmt: skip
+        return {**made, "text": found.text, "language": wanted, "metadata": told}
 
     def _as_written(self, language: str) -> str:
         """`hi-Latn` for a customer who types Hindi in Latin letters, if the settings want it."""

@@ -76,6 +76,7 @@ class Wording:
             in_reply_to=inbound.id,
             created_at=time.time(),
             state=conversation.state.value,
+            metadata=dict(output.get("metadata") or {}),
         )
         turn.replies.append(reply)
         turn.context = turn.context.with_shown(reply.id, replies)

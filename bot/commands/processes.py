@@ -65,13 +65,14 @@ async def desk(settings: Settings, holder: str) -> None:
     """The agents' desk."""
     from bot import dead_letters
     from bot.desk.app import make_app
-    from bot.desk.app_keys import REPLAY
+    from bot.desk.app_keys import REPLAY, Replay
     from bot.handoff.service import HandoffService
 
     database, client = Database.of(settings), redis_client.connect(settings)
     service = HandoffService(settings, database, client)
     app = make_app(settings, database, client, service)
-    app[REPLAY] = partial(dead_letters.replay, database, client, settings.shards)
+    replay: Replay = partial(dead_letters.replay, database, client, settings.shards)
+    app[REPLAY] = replay
     try:
         await _serve_http(app, settings.host, settings.desk_port, "desk")
     finally:

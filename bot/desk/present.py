@@ -162,13 +162,13 @@ def event_line(item: Item, names: Mapping[str, str]) -> str:
     data, who = item.data, item.author_name
     if item.author == "handoff.requested":
         cause = data.get("cause")
-        if cause == reasons.TRANSFER:
-            return f"{who or 'An agent'} passed the conversation on"
-        if cause == reasons.AGENT_GONE:
-            return reasons.sentence(cause, None, names)
         named = {**data, "agent": data.get("actor_id", "")}
         detail = data.get("detail") if isinstance(data.get("detail"), Mapping) else named
         return "Handed off: " + reasons.sentence(cause, detail, names)
+    if item.author == "handoff.transferred":
+        return f"{who or 'An agent'} passed the conversation on"
+    if item.author == "handoff.requeued":
+        return "The agent went offline; the conversation waits again"
     if item.author == "handoff.assigned":
         waited = data.get("wait_s")
         after = f" after {duration(waited)}" if isinstance(waited, int | float) and waited else ""

@@ -20,6 +20,7 @@ WINDOW = 60
 """Items read at once; older ones come with "earlier"."""
 SHOWN_EVENTS = (
     "episode.started", "episode.closed", "handoff.requested", "handoff.assigned",
+    "handoff.transferred", "handoff.requeued",
     "handoff.returned", "handoff.cancelled", "conversation.resolved", "turn.failed",
     "message.failed", "language.switched",
 )  # fmt: skip

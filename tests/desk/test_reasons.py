@@ -1,5 +1,7 @@
 """Every cause becomes one sentence with its numbers."""
 
+from types import SimpleNamespace
+
 import pytest
 from desk_seed import doubt
 
@@ -61,3 +63,15 @@ def test_missing_numbers_still_give_a_sentence(cause: Cause, detail: dict | None
 def test_no_cause_no_sentence() -> None:
     assert reasons.sentence(None, None, {}) == ""
     assert reasons.short(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"),
+    [
+        ("handoff.transferred", "Asha passed the conversation on"),
+        ("handoff.requeued", "The agent went offline; the conversation waits again"),
+    ],
+)
+def test_the_thread_tells_why_it_waits_again(kind: str, line: str) -> None:
+    item = SimpleNamespace(author=kind, data={}, author_name="Asha")
+    assert event_line(item, {}) == line  # type: ignore[arg-type]

@@ -125,7 +125,9 @@ class ShardReader:
         if self._leases.held.get(row.shard) == row.lease:
             await self._work(row)
 
-    def _forget(self, conversation: str, name: tuple[int, str, str], task: asyncio.Task[None]) -> None:
+    def _forget(
+        self, conversation: str, name: tuple[int, str, str], task: asyncio.Task[None]
+    ) -> None:
         self._under_way.discard(name)
         if self._lines.get(conversation) is task:
             del self._lines[conversation]

@@ -10,10 +10,11 @@ import urllib.error
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import redis
-from running import DeskAgent, System, Visitor, call, until
+from running import DeskAgent, System, Visitor, call, running, until
 
 from bot import redis_client, redis_keys
 from bot.content.models import Content
@@ -247,12 +248,42 @@ def told_when(visitor: Visitor, count: int) -> list[dict[str, Any]]:
     return until(look, within_s=20, what=f"{count} messages")
 
 
-def test_a_stop_loses_nothing_and_the_next_start_goes_on(system: System) -> None:
+def test_a_stop_loses_nothing_and_the_next_start_goes_on(
+    system: System, published: Content
+) -> None:
     """Last: ends the system of this module in the orderly way, with work under way."""
-    visitor = Visitor(system)
-    visitor.ask("where is my order", 2)
-    visitor.send("how long do refunds take")
+    spanish, waiting = Visitor(system), Visitor(system)
+    spanish.ask("¿Dónde está mi pedido?", 2)
+    waiting.ask(PERSON, 2)
+    spanish.send("¿Cuánto tarda un reembolso?")
+    pids = system.pids()
     assert system.stop() == 0, system.output
     assert "stopping" in system.output
-    left = system.sql("select count(*) from messages where conversation = ?", visitor.conversation)
-    assert left[0][0] >= 3
+    left = {name: pid for name, pid in pids.items() if Path(f"/proc/{pid}/cwd").exists()}
+    assert not left, "everything that was started is stopped"
+
+    with running(system.state_dir) as again:
+        for visitor in (spanish, waiting):
+            visitor.system = again
+        shown = until(lambda: whole(spanish, 5), within_s=30, what="the answer")
+        assert [m["text"] for m in shown if m["author"] == "bot"][1:] == [
+            published.by_id["order-status"].answers["es"],
+            published.by_id["refund-time"].answers["es"],
+        ]
+        assert waiting.state() == "waiting"
+        assert again.logins == {}, "demo passwords are shown once only"
+        (answer,) = [m for m in ask(spanish, "¿Cuánto cuesta el envío?") if m["author"] == "bot"]
+        assert answer["text"] == published.by_id["delivery-cost"].answers["es"]
+
+
+def whole(visitor: Visitor, count: int) -> list[dict[str, Any]]:
+    shown = visitor.history()
+    return shown if len(shown) >= count else []
+
+
+def ask(visitor: Visitor, text: str) -> list[dict[str, Any]]:
+    """Ask, and return what is new in the history."""
+    before = visitor.history()
+    visitor.send(text)
+    shown = until(lambda: whole(visitor, len(before) + 2), within_s=30, what="question and answer")
+    return shown[len(before) :]

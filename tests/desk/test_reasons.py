@@ -7,6 +7,7 @@ from desk_seed import doubt
 
 from bot.conversation.states import Cause
 from bot.desk import reasons
+from bot.desk.present import event_line
 
 
 @pytest.mark.parametrize(

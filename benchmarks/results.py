@@ -11,7 +11,9 @@ import datetime
 import json
 import os
 import platform
+import signal
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +39,8 @@ class Options:
 
 
 def read_options(description: str | None) -> Options:
-    """Read the command line that all parts share."""
+    """Read the command line that all parts share; from here on SIGTERM stops what was started."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small sizes and short times")
     parser.add_argument(

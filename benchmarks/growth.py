@@ -1,0 +1,168 @@
+"""Does a message cost more as everything else grows? Length, stored, entries, waiting.
+
+`python -m benchmarks.growth`, about 25 minutes (`--quick`: 2). One customer at a time, so that a
+latency is the way of one message and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from benchmarks import big_content, figures, results, seed
+from benchmarks.load import TIMEOUT_S
+from benchmarks.results import Options
+from benchmarks.systems import System, our_environment, ours, trained_vanilla, vanilla
+from benchmarks.throughput import LAYOUT, fresh_traffic
+from benchmarks.traffic import Traffic
+from bot.content.models import Content
+
+WINDOW = 20
+"""Messages over which the latency at a place in a conversation is taken."""
+PERSON = "I want to talk to a person"
+
+
+def main() -> None:
+    """Measure and write."""
+    options = results.read_options(__doc__)
+    results.write(options, "growth", measure(options))
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Grow one thing at a time.
+
+    Returns:
+        `{"length": {"ours": {message number: latency}, "vanilla": …}, "stored": {n: latency},
+        "entries": {n: …}, "waiting": {n: {"answer", "handoff"}}}`; see `figures.latency_ms`.
+    """
+    count = options.choose(300, 25)
+    folder = options.work / "growth"
+    places = options.choose((1, 10, 100, 300, 1000, 3000), (1, 10, 60))
+    vanilla_places = options.choose((1, 10, 100, 300), (1, 10, 60))
+    found: dict[str, Any] = {"length": {}, "stored": {}, "entries": {}, "waiting": {}}
+    with _ours(folder) as system:
+        found["length"]["ours"] = by_length(system, places)
+    trained_vanilla(options.work / "vanilla", LAYOUT)
+    with vanilla(options.work / "vanilla", LAYOUT) as system:
+        found["length"]["vanilla"] = by_length(system, vanilla_places)
+    for stored in options.choose((1, 10_000, 100_000), (1, 2000)):
+        found["stored"][str(stored)] = _with_stored(folder, stored, count)
+    for entries in options.choose((60, 1000, 10_000), (60, 300)):
+        found["entries"][str(entries)] = _with_entries(options, entries, count)
+    for waiting in options.choose((0, 1000, 50_000), (0, 500)):
+        found["waiting"][str(waiting)] = _with_waiting(folder, waiting, count)
+    return found
+
+
+def by_length(system: System, places: Iterable[int]) -> dict[str, dict[str, float]]:
+    """Latency around some places of one long conversation, and of first messages of many."""
+    traffic = fresh_traffic("length")
+    wanted = sorted(places)
+    print(f"{system.name}: a conversation of {wanted[-1] + WINDOW} messages …", flush=True)
+    asked(system, traffic, ["warm"] * WINDOW)
+    took = asked(system, traffic, ["long"] * (wanted[-1] + WINDOW))
+    found = {}
+    for place in wanted:
+        window = took[place - 1 : place - 1 + WINDOW]
+        if place == 1:
+            window = asked(system, traffic, [f"first-{i}" for i in range(WINDOW)])
+        found[str(place)] = figures.latency_ms(window)
+    return found
+
+
+def asked(system: System, traffic: Traffic, customers: Iterable[str]) -> list[float]:
+    """Ask one new question a customer, one after another; return the latencies in seconds."""
+
+    async def ask() -> list[float]:
+        took = []
+        timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            for customer in customers:
+                body = system.body(customer, traffic.question().text)
+                began = time.perf_counter()
+                async with session.post(system.url, json=body) as answer:
+                    answer.raise_for_status()
+                    await answer.read()
+                took.append(time.perf_counter() - began)
+        return took
+
+    return asyncio.run(ask())
+
+
+def _with_stored(folder: Path, stored: int, count: int) -> dict[str, Any]:
+    print(f"ours: {stored} stored conversations …", flush=True)
+    _empty(folder)
+    texts = [fresh_traffic("text").question().text for _ in range(50)]
+    seed.stored(seed.settings_of(folder), stored, texts)
+    with ours(folder) as system:
+        return _steady(system, count)
+
+
+def _with_entries(options: Options, entries: int, count: int) -> dict[str, Any]:
+    print(f"ours: {entries} FAQ entries …", flush=True)
+    with big_system(options, options.work / "growth", entries) as (system, content):
+        return {**_steady(system, count), "entries": len(content.entries)}
+
+
+def _with_waiting(folder: Path, waiting: int, count: int) -> dict[str, Any]:
+    print(f"ours: {waiting} conversations waiting …", flush=True)
+    _empty(folder)
+    if waiting:
+        texts = [fresh_traffic("text").question().text for _ in range(50)]
+        seed.waiting(seed.settings_of(folder), waiting, texts)
+    with ours(folder) as system:
+        answer = _steady(system, count)
+        handoffs = []
+        for number in range(max(10, count // 5)):
+            began = time.perf_counter()
+            replies = system.ask(f"person-{number}", PERSON)
+            handoffs.append(time.perf_counter() - began)
+            if replies[-1].get("state") != "waiting":
+                raise ValueError(f"{PERSON!r} was not handed off: {replies}")
+        return {"answer": answer, "handoff": figures.latency_ms(handoffs)}
+
+
+def _steady(system: System, count: int) -> dict[str, Any]:
+    """Latency in conversations of 20 messages, after warming up."""
+    traffic = fresh_traffic("steady")
+    asked(system, traffic, ["warm"] * WINDOW)
+    began = system.cpu_s()
+    took = asked(system, traffic, [f"steady-{i // 20}" for i in range(count)])
+    cpu = system.cpu_s() - began
+    return {**figures.latency_ms(took), "cpu_ms_per_message": round(cpu * 1000 / count, 2),
+            "start_s": system.start_s, "memory_mb": system.memory_mb()}  # fmt: skip
+
+
+@contextlib.contextmanager
+def big_system(options: Options, folder: Path, entries: int) -> Iterator[tuple[System, Content]]:
+    """Run a system of ours with so many FAQ entries; give it and its content."""
+    _empty(folder)
+    real_cache = Path(our_environment(folder)["SAMVAD_CACHE_DIR"])
+    cache = big_content.own_cache(real_cache, options.work / "cache")
+    settings = seed.settings_of(folder, cache_dir=cache)
+    content = big_content.make_content(big_content.real_content(settings), entries)
+    big_content.fill_vectors(settings, content)
+    big_content.publish_first(settings, content)
+    with ours(folder, cache_dir=cache) as system:
+        yield system, content
+
+
+def _ours(folder: Path) -> Any:
+    _empty(folder)
+    return ours(folder)
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+
+
+if __name__ == "__main__":
+    main()

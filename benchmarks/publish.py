@@ -1,0 +1,123 @@
+"""From an editor's command to the first customer's answer, by number of entries.
+
+`python -m benchmarks.publish`, about 10 minutes (`--quick`: 1). The edit: a new answer for one
+entry, and ten new examples. Measured: `python -m bot content publish` as an editor types it, until
+a customer who asks all the time gets the new answer; and a customer's latency meanwhile.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from benchmarks import figures, results
+from benchmarks.growth import big_system
+from benchmarks.results import Options
+from benchmarks.systems import BenchmarkError, System
+from benchmarks.throughput import fresh_traffic
+from bot.content.export import write_folder
+from bot.content.models import Content, Entry
+
+ENTRY, QUESTION = "order-status", "where is my order"
+LIVE_S = 300.0
+
+
+def main() -> None:
+    """Measure and write."""
+    options = results.read_options(__doc__)
+    results.write(options, "publish", measure(options))
+
+
+def measure(options: Options) -> dict[str, Any]:
+    """Publish a few times at each size.
+
+    Returns:
+        Entries → `{"edit_to_live_s", "command_says_s", "first_s", "answers"}`: medians and the
+        worst, what the command itself reports, and latencies of customers during a publish.
+    """
+    sizes = options.choose((60, 1000, 10_000), (60, 300))
+    rounds = options.choose(5, 2)
+    found = {}
+    for entries in sizes:
+        print(f"publishing with {entries} entries …", flush=True)
+        with big_system(options, options.work / "publish", entries) as (system, content):
+            found[str(entries)] = _rounds(options, system, content, rounds)
+    return {"entries": found}
+
+
+def _rounds(options: Options, system: System, content: Content, rounds: int) -> dict[str, Any]:
+    folder = options.work / "publish-files"
+    shutil.rmtree(folder, ignore_errors=True)
+    write_folder(content, folder)
+    lives, says, latencies = [], [], []
+    for number in range(rounds):
+        content, marker = edited(content, number)
+        topic = content.by_id[ENTRY].topic
+        write_folder(Content(tuple(e for e in content.entries if e.topic == topic)), folder)
+        live_s, told, asked_s = _publish(system, folder, marker)
+        lives.append(live_s)
+        says.append(told)
+        latencies += asked_s
+    return {
+        "edit_to_live_s": round(figures.percentile(lives, 0.5), 2),
+        "edit_to_live_worst_s": round(max(lives), 2),
+        "command_says_s": round(figures.percentile(says, 0.5), 2),
+        "rounds": rounds,
+        "answers_meanwhile": figures.latency_ms(latencies),
+        "start_s": system.start_s,
+        "memory_mb": system.memory_mb(),
+    }
+
+
+def edited(content: Content, number: int) -> tuple[Content, str]:
+    """Change one entry's answer and add ten examples; return the content and the new words."""
+    marker = f"Edited {number + 1} times."
+    traffic = fresh_traffic(f"edit-{number}")
+    texts = [f"{traffic.question().text} edit {number}-{i}" for i in range(10)]
+
+    def change(entry: Entry) -> Entry:
+        if entry.id != ENTRY:
+            return entry
+        # The ten of the last edit go, ten new ones come.
+        kept = tuple(t for t in entry.examples["en"] if not re.search(r" edit \d+-\d+$", t))
+        own = tuple(f"{QUESTION} {text}" for text in texts)
+        answers = {**entry.answers, "en": f"{entry.answers['en'].split(' Edited ')[0]} {marker}"}
+        return replace(entry, examples={**entry.examples, "en": (*kept, *own)}, answers=answers)
+
+    return Content(tuple(change(entry) for entry in content.entries)), marker
+
+
+def _publish(system: System, folder: Any, marker: str) -> tuple[float, float, list[float]]:
+    done: list[subprocess.CompletedProcess[str]] = []
+    began = time.perf_counter()
+    runner = threading.Thread(
+        target=lambda: done.append(system.run("content", "publish", str(folder), "--force"))
+    )
+    runner.start()
+    latencies: list[float] = []
+    try:
+        while True:
+            asked = time.perf_counter()
+            replies = system.ask(f"publish-{marker}-{len(latencies)}", QUESTION)
+            now = time.perf_counter()
+            latencies.append(now - asked)
+            if any(marker in reply["text"] for reply in replies):
+                break
+            if done and done[0].returncode != 0:
+                raise BenchmarkError(f"content publish failed: {done[0].stderr[-500:]}")
+            if now - began > LIVE_S:
+                raise BenchmarkError(f"not live after {LIVE_S:.0f} s: {replies}")
+            time.sleep(0.01)
+    finally:
+        runner.join()
+    told = re.search(r"is live after ([\d.]+) s", done[0].stdout)
+    return now - began, float(told[1]) if told else 0.0, latencies
+
+
+if __name__ == "__main__":
+    main()

@@ -145,7 +145,7 @@ class Settings:
     translation_provider: str = field(default="", metadata={"env": "TRANSLATION_PROVIDER"})
     """`libre`, `deepl`, `google` or `mymemory`; empty translates nothing."""
     translation_url: str = field(default="", metadata={"env": "TRANSLATION_URL"})
-    """Address of the LibreTranslate server; the other providers have their own."""
+    """Address of the LibreTranslate server, or of another region of DeepL."""
     translation_key: str = field(default="", metadata={"env": "TRANSLATION_KEY"}, repr=False)
     """Key of the provider; for MyMemory an e-mail address."""
     translation_timeout_s: float = field(default=2.0, metadata={"env": "TRANSLATION_TIMEOUT_S"})

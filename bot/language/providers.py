@@ -1,13 +1,15 @@
 """Machine translation services behind one interface; the only file that knows deep-translator.
 
-The library passes text in the address of the request, so its errors carry customers' words and
-the key: no foreign error or its message leaves this file. See docs/translation.md.
+The library puts text and key into addresses, sets no time limit, and asks DeepL in a way DeepL
+refuses by now; `_over_requests` mends that underneath it. Its errors may carry the text and the
+key, so no foreign error or its message leaves this file. See docs/translation.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import SimpleNamespace
 from typing import Any, Protocol
 
@@ -83,7 +85,7 @@ def load_provider(name: str, url: str = "", key: str = "") -> Provider | None:
     """Make the provider of TRANSLATION_PROVIDER; None for an empty name.
 
     Args:
-        url: Address of a LibreTranslate server; the others have their own.
+        url: Address of a LibreTranslate server, or of another region of DeepL.
         key: What the provider gave out; LibreTranslate may need none.
 
     Raises:
@@ -97,7 +99,8 @@ def load_provider(name: str, url: str = "", key: str = "") -> Provider | None:
         raise ConfigurationError("TRANSLATION_URL", "give the address of the LibreTranslate server")
     if name == "deepl" and not key:
         raise ConfigurationError("TRANSLATION_KEY", "DeepL needs a key")
-    # 2,000 bytes are at most 6,000 characters of an address; common servers stop at 8,190.
+    # Google takes the text in the address: 2,000 bytes are at most 6,000 characters of it, and
+    # common servers stop at 8,190. Smaller pieces also fit every limit of a LibreTranslate server.
     limits = {"mymemory": 480}
     return DeepTranslator(
         name, limits.get(name, 2000), lambda a, b: _translator(name, url, key, a, b)
@@ -108,15 +111,8 @@ def _translator(name: str, url: str, key: str, source: str, target: str) -> Any:
     """The library's object. Its own lists of languages are older than the services, so the pair is
     set past them and the service decides."""
     import deep_translator
-    import requests
-    from deep_translator import deepl, google, libre, mymemory
 
-    timed = SimpleNamespace(
-        get=lambda *a, **more: requests.get(*a, timeout=HANG_S, **more),
-        post=lambda *a, **more: requests.post(*a, timeout=HANG_S, **more),
-    )
-    for module in (deepl, google, libre, mymemory):
-        module.requests = timed
+    _over_requests()
     made: Any
     if name == "libre":
         made = deep_translator.LibreTranslator("en", "es", "none", custom_url=f"{url.rstrip('/')}/")
@@ -124,12 +120,38 @@ def _translator(name: str, url: str, key: str, source: str, target: str) -> Any:
     elif name == "deepl":
         # https://developers.deepl.com/docs/getting-started/auth: keys of the free API end in :fx.
         made = deep_translator.DeeplTranslator("en", "de", key, key.endswith(":fx"))
+        if url:
+            made._base_url = f"{url.rstrip('/')}/v2/"
     elif name == "google":
         made = deep_translator.GoogleTranslator("en", "es")
     else:
         made = deep_translator.MyMemoryTranslator("en-GB", "es-ES", email=key or None)
     made.source, made.target = source, target
     return made
+
+
+@cache
+def _over_requests() -> None:
+    """Send the library's requests our way: with a time limit, words in the body where the service
+    takes them there, and encrypted where it is public."""
+    import requests
+    from deep_translator import deepl, google, libre, mymemory
+
+    def form(url: str, params: Mapping[str, str]) -> Any:
+        # https://developers.deepl.com/docs/resources/breaking-changes-change-notices: since 2026
+        # DeepL takes POST only, and the key only in this header.
+        fields = dict(params)
+        key = fields.pop("auth_key", "")
+        headers = {"Authorization": f"DeepL-Auth-Key {key}"} if key else {}
+        return requests.post(url, data=fields, headers=headers, timeout=HANG_S)
+
+    def address(url: str, params: Mapping[str, str], proxies: Any = None) -> Any:
+        return requests.get(
+            url.replace("http://", "https://", 1), params=params, proxies=proxies, timeout=HANG_S
+        )
+
+    libre.requests = deepl.requests = SimpleNamespace(get=form, post=form)
+    google.requests = mymemory.requests = SimpleNamespace(get=address)
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,5 @@
-"""A LibreTranslate server on loopback that can misbehave; protocol of its POST /translate."""
+"""A LibreTranslate server on loopback that can misbehave (POST /translate); also DeepL's
+POST /v2/translate, without moods. Words in the address are refused."""
 
 from __future__ import annotations
 
@@ -63,11 +64,17 @@ class LibreServer:
                 address = urlsplit(self.path)
                 length = int(self.headers.get("Content-Length") or 0)
                 form = self.rfile.read(length).decode()
-                asked = {k: v[0] for k, v in parse_qs(address.query or form).items()}
-                if address.path != "/translate" or {"q", "source", "target"} - asked.keys():
+                asked = {k: v[0] for k, v in parse_qs(form).items()}
+                deepl = address.path == "/v2/translate"
+                if address.query or not (deepl or {"q", "source", "target"} <= asked.keys()):
                     self.send_error(400)
                     return
+                if deepl:
+                    asked = {**asked, "q": asked["text"], "key": self.headers["Authorization"]}
                 status, body = server.answer(asked)
+                if deepl:
+                    text = json.loads(body)["translatedText"]
+                    body = json.dumps({"translations": [{"text": text}]}).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))

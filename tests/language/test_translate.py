@@ -242,6 +242,15 @@ def test_what_a_provider_needs_is_named(name: str, url: str, key: str, names: st
     assert refused.value.key == names
 
 
+def test_deepl_is_asked_the_way_it_wants(server: LibreServer) -> None:
+    provider = load_provider("deepl", server.url, "k3y:fx")
+    assert provider is not None
+    assert provider.translate("Good day", "en", "no") == "‹Good day›"
+    (asked,) = server.asked
+    assert (asked["key"], asked["target_lang"]) == ("DeepL-Auth-Key k3y:fx", "nb")
+    assert "auth_key" not in asked
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_every_provider_can_be_made(name: str) -> None:
     provider = load_provider(name, "http://127.0.0.1:1", "key")

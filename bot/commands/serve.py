@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +23,7 @@ from bot.settings import Settings
 READY_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 15
 RESTART_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+WATCH_S = 0.2
 CALM_S = 30
 """A process that lived this long starts again with the shortest pause."""
 _PR_SET_PDEATHSIG = 1
@@ -48,7 +48,8 @@ class Supervisor:
     def __init__(self, settings: Settings, *, engines: int, log_to_files: bool) -> None:
         self._settings = settings
         self._to_files = log_to_files
-        self._stopping = threading.Event()
+        # A plain flag: an Event set by a signal handler deadlocks when a second signal comes in it.
+        self._stopping = False
         self._server: redis_client.EmbeddedServer | None = None
         names = ["ingress", "desk", *(f"engine-{n}" for n in range(engines)), "sender", "recorder"]
         host = os.uname().nodename
@@ -59,7 +60,7 @@ class Supervisor:
     @property
     def stopping(self) -> bool:
         """Somebody asked us to stop."""
-        return self._stopping.is_set()
+        return self._stopping
 
     def start(self) -> None:
         """Prepare, start everything, and wait until it answers.
@@ -68,7 +69,7 @@ class Supervisor:
             SamvadError: A part does not come up; the message says which and what to do.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stopping.set())
+            signal.signal(number, self._ask_to_stop)
         with prepare.progress("store"):
             self._server = redis_client.ensure(self._settings)
         prepare.everything(self._settings)
@@ -79,7 +80,8 @@ class Supervisor:
 
     def watch(self) -> None:
         """Keep everything running until we are told to stop."""
-        while not self._stopping.wait(0.2):
+        while not self._stopping:
+            time.sleep(WATCH_S)
             now = time.monotonic()
             if self._server and self._server.process and self._server.process.poll() is not None:
                 print("the embedded Redis server died; starting it again", flush=True)
@@ -90,6 +92,9 @@ class Supervisor:
                         self._spawn(child)
                 elif child.process.poll() is not None:
                     self._died(child, now)
+
+    def _ask_to_stop(self, *_: object) -> None:
+        self._stopping = True
 
     def stop(self) -> None:
         """Stop: no new messages first, then finish turns, send, record; the store last."""
@@ -140,7 +145,7 @@ class Supervisor:
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_TIMEOUT_S
         wanted = [("ingress", self._settings.ingress_port), ("desk", self._settings.desk_port)]
-        while wanted and not self._stopping.is_set():
+        while wanted and not self._stopping:
             wanted = [part for part in wanted if not _healthy(self._settings.host, part[1])]
             dead = [c for c in self._children if c.process and c.process.poll() is not None]
             if dead or time.monotonic() > deadline:

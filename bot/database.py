@@ -261,7 +261,9 @@ def _engine(url: str) -> Engine:
             # A server that is gone without a word must not hold a turn for minutes.
             timeout = server.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))
             server = server.update_query_dict({"connect_timeout": timeout})
-        return sa.create_engine(server, pool_pre_ping=True, pool_size=4, max_overflow=4)
+        made = sa.create_engine(server, pool_pre_ping=True, pool_size=4, max_overflow=4)
+        sa.event.listen(made, "before_cursor_execute", _without_nul, retval=True)
+        return made
     path = sa.make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -286,6 +288,19 @@ def _engine(url: str) -> Engine:
         )
 
     return engine
+
+
+def _without_nul(
+    _connection: Connection, _cursor: Any, statement: str, values: Any, *_: Any
+) -> tuple[str, Any]:
+    """PostgreSQL takes no NUL in a text; one must not hold up the rows that come with it."""
+    rows = values if isinstance(values, list) else [values]
+    for row in rows:
+        if isinstance(row, dict):
+            for key, value in row.items():
+                if isinstance(value, str) and "\0" in value:
+                    row[key] = value.replace("\0", "\ufffd")
+    return statement, values
 
 
 def insert_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:

@@ -55,6 +55,30 @@ def test_what_the_database_refuses_is_told_in_our_words(tmp_path: Path) -> None:
     folder.close()
 
 
+def test_a_nul_in_one_text_does_not_hold_up_the_others(database: Database) -> None:
+    rows = [_customer("a"), {**_customer("b"), "name": "b\0b"}, _customer("c")]
+    assert database.call(lambda c: insert_ignore(c, customers, rows)) == 3
+    query = sa.select(customers.c.name).where(customers.c.name != "\0")
+    names = database.call(lambda c: list(c.execute(query.order_by(customers.c.id)).scalars()))
+    assert names[1] in ("b\0b", "b\ufffdb")
+
+
+def test_a_postgresql_that_is_away_is_told_in_our_words(tmp_path: Path) -> None:
+    nowhere = Database(f"postgresql://samvad@/samvad?host={tmp_path}", threads=1)
+    with pytest.raises(StoreUnavailable, match="database did not answer"):
+        nowhere.look(lambda c: None)
+    nowhere.close()
+
+
+def test_a_connection_that_broke_is_told_and_replaced(postgresql_url: str) -> None:
+    database = Database(postgresql_url, threads=1)
+    end_it = sa.text("SELECT pg_terminate_backend(pg_backend_pid())")
+    with pytest.raises(StoreUnavailable):
+        database.call(lambda c: c.execute(end_it))
+    assert _count(database) == 0
+    database.close()
+
+
 WRITER = """
 import sys
 from bot.database import Database, customers, insert_ignore

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,8 @@ BLOCK_MS = 1000
 """Longest wait for a row before the lease is looked at again."""
 IDLE_S = 0.1
 """How soon a shard is looked at again that is not ours, or after Redis was away."""
+
+STOP_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,13 @@ class ShardReader:
             for shard in range(self._leases.shards)
         ]
         try:
-            await asyncio.gather(*readers)
+            # Not `gather`, which would wait for readers that a lost cancellation left running.
+            done, _ = await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
+            for reader in done:
+                reader.result()
         finally:
             lines = list(self._lines.values())
-            for task in readers if finish else [*readers, *lines]:
-                task.cancel()
+            await _stop(readers if finish else [*readers, *lines])
             await asyncio.gather(*readers, *lines, return_exceptions=True)
 
     async def _read(self, shard: int) -> None:
@@ -133,3 +137,12 @@ class ShardReader:
             del self._lines[conversation]
         if not task.cancelled() and task.exception() is not None:
             LOG.error("row.abandoned", conversation=conversation, error=repr(task.exception()))
+
+
+async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel until it has worked: one that arrives while the driver connects can get lost in it."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=STOP_AGAIN_S)

@@ -213,3 +213,30 @@ async def test_stopping_finishes_what_is_under_way(redis: redis.asyncio.Redis) -
         await begun.wait()
         asyncio.get_running_loop().call_later(0.01, may_end.set)
     assert finished.is_set()
+
+
+async def test_a_cancellation_lost_in_the_driver_does_not_hold_up_the_stop(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards_module, "STOP_AGAIN_S", 0.01)
+    waiting: list[int] = []
+    lost: list[int] = []
+
+    async def xread(*_: object) -> list[object]:
+        waiting.append(1)
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            if len(lost) >= SHARDS:
+                raise
+            lost.append(1)
+        return []
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        raise AssertionError("nothing comes in")
+
+    monkeypatch.setattr(redis, "xread", xread)
+    async with asyncio.timeout(3) as limit, reading(redis, handle):
+        await builders.until(lambda: len(waiting) == SHARDS)
+    assert not limit.expired()
+    assert len(lost) == SHARDS

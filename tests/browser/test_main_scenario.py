@@ -75,7 +75,7 @@ async def picture(page: Page, name: str) -> None:
     folder = os.environ.get("SAMVAD_SCREENSHOTS")
     if not folder:
         return
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    Path(folder).mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a test, one folder
     for width, viewport in (("phone", PHONE), ("desktop", DESKTOP)):
         await page.set_viewport_size(viewport)
         await page.wait_for_timeout(250)  # transitions of the layout

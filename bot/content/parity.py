@@ -96,7 +96,7 @@ def outdated(connection: Connection, content: Content, default: str) -> list[Fin
         .where(content_versions.c.number <= content.number)
         .order_by(content_versions.c.number)
     )
-    for number, body in connection.execute(query):
+    for number, body in connection.execute(query.execution_options(yield_per=8)):
         answers: dict[tuple[str, str], str] = {}
         for entry in Content.from_json(body, number).entries:
             base = entry.answers.get(default, "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 
@@ -25,6 +25,12 @@ def message_id(conversation: str, vendor_message: str) -> str:
     """Name a message so that a repeated delivery gets the same name."""
     digest = hashlib.sha256(f"{conversation}\0{vendor_message}".encode()).hexdigest()
     return f"m{digest[:24]}"
+
+
+def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a newer process has added: while machines are updated, both kinds run."""
+    names = {item.name for item in fields(cls)}
+    return {key: value for key, value in data.items() if key in names}
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class Inbound:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Inbound:
-        return cls(**data)
+        return cls(**_known(cls, data))
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,6 @@ class Outbound:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Outbound:
-        values = dict(data)
+        values = _known(cls, data)
         values["quick_replies"] = tuple(QuickReply(**q) for q in values.get("quick_replies", ()))
         return cls(**values)

@@ -325,7 +325,7 @@ def _after_answer(intent: str, answered: str) -> str:
 
 
 def _parsed(intent: str, reading: Reading | None = None, told: Any = None) -> dict[str, Any]:
-    """Parse data for Rasa: it never sees the customer's text, so nothing in it is interpreted."""
+    """Parse data for Rasa, which acts on this alone: the text is never interpreted."""
     parsed: dict[str, Any] = {
         "text": "",
         "intent": {"name": intent, "confidence": reading.prediction.confidence if reading else 1.0},

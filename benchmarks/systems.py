@@ -184,13 +184,11 @@ def trained_vanilla(folder: Path, layout: str) -> tuple[Path, float]:
         raise BenchmarkError(f"{VANILLA_PYTHON} is missing; run `make bench-env`")
     project = folder / layout
     write_project(project, layout=layout, redis_port=1, action_port=1)
-    digest = hashlib.sha256()
-    for name in ("config.yml", "domain.yml", "data/nlu.yml", "data/rules.yml", "data/stories.yml"):
-        digest.update((project / name).read_bytes())
+    digest = _digest(project)
     stamp = project / "trained.json"
     if stamp.exists():
         known = json.loads(stamp.read_text("utf-8"))
-        if known["digest"] == digest.hexdigest() and any((project / "models").glob("*.tar.gz")):
+        if known["digest"] == digest and any((project / "models").glob("*.tar.gz")):
             return project, float(known["train_s"])
     shutil.rmtree(project / "models", ignore_errors=True)
     shutil.rmtree(project / ".rasa", ignore_errors=True)  # its cache would train in no time
@@ -203,8 +201,16 @@ def trained_vanilla(folder: Path, layout: str) -> tuple[Path, float]:
     train_s = round(time.monotonic() - started, 1)
     if done.returncode != 0:
         raise BenchmarkError(f"rasa train failed; see {project / 'train.out'}")
-    stamp.write_text(json.dumps({"digest": digest.hexdigest(), "train_s": train_s}), "utf-8")
+    stamp.write_text(json.dumps({"digest": digest, "train_s": train_s}), "utf-8")
     return project, train_s
+
+
+def _digest(project: Path) -> str:
+    """Names what shapes the trained model."""
+    digest = hashlib.sha256()
+    for name in ("config.yml", "domain.yml", "data/nlu.yml", "data/rules.yml", "data/stories.yml"):
+        digest.update((project / name).read_bytes())
+    return digest.hexdigest()
 
 
 def our_environment(folder: Path, cache_dir: Path | None = None, **settings: str) -> dict[str, str]:

@@ -137,7 +137,8 @@ def _domain(content: Content, layout: str) -> Mapping[str, Any]:
     entries = [intent_of(entry.id, layout) for entry in content.entries]
     intents = ["faq"] if layout == RETRIEVAL else entries
     responses: dict[str, Any] = {
-        name: [{"text": texts.render(name, LANGUAGE)}] for name in set(_SMALL_TALK.values())
+        name: [{"text": texts.render(name, LANGUAGE)}]
+        for name in dict.fromkeys(_SMALL_TALK.values())
     }
     responses["utter_handoff"] = [{"text": "One moment, a person will take over."}]
     for entry in content.entries:

@@ -11,6 +11,7 @@ os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+from bot import logs
 from bot import settings as settings_module
 from bot.errors import SamvadError
 
@@ -18,6 +19,7 @@ from bot.errors import SamvadError
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code."""
     options = _parser().parse_args(arguments)
+    logs.to_stderr()  # processes set up their own
     try:
         result: int = options.run(options)
         return result

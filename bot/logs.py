@@ -32,3 +32,8 @@ def configure(level: str, process: str) -> None:
     for noisy in ("rasa", "aiohttp.access", "apscheduler", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.captureWarnings(True)
+
+
+def to_stderr() -> None:
+    """Keep standard output for what a command was asked for, such as `parse --json`."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -37,5 +37,8 @@ lint: env  ## Style and types
 test: env  ## All tests
 	$(RUN) pytest $(ARGS)
 
+evaluate: env  ## Measure the understanding on public data (EVAL=folder) into docs/quality.md
+	$(RUN) python -m benchmarks.quality
+
 clean:  ## Remove what can be made again; keeps the state folder
 	rm -rf models .rasa results .pytest_cache .mypy_cache .ruff_cache

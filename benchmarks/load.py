@@ -172,7 +172,7 @@ class _Measured:
     def __init__(self, system: System, client: Client, answers: dict[str, str]) -> None:
         self._system = system
         self._tally = client._tally = Tally(answers)
-        self._cpu = system.cpu_s()
+        self._cpu = system.cpu_by_process()
         self._own = time.process_time()
         self._began = time.perf_counter()
 
@@ -181,14 +181,16 @@ class _Measured:
         tally, count = self._tally, len(self._tally.latencies_s)
         if not count:
             raise BenchmarkError(f"{self._system.name} answered nothing; {dict(tally.counts)}")
-        cpu = self._system.cpu_s() - self._cpu
+        used = self._system.cpu_by_process()
+        cpu = {name: used[name] - self._cpu.get(name, 0.0) for name in sorted(used)}
         questions = tally.counts["questions"]
         return {
             "messages": count,
             "seconds": round(took, 2),
             "messages_per_s": round(count / took, 2),
             **figures.latency_ms(tally.latencies_s),
-            "cpu_ms_per_message": round(cpu * 1000 / count, 2),
+            "cpu_ms_per_message": round(sum(cpu.values()) * 1000 / count, 2),
+            "cpu_ms_by_process": {name: round(s * 1000 / count, 3) for name, s in cpu.items()},
             "generator_cpu_ms_per_message": round(
                 (time.process_time() - self._own) * 1000 / count, 2
             ),

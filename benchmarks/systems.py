@@ -61,6 +61,10 @@ class System:
         """CPU seconds of all its processes so far."""
         return sum(figures.cpu_s(pid) for pid in self.pids())
 
+    def cpu_by_process(self) -> dict[str, float]:
+        """CPU seconds so far by process name."""
+        return {figures.name_of(pid): figures.cpu_s(pid) for pid in self.pids()}
+
     def memory_mb(self) -> dict[str, dict[str, float]]:
         """Shape: process name → `{"rss_mb", "pss_mb"}`."""
         found = {}

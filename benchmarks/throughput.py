@@ -40,7 +40,8 @@ def measure(options: Options) -> dict[str, Any]:
     """Alternate the systems.
 
     Returns:
-        `{"ours", "vanilla", "ours_2_engines": {"closed", "open"}, "ratio", "cpu_ratio", …}`; the
+        `{"ours", "vanilla", "ours_2_engines": {"closed", "open"}, "costs", "ratio",
+        "cpu_ratio", …}`; the
         closed loop's figures are medians over the rounds, which are in `runs`.
     """
     rounds, seconds, warm = options.choose((3, 60.0, 15.0), (1, 6.0, 3.0))
@@ -71,7 +72,7 @@ def measure(options: Options) -> dict[str, Any]:
 
 def ratios(measured: dict[str, Any]) -> dict[str, Any]:
     """Ours over vanilla's; the better of one and two engines counts, as it uses the machine."""
-    closed = {name: found["closed"] for name, found in measured.items()}
+    closed = {name: measured[name]["closed"] for name in ("ours", "ours_2_engines", "vanilla")}
     best = max(("ours", "ours_2_engines"), key=lambda name: closed[name]["messages_per_s"])
     other = closed["vanilla"]
     return {
@@ -84,7 +85,7 @@ def ratios(measured: dict[str, Any]) -> dict[str, Any]:
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Median of each figure over the runs; the memory is the last run's."""
+    """Median of each figure over the runs; memory and CPU by process are the last run's."""
     found: dict[str, Any] = {
         key: round(statistics.median(run[key] for run in runs), 3)
         for key in _SUMMED
@@ -93,7 +94,8 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
     found["messages"] = sum(run["messages"] for run in runs)
     found["failed"] = sum(run["failed"] for run in runs)
     found["silent"] = sum(run["silent"] for run in runs)
-    return {**found, "memory_mb": runs[-1]["memory_mb"], "rounds": len(runs)}
+    last = {key: runs[-1][key] for key in ("memory_mb", "cpu_ms_by_process")}
+    return {**found, **last, "rounds": len(runs)}
 
 
 @contextlib.contextmanager

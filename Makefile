@@ -4,10 +4,11 @@ RUN := $(UV) run --no-sync
 export RASA_TELEMETRY_ENABLED := false
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help env run test train fitted lint validate bench evaluate clean
+.PHONY: help env run test train fitted lint validate bench evaluate clean \
+    bench-env bench-throughput bench-growth bench-publish bench-desk
 
 help:  ## Show what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 $(UV):
 	python3 -m venv .uv
@@ -39,6 +40,16 @@ test: env  ## All tests
 
 evaluate: env  ## Measure the understanding on public data (EVAL=folder) into docs/quality.md
 	$(RUN) python -m benchmarks.quality
+
+bench-env: env  ## Build the environment of Rasa as it comes, with TensorFlow (2.7 GB)
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-vanilla $(UV) sync --frozen --quiet --project benchmarks/vanilla
+
+bench: bench-env  ## Measure everything into docs/speed.md (ARGS=--quick to try it out)
+	$(RUN) python -m benchmarks.run $(ARGS)
+
+bench-throughput bench-growth: bench-env  ## One part of it
+bench-throughput bench-growth bench-publish bench-desk: env
+	$(RUN) python -m benchmarks.$(@:bench-%=%) $(ARGS)
 
 clean:  ## Remove what can be made again; keeps the state folder
 	rm -rf models .rasa results .pytest_cache .mypy_cache .ruff_cache

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content
+from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content, Entry
 from bot.escalation import Decision, Signals
 from bot.understanding.service import FAQ_PREFIX, Reading
 
 CHOICES = 3
+FEW_EXAMPLES = 8
+LEAST_COSINE = 0.4
+"""Cosine to an example from which a young entry is worth offering."""
 """Entries offered when the bot asks back."""
 NEAR_THE_SHOP = 0.5
 """From this confidence on, a message too unsure to be answered is taken to be about us at least."""
@@ -55,14 +58,28 @@ def response_selector(entry: str, confidence: float) -> dict[str, Any]:
 
 
 def choices(reading: Reading, content: Content, today: date) -> list[str]:
-    """Entries worth offering when the bot asks back, best first; none out of its dates."""
-    return [
+    """Entries worth offering when the bot asks back, best first; none out of its dates.
+
+    The classifier prefers entries with many examples; a young entry with few, whose example is the
+    nearest of all, is offered first.
+    """
+    prediction = reading.prediction
+    ranked = [
         label.removeprefix(FAQ_PREFIX)
-        for label, score in reading.prediction.ranking
-        if label.startswith(FAQ_PREFIX)
-        and score >= LEAST_CHOICE
-        and content.answers(label.removeprefix(FAQ_PREFIX), today)
-    ][:CHOICES]
+        for label, score in prediction.ranking
+        if label.startswith(FAQ_PREFIX) and score >= LEAST_CHOICE
+    ]
+    if prediction.nearest:
+        _, label, cosine = prediction.nearest[0]
+        entry = content.by_id.get(label.removeprefix(FAQ_PREFIX))
+        if entry and cosine >= LEAST_COSINE and _count_examples(entry) <= FEW_EXAMPLES:
+            ranked.insert(0, entry.id)
+    offered = [entry for entry in dict.fromkeys(ranked) if content.answers(entry, today)]
+    return offered[:CHOICES]
+
+
+def _count_examples(entry: Entry) -> int:
+    return sum(len(texts) for texts in entry.examples.values())
 
 
 def signals(reading: Reading, content: Content, **more: Any) -> Signals:

@@ -64,7 +64,10 @@ class Poller:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
-        while True:
+        task = asyncio.current_task()
+        # A cancellation that arrives while the Redis driver connects gets lost in it; the task
+        # remembers that it was asked.
+        while not (task and task.cancelling()):
             try:
                 await self.step()
             except (DeliveryFailed, StoreUnavailable) as error:

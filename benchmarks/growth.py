@@ -19,8 +19,8 @@ import aiohttp
 from benchmarks import big_content, figures, results, seed
 from benchmarks.load import TIMEOUT_S
 from benchmarks.results import Options
-from benchmarks.systems import System, our_environment, ours, trained_vanilla, vanilla
-from benchmarks.throughput import LAYOUT, fresh_traffic
+from benchmarks.systems import System, our_environment, ours
+from benchmarks.throughput import fresh_traffic, started
 from benchmarks.traffic import Traffic
 from bot.content.models import Content
 
@@ -49,8 +49,7 @@ def measure(options: Options) -> dict[str, Any]:
     found: dict[str, Any] = {"length": {}, "stored": {}, "entries": {}, "waiting": {}}
     with _ours(folder) as system:
         found["length"]["ours"] = by_length(system, places)
-    trained_vanilla(options.work / "vanilla", LAYOUT)
-    with vanilla(options.work / "vanilla", LAYOUT) as system:
+    with started(options, "vanilla") as system:
         found["length"]["vanilla"] = by_length(system, vanilla_places)
     for stored in options.choose((1, 10_000, 100_000), (1, 2000)):
         found["stored"][str(stored)] = _with_stored(folder, stored, count)

@@ -126,7 +126,7 @@ def _throughput(part: dict[str, Any]) -> str:
     ):  # fmt: skip
         rows.append([label, *(cell(at(part, name, *path), digits) for name in SYSTEMS)])
     training = cell(at(part, "vanilla_training_s"), 0)
-    rows.append(["training, s", "none needed", "none needed", training])
+    rows.append(["training after a change of content, s", "none", "none", training])
     return f"""## Beside Rasa as it comes
 
 {table(["", *SYSTEMS.values()], rows)}

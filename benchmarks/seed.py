@@ -9,6 +9,7 @@ import json
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from bot.commands import prepare
 from bot.conversation.messages import conversation_id
 from bot.database import Database, conversations, customers, events, messages, trackers, users
 from bot.desk import auth
-from bot.desk.users import DISABLED, User
+from bot.desk.users import User
 from bot.settings import Settings
 
 MESSAGES_EACH = 6
@@ -56,7 +57,6 @@ def _agent(connection: sa.engine.Connection, number: int) -> str:
         "role": "agent", "password_hash": "no login by password", "languages": None,
         "failed_logins": 0, "locked_until": 0.0, "created_at": time.time(),
     }  # fmt: skip
-    assert not row["password_hash"].startswith(DISABLED)
     connection.execute(sa.insert(users).values(**row))
     return auth.start_session(connection, User.from_row(row), time.time()).token
 
@@ -139,7 +139,7 @@ def _write(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
     client = redis.Redis.from_url(redis_client.address(settings))
     try:
         for part in _batches(rows):
-            database.call(lambda c, part=part: _insert(c, part))
+            database.call(partial(_insert, part))
             _copy(client, settings.shards, part)
         # The planner needs to know how big the tables are, as it does after months of use.
         with database.engine.connect() as connection:
@@ -151,7 +151,7 @@ def _write(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
             server.stop()
 
 
-def _insert(connection: sa.engine.Connection, part: list[dict[str, Any]]) -> None:
+def _insert(part: list[dict[str, Any]], connection: sa.engine.Connection) -> None:
     for table, found in (
         (conversations, [row["conversation"] for row in part]),
         (customers, [row["customer"] for row in part]),

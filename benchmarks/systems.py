@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures
-from benchmarks.vanilla.project import INTENTS, write_project
+from benchmarks.vanilla.project import EPOCHS, INTENTS, write_project
 from bot.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
@@ -135,11 +135,13 @@ def ours(
 
 
 @contextlib.contextmanager
-def vanilla(folder: Path, layout: str = INTENTS) -> Iterator[System]:
+def vanilla(folder: Path, layout: str = INTENTS, epochs: int = EPOCHS) -> Iterator[System]:
     """Start Rasa as it comes: its server, its action server, and a Redis of its own."""
-    project, _ = trained_vanilla(folder, layout)
+    project, _ = trained_vanilla(folder, layout, epochs)
     redis_port, action_port, port = free_port(), free_port(), free_port()
-    write_project(project, layout=layout, redis_port=redis_port, action_port=action_port)
+    write_project(
+        project, layout=layout, redis_port=redis_port, action_port=action_port, epochs=epochs
+    )  # fmt: skip
     environment = _vanilla_environment()
     python = str(VANILLA_PYTHON)
     store = folder / "redis"
@@ -175,7 +177,9 @@ def vanilla(folder: Path, layout: str = INTENTS) -> Iterator[System]:
         yield system
 
 
-def trained_vanilla(folder: Path, layout: str) -> tuple[Path, float]:
+def trained_vanilla(
+    folder: Path, layout: str = INTENTS, epochs: int = EPOCHS
+) -> tuple[Path, float]:
     """Make and train the vanilla project unless one of this very content is there.
 
     Returns:
@@ -187,7 +191,7 @@ def trained_vanilla(folder: Path, layout: str) -> tuple[Path, float]:
     if not VANILLA_PYTHON.exists():
         raise BenchmarkError(f"{VANILLA_PYTHON} is missing; run `make bench-env`")
     project = folder / layout
-    write_project(project, layout=layout, redis_port=1, action_port=1)
+    write_project(project, layout=layout, redis_port=1, action_port=1, epochs=epochs)
     digest = _digest(project)
     stamp = project / "trained.json"
     if stamp.exists():

@@ -24,6 +24,8 @@ INTENTS, RETRIEVAL = "intents", "retrieval"
 LAYOUTS = (INTENTS, RETRIEVAL)
 LANGUAGE = "en"
 HANDOFF = "action_handoff"
+EPOCHS = 100
+"""What Rasa suggests."""
 ASK_HUMAN = "ask_human"
 
 CONFIG = """\
@@ -42,11 +44,11 @@ pipeline:
     min_ngram: 1
     max_ngram: 4
   - name: DIETClassifier
-    epochs: 100
+    epochs: EPOCHS
     constrain_similarities: true
   - name: EntitySynonymMapper
   - name: ResponseSelector
-    epochs: 100
+    epochs: EPOCHS
     constrain_similarities: true
   - name: FallbackClassifier
     threshold: 0.3
@@ -57,10 +59,10 @@ policies:
   - name: RulePolicy
   - name: UnexpecTEDIntentPolicy
     max_history: 5
-    epochs: 100
+    epochs: EPOCHS
   - name: TEDPolicy
     max_history: 5
-    epochs: 100
+    epochs: EPOCHS
     constrain_similarities: true
 """
 
@@ -93,19 +95,26 @@ _SMALL_TALK = {
 
 
 def write_project(
-    folder: Path, *, layout: str, redis_port: int, action_port: int, data_dir: Path = Path("data")
+    folder: Path,
+    *,
+    layout: str,
+    redis_port: int,
+    action_port: int,
+    epochs: int = EPOCHS,
+    data_dir: Path = Path("data"),
 ) -> None:
     """Write the project's files.
 
     Args:
         layout: `intents` or `retrieval`.
+        epochs: Rounds of training of each component; fewer only for trying things out.
         redis_port: Loopback port of its own Redis server.
         action_port: Loopback port of the rasa-sdk action server.
     """
     content = load_folder(data_dir / "faq", Settings().languages)
     (folder / "actions").mkdir(parents=True, exist_ok=True)
     (folder / "data").mkdir(exist_ok=True)
-    (folder / "config.yml").write_text(CONFIG, "utf-8")
+    (folder / "config.yml").write_text(CONFIG.replace("EPOCHS", str(epochs)), "utf-8")
     (folder / "actions" / "__init__.py").write_text("", "utf-8")
     (folder / "actions" / "actions.py").write_text(ACTIONS, "utf-8")
     _write(folder / "credentials.yml", {"rest": None})

@@ -8,7 +8,6 @@ depends on the answer, so a step carries the position and a text for when there 
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -90,9 +89,9 @@ class Traffic:
             yield self.next()
 
     def next(self) -> Conversation:
-        """Make the next conversation, 1–40 messages, short ones more often."""
+        """Make the next conversation, 1–40 messages, each length as often."""
         self._number += 1
-        length = min(LONGEST, int(math.exp(self._random.uniform(0, math.log(LONGEST + 1)))))
+        length = self._random.randint(1, LONGEST)
         steps = [self._step(first=i == 0) for i in range(length)]
         if length > 1 and self._random.random() < HANDOFF_SHARE:
             steps[-1] = Step(self._unique(self._random.choice(self._examples.person)))
@@ -135,5 +134,4 @@ class Traffic:
         return text
 
 
-# Of the lengths `Traffic.next` draws: E[floor(exp(U(0, ln 41)))] = Σ_{k=1..40} P(length ≥ k).
-_MEAN_LENGTH = sum(1 - math.log(k) / math.log(LONGEST + 1) for k in range(1, LONGEST + 1))
+_MEAN_LENGTH = (1 + LONGEST) / 2

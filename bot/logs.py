@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO, cast
 
 import structlog
 
@@ -36,4 +37,14 @@ def configure(level: str, process: str) -> None:
 
 def to_stderr() -> None:
     """Keep standard output for what a command was asked for, such as `parse --json`."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Stderr())))
+
+
+class _Stderr:
+    """Whatever standard error is at the moment of writing: a logger may outlive a redirection."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()

@@ -48,6 +48,7 @@ def measure(options: Options) -> dict[str, Any]:
     seed.waiting(settings, waiting, texts)
     tokens = seed.agents(settings, agents)
     with ours(folder) as system:
+        system.settle()
         return asyncio.run(_hand_off(system, tokens, waiting, handoffs))
 
 

@@ -11,6 +11,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ import aiohttp
 
 from benchmarks import big_content, figures, results, seed
 from benchmarks.load import TIMEOUT_S
-from benchmarks.results import Options
+from benchmarks.results import Options, attempt
 from benchmarks.systems import System, our_environment, ours
 from benchmarks.throughput import fresh_traffic, started
 from benchmarks.traffic import Traffic
@@ -52,11 +53,11 @@ def measure(options: Options) -> dict[str, Any]:
     with started(options, "vanilla") as system:
         found["length"]["vanilla"] = by_length(system, vanilla_places)
     for stored in options.choose((1, 10_000, 100_000), (1, 2000)):
-        found["stored"][str(stored)] = _with_stored(folder, stored, count)
+        found["stored"][str(stored)] = attempt(partial(_with_stored, folder, stored, count))
     for entries in options.choose((60, 1000, 10_000), (60, 300)):
-        found["entries"][str(entries)] = _with_entries(options, entries, count)
+        found["entries"][str(entries)] = attempt(partial(_with_entries, options, entries, count))
     for waiting in options.choose((0, 1000, 50_000), (0, 500)):
-        found["waiting"][str(waiting)] = _with_waiting(folder, waiting, count)
+        found["waiting"][str(waiting)] = attempt(partial(_with_waiting, folder, waiting, count))
     return found
 
 
@@ -132,6 +133,7 @@ def _steady(system: System, count: int) -> dict[str, Any]:
     """Latency in conversations of 20 messages, after warming up."""
     traffic = fresh_traffic("steady")
     asked(system, traffic, ["warm"] * WINDOW)
+    system.settle()
     began = system.cpu_s()
     took = asked(system, traffic, [f"steady-{i // 20}" for i in range(count)])
     cpu = system.cpu_s() - began

@@ -13,11 +13,12 @@ import subprocess
 import threading
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from benchmarks import figures, results
 from benchmarks.growth import big_system
-from benchmarks.results import Options
+from benchmarks.results import Options, attempt
 from benchmarks.systems import BenchmarkError, System
 from benchmarks.throughput import fresh_traffic
 from bot.content.export import write_folder
@@ -45,9 +46,13 @@ def measure(options: Options) -> dict[str, Any]:
     found = {}
     for entries in sizes:
         print(f"publishing with {entries} entries …", flush=True)
-        with big_system(options, options.work / "publish", entries) as (system, content):
-            found[str(entries)] = _rounds(options, system, content, rounds)
+        found[str(entries)] = attempt(partial(_one_size, options, entries, rounds))
     return {"entries": found}
+
+
+def _one_size(options: Options, entries: int, rounds: int) -> dict[str, Any]:
+    with big_system(options, options.work / "publish", entries) as (system, content):
+        return _rounds(options, system, content, rounds)
 
 
 def _rounds(options: Options, system: System, content: Content, rounds: int) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import Any
 from benchmarks import chart, results
 
 NONE = "not measured"
+FAILED = "failed"
+"""It was tried and broke; `speed.json` says how."""
 METHOD = Path(__file__).parent / "texts" / "method.md"
 SYSTEMS = {"ours": "Samvad, one engine", "ours_2_engines": "Samvad, two engines",
            "vanilla": "Rasa as it comes"}  # fmt: skip
@@ -37,8 +39,10 @@ def page(speed: dict[str, Any]) -> str:
 
 
 def at(found: Any, *path: str) -> Any:
-    """Look a figure up; None when any step of the way is missing."""
+    """Look a figure up; None when any step of the way is missing, a word when it failed."""
     for key in path:
+        if isinstance(found, dict) and isinstance(found.get("failed"), str):
+            return FAILED
         if not isinstance(found, dict) or key not in found:
             return None
         found = found[key]
@@ -216,8 +220,10 @@ From posting the customer's message to the row on the agent's screen, \
 
 
 def _ms(found: Any) -> str:
-    if not found:
-        return NONE
+    if not found or isinstance(found, str):
+        return found or NONE
+    if "failed" in found:
+        return FAILED
     return f"{found['p50_ms']:.1f} / {found['p95_ms']:.1f}"
 
 

@@ -15,6 +15,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +56,15 @@ def read_options(description: str | None) -> Options:
     output = chosen.output or (QUICK if chosen.quick else DOCS)
     chosen.work.mkdir(parents=True, exist_ok=True)
     return Options(chosen.quick, output, chosen.work)
+
+
+def attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Measure one size; what fails is a result too, and the other sizes still run."""
+    try:
+        return measure()
+    except Exception as error:
+        traceback.print_exc()
+        return {"failed": f"{type(error).__name__}: {error}"[:300]}
 
 
 def load(folder: Path) -> dict[str, Any]:

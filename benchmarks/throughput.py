@@ -16,9 +16,10 @@ from typing import Any
 from benchmarks import results
 from benchmarks.load import closed_loop, open_loop
 from benchmarks.results import Options
-from benchmarks.systems import REPO, System, ours, trained_vanilla, vanilla
+from benchmarks.systems import REPO, System, ours
 from benchmarks.traffic import Traffic, load_examples
 from benchmarks.vanilla.project import EPOCHS, INTENTS, LANGUAGE
+from benchmarks.vanilla.running import trained_vanilla, vanilla
 from bot.content.load import load_folder
 from bot.settings import Settings
 
@@ -59,7 +60,7 @@ def measure(options: Options) -> dict[str, Any]:
     measured: dict[str, Any] = {
         name: {"closed": summary(found), "runs": found} for name, found in runs.items()
     }
-    for name in runs:
+    for name in options.choose(tuple(runs), ("ours",)):
         rate = measured[name]["closed"]["messages_per_s"] / 2
         print(f"open loop at {rate:.1f} messages/s: {name} …", flush=True)
         with started(options, name) as system:

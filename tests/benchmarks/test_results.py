@@ -81,6 +81,19 @@ def test_without_a_run_no_cell_has_a_figure() -> None:
     assert not [cell for cell in cells if cell[:1].isdigit()]
 
 
+def test_what_was_tried_and_broke_says_so() -> None:
+    def broken() -> dict[str, Any]:
+        raise OSError("no room")
+
+    found = results.attempt(broken)
+    assert found == {"failed": "OSError: no room"}
+    growth = {"entries": {"60": {"p50_ms": 1.0, "p95_ms": 2.0}, "9999": found}}
+    page = report.page({"parts": {"growth": growth, "publish": {"entries": {"9999": found}}}})
+    assert "| 60 | 1.0 / 2.0 | not measured |" in page
+    assert "| 9,999 | failed | failed | failed |" in page
+    assert "| 9,999 | failed | failed | failed | failed |" in page
+
+
 def test_the_charts_are_drawn_with_and_without_figures(measured: dict[str, Any]) -> None:
     growth = {"length": {"ours": {"1": {"p50_ms": 12.0}, "3000": {"p50_ms": 13.0}}}}
     full = {**STAMP, "parts": {"throughput": measured, "growth": growth}}

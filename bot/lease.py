@@ -16,6 +16,7 @@ import structlog
 from bot import redis_keys
 from bot.errors import StoreUnavailable
 from bot.redis_client import guarded
+from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 
@@ -100,7 +101,7 @@ class Leases:
 
     async def keep(self) -> None:
         """Step until cancelled; while Redis is away nothing is ours, and that is all we know."""
-        while True:
+        while goes_on():
             try:
                 await self.step()
             except StoreUnavailable:

@@ -30,6 +30,7 @@ from bot.database import (
 from bot.errors import StoreUnavailable
 from bot.lease import Leases
 from bot.redis_client import guarded
+from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 
@@ -52,7 +53,7 @@ class Recorder:
 
     async def run(self) -> None:
         """Record until cancelled."""
-        while True:
+        while goes_on():
             try:
                 moved = await self.step()
             except StoreUnavailable as error:

@@ -14,6 +14,7 @@ from bot.content import publish
 from bot.database import Database
 from bot.errors import ContentError, StoreUnavailable
 from bot.redis_client import guarded
+from bot.tasks import goes_on
 from bot.understanding.service import Knowledge, Understander
 
 LOG = structlog.get_logger(__name__)
@@ -82,7 +83,7 @@ class Catalog:
 
     async def follow(self) -> None:
         """Keep up with the pointer until cancelled."""
-        while True:
+        while goes_on():
             # Polling a local key costs less than the care a subscription needs when Redis dies.
             await asyncio.sleep(POLL_S)
             with contextlib.suppress(StoreUnavailable):

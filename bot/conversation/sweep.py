@@ -23,6 +23,7 @@ from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
 from bot.handoff import presence
 from bot.settings import Settings
+from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 EVERY_S = 15
@@ -41,7 +42,7 @@ class Sweeper:
 
     async def run(self) -> None:
         """Sweep until cancelled."""
-        while True:
+        while goes_on():
             await asyncio.sleep(EVERY_S)
             try:
                 await self.step(time.time())

@@ -15,6 +15,7 @@ import structlog
 from bot import redis_client
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError, StoreUnavailable
 from bot.settings import Settings, TelegramBot
+from bot.tasks import goes_on
 from channels.inbox import Inbox
 from channels.reading import number_at, objects_at, text_at
 from channels.telegram.api import BotApi
@@ -64,10 +65,7 @@ class Poller:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
-        task = asyncio.current_task()
-        # A cancellation that arrives while the Redis driver connects gets lost in it; the task
-        # remembers that it was asked.
-        while not (task and task.cancelling()):
+        while goes_on():
             try:
                 await self.step()
             except (DeliveryFailed, StoreUnavailable) as error:

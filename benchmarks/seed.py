@@ -19,10 +19,11 @@ import sqlalchemy as sa
 from bot import redis_client, redis_keys
 from bot.commands import prepare
 from bot.conversation.messages import conversation_id
-from bot.database import Database, conversations, customers, events, messages, trackers, users
+from bot.database import Database
 from bot.desk import auth
 from bot.desk.users import User
 from bot.settings import Settings
+from bot.tables import conversations, customers, events, messages, trackers, users
 
 MESSAGES_EACH = 6
 OPEN_SHARE = 0.1

@@ -17,9 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot import migrate
-from bot.database import METADATA, Database
+from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.settings import Settings
+from bot.tables import METADATA
 
 PAGES = 2048
 """Pages copied at a time; writers get their turn in between."""

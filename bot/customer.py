@@ -18,11 +18,10 @@ import redis.asyncio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import database as tables
-from bot import redis_eraser
+from bot import redis_eraser, tables
 from bot.conversation import store
 from bot.conversation.states import ENDED, State
-from bot.database import Database
+from bot.database import Database, insert_ignore
 from bot.desk import audit
 from bot.desk import tables as desk
 from bot.errors import BadRequest
@@ -207,7 +206,7 @@ def _rename_conversation(connection: Connection, id_: str, name: str, by: str) -
         )  # fmt: skip
         store.write_events(connection, [closed])
     nobody = {"id": f"c-{name}", "name": "", "locale": "", "created_at": now}
-    tables.insert_ignore(connection, tables.customers, [nobody])
+    insert_ignore(connection, tables.customers, [nobody])
     ended = row.state if row.state in ENDED else State.CLOSED
     c = tables.conversations
     connection.execute(

@@ -15,9 +15,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot import redis_keys
-from bot.database import Database, dead_letters
+from bot.database import Database
 from bot.errors import BadRequest
 from bot.redis_client import guarded
+from bot.tables import dead_letters
 
 
 def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 
 from bot import backup, migrate, redis_keys
 from bot.__main__ import main
-from bot.database import Database, customers
+from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.settings import Settings
+from bot.tables import customers
 
 
 def _names(settings: Settings) -> list[str]:

@@ -19,13 +19,14 @@ from bot.analytics.recorder import store_rows
 from bot.conversation import store
 from bot.conversation.messages import Inbound
 from bot.conversation.states import State
-from bot.database import METADATA, Database, conversations, customers, events
+from bot.database import Database
 from bot.desk import audit, notes, search, search_index
 from bot.desk.tables import labels
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.redis_client import EmbeddedServer
 from bot.settings import Settings
+from bot.tables import METADATA, conversations, customers, events
 from channels.inbox import Inbox
 from channels.webchat.client import WebchatClient
 

@@ -10,8 +10,8 @@ from builders import NOW, inbound
 
 from bot import dead_letters, redis_keys
 from bot.database import Database
-from bot.database import dead_letters as table
 from bot.errors import BadRequest
+from bot.tables import dead_letters as table
 
 SHARDS = 8
 

@@ -12,9 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot import migrate
-from bot.database import METADATA, Database
+from bot.database import Database
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
 from bot.desk.trigrams import is_ours
+from bot.tables import METADATA
 
 CONVERSATION = (
     "INSERT INTO conversations (id, channel, account, vendor_user, customer_id, state, version,"

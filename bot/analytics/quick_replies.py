@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import events
+from bot.tables import events
 
 COLUMNS = ("quick_reply", "language", "channel", "shown", "tapped", "typed", "taps_per_showing")
 

@@ -18,18 +18,11 @@ from sqlalchemy.engine import Connection
 
 from bot import redis_keys
 from bot.conversation.changes import announce
-from bot.database import (
-    Database,
-    conversations,
-    dead_letters,
-    events,
-    insert_ignore,
-    messages,
-    trackers,
-)
+from bot.database import Database, insert_ignore
 from bot.errors import StoreUnavailable
 from bot.lease import Leases
 from bot.redis_client import guarded
+from bot.tables import conversations, dead_letters, events, messages, trackers
 from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)

@@ -18,10 +18,11 @@ from bot.commands import content_review, prepare
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.content.models import Content
-from bot.database import Database, content_versions
+from bot.database import Database
 from bot.errors import ContentError, StoreUnavailable
 from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.tables import content_versions
 
 LIVE_TIMEOUT_S = 30.0
 

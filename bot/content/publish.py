@@ -17,10 +17,10 @@ from sqlalchemy.engine import Connection
 from bot import redis_keys
 from bot.content.models import Content
 from bot.conversation.store import write_events
-from bot.database import content_pointer, content_versions
 from bot.errors import VersionConflict
 from bot.events import Event
 from bot.redis_client import guarded
+from bot.tables import content_pointer, content_versions
 
 
 def live_number(connection: Connection) -> int:

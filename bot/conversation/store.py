@@ -18,10 +18,11 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.messages import Inbound
 from bot.conversation.states import ENDED, State, may_go
-from bot.database import conversations, customers, insert_ignore, queue_times
-from bot.database import events as events_table
+from bot.database import insert_ignore
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import Event
+from bot.tables import conversations, customers, queue_times
+from bot.tables import events as events_table
 
 ESTIMATE_SAMPLES = 20
 """Queue times the estimate looks back on (DESIGN.md, states)."""

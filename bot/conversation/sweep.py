@@ -18,11 +18,12 @@ from bot.conversation.changes import Changes
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database, conversations, events, users
+from bot.database import Database
 from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
 from bot.handoff import presence
 from bot.settings import Settings
+from bot.tables import conversations, events, users
 from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)

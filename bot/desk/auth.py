@@ -18,8 +18,9 @@ import argon2
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import Database, sessions, users
+from bot.database import Database
 from bot.desk.users import DISABLED, HASHER, User
+from bot.tables import sessions, users
 
 SESSION_S = 12 * 3600
 """A session lasts a working day; then log in again."""

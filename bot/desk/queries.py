@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.database import conversations, customers, insert_ignore, messages, users
+from bot.database import insert_ignore
 from bot.desk.tables import labels, reads, snoozes
+from bot.tables import conversations, customers, messages, users
 
 PAGE = 60
 """Conversations a list shows at first, and with each "more"."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import conversations as conversation_table
-from bot.database import customers, messages
 from bot.desk import search_index
 from bot.desk.folding import fold
 from bot.desk.tables import notes
+from bot.tables import conversations as conversation_table
+from bot.tables import customers, messages
 
 MOST = 300
 """Conversations a search returns."""

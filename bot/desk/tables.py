@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.database import METADATA
+from bot.tables import METADATA
 
 notes = sa.Table(
     "desk_notes",

@@ -11,10 +11,10 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.store import Conversation
-from bot.database import conversations, customers, events, messages
 from bot.desk import queries, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
+from bot.tables import conversations, customers, events, messages
 
 WINDOW = 60
 """Items read at once; older ones come with "earlier"."""

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
-from bot.database import messages
 from bot.desk import present
 from bot.errors import BadRequest
+from bot.tables import messages
 
 MOST_MESSAGES = 5000
 

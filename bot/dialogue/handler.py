@@ -17,7 +17,7 @@ from bot.conversation import store
 from bot.conversation.messages import Inbound
 from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
-from bot.database import Database, trackers
+from bot.database import Database
 from bot.dialogue.bot_turn import BotTurn
 from bot.dialogue.context import Context
 from bot.dialogue.engine import Engine
@@ -30,6 +30,7 @@ from bot.escalation import Decision
 from bot.handoff.waiting import notice
 from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.tables import trackers
 from bot.understanding import parse
 from bot.understanding.service import Reading, Understander
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from bot.database import METADATA, Database
+from bot.database import Database
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
+from bot.tables import METADATA
 
 LOCK = 5_366_321_001
 """Any number nobody else uses for an advisory lock in this database."""

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 import structlog
 
 from bot import redis_keys
-from bot.database import Database, customers
+from bot.database import Database
 from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.tables import customers
 from channels.facebook.api import Page
 from channels.facebook.payload import Event
 from channels.reading import NAME_CHARS, id_at, text_at

@@ -14,11 +14,12 @@ from sqlalchemy.engine import Connection
 
 from bot import redis_keys
 from bot.conversation import store
-from bot.database import Database, messages
+from bot.database import Database
 from bot.errors import BadRequest
 from bot.language.codes import direction
 from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.tables import messages
 from channels.webchat.client import STREAM_LENGTH
 
 HISTORY_LENGTH = 50

@@ -14,11 +14,12 @@ from builders import NOW
 from bot import delivery, redis_keys
 from bot.analytics.recorder import Recorder, store_rows
 from bot.conversation import store
-from bot.database import Database, dead_letters, events, messages, trackers
+from bot.database import Database
 from bot.delivery import message_row, record_row
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.lease import Leases
+from bot.tables import dead_letters, events, messages, trackers
 
 SHARDS = 4
 

@@ -17,8 +17,9 @@ from bot.content import catalog as catalog_module
 from bot.content import publish
 from bot.content.catalog import Catalog
 from bot.content.models import Content
-from bot.database import Database, content_pointer
+from bot.database import Database
 from bot.errors import ContentError, StoreUnavailable
+from bot.tables import content_pointer
 from bot.understanding.service import Knowledge
 
 

@@ -16,11 +16,12 @@ from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.conversation.sweep import Sweeper
-from bot.database import Database, conversations, events
+from bot.database import Database
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.handoff import presence
 from bot.settings import Settings
+from bot.tables import conversations, events
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ from desk_world import PASSWORD, Desk
 from sqlalchemy.engine import Connection
 
 from bot import dead_letters, redis_client
-from bot.database import METADATA, Database, users
+from bot.database import Database
 from bot.desk import app_keys
 from bot.desk.app import make_app
 from bot.desk.users import hash_password
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
+from bot.tables import METADATA, users
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import conversations, customers, events, messages
 from bot.settings import Thresholds
+from bot.tables import conversations, customers, events, messages
 
 LIMITS = {
     "confidence": 0.5, "margin": 0.08, "failures": 2, "negative_message": 0.94,

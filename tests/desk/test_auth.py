@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from aiohttp.test_utils import TestClient
 from desk_world import PASSWORD, Browser, Desk, field
 
-from bot.database import sessions, users
 from bot.desk import auth
 from bot.desk import users as people
 from bot.desk.web import COOKIE
 from bot.errors import BadRequest
+from bot.tables import sessions, users
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,9 @@ from bot.content.load import load_folder
 from bot.conversation import store
 from bot.conversation.changes import announce
 from bot.conversation.states import State
-from bot.database import messages
 from bot.desk import canned, notes
 from bot.desk.app import make_app
+from bot.tables import messages
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [

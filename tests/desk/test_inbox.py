@@ -11,9 +11,9 @@ from sqlalchemy.engine import Connection
 
 from bot import redis_keys
 from bot.conversation.states import State
-from bot.database import conversations, dead_letters, messages
 from bot.desk import app_keys, labels, notes, present, queries
 from bot.desk.queries import Filters, View
+from bot.tables import conversations, dead_letters, messages
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,10 +9,10 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from desk_world import Browser, Desk
 
 from bot.conversation.changes import announce
-from bot.database import sessions
 from bot.desk import app_keys
 from bot.handoff import presence
 from bot.redis_keys import LIVE_CHANNEL
+from bot.tables import sessions
 
 
 async def connect(desk: Desk, browser: Browser) -> ClientWebSocketResponse:

@@ -6,9 +6,9 @@ import sqlalchemy as sa
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
-from bot.database import customers, messages
 from bot.desk import notes, search, search_index
 from bot.desk.folding import fold
+from bot.tables import customers, messages
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,14 @@ from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.messages import Inbound, Outbound, QuickReply
 from bot.conversation.store import Conversation
-from bot.database import Database, events
+from bot.database import Database
 from bot.dialogue.engine import Engine
 from bot.dialogue.handler import Handler
 from bot.dialogue.turn import Ticket
 from bot.language.detect import detect
 from bot.lease import Leases
 from bot.settings import Settings, Thresholds
+from bot.tables import events
 from bot.understanding.index import Prediction
 from bot.understanding.sentiment import SentimentReading
 from bot.understanding.service import Knowledge, Reading

@@ -15,13 +15,13 @@ from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
-from bot.database import dead_letters, messages
 from bot.dialogue import handler as handler_module
 from bot.dialogue.store import WINDOW
 from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.handoff.service import Agent, HandoffService
 from bot.redis_client import connect
+from bot.tables import dead_letters, messages
 
 pytestmark = pytest.mark.model
 ASHA = Agent("asha", "Asha")

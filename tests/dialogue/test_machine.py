@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from talk import Talk
 
 from bot.content import parity
-from bot.database import messages
 from bot.errors import TranslationUnavailable
 from bot.language.translate import Translator
+from bot.tables import messages
 
 FRENCH = "Bonjour, est-ce que vous pouvez me dire où se trouve mon colis s'il vous plaît"
 

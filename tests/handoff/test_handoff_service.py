@@ -18,10 +18,11 @@ from bot.conversation import store
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database, events
+from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.handoff.service import MAX_REPLY_CHARS, Agent, HandoffService
 from bot.settings import Settings
+from bot.tables import events
 
 ASHA, RAVI = Agent("asha", "Asha"), Agent("ravi", "Ravi")
 TEXTS = SystemTexts.load()

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from running import System, running, until
 
-from bot.database import METADATA
+from bot.tables import METADATA
 
 
 @pytest.fixture(scope="module")

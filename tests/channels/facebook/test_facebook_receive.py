@@ -17,8 +17,9 @@ from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.messages import Inbound, Outbound, conversation_id
 from bot.conversation.states import State
-from bot.database import Database, conversations, customers, events
+from bot.database import Database
 from bot.settings import Settings
+from bot.tables import conversations, customers, events
 from channels.facebook.payload import parse
 from channels.facebook.receipts import Receipts
 from channels.facebook.routes import PATH

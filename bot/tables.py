@@ -1,0 +1,157 @@
+"""The tables every process knows; docs/storage.md says what each keeps and for how long.
+
+The desk's own are in bot/desk/tables.py. A change here needs a migration (bot/migrations).
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+METADATA = sa.MetaData()
+
+conversations = sa.Table(
+    "conversations",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("channel", sa.String(32), nullable=False),
+    sa.Column("account", sa.String(128), nullable=False),
+    sa.Column("vendor_user", sa.String(256), nullable=False),
+    sa.Column("customer_id", sa.String(64), nullable=False, index=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("episode_id", sa.String(96), nullable=False),
+    sa.Column("episode_started_at", sa.Float, nullable=False),
+    sa.Column("stint", sa.Integer, nullable=False),
+    sa.Column("language", sa.String(16), nullable=False, default="en"),
+    sa.Column("priority", sa.Integer, nullable=False, default=0),
+    sa.Column("cause", sa.String(32)),
+    sa.Column("cause_detail", sa.JSON),
+    sa.Column("waiting_since", sa.Float),
+    sa.Column("last_message_at", sa.Float, nullable=False),
+    sa.Column("last_change", sa.String(96)),
+    sa.Column("sentiment", sa.Float),
+    sa.Index("ix_conversations_queue", "state", "priority", "waiting_since"),
+    sa.Index("ix_conversations_state_activity", "state", "last_message_at"),
+    sa.Index("ix_conversations_owner", "owner", "state"),
+    sa.Index("ix_conversations_vendor_user", "vendor_user", "channel"),
+)
+
+customers = sa.Table(
+    "customers",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(256), nullable=False, default=""),
+    sa.Column("locale", sa.String(32), nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+messages = sa.Table(
+    "messages",
+    METADATA,
+    sa.Column("id", sa.String(96), primary_key=True),
+    sa.Column("conversation", sa.String(64), nullable=False),
+    sa.Column("episode_id", sa.String(96), nullable=False, default=""),
+    sa.Column("author", sa.String(16), nullable=False),
+    sa.Column("agent", sa.String(64), nullable=False, default=""),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("language", sa.String(16), nullable=False, default=""),
+    sa.Column("entry", sa.String(128), nullable=False, default=""),
+    sa.Column("content_version", sa.Integer, nullable=False, default=0),
+    sa.Column("quick_replies", sa.JSON),
+    sa.Column("reading", sa.JSON),
+    sa.Column("in_reply_to", sa.String(96), nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("delivery", sa.String(16), nullable=False, default=""),
+    sa.Index("ix_messages_conversation", "conversation", "created_at"),
+)
+
+events = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("type", sa.String(48), nullable=False),
+    sa.Column("conversation", sa.String(64), nullable=False, default=""),
+    sa.Column("episode_id", sa.String(96), nullable=False, default=""),
+    sa.Column("channel", sa.String(32), nullable=False, default=""),
+    sa.Column("language", sa.String(16), nullable=False, default=""),
+    sa.Column("actor", sa.String(16), nullable=False, default=""),
+    sa.Column("actor_id", sa.String(64), nullable=False, default=""),
+    sa.Column("content_version", sa.Integer, nullable=False, default=0),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Column("occurred_at", sa.Float, nullable=False),
+    sa.Column("stored_at", sa.Float, nullable=False),
+    sa.Index("ix_events_type", "type", "occurred_at"),
+    sa.Index("ix_events_conversation", "conversation", "occurred_at"),
+)
+
+trackers = sa.Table(
+    "trackers",
+    METADATA,
+    sa.Column("conversation", sa.String(64), primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+queue_times = sa.Table(
+    "queue_times",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("assigned_at", sa.Float, nullable=False, index=True),
+    sa.Column("wait_s", sa.Float, nullable=False),
+)
+
+dead_letters = sa.Table(
+    "dead_letters",
+    METADATA,
+    sa.Column("id", sa.String(128), primary_key=True),
+    sa.Column("direction", sa.String(8), nullable=False),
+    sa.Column("conversation", sa.String(64), nullable=False, index=True),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("replayed_at", sa.Float),
+)
+
+content_versions = sa.Table(
+    "content_versions",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("based_on", sa.Integer),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("author", sa.String(64), nullable=False, default=""),
+    sa.Column("note", sa.String(256), nullable=False, default=""),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+content_pointer = sa.Table(
+    "content_pointer",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+
+users = sa.Table(
+    "users",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("login", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(128), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("password_hash", sa.String(256), nullable=False),
+    sa.Column("languages", sa.JSON),
+    sa.Column("failed_logins", sa.Integer, nullable=False, default=0),
+    sa.Column("locked_until", sa.Float, nullable=False, default=0.0),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+sessions = sa.Table(
+    "sessions",
+    METADATA,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), sa.ForeignKey("users.id"), nullable=False),
+    sa.Column("csrf", sa.String(64), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("expires_at", sa.Float, nullable=False),
+)

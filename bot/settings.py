@@ -90,6 +90,10 @@ class Settings:
     """Silent seconds after which a waiting conversation closes."""
     agent_gone_s: int = field(default=900, metadata={"env": "AGENT_GONE_S"})
     """Seconds an agent may be offline before their conversations wait again."""
+    keep_messages_days: int = field(default=0, metadata={"env": "KEEP_MESSAGES_DAYS"})
+    """Days after which customers' words are deleted; 0 keeps them."""
+    keep_events_days: int = field(default=0, metadata={"env": "KEEP_EVENTS_DAYS"})
+    """Days after which the facts of the reports are deleted; 0 keeps them."""
     waiting_notice_s: int = field(default=120, metadata={"env": "WAITING_NOTICE_S"})
     """Least seconds between two "still waiting" notices."""
     thresholds: Thresholds = field(default=Thresholds(), metadata={"env": "SAMVAD_THRESHOLD_*"})
@@ -237,6 +241,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "queue_abandon_s": (1, float("inf")),
     "agent_gone_s": (1, float("inf")),
     "waiting_notice_s": (0, float("inf")),
+    "keep_messages_days": (0, 36_500),
+    "keep_events_days": (0, 36_500),
     "translation_timeout_s": (0.1, 30),
 }
 

@@ -64,6 +64,7 @@ messages = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("delivery", sa.String(16), nullable=False, default=""),
     sa.Index("ix_messages_conversation", "conversation", "created_at"),
+    sa.Index("ix_messages_time", "created_at"),
 )
 
 events = sa.Table(
@@ -83,6 +84,7 @@ events = sa.Table(
     sa.Column("stored_at", sa.Float, nullable=False),
     sa.Index("ix_events_type", "type", "occurred_at"),
     sa.Index("ix_events_conversation", "conversation", "occurred_at"),
+    sa.Index("ix_events_time", "occurred_at"),
 )
 
 trackers = sa.Table(

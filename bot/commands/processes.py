@@ -124,9 +124,10 @@ async def sender(settings: Settings, holder: str) -> None:
 
 
 async def recorder(settings: Settings, holder: str) -> None:
-    """Writes messages and events to SQL, and closes what time has ended."""
+    """Writes messages and events to SQL, closes what time has ended, forgets what is too old."""
     from bot.analytics.recorder import Recorder
     from bot.conversation.sweep import Sweeper
+    from bot.retention import Retention
 
     database, client = Database.of(settings), redis_client.connect(settings)
     leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)
@@ -135,6 +136,7 @@ async def recorder(settings: Settings, holder: str) -> None:
             leases,
             Recorder(client, leases, database).run(),
             Sweeper(settings, database, client).run(),
+            Retention(settings, database).run(),
         )
     finally:
         await client.aclose()

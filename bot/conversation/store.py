@@ -202,7 +202,14 @@ def change(
 def write_events(connection: Connection, events: tuple[Event, ...] | list[Event]) -> None:
     """Store events; those already there stay as they are."""
     now = time.time()
-    insert_ignore(connection, events_table, [{**e.to_dict(), "stored_at": now} for e in events])
+    rows = [{**e.to_dict(), "stored_at": now} for e in events]
+    if rows and connection.dialect.name == "postgresql":
+        # There the key has the time too (bot.partitions), and a repeated step a time of its own.
+        column = events_table.c.id
+        ids = [row["id"] for row in rows]
+        known = set(connection.execute(sa.select(column).where(column.in_(ids))).scalars())
+        rows = [row for row in rows if row["id"] not in known]
+    insert_ignore(connection, events_table, rows)
 
 
 def queue(connection: Connection, limit: int = 200) -> list[Conversation]:

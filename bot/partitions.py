@@ -1,0 +1,176 @@
+"""Messages and events by month on PostgreSQL, so that forgetting a month is dropping a table.
+
+A partition lives in a schema of its own, `samvad_partitions`, so that nobody takes it for one of
+ours. Each parent also has a default partition: a row of a month nobody prepared is never refused.
+Its primary key has the time beside the id, as PostgreSQL wants; `insert_ignore` and `write_events`
+keep ids unique. SQLite has no partitions; there everything here does nothing.
+https://www.postgresql.org/docs/current/ddl-partitioning.html
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+SCHEMA = "samvad_partitions"
+TIME_COLUMN = {"messages": "created_at", "events": "occurred_at"}
+"""Partitioned tables, and what they are divided by (Unix seconds)."""
+MONTHS_AHEAD = 2
+LOCK = 5_366_321_002
+"""Advisory lock of whoever makes or drops partitions."""
+_NAME = re.compile(r"_(\d{4})_(\d{2})$")
+
+
+@dataclass(frozen=True, order=True)
+class Month:
+    """A month of UTC."""
+
+    year: int
+    number: int
+
+    @classmethod
+    def of(cls, at: float) -> Month:
+        day = datetime.datetime.fromtimestamp(at, datetime.UTC)
+        return cls(day.year, day.month)
+
+    @property
+    def start(self) -> int:
+        """Unix seconds of its first moment."""
+        return int(datetime.datetime(self.year, self.number, 1, tzinfo=datetime.UTC).timestamp())
+
+    def plus(self, months: int) -> Month:
+        index = self.year * 12 + self.number - 1 + months
+        return Month(index // 12, index % 12 + 1)
+
+    def __str__(self) -> str:
+        return f"{self.year:04d}_{self.number:02d}"
+
+
+def supported(connection: Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+def months(connection: Connection, table: str) -> list[Month]:
+    """Return the months that have a partition, oldest first; none on SQLite."""
+    if not supported(connection):
+        return []
+    names = connection.execute(
+        sa.text(
+            "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = to_regclass(:parent)"
+        ),
+        {"parent": table},
+    ).scalars()
+    found = [match for name in names if (match := _NAME.search(name))]
+    return sorted(Month(int(match[1]), int(match[2])) for match in found)
+
+
+def ensure(connection: Connection, now: float) -> int:
+    """Make the partitions of this month and the next ones; return how many were missing."""
+    if not supported(connection):
+        return 0
+    _lock(connection)
+    made = 0
+    for table in TIME_COLUMN:
+        have = set(months(connection, table))
+        for ahead in range(MONTHS_AHEAD + 1):
+            month = Month.of(now).plus(ahead)
+            if month not in have:
+                _add(connection, table, month)
+                made += 1
+    return made
+
+
+def drop_before(connection: Connection, table: str, before: float) -> int:
+    """Drop the partitions that end before a time (Unix seconds); return how many there were."""
+    gone = [month for month in months(connection, table) if month.plus(1).start <= before]
+    if gone:
+        _lock(connection)
+    for month in gone:
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {SCHEMA}.{table}_{month}")
+    return len(gone)
+
+
+def divide(connection: Connection, table: str, primary_key: str, now: float) -> None:
+    """Turn a plain table into a partitioned one with the same columns, indexes and rows.
+
+    Args:
+        primary_key: Its former key column; the time column joins it.
+    """
+    column = TIME_COLUMN[table]
+    rebuild = _definitions(connection, table)
+    run = connection.exec_driver_sql
+    run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    run(f"ALTER TABLE {table} RENAME TO {table}_whole")
+    run(
+        f"CREATE TABLE {table} (LIKE {table}_whole INCLUDING DEFAULTS) PARTITION BY RANGE ({column})"
+    )
+    run(f"CREATE TABLE {SCHEMA}.{table}_default PARTITION OF {table} DEFAULT")
+    oldest = run(f"SELECT min({column}) FROM {table}_whole").scalar()  # noqa: S608
+    month = Month.of(now) if oldest is None else min(Month.of(oldest), Month.of(now))
+    while month <= Month.of(now).plus(MONTHS_AHEAD):
+        _attach(connection, table, month)
+        month = month.plus(1)
+    run(f"INSERT INTO {table} SELECT * FROM {table}_whole")  # noqa: S608
+    run(f"DROP TABLE {table}_whole")
+    run(f"ALTER TABLE {table} ADD CONSTRAINT {table}_pkey PRIMARY KEY ({primary_key}, {column})")
+    for statement in rebuild:
+        run(statement)
+
+
+def unite(connection: Connection, table: str, primary_key: str) -> None:
+    """Undo `divide`."""
+    rebuild = _definitions(connection, table)
+    run = connection.exec_driver_sql
+    run(f"ALTER TABLE {table} RENAME TO {table}_parts")
+    run(f"CREATE TABLE {table} (LIKE {table}_parts INCLUDING DEFAULTS)")
+    run(f"INSERT INTO {table} SELECT * FROM {table}_parts")  # noqa: S608
+    run(f"DROP TABLE {table}_parts CASCADE")
+    run(f"ALTER TABLE {table} ADD CONSTRAINT {table}_pkey PRIMARY KEY ({primary_key})")
+    for statement in rebuild:
+        run(statement)
+
+
+def _definitions(connection: Connection, table: str) -> list[str]:
+    """Statements that make the table's indexes again, its primary key left out."""
+    rows = connection.execute(
+        sa.text(
+            "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i"
+            " WHERE i.indrelid = to_regclass(:name) AND NOT i.indisprimary"
+        ),
+        {"name": table},
+    ).scalars()
+    # Of a partitioned table the definition says ONLY, which would leave the partitions out.
+    return [str(row).replace(" ON ONLY ", " ON ") for row in rows]
+
+
+def _add(connection: Connection, table: str, month: Month) -> None:
+    """Make a partition beside rows that may be waiting for it in the default one."""
+    column, run = TIME_COLUMN[table], connection.exec_driver_sql
+    start, end = month.start, month.plus(1).start
+    run(f"CREATE TABLE {SCHEMA}.{table}_{month} (LIKE {table} INCLUDING ALL)")
+    run(
+        f"WITH moved AS (DELETE FROM {SCHEMA}.{table}_default"  # noqa: S608
+        f" WHERE {column} >= {start} AND {column} < {end} RETURNING *)"
+        f" INSERT INTO {SCHEMA}.{table}_{month} SELECT * FROM moved"
+    )
+    run(
+        f"ALTER TABLE {table} ATTACH PARTITION {SCHEMA}.{table}_{month}"
+        f" FOR VALUES FROM ({start}) TO ({end})"
+    )
+
+
+def _attach(connection: Connection, table: str, month: Month) -> None:
+    connection.exec_driver_sql(
+        f"CREATE TABLE {SCHEMA}.{table}_{month} PARTITION OF {table}"
+        f" FOR VALUES FROM ({month.start}) TO ({month.plus(1).start})"
+    )
+
+
+def _lock(connection: Connection) -> Any:
+    return connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -107,9 +107,8 @@ def divide(connection: Connection, table: str, primary_key: str, now: float) -> 
     run = connection.exec_driver_sql
     run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     run(f"ALTER TABLE {table} RENAME TO {table}_whole")
-    run(
-        f"CREATE TABLE {table} (LIKE {table}_whole INCLUDING DEFAULTS) PARTITION BY RANGE ({column})"
-    )
+    like = f"LIKE {table}_whole INCLUDING DEFAULTS"
+    run(f"CREATE TABLE {table} ({like}) PARTITION BY RANGE ({column})")
     run(f"CREATE TABLE {SCHEMA}.{table}_default PARTITION OF {table} DEFAULT")
     oldest = run(f"SELECT min({column}) FROM {table}_whole").scalar()  # noqa: S608
     month = Month.of(now) if oldest is None else min(Month.of(oldest), Month.of(now))

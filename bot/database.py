@@ -154,6 +154,15 @@ def _without_nul(
     return statement, values
 
 
+def one_at_a_time(connection: Connection, number: int) -> None:
+    """Let others who ask with the same number wait until this transaction has ended.
+
+    On SQLite a writing transaction is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number:d})")
+
+
 def insert_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
     """Insert rows whose primary key is new; return how many were."""
     if not rows:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import datetime
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+
+from bot.database import one_at_a_time
 
 SCHEMA = "samvad_partitions"
 TIME_COLUMN = {"messages": "created_at", "events": "occurred_at"}
@@ -74,7 +75,7 @@ def ensure(connection: Connection, now: float) -> int:
     """Make the partitions of this month and the next ones; return how many were missing."""
     if not supported(connection):
         return 0
-    _lock(connection)
+    one_at_a_time(connection, LOCK)
     made = 0
     for table in TIME_COLUMN:
         have = set(months(connection, table))
@@ -90,7 +91,7 @@ def drop_before(connection: Connection, table: str, before: float) -> int:
     """Drop the partitions that end before a time (Unix seconds); return how many there were."""
     gone = [month for month in months(connection, table) if month.plus(1).start <= before]
     if gone:
-        _lock(connection)
+        one_at_a_time(connection, LOCK)
     for month in gone:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {SCHEMA}.{table}_{month}")
     return len(gone)
@@ -169,7 +170,3 @@ def _attach(connection: Connection, table: str, month: Month) -> None:
         f"CREATE TABLE {SCHEMA}.{table}_{month} PARTITION OF {table}"
         f" FOR VALUES FROM ({month.start}) TO ({month.plus(1).start})"
     )
-
-
-def _lock(connection: Connection) -> Any:
-    return connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -99,10 +100,11 @@ def test_an_event_told_twice_is_stored_once(database: Database) -> None:
 
 
 @pytest.fixture
-def parts(database: Database) -> Database:
-    if database.engine.dialect.name != "postgresql":
-        pytest.skip("SQLite has no partitions")
-    return database
+def parts(postgresql_url: str) -> Iterator[Database]:
+    """A database that has partitions."""
+    made = Database(postgresql_url)
+    yield made
+    made.close()
 
 
 def test_months_are_made_ahead_and_once(parts: Database) -> None:

@@ -17,10 +17,14 @@ from sqlalchemy.engine import Connection
 from bot import redis_keys
 from bot.content.models import Content
 from bot.conversation.store import write_events
+from bot.database import one_at_a_time
 from bot.errors import VersionConflict
 from bot.events import Event
 from bot.redis_client import guarded
 from bot.tables import content_pointer, content_versions
+
+LOCK = 5_366_321_003
+"""Whoever publishes is alone, so that the second of two finds the first one's version live."""
 
 
 def live_number(connection: Connection) -> int:
@@ -61,6 +65,7 @@ def write(
     Raises:
         VersionConflict: Another version went live meanwhile, and `force` is not set.
     """
+    one_at_a_time(connection, LOCK)
     live = live_number(connection)
     if live:
         digest = connection.execute(

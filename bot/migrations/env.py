@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from bot.database import Database
+from bot.database import Database, one_at_a_time
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
+from bot.routing import tables as routing_tables  # noqa: F401 - and those of teams
 from bot.tables import METADATA
 
 LOCK = 5_366_321_001
@@ -18,8 +19,7 @@ LOCK = 5_366_321_001
 database = Database(context.config.attributes["url"])
 try:
     with database.engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
+        one_at_a_time(connection, LOCK)
         context.configure(connection=connection, target_metadata=METADATA, render_as_batch=True)
         context.run_migrations()
 finally:

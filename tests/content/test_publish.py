@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,31 @@ def test_files_not_based_on_the_live_version_are_refused(
     assert (refused.value.based_on, refused.value.live) == (based_on, 2)
     assert database.call(publish.live_number) == live.number
     assert database.call(lambda c: publish.read(c, 3)) is None
+
+
+@pytest.mark.parametrize("live", [None, 1])
+def test_of_two_publishing_at_once_the_second_is_told_so(
+    database: Database, live: int | None
+) -> None:
+    """Neither a raw error of the database nor two live versions, from the first version on."""
+    if live:
+        _write(database, _content("first"), None)
+    # On SQLite a second writer does not even begin before the first has ended.
+    both_began = threading.Barrier(1 if database.engine.dialect.name == "sqlite" else 2)
+
+    def attempt(answer: str) -> str:
+        def work(connection: sa.engine.Connection) -> Content:
+            both_began.wait(10)
+            return publish.write(connection, _content(answer), based_on=live)
+
+        try:
+            return str(database.call(work).number)
+        except VersionConflict:
+            return "conflict"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(attempt, ("a", "b")))
+    assert found == [str((live or 0) + 1), "conflict"]
 
 
 def test_force_publishes_over_another_version_and_says_so_in_the_log(database: Database) -> None:

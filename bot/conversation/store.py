@@ -61,6 +61,15 @@ class Conversation:
     sentiment: float | None
     """Running mean of negativity, 0–1, as of the last handoff."""
 
+    team: str | None = None
+    """Team that it waits for or that has it; None while the bot has it."""
+    topic: str | None = None
+    """Topic of the entry it was handed off with, or that an agent gave it."""
+    callback_at: float | None = None
+    """Since when the customer does not wait in the chat but for an answer later."""
+    late_told_at: float | None = None
+    """When the customer was last told that it takes longer."""
+
     def to_json(self) -> str:
         return json.dumps(asdict(self))
 
@@ -171,20 +180,17 @@ def change(
     }  # fmt: skip
     if target == State.BOT:
         updates.update(
-            stint=current.stint + 1, owner=None, waiting_since=None, cause=None, cause_detail=None
-        )
+            stint=current.stint + 1, owner=None, waiting_since=None, cause=None,
+            cause_detail=None, team=None, callback_at=None, late_told_at=None,
+        )  # fmt: skip
     if target == State.WAITING:
         updates.setdefault("waiting_since", moment)
         updates.setdefault("owner", None)
+        updates.setdefault("callback_at", None)
+        updates.setdefault("late_told_at", None)
     if target == State.BOT and current.state in ENDED:
-        updates.update(episode_started_at=moment)
-    done = connection.execute(
-        sa.update(conversations)
-        .where(conversations.c.id == current.id, conversations.c.version == current.version)
-        .values(**updates)
-    )
-    if done.rowcount != 1:
-        raise StaleConversation(current.id, current.state, target)
+        updates.update(episode_started_at=moment, topic=None)
+    _write(connection, current, target, updates)
     if current.state == State.WAITING and target == State.ASSIGNED and current.waiting_since:
         connection.execute(
             sa.insert(queue_times).values(
@@ -197,6 +203,41 @@ def change(
     fresh = get(connection, current.id)
     assert fresh is not None  # noqa: S101 - updated above
     return fresh
+
+
+def amend(
+    connection: Connection,
+    current: Conversation,
+    *,
+    key: str,
+    events: tuple[Event, ...] = (),
+    **values: Any,
+) -> Conversation:
+    """Set columns of a conversation that stays in its state, once; arguments as in `change`.
+
+    Raises:
+        StaleConversation: The row is no longer the one that was read.
+    """
+    if current.last_change == key:
+        return current
+    updates = {"version": current.version + 1, "last_change": key, **values}
+    _write(connection, current, current.state, updates)
+    write_events(connection, events)
+    fresh = get(connection, current.id)
+    assert fresh is not None  # noqa: S101 - updated above
+    return fresh
+
+
+def _write(
+    connection: Connection, current: Conversation, target: State, updates: dict[str, Any]
+) -> None:
+    done = connection.execute(
+        sa.update(conversations)
+        .where(conversations.c.id == current.id, conversations.c.version == current.version)
+        .values(**updates)
+    )
+    if done.rowcount != 1:
+        raise StaleConversation(current.id, current.state, target)
 
 
 def write_events(connection: Connection, events: tuple[Event, ...] | list[Event]) -> None:

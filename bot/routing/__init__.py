@@ -1,0 +1,1 @@
+"""Who gets a waiting conversation: teams, working hours, matching, service levels."""

@@ -46,6 +46,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     export = verbs.add_parser("export", help="write a version into FAQ files")
     export.add_argument("folder", type=Path)
     export.add_argument("--version", type=int, help="default: the live one")
+    export.add_argument(
+        "--nlu", action="store_true", help="write examples as Rasa's NLU data, for `rasa test nlu`"
+    )
     export.set_defaults(run=_export)
     content_review.add(verbs, go_live)
     for verb in (validate, publishing):
@@ -188,7 +191,7 @@ def _versions(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from bot.content.export import write_folder
+    from bot.content.export import write_folder, write_nlu
 
     config = settings_module.load()
     prepare.database(config)
@@ -200,6 +203,10 @@ def _export(options: argparse.Namespace) -> int:
         store.close()
     if content is None:
         raise ContentError([f"there is no version {number}; see `content versions`"])
+    if options.nlu:
+        files = write_nlu(content, options.folder)
+        print(f"examples of version {number} written to {files} files in {options.folder}")
+        return 0
     files = write_folder(content, options.folder)
     publish.remember_base(config.state_dir, options.folder, number)
     print(f"version {number} written to {files} files in {options.folder}")

@@ -26,6 +26,25 @@ def write_folder(content: Content, folder: Path) -> int:
     return len(topics)
 
 
+def write_nlu(content: Content, folder: Path) -> int:
+    """Write the examples as `<topic>.yml` of Rasa's NLU format, intents `faq/<id>`; count files.
+
+    `rasa test nlu` does not ask importers, so it is given these. The validator refuses examples
+    that Rasa would read as its own markup, so none has to be escaped.
+    https://rasa.com/docs/rasa/training-data-format#nlu-training-data
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    topics: dict[str, list[dict[str, str]]] = defaultdict(list)
+    for entry in content.entries:
+        lines = [f"- {text}\n" for texts in entry.examples.values() for text in texts]
+        topics[entry.topic].append({"intent": f"faq/{entry.id}", "examples": "".join(lines)})
+    for topic, intents in topics.items():
+        document = {"version": "3.1", "nlu": intents}
+        text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=1000)
+        (folder / f"{topic}.yml").write_text(text, "utf-8")
+    return len(topics)
+
+
 def _shape(entry: Entry) -> dict[str, Any]:
     shaped: dict[str, Any] = {
         "id": entry.id,

@@ -58,6 +58,21 @@ class TestCommands:
         done = rasa(tmp_path, "data", "validate", "--fail-on-warnings")
         assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
+    def test_nlu_is_tested_by_entry_on_an_export(self, tmp_path: Path) -> None:
+        """`rasa test nlu` asks no importer (RASA_SEAMS.md 10); the export is what it reads."""
+        assert bot(tmp_path, "content", "publish").returncode == 0
+        written = bot(tmp_path, "content", "export", str(tmp_path / "nlu"), "--nlu")
+        assert written.returncode == 0, written.stderr
+        # One topic shows that its entries are found, and is quicker than thousands of lines.
+        topic = sorted((tmp_path / "nlu").glob("*.yml"))[0]
+        out = tmp_path / "out"
+        done = rasa(tmp_path, "test", "nlu", "--nlu", str(topic), "--out", str(out), "--no-plot")
+        assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
+        report = json.loads((out / "response_selection_report.json").read_text())
+        entries = {name for name in report if name.startswith("faq/")}
+        assert entries == set(re.findall(r"intent: (faq/\S+)", topic.read_text("utf-8")))
+        assert report["accuracy"] > 0.9, "these are the examples it knows"
+
     def test_a_conversation_story_passes_and_a_wrong_one_fails(self, tmp_path: Path) -> None:
         """The stories of tests/conversations are run by `rasa test` in CI; here a few of each."""
         stories = tmp_path / "stories"

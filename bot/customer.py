@@ -29,7 +29,7 @@ from bot.events import Event
 
 PASSES = 5
 """A message under way may arrive while we erase; then we look again."""
-_WORDS = (tables.messages, tables.trackers, tables.dead_letters,
+_WORDS = (tables.messages, tables.trackers, tables.dead_letters, tables.survey_answers,
           desk.notes, desk.labels, desk.reads, desk.snoozes)  # fmt: skip
 """Tables whose rows of a conversation are deleted; each has a column `conversation`."""
 _IDENTITY = ("vendor_id",)
@@ -88,8 +88,8 @@ def export(connection: Connection, found: Found) -> dict[str, Any]:
     """Return all that is stored about a customer, as JSON types.
 
     Returns:
-        `customers` (rows), `conversations`: each a row with `messages`, `events` and `notes`,
-        oldest first.
+        `customers` (rows), `conversations`: each a row with `messages`, `events`, `notes` and
+        `survey_answers`, oldest first.
     """
     customers = sa.select(tables.customers).where(tables.customers.c.id.in_(found.customers))
     return {
@@ -136,6 +136,7 @@ def _conversation(connection: Connection, id_: str) -> dict[str, Any]:
         "messages": of(tables.messages, "created_at"),
         "events": of(tables.events, "occurred_at"),
         "notes": of(desk.notes, "created_at"),
+        "survey_answers": of(tables.survey_answers, "answered_at"),
     }
 
 

@@ -18,7 +18,7 @@ from bot.database import Database
 from bot.desk.tables import notes
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
-from bot.tables import dead_letters, events, messages, trackers
+from bot.tables import dead_letters, events, messages, survey_answers, trackers
 from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
@@ -65,6 +65,10 @@ class Retention:
                 gone += await self._delete(table, column, before)
             gone += await self._delete(
                 trackers, trackers.c.updated_at, before, trackers.c.conversation
+            )
+            answered = survey_answers.c.answered_at
+            gone += await self._delete(
+                survey_answers, answered, before, survey_answers.c.episode_id
             )
         if facts:
             before = now - facts * DAY_S

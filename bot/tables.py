@@ -48,6 +48,8 @@ customers = sa.Table(
     sa.Column("name", sa.String(256), nullable=False, default=""),
     sa.Column("locale", sa.String(32), nullable=False, default=""),
     sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("consent_version", sa.String(32)),
+    sa.Column("consent_at", sa.Float),
 )
 
 messages = sa.Table(
@@ -105,6 +107,18 @@ queue_times = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("assigned_at", sa.Float, nullable=False, index=True),
     sa.Column("wait_s", sa.Float, nullable=False),
+)
+
+survey_answers = sa.Table(
+    "survey_answers",
+    METADATA,
+    sa.Column("episode_id", sa.String(96), primary_key=True),
+    sa.Column("survey", sa.String(16), primary_key=True),
+    sa.Column("conversation", sa.String(64), nullable=False, index=True),
+    sa.Column("score", sa.Integer, nullable=False),
+    sa.Column("comment", sa.Text, nullable=False, default=""),
+    sa.Column("language", sa.String(16), nullable=False, default=""),
+    sa.Column("answered_at", sa.Float, nullable=False),
 )
 
 dead_letters = sa.Table(

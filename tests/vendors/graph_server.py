@@ -70,7 +70,7 @@ class GraphServer:
     async def _serve(self, request: web.Request) -> web.Response:
         try:
             page = self._page(request)
-            body = await request.json() if request.can_read_body else {}
+            body = await request.json() if request.body_exists else {}
             node, _, edge = request.match_info["path"].partition("/")
             node = page if node == "me" else node
             name = f"_{request.method.lower()}_{edge or 'node'}"

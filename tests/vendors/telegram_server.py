@@ -63,7 +63,7 @@ class BotApiServer:
         if request.match_info["bot"] != f"bot{self.token}":
             return self._refusal(Refused(401, "Unauthorized"))
         method = request.match_info["method"]
-        body = await request.json() if request.can_read_body else {}
+        body = await request.json() if request.body_exists else {}
         self.calls.append((method, body))
         try:
             handler = getattr(self, f"_do_{method}", None)

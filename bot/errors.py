@@ -11,7 +11,8 @@ SamvadError
 ├── TurnInterrupted           the conversation changed hands during the turn; run it again
 ├── BadRequest                what a stranger sent cannot be used; `status` and `code` for HTTP
 │   ├── NotAuthenticated
-│   └── TooLarge
+│   ├── TooLarge
+│   └── FileRefused           a file is too large, of a kind we do not take, or not what it says
 ├── TranslationUnavailable    no machine translation; the original text is shown
 └── DeliveryFailed            a vendor refused a message; `permanent` says whether for good
 """
@@ -103,12 +104,14 @@ class BadRequest(SamvadError):
         code: Stable word for clients, such as "text-too-long".
         message: For the person who calls the API.
         status: HTTP status.
+        values: Limits and the like, for who says it in another language.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(self, code: str, message: str, status: int = 400, **values: object) -> None:
         super().__init__(message)
         self.code = code
         self.status = status
+        self.values = values
 
 
 class NotAuthenticated(BadRequest):
@@ -123,6 +126,14 @@ class TooLarge(BadRequest):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message, status=413)
+
+
+class FileRefused(BadRequest):
+    """A file we do not take; `code` is one of the reasons in docs/attachments.md."""
+
+    def __init__(self, code: str, message: str) -> None:
+        statuses = {"too-large": 413, "type-not-allowed": 415, "content-mismatch": 415}
+        super().__init__(code, message, status=statuses.get(code, 400))
 
 
 class TranslationUnavailable(SamvadError):

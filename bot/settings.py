@@ -102,6 +102,24 @@ class Settings:
     """Longest customer message taken; longer ones get a clear error."""
     max_body_bytes: int = field(default=65536, metadata={"env": "MAX_BODY_BYTES"})
     """Largest request body taken by the ingress."""
+    files_dir: Path = field(default=Path(), metadata={"env": "FILES_DIR"})
+    """Folder of files people send, shared by ingress, sender and desk; default `<state>/files`."""
+    max_file_bytes: int = field(default=20 * 1024 * 1024, metadata={"env": "MAX_FILE_BYTES"})
+    """Largest file taken from a customer or an agent; Telegram gives bots no more than 20 MiB."""
+    file_types: tuple[str, ...] = field(
+        default=(
+            "image/jpeg", "image/png", "image/webp", "image/gif", "image/heif", "application/pdf",
+            "video/mp4", "video/quicktime", "audio/ogg", "audio/mpeg", "audio/mp4", "text/plain",
+        ),
+        metadata={"env": "FILE_TYPES"},
+    )  # fmt: skip
+    """MIME types of files that are taken, told by content; see docs/attachments.md."""
+    file_hosts: tuple[str, ...] = field(
+        default=("fbcdn.net", "fbsbx.com"), metadata={"env": "FILE_HOSTS"}
+    )
+    """Domains, with those below them, that Messenger's files may be fetched from."""
+    keep_files_days: int = field(default=0, metadata={"env": "KEEP_FILES_DAYS"})
+    """Days after which files are deleted; 0 keeps them as long as messages."""
     webchat_sites: Mapping[str, tuple[str, ...]] = field(
         default_factory=lambda: {"demo": ("*",)}, metadata={"env": "WEBCHAT_SITES"}
     )
@@ -110,6 +128,16 @@ class Settings:
     `*` allows any origin."""
     webchat_secret: str = field(default="", metadata={"env": "WEBCHAT_SECRET"}, repr=False)
     """Signs widget sessions; generated once into the state folder when empty."""
+    webchat_consent: str = field(default="line", metadata={"env": "WEBCHAT_CONSENT"})
+    """Before the first message: `off`, a `line` about privacy, or a `click` that agrees to it."""
+    webchat_consent_version: str = field(
+        default="1", metadata={"env": "WEBCHAT_CONSENT_VERSION"}
+    )
+    """Wording customers agree to, 1–32 of A–Z a–z 0–9 . _ -; another one asks them again."""
+    webchat_privacy_url: str = field(default="", metadata={"env": "WEBCHAT_PRIVACY_URL"})
+    """Address of the privacy policy, linked from the widget; empty links nothing."""
+    agent_photos: Path = field(default=Path(), metadata={"env": "AGENT_PHOTOS"})
+    """Folder of agents' photos: `<display name>.jpg`, `.png` or `.webp`; empty shows initials."""
     session_secret: str = field(default="", metadata={"env": "SESSION_SECRET"}, repr=False)
     """Signs desk forms; generated once into the state folder when empty."""
     trusted_proxies: tuple[str, ...] = field(default=(), metadata={"env": "TRUSTED_PROXIES"})
@@ -161,6 +189,11 @@ class Settings:
     def made_dir(self) -> Path:
         """Where derived files go."""
         return self.cache_dir if self.cache_dir != Path() else self.state_dir / "cache"
+
+    @property
+    def files_folder(self) -> Path:
+        """Where files go."""
+        return self.files_dir if self.files_dir != Path() else self.state_dir / "files"
 
     @property
     def default_language(self) -> str:
@@ -237,6 +270,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "lease_s": (0.2, 600),
     "max_text_chars": (100, 100_000),
     "max_body_bytes": (1024, 100_000_000),
+    "max_file_bytes": (1024, 2_000_000_000),
+    "keep_files_days": (0, float("inf")),
     "episode_idle_s": (1, float("inf")),
     "queue_abandon_s": (1, float("inf")),
     "agent_gone_s": (1, float("inf")),
@@ -286,6 +321,12 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError("ROMANISED_ANSWERS", "write native or as-written")
     if settings.translation_provider not in {"", "libre", "deepl", "google", "mymemory"}:
         raise ConfigurationError("TRANSLATION_PROVIDER", "write libre, deepl, google or mymemory")
+    if settings.webchat_consent not in {"off", "line", "click"}:
+        raise ConfigurationError("WEBCHAT_CONSENT", "write off, line or click")
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", settings.webchat_consent_version):
+        raise ConfigurationError("WEBCHAT_CONSENT_VERSION", "write 1–32 of A–Z a–z 0–9 . _ -")
+    if not re.fullmatch(r"(https?://[^\s\"<>]+)?", settings.webchat_privacy_url):
+        raise ConfigurationError("WEBCHAT_PRIVACY_URL", "write an address with https://")
     if settings.telegram_keyboard not in {"inline", "reply"}:
         raise ConfigurationError("TELEGRAM_KEYBOARD", "write inline or reply")
     if settings.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:

@@ -15,6 +15,7 @@ from bot import migrate
 from bot.database import Database
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
 from bot.desk.trigrams import is_ours
+from bot.files import tables as files_tables  # noqa: F401 - and those of files
 from bot.routing import tables as routing_tables  # noqa: F401 - and those of teams
 from bot.tables import METADATA
 

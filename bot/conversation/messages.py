@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from bot.files.models import Attachment
+
 
 def conversation_id(channel: str, account: str, vendor_user: str) -> str:
     """Name a conversation for ever, without asking any store.
@@ -31,6 +33,10 @@ def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what a newer process has added: while machines are updated, both kinds run."""
     names = {item.name for item in fields(cls)}
     return {key: value for key, value in data.items() if key in names}
+
+
+def _attachments(values: Mapping[str, Any]) -> tuple[Attachment, ...]:
+    return tuple(Attachment.from_dict(item) for item in values.get("attachments") or ())
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,16 @@ class Inbound:
     """Display name, where the channel gives one."""
     kind: str = "message"
     """`message`, or `start` when the customer opened the chat and expects a greeting."""
+    attachments: tuple[Attachment, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value not in ("", 0.0)}
+        return {key: value for key, value in asdict(self).items() if value not in ("", 0.0, ())}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Inbound:
-        return cls(**_known(cls, data))
+        values = _known(cls, data)
+        values["attachments"] = _attachments(values)
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -110,6 +119,7 @@ class Outbound:
     state: str = ""
     """Conversation state after this message; channels that show it use it."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    attachments: tuple[Attachment, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -118,4 +128,5 @@ class Outbound:
     def from_dict(cls, data: Mapping[str, Any]) -> Outbound:
         values = _known(cls, data)
         values["quick_replies"] = tuple(QuickReply(**q) for q in values.get("quick_replies", ()))
+        values["attachments"] = _attachments(values)
         return cls(**values)

@@ -61,7 +61,7 @@ class WebchatClient:
         Args:
             client_id: The id the browser gave it, by which that browser knows it again.
         """
-        shown = {
+        shown: dict[str, Any] = {
             "type": "message",
             "id": inbound.id,
             "client": client_id,
@@ -69,6 +69,8 @@ class WebchatClient:
             "text": inbound.text,
             "sent_at": inbound.received_at,
         }
+        if inbound.attachments:
+            shown["attachments"] = [attachment.shown() for attachment in inbound.attachments]
         return await self._add(inbound.conversation, inbound.id, shown)
 
     async def _add(self, conversation: str, message: str, body: Mapping[str, Any]) -> str:
@@ -106,6 +108,8 @@ def message_of(outbound: Outbound) -> dict[str, Any]:
         shown["state"] = outbound.state
     if outbound.quick_replies:
         shown["quick_replies"] = [{"id": q.id, "title": q.title} for q in outbound.quick_replies]
+    if outbound.attachments:
+        shown["attachments"] = [attachment.shown() for attachment in outbound.attachments]
     return shown
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,6 +16,8 @@ from bot import redis_keys
 from bot.conversation import store
 from bot.database import Database
 from bot.errors import BadRequest
+from bot.files.models import Attachment, signs
+from bot.files.rows import of_messages
 from bot.language.codes import direction
 from bot.redis_client import guarded
 from bot.settings import Settings
@@ -90,9 +92,9 @@ async def read_history(
     """
     # The stream first: what the recorder stores in between is then seen twice, never not at all.
     tail = await read_tail(client, settings, conversation, BEGINNING)
-    rows, found = await database.run(lambda connection: _read(connection, conversation))
+    rows, found, files = await database.run(lambda connection: _read(connection, conversation))
     fresh = {frame["message"]["id"]: frame["message"] for frame in tail.frames}
-    shown = {row["id"]: _message_of(row) for row in rows}
+    shown = {row["id"]: _message_of(row, files.get(row["id"], ())) for row in rows}
     oldest = min((m["sent_at"] for m in shown.values()), default=0.0)
     for identifier, message in fresh.items():
         if identifier in shown:
@@ -110,17 +112,19 @@ async def read_history(
 
 def _read(
     connection: Connection, conversation: str
-) -> tuple[list[Mapping[str, Any]], store.Conversation | None]:
-    rows = connection.execute(
+) -> tuple[list[Mapping[str, Any]], store.Conversation | None, dict[str, tuple[Attachment, ...]]]:
+    found = connection.execute(
         sa.select(messages)
         .where(messages.c.conversation == conversation)
         .order_by(messages.c.created_at.desc(), messages.c.id.desc())
         .limit(HISTORY_LENGTH)
     )
-    return [dict(row) for row in rows.mappings()], store.get(connection, conversation)
+    rows: list[Mapping[str, Any]] = [dict(row) for row in found.mappings()]
+    files = of_messages(connection, conversation, [row["id"] for row in rows])
+    return rows, store.get(connection, conversation), files
 
 
-def _message_of(row: Mapping[str, Any]) -> dict[str, Any]:
+def _message_of(row: Mapping[str, Any], attachments: Sequence[Attachment]) -> dict[str, Any]:
     """Shape a row of `messages` as `client.message_of` shapes a reply."""
     shown: dict[str, Any] = {
         "type": "message",
@@ -129,6 +133,10 @@ def _message_of(row: Mapping[str, Any]) -> dict[str, Any]:
         "text": row["text"],
         "sent_at": row["created_at"],
     }
+    if attachments:
+        shown["attachments"] = [attachment.shown() for attachment in attachments]
+        if row["text"] == signs(attachments):
+            shown["text"] = ""
     if row["language"]:
         shown["language"] = row["language"]
         shown["direction"] = direction(row["language"])

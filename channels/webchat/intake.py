@@ -8,9 +8,11 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from bot.conversation.messages import message_id
 from channels.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.client import WebchatClient
+from channels.webchat.uploads import named
 
 log = structlog.get_logger()
 
@@ -34,7 +36,10 @@ async def accept(
         StoreUnavailable: It was not taken, or not shown; sending it again is safe.
     """
     now = time.time()
-    inbound = receive.message_from(data, opened, app[SETTINGS], now)
+    ids = receive.file_ids(data)
+    identifier = message_id(opened.conversation, receive.field(data, "id"))
+    attachments = await named(app, opened, ids, identifier) if ids else ()
+    inbound = receive.message_from(data, opened, app[SETTINGS], now, attachments)
     await throttle.spend(
         app[REDIS],
         (throttle.MESSAGES_PER_ADDRESS, address),

@@ -13,6 +13,7 @@ from typing import Any
 
 from bot.conversation.messages import Inbound, message_id
 from bot.errors import BadRequest, TooLarge
+from bot.files.models import MOST_IN_MESSAGE, Attachment
 from bot.settings import Settings
 from channels.webchat.session import CHANNEL, Session
 
@@ -33,7 +34,8 @@ def parse_message(body: bytes | str, session: Session, settings: Settings, now: 
         now: Unix seconds.
 
     Raises:
-        BadRequest: `not-json`, `wrong-type`, `bad-id`, `bad-quick-reply`, `bad-kind` or `empty`.
+        BadRequest: `not-json`, `wrong-type`, `bad-id`, `bad-quick-reply`, `bad-kind`, `empty` or
+            `consent-needed`.
         TooLarge: `body-too-large` or `text-too-long`.
     """
     return message_from(read_object(body, settings), session, settings, now)
@@ -57,8 +59,32 @@ def read_object(body: bytes | str, settings: Settings) -> dict[str, Any]:
     return data
 
 
-def message_from(data: dict[str, Any], session: Session, settings: Settings, now: float) -> Inbound:
-    """Make a message of a decoded frame; raises like `parse_message`."""
+def file_ids(data: dict[str, Any]) -> list[str]:
+    """Return the uploads a message names.
+
+    Raises:
+        BadRequest: `wrong-type`, `too-many-files`, or `unknown-file` for what is no id.
+    """
+    ids = data.get("attachments")
+    if ids is None:
+        return []
+    if not isinstance(ids, list) or not all(isinstance(item, str) for item in ids):
+        raise BadRequest("wrong-type", "attachments must be a list of ids")
+    if len(ids) > MOST_IN_MESSAGE:
+        raise BadRequest("too-many-files", f"send at most {MOST_IN_MESSAGE} files in a message")
+    if not all(map(_ID.fullmatch, ids)) or len(set(ids)) < len(ids):
+        raise BadRequest("unknown-file", "attachments must name your own uploads, each once")
+    return ids
+
+
+def message_from(
+    data: dict[str, Any],
+    session: Session,
+    settings: Settings,
+    now: float,
+    attachments: tuple[Attachment, ...] = (),
+) -> Inbound:
+    """Make a message of a decoded frame and the files it names; raises like `parse_message`."""
     identifier = field(data, "id")
     if not _ID.fullmatch(identifier):
         raise BadRequest("bad-id", "id must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
@@ -73,8 +99,8 @@ def message_from(data: dict[str, Any], session: Session, settings: Settings, now
         raise TooLarge("text-too-long", f"write at most {longest} characters")
     text = clean(raw)
     if kind == "start":
-        text = tap = ""
-    elif not tap and not is_visible(text):
+        text, tap, attachments = "", "", ()
+    elif not tap and not attachments and not is_visible(text):
         raise BadRequest("empty", "write something, or tap a quick reply")
     locale = field(data, "locale")
     return Inbound(
@@ -91,7 +117,20 @@ def message_from(data: dict[str, Any], session: Session, settings: Settings, now
         # A hint only: what does not look like a locale is no reason to refuse a message.
         locale=locale if _LOCALE.fullmatch(locale) else "",
         kind=kind,
+        attachments=attachments,
     )
+
+
+def check_consent(session: Session, settings: Settings) -> None:
+    """Refuse to keep anything of a visitor who was to agree first and has not.
+
+    Raises:
+        BadRequest: `consent-needed`.
+    """
+    if settings.webchat_consent != "click":
+        return
+    if session.consent != settings.webchat_consent_version:
+        raise BadRequest("consent-needed", "the customer has not agreed yet", status=403)
 
 
 def field(data: dict[str, Any], name: str) -> str:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from bot import secrets
 from bot.errors import BadRequest, NotAuthenticated
+from bot.files.store import store_of
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import pages, receive, session, throttle
 from channels.webchat.client import WebchatClient
@@ -28,10 +29,12 @@ from channels.webchat.hub import HUB, LEAVING, Hub
 from channels.webchat.intake import CLIENT, accept
 from channels.webchat.live import handle_socket
 from channels.webchat.pages import Assets
+from channels.webchat.uploads import FILES, make_link, refusing, show, upload
 
 ASSETS = web.AppKey("webchat_assets", Assets)
 
 PREFIX = "/webhooks/webchat"
+FILE = "{file:[A-Za-z0-9_-]{1,64}}"
 LONG_POLL_S = 25.0
 _FOR_EVER = "public, max-age=31536000, immutable"
 _REVALIDATE = "no-cache"
@@ -43,6 +46,7 @@ def add_routes(app: web.Application) -> None:
     settings = app[SETTINGS]
     app[SECRET] = secrets.load_or_create(settings.state_dir, "webchat", settings.webchat_secret)
     app[ASSETS] = Assets(settings)
+    app[FILES] = store_of(settings)
     app[LEAVING] = asyncio.Event()
     app.cleanup_ctx.append(_hub)
     app.on_shutdown.append(_leave)
@@ -57,6 +61,9 @@ def add_routes(app: web.Application) -> None:
             web.get(f"{PREFIX}/history", answering(show_history)),
             web.get(f"{PREFIX}/poll", answering(poll)),
             web.get(f"{PREFIX}/socket", answering(handle_socket)),
+            web.post(f"{PREFIX}/upload", refusing(upload)),
+            web.post(f"{PREFIX}/files/{FILE}/link", answering(make_link)),
+            web.get(f"{PREFIX}/files/{FILE}", answering(show)),
         ]
     )
 

@@ -39,6 +39,8 @@ class Allowance:
 SESSIONS_PER_ADDRESS = Allowance("webchat-sessions", 600, 3600)
 MESSAGES_PER_ADDRESS = Allowance("webchat-address", 600, 60)
 MESSAGES_PER_SESSION = Allowance("webchat-session", 30, 60)
+UPLOADS_PER_ADDRESS = Allowance("webchat-uploads-address", 120, 600)
+UPLOADS_PER_SESSION = Allowance("webchat-uploads", 30, 600)
 READS_PER_SESSION = Allowance("webchat-reads", 240, 60)
 
 

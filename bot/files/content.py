@@ -1,0 +1,147 @@
+"""What a file is, told by its content and not by its name.
+
+puremagic (MIT, no dependencies) knows the signatures; this module chooses among its readings, and
+adds plain text, which has no signature.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import puremagic
+
+from bot.errors import FileRefused
+from bot.files.models import SIGNS
+
+HEAD_BYTES = 8192
+"""How much of a file is looked at."""
+TEXT = "text/plain"
+INLINE = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
+"""Raster images that browsers show and that hold no script."""
+ENDINGS: dict[str, tuple[str, ...]] = {
+    "image/jpeg": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "image/png": (".png",),
+    "image/webp": (".webp",),
+    "image/gif": (".gif",),
+    "image/heif": (".heic", ".heif"),
+    "application/pdf": (".pdf",),
+    "video/mp4": (".mp4", ".m4v"),
+    "video/quicktime": (".mov",),
+    "audio/ogg": (".ogg", ".oga", ".opus"),
+    "audio/mpeg": (".mp3",),
+    "audio/mp4": (".m4a",),
+    TEXT: (".txt", ".csv", ".log", ".md"),
+}
+_SAME = {
+    "application/ogg": "audio/ogg", "audio/opus": "audio/ogg", "audio/mp3": "audio/mpeg",
+    "audio/x-m4a": "audio/mp4", "audio/m4a": "audio/mp4", "image/heic": "image/heif",
+    "image/jpg": "image/jpeg", "text/csv": TEXT, "text/markdown": TEXT,
+}  # fmt: skip
+_BRANDS = frozenset(
+    {
+        b"avc1",
+        b"iso2",
+        b"iso3",
+        b"iso4",
+        b"iso5",
+        b"iso6",
+        b"iso7",
+        b"iso8",
+        b"iso9",
+        b"dash",
+        b"msdh",
+    }
+)
+"""Brands of MP4 files in fragments that puremagic 1.30 does not list; mp4ra.org has all."""
+_MARKUP = re.compile(rb"\s*<(?:!|\?|[a-z])", re.IGNORECASE)
+_BROWSERS_RUN = frozenset({"html", "htm", "xhtml", "xml", "svg", "js", "mjs", "css", "hta"})
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a file turned out to be."""
+
+    type: str
+    kind: str
+    """Key of `bot.files.models.SIGNS`."""
+
+
+def look(head: bytes, name: str, claimed: str, allowed: Collection[str]) -> Content:
+    """Tell what a file is.
+
+    Args:
+        head: Its first `HEAD_BYTES`, or all of it.
+        claimed: MIME type its sender gives; may be empty.
+        allowed: MIME types we take.
+
+    Raises:
+        FileRefused: `type-not-allowed`; `content-mismatch` when name or claim say it is of an
+            allowed kind and its content says otherwise; `empty`.
+    """
+    if not head:
+        raise FileRefused("empty", "the file is empty")
+    found = _read(head)
+    ending = name.lower().rpartition(".")[2]
+    if found in allowed and not (found == TEXT and ending in _BROWSERS_RUN):
+        return Content(found, kind_of(found))
+    claims = {plain(claimed), *(t for t, ends in ENDINGS.items() if f".{ending}" in ends)}
+    if claims & set(allowed):
+        raise FileRefused("content-mismatch", "the content is not what the name says")
+    raise FileRefused("type-not-allowed", "files of this kind are not taken")
+
+
+def plain(claimed: str) -> str:
+    """Spell a MIME type as `ENDINGS` does."""
+    bare = claimed.partition(";")[0].strip().lower()
+    return _SAME.get(bare, bare)
+
+
+def kind_of(type_: str) -> str:
+    """`image`, `audio`, `video` or `file`."""
+    first = type_.partition("/")[0]
+    return first if first in SIGNS else "file"
+
+
+def endings_of(type_: str) -> tuple[str, ...]:
+    """File name endings of a type, the usual one first; none if we know none."""
+    return ENDINGS.get(type_, ())
+
+
+def _read(head: bytes) -> str:
+    """MIME type by content; empty if nothing is known of it."""
+    if _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
+        # A browser may read as a page what has a picture's name: no reading is worth the risk.
+        return ""
+    if head[4:8] == b"ftyp" and head[8:12] in _BRANDS:
+        return "video/mp4"
+    found = _signed(head)
+    return found or (TEXT if _is_text(head) else "")
+
+
+def _signed(head: bytes) -> str:
+    """Type of the surest signature, if it is one of `ENDINGS`: short ones match by accident."""
+    try:
+        readings = puremagic.magic_string(head)
+    except (puremagic.PureError, ValueError):
+        return ""
+    surest = max(reading.confidence for reading in readings)
+    for reading in readings:
+        by_ending = next((t for t, ends in ENDINGS.items() if reading.extension in ends), "")
+        found = plain(reading.mime_type) or by_ending
+        if reading.confidence == surest and found in ENDINGS and found != TEXT:
+            return found
+    return ""
+
+
+def _is_text(head: bytes) -> bool:
+    """UTF-8 without control characters; a character cut off at the end is no fault."""
+    try:
+        text = head.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if len(head) < HEAD_BYTES or error.start < len(head) - 3:
+            return False
+        text = head[: error.start].decode("utf-8")
+    return not any(unicodedata.category(c) == "Cc" and c not in "\t\n\r\f" for c in text)

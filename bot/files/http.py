@@ -1,0 +1,141 @@
+"""Files over HTTP, for the widget and the desk: uploads in, files out. docs/attachments.md.
+
+What a stranger sent is served so that no browser runs it: never sniffed, in a sandbox, and for
+saving, but for raster images.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+import aiohttp
+from aiohttp import web
+
+from bot.errors import BadRequest, FileRefused
+from bot.files.content import INLINE
+from bot.files.models import STORED, Attachment
+from bot.files.names import disposition
+from bot.files.store import CHUNK_BYTES, FileStore
+
+FIELD = "file"
+NAME_HEADER = "X-File-Name"
+UPLOAD_S = 300.0
+"""Longest time an upload may take: 20 MiB over a slow phone's line."""
+_HARDENED = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload that has begun to arrive."""
+
+    name: str
+    claimed: str
+    """MIME type its sender gives."""
+    chunks: AsyncIterator[bytes]
+    """May be read once, within `UPLOAD_S`."""
+
+
+async def read_upload(request: web.Request, most: int) -> Upload:
+    """Begin to read an upload: a raw body, or the part `file` of a form.
+
+    Args:
+        most: Bytes; what announces itself as larger is refused before it is read.
+
+    Raises:
+        FileRefused: `too-large` or `bad-upload`.
+    """
+    if request.content_type != "multipart/form-data":
+        if (request.content_length or 0) > most:
+            raise FileRefused("too-large", f"send at most {most} bytes")
+        name = unquote(request.headers.get(NAME_HEADER, "")[:2000], errors="replace")
+        chunks = request.content.iter_chunked(CHUNK_BYTES)
+        return Upload(name, request.content_type, _guarded(chunks))
+    try:
+        async with asyncio.timeout(UPLOAD_S):
+            form = await request.multipart()
+            while (part := await form.next()) is not None:
+                if isinstance(part, aiohttp.BodyPartReader) and part.name == FIELD:
+                    claimed = part.headers.get("Content-Type", "")
+                    return Upload(part.filename or "", claimed, _guarded(_pieces(part)))
+    except (ValueError, AssertionError, TimeoutError, aiohttp.ClientError) as error:
+        raise FileRefused("bad-upload", "the form cannot be read") from error
+    raise FileRefused("bad-upload", f"send the file as the body, or as the part {FIELD!r}")
+
+
+async def _pieces(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
+    while piece := await part.read_chunk(CHUNK_BYTES):
+        yield piece
+
+
+async def _guarded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Bound the time, and turn a connection that ends into our error."""
+    deadline = asyncio.get_running_loop().time() + UPLOAD_S
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except (ValueError, AssertionError, OSError, TimeoutError, aiohttp.ClientError) as error:
+            raise FileRefused("bad-upload", "the file did not arrive whole") from error
+        yield chunk
+
+
+def taken(attachment: Attachment) -> dict[str, Any]:
+    """What the sender of an upload is told."""
+    told = attachment.shown()
+    return {key: told[key] for key in ("id", "name", "type", "size", "kind")}
+
+
+async def send_file(
+    request: web.Request, store: FileStore, row: Mapping[str, Any] | None
+) -> web.StreamResponse:
+    """Send a file to somebody who may see it; the caller has made sure of that.
+
+    Args:
+        row: From `bot.files.rows.get`.
+
+    Raises:
+        BadRequest: 404, there is none, or nothing is stored of it.
+        StoreUnavailable: The disk does not answer.
+    """
+    missing = BadRequest("not-found", "there is no such file", status=404)
+    if row is None or row["state"] != STORED:
+        raise missing
+    etag = f'"{row["sha256"][:32]}"'
+    inline = row["type"] in INLINE and "download" not in request.query
+    headers = {
+        **_HARDENED,
+        "Content-Type": str(row["type"]),
+        "Content-Disposition": disposition("inline" if inline else "attachment", row["name"]),
+        # Asked for again each time, so that who may no longer see it does not.
+        "Cache-Control": "private, no-cache",
+        "ETag": etag,
+    }
+    if row["type"].startswith("text/"):
+        headers["Content-Type"] += "; charset=utf-8"
+    if request.headers.get("If-None-Match") == etag:
+        return web.Response(status=304, headers=headers)
+    file = await store.open(row["id"])
+    if file is None:
+        raise missing
+    response = web.StreamResponse(headers=headers)
+    response.content_length = row["size"]
+    with file, contextlib.suppress(ConnectionError):  # whoever asked has gone away
+        await response.prepare(request)
+        if request.method != "HEAD":
+            while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+                await response.write(chunk)
+        await response.write_eof()
+    return response

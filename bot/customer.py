@@ -30,7 +30,8 @@ from bot.events import Event
 PASSES = 5
 """A message under way may arrive while we erase; then we look again."""
 _WORDS = (tables.messages, tables.trackers, tables.dead_letters, tables.survey_answers,
-          desk.notes, desk.labels, desk.reads, desk.snoozes)  # fmt: skip
+          desk.notes, desk.labels, desk.reads, desk.snoozes, desk.mentions,
+          desk.translations)  # fmt: skip
 """Tables whose rows of a conversation are deleted; each has a column `conversation`."""
 _IDENTITY = ("vendor_id",)
 """Keys of an event's data by which a vendor would know the message again."""
@@ -73,7 +74,7 @@ def find(connection: Connection, name: str) -> Found:
             )
         )
     ).scalars()
-    customers = tuple(sorted(set(known)))
+    customers = _merged(connection, set(known))
     if not customers:
         raise BadRequest("unknown-customer", f"nobody is known as '{name}'", status=404)
     rows = connection.execute(
@@ -82,6 +83,21 @@ def find(connection: Connection, name: str) -> Found:
     return Found(
         customers, tuple(row.id for row in rows), tuple(sorted({row.vendor_user for row in rows}))
     )
+
+
+def _merged(connection: Connection, customers: set[str]) -> tuple[str, ...]:
+    """All rows of one person: merging keeps the row of the customer that was joined."""
+    m, known = desk.merges.c, set(customers)
+    while True:
+        pairs = connection.execute(
+            sa.select(m.kept, m.joined).where(
+                m.undone_at.is_(None), sa.or_(m.kept.in_(known), m.joined.in_(known))
+            )
+        )
+        wider = known | {one for pair in pairs for one in pair}
+        if wider == known:
+            return tuple(sorted(known))
+        known = wider
 
 
 def export(connection: Connection, found: Found) -> dict[str, Any]:
@@ -177,6 +193,12 @@ def _erase_rows(connection: Connection, found: Found, names: dict[str, str], by:
         count += _rename_conversation(connection, id_, name, by)
     connection.execute(
         sa.delete(tables.customers).where(tables.customers.c.id.in_(found.customers))
+    )
+    m = desk.merges.c
+    connection.execute(
+        sa.delete(desk.merges).where(
+            sa.or_(m.kept.in_(found.customers), m.joined.in_(found.customers))
+        )
     )
     return count
 

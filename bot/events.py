@@ -33,6 +33,8 @@ TYPES = frozenset(
         "handoff.cancelled",
         "agent.replied",
         "conversation.resolved",
+        "conversation.reopened",
+        "conversation.prioritised",
         "episode.started",
         "episode.closed",
         "turn.failed",

@@ -31,6 +31,7 @@ conversations = sa.Table(
     sa.Column("last_message_at", sa.Float, nullable=False),
     sa.Column("last_change", sa.String(96)),
     sa.Column("sentiment", sa.Float),
+    sa.Column("blocked", sa.Boolean, nullable=False, default=False, server_default=sa.false()),
     sa.Column("team", sa.String(64)),
     sa.Column("topic", sa.String(64)),
     sa.Column("callback_at", sa.Float),

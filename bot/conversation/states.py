@@ -43,8 +43,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.WAITING: frozenset({State.ASSIGNED, State.BOT, State.CLOSED}),
     State.ASSIGNED: frozenset({State.BOT, State.WAITING, State.SNOOZED, State.RESOLVED}),
     State.SNOOZED: frozenset({State.ASSIGNED}),
-    State.RESOLVED: frozenset({State.BOT}),
-    State.CLOSED: frozenset({State.BOT}),
+    State.RESOLVED: frozenset({State.BOT, State.ASSIGNED}),
+    State.CLOSED: frozenset({State.BOT, State.ASSIGNED}),
 }
 
 ENDED = frozenset({State.RESOLVED, State.CLOSED})

@@ -10,7 +10,7 @@ import json
 import statistics
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -60,6 +60,8 @@ class Conversation:
     """Idempotency key of the last change."""
     sentiment: float | None
     """Running mean of negativity, 0–1, as of the last handoff."""
+    blocked: bool = False
+    """Nothing of this customer is taken, nothing is sent to them."""
 
     team: str | None = None
     """Team that it waits for or that has it; None while the bot has it."""
@@ -77,7 +79,8 @@ class Conversation:
     def from_json(cls, text: str | bytes) -> Conversation:
         data = json.loads(text)
         data["state"] = State(data["state"])
-        return cls(**data)
+        # While machines are updated, a newer process may have written more.
+        return cls(**{item.name: data[item.name] for item in fields(cls) if item.name in data})
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | sa.RowMapping) -> Conversation:
@@ -130,13 +133,13 @@ def open_for(connection: Connection, inbound: Inbound, language: str) -> Convers
             "episode_id": inbound.id, "episode_started_at": now, "stint": 1,
             "language": language, "priority": 0, "cause": None, "cause_detail": None,
             "waiting_since": None, "last_message_at": now, "last_change": inbound.id,
-            "sentiment": None,
+            "sentiment": None, "blocked": False,
         }  # fmt: skip
         insert_ignore(connection, conversations, [row])
         write_events(connection, [_episode_started(row, inbound.id)])
         found = get(connection, inbound.conversation)
         assert found is not None  # noqa: S101 - inserted above in this very transaction
-    if found.state in ENDED:
+    if found.state in ENDED and not found.blocked:
         return change(
             connection,
             found,

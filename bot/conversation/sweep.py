@@ -92,7 +92,7 @@ class Sweeper:
             closed = await self._changes.apply(seen.id, work)
         except TransitionRefused:
             return 0
-        if utter:
+        if utter and not closed.blocked:
             await self._tell(closed, utter, key)
         return 1
 

@@ -19,6 +19,7 @@ from bot.desk import (
     views_admin,
     views_inbox,
     views_login,
+    views_moves,
 )
 from bot.desk.live import Hub
 from bot.desk.rendering import STATIC, Renderer
@@ -52,7 +53,8 @@ def make_app(
     app[app_keys.ASSETS] = renderer.assets
     app[app_keys.SUGGESTER] = Suggester(settings.default_language)
     app[app_keys.HUB] = Hub(database, client, service, renderer, app[app_keys.SUGGESTER])
-    app[app_keys.SNOOZER] = Snoozer(database, Changes(settings.shards, database, client))
+    app[app_keys.CHANGES] = Changes(settings.shards, database, client)
+    app[app_keys.SNOOZER] = Snoozer(database, app[app_keys.CHANGES])
     app[RENDERER] = renderer
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_stop_hub)
@@ -84,6 +86,13 @@ def _add_routes(app: web.Application) -> None:
             web.post(conversation + "/snooze", views_actions.put_aside),
             web.post(conversation + "/wake", views_actions.wake),
             web.post(conversation + "/read", views_actions.mark_read),
+            web.post(conversation + "/reopen", views_moves.reopen),
+            web.post(conversation + "/priority", views_moves.prioritise),
+            web.post(conversation + "/block", views_moves.block),
+            web.post(conversation + "/unblock", views_moves.unblock),
+            web.get(conversation + "/customers.json", views_moves.customers),
+            web.post(conversation + "/merge", views_moves.merge),
+            web.post(conversation + "/part", views_moves.part),
             web.get("/canned.json", views_inbox.canned_replies),
             web.get("/canned", views_admin.canned_list),
             web.post("/canned", views_admin.canned_save),

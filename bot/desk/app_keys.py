@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import redis.asyncio
 from aiohttp import web
 
+from bot.conversation.changes import Changes
 from bot.database import Database
 from bot.desk.live import Hub
 from bot.desk.snooze import Snoozer
@@ -18,6 +19,7 @@ SETTINGS = web.AppKey("SETTINGS", Settings)
 DATABASE = web.AppKey("DATABASE", Database)
 REDIS = web.AppKey("REDIS", redis.asyncio.Redis)
 SERVICE = web.AppKey("SERVICE", HandoffService)
+CHANGES = web.AppKey("CHANGES", Changes)
 SECRET = web.AppKey("SECRET", bytes)
 HUB = web.AppKey("HUB", Hub)
 SNOOZER = web.AppKey("SNOOZER", Snoozer)

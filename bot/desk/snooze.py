@@ -27,14 +27,19 @@ log = structlog.get_logger()
 
 SWEEP_S = 2.0
 LONGEST_S = 366 * 86400
+REPLY = "reply"
+UNTIL_REPLY = 0.0
+"""In place of a time: only the customer's next message ends the snooze."""
 
 
 def parse_until(raw: str, now: float) -> float:
-    """Read the end of a snooze.
+    """Read the end of a snooze: Unix seconds, or `reply` for `UNTIL_REPLY`.
 
     Raises:
-        BadRequest: Not a number of Unix seconds, in the past, or more than a year away.
+        BadRequest: No number, in the past, or more than a year away.
     """
+    if raw == REPLY:
+        return UNTIL_REPLY
     try:
         until = float(raw)
     except ValueError:
@@ -116,10 +121,11 @@ def _due(connection: Connection, now: float) -> list[tuple[str, str, int]]:
     wrote = sa.exists().where(
         m.conversation == s.conversation, m.author == "customer", m.created_at > s.created_at
     )
+    due = sa.and_(s.until > UNTIL_REPLY, s.until <= now)
     rows = connection.execute(
         sa.select(c.id, c.owner, c.version)
         .join(snoozes, s.conversation == c.id)
-        .where(c.state == State.SNOOZED.value, sa.or_(s.until <= now, wrote))
+        .where(c.state == State.SNOOZED.value, sa.or_(due, wrote))
         .limit(100)
     )
     return [(row.id, row.owner or "", row.version) for row in rows]

@@ -62,3 +62,58 @@ audit = sa.Table(
     sa.Column("subject", sa.String(128), nullable=False),
     sa.Column("detail", sa.JSON),
 )
+
+mentions = sa.Table(
+    "desk_mentions",
+    METADATA,
+    sa.Column("note", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), primary_key=True),
+    sa.Column("conversation", sa.String(64), nullable=False, index=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("seen_at", sa.Float),
+    sa.Index("ix_desk_mentions_user", "user_id", "created_at"),
+)
+
+filters = sa.Table(
+    "desk_filters",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(40), nullable=False),
+    sa.Column("query", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.UniqueConstraint("user_id", "name", name="uq_desk_filters_name"),
+)
+
+translations = sa.Table(
+    "desk_translations",
+    METADATA,
+    sa.Column("message", sa.String(128), primary_key=True),
+    sa.Column("language", sa.String(16), primary_key=True),
+    sa.Column("conversation", sa.String(64), nullable=False, index=True),
+    sa.Column("source", sa.String(16), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("provider", sa.String(32), nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+)
+
+macros = sa.Table(
+    "desk_macros",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(60), nullable=False, unique=True),
+    sa.Column("steps", sa.JSON, nullable=False),
+    sa.Column("updated_at", sa.Float, nullable=False),
+)
+
+merges = sa.Table(
+    "desk_merges",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("kept", sa.String(64), nullable=False, index=True),
+    sa.Column("joined", sa.String(64), nullable=False, index=True),
+    sa.Column("conversations", sa.JSON, nullable=False),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Column("undone_at", sa.Float),
+)

@@ -64,7 +64,7 @@ async def resolve(request: web.Request) -> web.StreamResponse:
     await request.app[app_keys.SERVICE].resolve(
         _id(request), agent_of(request), topic=topic, outcome=outcome, key=action_key(fields)
     )
-    return done(request, "/inbox/mine")
+    return done(request, "/inbox/mine", undo={"action": "reopen", "fields": {}})
 
 
 async def transfer(request: web.Request) -> web.StreamResponse:
@@ -94,7 +94,8 @@ async def set_labels(request: web.Request) -> web.StreamResponse:
     change = labels.remove if remove else labels.add
     await request.app[app_keys.DATABASE].run(lambda c: change(c, conversation, label))
     await request.app[app_keys.HUB].publish(conversation, "label")
-    return done(request, _page_of(request, "open"))
+    undo = {"action": "labels", "fields": {"label": label, **({} if remove else {"remove": "1"})}}
+    return done(request, _page_of(request, "open"), undo=undo)
 
 
 async def put_aside(request: web.Request) -> web.StreamResponse:
@@ -104,7 +105,7 @@ async def put_aside(request: web.Request) -> web.StreamResponse:
     await request.app[app_keys.SNOOZER].put_aside(
         _id(request), agent_of(request), until=until, key=action_key(fields)
     )
-    return done(request, "/inbox/mine")
+    return done(request, "/inbox/mine", undo={"action": "wake", "fields": {}})
 
 
 async def wake(request: web.Request) -> web.StreamResponse:

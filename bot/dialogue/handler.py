@@ -99,7 +99,8 @@ class Handler:
         pipeline.hincrby(redis_keys.attempts(shard), ticket.row, 1)
         body, copy, attempt = await guarded(pipeline.execute())
         conversation = Conversation.from_json(copy) if copy else None
-        if conversation is None or conversation.state in ENDED:
+        ended = conversation is not None and conversation.state in ENDED
+        if conversation is None or (ended and not conversation.blocked):
             language = self._hearing.first_language(inbound.locale)
             conversation = await self._database.run(lambda c: store.open_for(c, inbound, language))
         if body is None:
@@ -125,6 +126,10 @@ class Handler:
 
     async def _run(self, turn: Turn) -> None:
         inbound, state = turn.inbound, turn.conversation.state
+        if turn.conversation.blocked:
+            turn.dropped = True
+            turn.event("message.refused", actor="customer", reason="blocked")
+            return
         if inbound.kind == "message":
             kind = "tap" if inbound.tap else "text"
             turn.event(

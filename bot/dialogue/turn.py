@@ -79,6 +79,8 @@ class Turn:
     events: list[Event] = field(default_factory=list)
     dead: dict[str, Any] | None = None
     """A dead letter to store, if this message had to be given up."""
+    dropped: bool = False
+    """The message is counted and not kept: its customer is blocked."""
     handoff: Any = None
     """Coroutine function that moves the conversation into the queue; set by the handler."""
 
@@ -145,7 +147,8 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
     told = {"of": len(turn.replies), "episode": conversation.episode_id}
     replies = [replace(reply, metadata={**reply.metadata, **told}) for reply in turn.replies]
     outbox = [json.dumps(reply.to_dict(), ensure_ascii=False) for reply in replies]
-    records = [record_row("message", _customer_row(turn))] if turn.inbound.kind == "message" else []
+    kept = turn.inbound.kind == "message" and not turn.dropped
+    records = [record_row("message", _customer_row(turn))] if kept else []
     records += [
         record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies
     ]

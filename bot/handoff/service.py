@@ -97,6 +97,8 @@ class HandoffService:
         current = await self._database.read(lambda c: self._get(c, conversation_id))
         if current.owner != agent.id or current.state not in {State.ASSIGNED, State.SNOOZED}:
             raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
+        if current.blocked:
+            raise BadRequest("customer-blocked", "Unblock the customer first.", status=409)
         message = self._outbound(current, unicodedata.normalize("NFC", words), key, agent, "agent")
         await delivery.send(
             self._redis, self._settings.shards, message, episode_id=current.episode_id,
@@ -164,7 +166,13 @@ class HandoffService:
 
         return await self._changes.apply(conversation_id, work)
 
+    async def greet(self, conversation: Conversation, agent: Agent, *, key: str) -> None:
+        """Tell the customer who has taken an ended conversation up again."""
+        await self._notice(conversation, "utter_agent_joined", key, agent)
+
     async def _notice(self, conversation: Conversation, utter: str, key: str, agent: Agent) -> None:
+        if conversation.blocked:
+            return
         place = 0
         if utter == "utter_agent_transferred":
             agents = await self.online()

@@ -20,7 +20,7 @@ TABLE = {
     ("waiting", "assigned"), ("waiting", "bot"), ("waiting", "closed"),
     ("assigned", "bot"), ("assigned", "waiting"), ("assigned", "snoozed"), ("assigned", "resolved"),
     ("snoozed", "assigned"),
-    ("resolved", "bot"), ("closed", "bot"),
+    ("resolved", "bot"), ("closed", "bot"), ("resolved", "assigned"), ("closed", "assigned"),
 }  # fmt: skip
 """As DESIGN.md draws it, written out a second time on purpose."""
 

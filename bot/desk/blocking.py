@@ -1,0 +1,91 @@
+"""Block a customer: nothing of theirs is taken, nothing is sent to them, on all their channels.
+
+The mark stands in the conversation's row, so the engine knows it from the copy it reads anyway.
+A blocked customer's messages are counted (`message.refused`) and not kept.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.conversation.changes import Changes
+from bot.conversation.states import HUMAN, State
+from bot.conversation.store import Conversation
+from bot.database import Database
+from bot.desk import audit
+from bot.desk.moves import event, found, update
+from bot.errors import TransitionRefused
+from bot.handoff.service import Agent
+from bot.tables import conversations
+
+OUTCOME = "spam"
+"""What `conversation.resolved` says of an episode that ended by blocking."""
+
+
+async def block(
+    database: Database, changes: Changes, conversation_id: str, agent: Agent, *, topic: str,
+    key: str,
+) -> None:  # fmt: skip
+    """Block the customer of a conversation and end it, without a word to them.
+
+    Args:
+        topic: What the report shows for an episode that this ends.
+
+    Raises:
+        TransitionRefused: Another agent has the conversation.
+    """
+    for one in await database.read(lambda c: _all(c, conversation_id)):
+        named = one == conversation_id
+        await changes.apply(
+            one, partial(_block, one=one, named=named, agent=agent, topic=topic, key=key)
+        )
+
+
+async def unblock(database: Database, changes: Changes, conversation_id: str, agent: Agent) -> None:
+    """Let the customer write again; conversations stay in the state they are in."""
+
+    def work(connection: Connection, one: str) -> Conversation:
+        current = found(connection, one)
+        if not current.blocked:
+            return current
+        audit.write(connection, agent.id, "customer.unblocked", one)
+        return update(connection, current, blocked=False)
+
+    for one in await database.read(lambda c: _all(c, conversation_id)):
+        await changes.apply(one, partial(work, one=one))
+
+
+def _all(connection: Connection, conversation_id: str) -> list[str]:
+    """The conversation first, then the customer's others."""
+    current, c = found(connection, conversation_id), conversations.c
+    others = connection.execute(
+        sa.select(c.id).where(c.customer_id == current.customer_id, c.id != current.id)
+    )
+    return [current.id, *others.scalars()]
+
+
+def _block(
+    connection: Connection, one: str, named: bool, agent: Agent, topic: str, key: str
+) -> Conversation:
+    current = found(connection, one)
+    if current.blocked:
+        return current
+    others = current.state in HUMAN and current.owner != agent.id
+    if others and named:
+        raise TransitionRefused(one, current.state, State.RESOLVED)
+    audit.write(connection, agent.id, "customer.blocked", one)
+    current = update(connection, current, blocked=True)
+    if current.state == State.SNOOZED and not others:
+        current = store.change(connection, current, State.ASSIGNED, key=f"{key}:woken")
+    if current.state == State.ASSIGNED and not others:
+        data = {"topic": topic, "outcome": OUTCOME}
+        told = event(current, "conversation.resolved", key, agent, data)
+        return store.change(connection, current, State.RESOLVED, key=key, events=(told,))
+    if current.state in {State.BOT, State.WAITING}:
+        told = event(current, "episode.closed", key, agent, {"outcome": "blocked"})
+        return store.change(connection, current, State.CLOSED, key=key, events=(told,))
+    return current

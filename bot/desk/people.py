@@ -1,0 +1,56 @@
+"""Customers by name or words, to merge one with another."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.desk import search
+from bot.desk.moves import found
+from bot.tables import conversations, customers
+
+MOST = 12
+
+
+@dataclass(frozen=True)
+class Customer:
+    """One line of a choice of customers."""
+
+    conversation: str
+    """Their latest conversation."""
+    name: str
+    """As the channel reported it; may be empty or hostile."""
+    channel: str
+    language: str
+    last_message_at: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def alike(connection: Connection, conversation_id: str, query: str) -> list[Customer]:
+    """Other customers: those a search finds, or without words those of the same name.
+
+    Raises:
+        BadRequest: There is no such conversation (status 404).
+    """
+    own, c, k = found(connection, conversation_id), conversations.c, customers.c
+    rows = sa.select(c.id, c.customer_id, c.channel, c.language, c.last_message_at, k.name).join(
+        customers, k.id == c.customer_id
+    )
+    rows = rows.where(c.customer_id != own.customer_id).order_by(c.last_message_at.desc())
+    if query.strip():
+        rows = rows.where(c.id.in_(search.conversations(connection, query)))
+    else:
+        name = sa.select(k.name).where(k.id == own.customer_id).scalar_subquery()
+        rows = rows.where(k.name == name, k.name != "")
+    made: dict[str, Customer] = {}
+    for row in connection.execute(rows.limit(MOST * 4)):
+        if row.customer_id not in made:
+            made[row.customer_id] = Customer(
+                row.id, row.name, row.channel, row.language, row.last_message_at
+            )
+    return list(made.values())[:MOST]

@@ -1,0 +1,93 @@
+"""Reopen, priority, block, merge: thin shells; each says how the page may take it back."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from sqlalchemy.engine import Connection
+
+from bot.desk import app_keys, blocking, merging, moves, people, search_index
+from bot.desk.web import action_key, agent_of, done, form
+from bot.errors import BadRequest
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["conversation"]
+
+
+def _page_of(request: web.Request, view: str = "open") -> str:
+    return f"/inbox/{view}/{_id(request)}"
+
+
+async def reopen(request: web.Request) -> web.StreamResponse:
+    """Take an ended episode up again; the customer is told who has it now."""
+    key, agent = action_key(await form(request)), agent_of(request)
+    changed = await moves.reopen(request.app[app_keys.CHANGES], _id(request), agent, key=key)
+    await request.app[app_keys.SERVICE].greet(changed, agent, key=key)
+    return done(request, _page_of(request, "mine"))
+
+
+async def prioritise(request: web.Request) -> web.StreamResponse:
+    fields = await form(request)
+    key, priority = action_key(fields), moves.parse_priority(fields.get("priority", ""))
+    before = await moves.prioritise(
+        request.app[app_keys.CHANGES], _id(request), agent_of(request), priority, key=key
+    )
+    undo = {"action": "priority", "fields": {"priority": str(before)}}
+    return done(request, _page_of(request), undo=undo if before != priority else None)
+
+
+async def block(request: web.Request) -> web.StreamResponse:
+    key = action_key(await form(request))
+    await blocking.block(
+        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request),
+        agent_of(request), topic=request.app[app_keys.TOPICS][-1], key=key,
+    )  # fmt: skip
+    return done(request, _page_of(request), undo={"action": "unblock", "fields": {}})
+
+
+async def unblock(request: web.Request) -> web.StreamResponse:
+    action_key(await form(request))
+    await blocking.unblock(
+        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request),
+        agent_of(request),
+    )  # fmt: skip
+    return done(request, _page_of(request))
+
+
+async def customers(request: web.Request) -> web.StreamResponse:
+    """Customers to merge with, as JSON: found by the words of `q`, else of the same name."""
+    query, conversation = request.query.get("q", "")[:200], _id(request)
+    if query:
+        await search_index.refresh(request.app[app_keys.DATABASE])
+    found = await request.app[app_keys.DATABASE].read(
+        lambda c: people.alike(c, conversation, query)
+    )
+    return web.json_response([one.to_dict() for one in found])
+
+
+async def merge(request: web.Request) -> web.StreamResponse:
+    fields = await form(request)
+    action_key(fields)
+    made = await merging.merge(
+        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request),
+        fields.get("other", "")[:64], agent_of(request),
+    )  # fmt: skip
+    undo = {"action": "part", "fields": {"merge": made}}
+    return done(request, _page_of(request), undo=undo)
+
+
+async def part(request: web.Request) -> web.StreamResponse:
+    """Take a merge back that this conversation's customer came from."""
+    fields = await form(request)
+    action_key(fields)
+    merge_id, conversation = fields.get("merge", "")[:64], _id(request)
+
+    def check(connection: Connection) -> None:
+        if conversation not in merging.conversations_of(connection, merge_id):
+            raise BadRequest("unknown-merge", "There is no such merge.", status=404)
+
+    await request.app[app_keys.DATABASE].read(check)
+    await merging.part(
+        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], merge_id, agent_of(request)
+    )
+    return done(request, _page_of(request))

@@ -162,6 +162,7 @@ users = sa.Table(
     sa.Column("role", sa.String(16), nullable=False),
     sa.Column("password_hash", sa.String(256), nullable=False),
     sa.Column("languages", sa.JSON),
+    sa.Column("interface_language", sa.String(16)),
     sa.Column("failed_logins", sa.Integer, nullable=False, default=0),
     sa.Column("locked_until", sa.Float, nullable=False, default=0.0),
     sa.Column("created_at", sa.Float, nullable=False),

@@ -26,10 +26,13 @@ from bot.desk import audit
 from bot.desk import tables as desk
 from bot.errors import BadRequest
 from bot.events import Event
+from bot.files.rows import ids_of
+from bot.files.store import FileStore
+from bot.files.tables import files as files_table
 
 PASSES = 5
 """A message under way may arrive while we erase; then we look again."""
-_WORDS = (tables.messages, tables.trackers, tables.dead_letters, tables.survey_answers,
+_WORDS = (files_table, tables.messages, tables.trackers, tables.dead_letters, tables.survey_answers,
           desk.notes, desk.labels, desk.reads, desk.snoozes, desk.mentions,
           desk.translations)  # fmt: skip
 """Tables whose rows of a conversation are deleted; each has a column `conversation`."""
@@ -104,8 +107,8 @@ def export(connection: Connection, found: Found) -> dict[str, Any]:
     """Return all that is stored about a customer, as JSON types.
 
     Returns:
-        `customers` (rows), `conversations`: each a row with `messages`, `events`, `notes` and
-        `survey_answers`, oldest first.
+        `customers` (rows), `conversations`: each a row with `messages`, `events`, `notes`,
+        `files` and `survey_answers`, oldest first.
     """
     customers = sa.select(tables.customers).where(tables.customers.c.id.in_(found.customers))
     return {
@@ -115,12 +118,19 @@ def export(connection: Connection, found: Found) -> dict[str, Any]:
 
 
 async def erase(
-    database: Database, client: redis.asyncio.Redis, shards: int, found: Found, *, by: str
+    database: Database,
+    client: redis.asyncio.Redis,
+    shards: int,
+    found: Found,
+    *,
+    by: str,
+    files: FileStore,
 ) -> Erased:
     """Erase a customer everywhere; afterwards nothing leads from what is left to them.
 
     Args:
         by: Who asked for it, for the audit log.
+        files: Holds what they sent and were sent.
 
     Raises:
         StoreUnavailable: A store is away; nothing or a part is done, and repeating is safe.
@@ -129,6 +139,8 @@ async def erase(
     for _ in range(PASSES):
         names = {one: f"erased-{secrets.token_hex(12)}" for one in found.conversations}
         messages = await database.read(lambda c: _message_ids(c, found))
+        # Their bytes first: without its row nobody would know whose a file is.
+        await files.delete(await database.read(lambda c: ids_of(c, found.conversations)))
         gone = await redis_eraser.erase(
             client, shards, found.conversations, found.vendor_users, messages
         )
@@ -152,6 +164,7 @@ def _conversation(connection: Connection, id_: str) -> dict[str, Any]:
         "messages": of(tables.messages, "created_at"),
         "events": of(tables.events, "occurred_at"),
         "notes": of(desk.notes, "created_at"),
+        "files": of(files_table, "created_at"),
         "survey_answers": of(tables.survey_answers, "answered_at"),
     }
 

@@ -24,6 +24,7 @@ from bot.desk import audit, notes, search, search_index
 from bot.desk.tables import labels
 from bot.errors import BadRequest
 from bot.events import Event
+from bot.files.store import store_of
 from bot.redis_client import EmbeddedServer
 from bot.settings import Settings
 from bot.tables import METADATA, conversations, customers, events
@@ -151,7 +152,9 @@ SECRETS = [*WORDS, NAME, "zyx4711", MESSAGE.conversation]
 
 async def _erase(settings: Settings, database: Database, client: redis.asyncio.Redis) -> None:
     found = database.look(lambda c: customer.find(c, f"rest:{USER}"))
-    await customer.erase(database, client, settings.shards, found, by="test")
+    await customer.erase(
+        database, client, settings.shards, found, by="test", files=store_of(settings)
+    )
 
 
 async def test_no_store_and_no_file_has_a_word_of_them(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import shutil
+from pathlib import Path
+from typing import Any
 
 from bot import customer, redis_client
 from bot import settings as settings_module
 from bot.commands import prepare
 from bot.database import Database
+from bot.files.store import FileStore, store_of
 
 NAME = "customer id, conversation id, or channel:vendor-user"
 
@@ -20,6 +24,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verbs = group.add_subparsers(required=True, metavar="VERB")
     exporting = verbs.add_parser("export", help="print everything as JSON")
     exporting.add_argument("id", help=NAME)
+    exporting.add_argument("--files", type=Path, metavar="FOLDER", help="copy their files to it")
     exporting.set_defaults(run=_export)
     erasing = verbs.add_parser("erase", help="erase words and identity everywhere, for good")
     erasing.add_argument("id", help=NAME)
@@ -34,8 +39,20 @@ def _export(options: argparse.Namespace) -> int:
         told = store.look(lambda c: customer.export(c, customer.find(c, options.id)))
     finally:
         store.close()
+    if options.files:
+        rows = [row for one in told["conversations"] for row in one["files"]]
+        asyncio.run(_copy(store_of(config), rows, options.files))
     print(json.dumps(told, ensure_ascii=False, indent=2))
     return 0
+
+
+async def _copy(store: FileStore, rows: list[dict[str, Any]], folder: Path) -> None:
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    for row in rows:
+        if file := await store.open(row["id"]):
+            # The id keeps two files of one name apart.
+            with file, (folder / f"{row['id']}-{row['name']}").open("wb") as copy:
+                shutil.copyfileobj(file, copy)
 
 
 def _erase(options: argparse.Namespace) -> int:
@@ -59,7 +76,9 @@ async def _erase_one(name: str) -> customer.Erased:
     store, client = Database.of(config), redis_client.connect(config)
     try:
         found = await store.read(lambda c: customer.find(c, name))
-        return await customer.erase(store, client, config.shards, found, by="command-line")
+        return await customer.erase(
+            store, client, config.shards, found, by="command-line", files=store_of(config)
+        )
     finally:
         await client.aclose()
         store.close()

@@ -36,6 +36,8 @@ class Role(StrEnum):
 
     AGENT = "agent"
     """Work on conversations."""
+    SUPERVISOR = "supervisor"
+    """Also see and move everybody's conversations."""
     ADMIN = "admin"
     """Also users, canned replies and replaying dead letters."""
 
@@ -70,6 +72,11 @@ class User:
     @property
     def is_admin(self) -> bool:
         return self.role == Role.ADMIN
+
+    @property
+    def supervises(self) -> bool:
+        """Sees all teams' conversations and may move them."""
+        return self.role in (Role.SUPERVISOR, Role.ADMIN)
 
 
 def add_user(

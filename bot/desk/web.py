@@ -136,7 +136,7 @@ def session_of(request: web.Request) -> Session:
 
 def agent_of(request: web.Request) -> Agent:
     user = session_of(request).user
-    return Agent(user.id, user.name)
+    return Agent(user.id, user.name, user.supervises)
 
 
 def require_admin(request: web.Request) -> None:

@@ -19,12 +19,12 @@ from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.messages import Outbound
-from bot.conversation.states import HUMAN, Cause, State
+from bot.conversation.states import ENDED, HUMAN, Cause, State
 from bot.conversation.store import Conversation
 from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.events import Event
-from bot.handoff import presence
+from bot.handoff import passing, presence
 from bot.settings import Settings
 
 MAX_REPLY_CHARS = 4000
@@ -36,6 +36,8 @@ class Agent:
 
     id: str
     name: str
+    supervises: bool = False
+    """May move conversations of others."""
 
 
 class HandoffService:
@@ -58,7 +60,7 @@ class HandoffService:
         def work(connection: Connection) -> Conversation:
             current = self._get(connection, conversation_id)
             repeated = current.owner == agent.id and current.last_change == key
-            if current.state in HUMAN and not repeated:
+            if current.state in HUMAN | ENDED and not repeated:
                 raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
             now = time.time()
             events = []
@@ -132,6 +134,69 @@ class HandoffService:
             {"note_characters": len(note)},
         )  # fmt: skip
         await self._notice(changed, "utter_agent_transferred", key, agent)
+        return changed
+
+    async def transfer(
+        self,
+        conversation_id: str,
+        agent: Agent,
+        *,
+        key: str,
+        to_team: str = "",
+        to_agent: str = "",
+        note: str = "",
+    ) -> Conversation:
+        """Pass a conversation on to a named agent, or into the queue of a team.
+
+        Args:
+            to_team: Its id; without a team and an agent, the team it has.
+            note: Only its length is kept here; notes are the desk's.
+
+        Raises:
+            BadRequest: There is no such team or agent, or the agent may not log in.
+            TransitionRefused: It is somebody else's (and the agent does not supervise), or ended.
+        """
+        if to_agent:
+            return await self.assign(conversation_id, agent, to_agent, key=key)
+
+        def work(connection: Connection) -> Conversation:
+            current = self._get(connection, conversation_id)
+            if not (current.last_change == key and current.state == State.WAITING):
+                if current.state not in HUMAN:
+                    raise TransitionRefused(conversation_id, current.state, State.WAITING)
+                passing.check_right(current, agent.id, agent.supervises, State.WAITING)
+            return passing.to_team(
+                connection, current, to_team, key=key, note=note,
+                event=lambda c, kind, data: self._event(c, kind, key, agent, data),
+            )  # fmt: skip
+
+        changed = await self._changes.apply(conversation_id, work)
+        await self._notice(changed, "utter_agent_transferred", key, agent)
+        return changed
+
+    async def assign(
+        self, conversation_id: str, agent: Agent, to: str, *, key: str
+    ) -> Conversation:
+        """Give a conversation to a named agent: from the queue, from the bot, or from another.
+
+        Raises:
+            BadRequest: There is no such agent, or they may not log in.
+            TransitionRefused: It is somebody else's (and the agent does not supervise), or ended.
+        """
+
+        def work(connection: Connection) -> Conversation:
+            current = self._get(connection, conversation_id)
+            if current.last_change == key and current.owner == to:
+                return current
+            passing.check_right(current, agent.id, agent.supervises, State.ASSIGNED)
+            return passing.to_agent(
+                connection, current, to, key=key,
+                event=lambda c, kind, data: self._event(c, kind, key, agent, data),
+            )  # fmt: skip
+
+        changed = await self._changes.apply(conversation_id, work)
+        name = await self._database.read(lambda c: passing.name(c, to))
+        await self._notice(changed, "utter_agent_joined", key, Agent(to, name))
         return changed
 
     async def online(self) -> int:

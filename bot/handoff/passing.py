@@ -1,0 +1,108 @@
+"""Whom a conversation goes to next: a named agent, or a team's queue; work on one SQL row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.conversation.states import ENDED, HUMAN, Cause, State
+from bot.conversation.store import Conversation
+from bot.errors import BadRequest, TransitionRefused
+from bot.events import Event
+from bot.routing import teams
+from bot.routing.model import EVERYONE
+from bot.tables import users
+
+DISABLED = "!"
+"""First letter of the password hash of a user who may not log in."""
+Told = Callable[[Conversation, str, dict[str, Any]], Event]
+"""Makes an event of the agent who acts: conversation, type, data."""
+
+
+def to_team(
+    connection: Connection, current: Conversation, team_id: str, *, key: str, event: Told, note: str
+) -> Conversation:
+    """Put a conversation into a team's queue; `team_id` empty keeps the team it has."""
+    if current.last_change == key and current.state == State.WAITING:
+        return current
+    team = teams.get_team(connection, team_id or current.team or EVERYONE)
+    data: dict[str, Any] = {"note_characters": len(note), "team": team.id}
+    awake = _awake(connection, current, key)
+    return store.change(
+        connection, awake, State.WAITING, key=key, team=team.id,
+        events=(event(current, "handoff.transferred", data),),
+    )  # fmt: skip
+
+
+def to_agent(
+    connection: Connection, current: Conversation, agent_id: str, *, key: str, event: Told
+) -> Conversation:
+    """Give a conversation to a named agent, whoever has it now.
+
+    Raises:
+        BadRequest: There is no such agent (404), or they may not log in (409).
+        TransitionRefused: It has ended.
+    """
+    if current.owner == agent_id and current.state in HUMAN:
+        return current
+    if current.state in ENDED:
+        raise TransitionRefused(current.id, current.state, State.ASSIGNED)
+    name(connection, agent_id)
+    now = time.time()
+    data: dict[str, Any] = {"to": agent_id}
+    if current.state in HUMAN:
+        # By way of the queue, as the table of states has it, but without standing in it: no time
+        # is waited, so none may count in the estimates.
+        told = event(current, "handoff.transferred", {**data, "note_characters": 0})
+        current = store.change(
+            connection, _awake(connection, current, key), State.WAITING, key=f"{key}:free",
+            events=(told,), waiting_since=None,
+        )  # fmt: skip
+    extra: dict[str, Any] = {"owner": agent_id}
+    events = []
+    if current.state == State.BOT:
+        cause = Cause.AGENT_TAKEOVER.value
+        extra.update(cause=cause, cause_detail={"agent": agent_id})
+        events.append(event(current, "handoff.requested", {"cause": cause}))
+    wait_s = now - current.waiting_since if current.waiting_since else 0.0
+    events.append(event(current, "handoff.assigned", {"wait_s": round(wait_s, 3), **data}))
+    return store.change(
+        connection, current, State.ASSIGNED, key=key, events=tuple(events), now=now, **extra
+    )
+
+
+def check_right(current: Conversation, agent_id: str, supervises: bool, target: State) -> None:
+    """Let the owner move a conversation, and supervisors; the queue is everybody's.
+
+    Raises:
+        TransitionRefused: It is somebody else's.
+    """
+    if current.state in HUMAN and current.owner != agent_id and not supervises:
+        raise TransitionRefused(current.id, current.state, target)
+
+
+def name(connection: Connection, user_id: str) -> str:
+    """Display name of a user who can work.
+
+    Raises:
+        BadRequest: There is none with this id (404), or they may not log in (409).
+    """
+    row = connection.execute(
+        sa.select(users.c.name, users.c.password_hash).where(users.c.id == user_id)
+    ).first()
+    if row is None:
+        raise BadRequest("unknown-agent", "There is no such agent.", status=404)
+    if row.password_hash.startswith(DISABLED):
+        raise BadRequest("agent-disabled", "This agent's account is closed.", status=409)
+    return str(row.name)
+
+
+def _awake(connection: Connection, current: Conversation, key: str) -> Conversation:
+    if current.state != State.SNOOZED:
+        return current
+    return store.change(connection, current, State.ASSIGNED, key=f"{key}:awake")

@@ -1,0 +1,221 @@
+"""Teams and agents in SQL. The team of everyone is always there, stored or not."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.database import insert_ignore
+from bot.errors import BadRequest
+from bot.routing import hours
+from bot.routing.model import DEFAULT_TEAM, EVERYONE, LEVELS, Presence, Team
+from bot.routing.tables import agents, team_members, teams
+from bot.tables import users
+
+DEFAULT_CAPACITY = 5
+MOST_CAPACITY = 100
+DEFAULT_LEVEL = 3
+"""Of the languages a user was given when they were added."""
+LONGEST_OVERFLOW_S = 7 * 86400
+
+
+@dataclass(frozen=True)
+class Profile:
+    """An agent's part in routing."""
+
+    user_id: str
+    levels: Mapping[str, int]
+    """Language → level; empty for any."""
+    capacity: int = DEFAULT_CAPACITY
+    presence: Presence = Presence.ONLINE
+    """What they chose; docs/routing.md#presence says what follows from it."""
+    routed_at: float = 0.0
+
+
+def list_teams(connection: Connection) -> list[Team]:
+    """All teams, the one of everyone first, then by name."""
+    rows = connection.execute(sa.select(teams).order_by(teams.c.name)).mappings()
+    found = [_team(row) for row in rows]
+    ours = next((team for team in found if team.id == EVERYONE), DEFAULT_TEAM)
+    return [ours, *(team for team in found if team.id != EVERYONE)]
+
+
+def get_team(connection: Connection, team_id: str) -> Team:
+    """Read one team.
+
+    Raises:
+        BadRequest: There is none with this id (status 404).
+    """
+    row = connection.execute(sa.select(teams).where(teams.c.id == team_id)).mappings().first()
+    if row is not None:
+        return _team(row)
+    if team_id == EVERYONE:
+        return DEFAULT_TEAM
+    raise BadRequest("unknown-team", "There is no such team.", status=404)
+
+
+def save_team(connection: Connection, team: Team) -> Team:
+    """Store a team; one without an id is new.
+
+    Raises:
+        BadRequest: The name is empty or taken, a number is out of range, or it overflows into
+            itself or a team that is not there.
+    """
+    name = " ".join(team.name.split())[:64]
+    if not name:
+        raise BadRequest("bad-name", "Give the team a name.")
+    taken = sa.select(teams.c.id).where(sa.func.lower(teams.c.name) == name.lower())
+    known = {one.id for one in list_teams(connection)}
+    if connection.execute(taken.where(teams.c.id != team.id)).first():
+        raise BadRequest("name-taken", f"There is a team named {name} already.", status=409)
+    if not 0 <= team.overflow_after_s <= LONGEST_OVERFLOW_S:
+        raise BadRequest("bad-overflow", "Others take over after 0 to 10080 minutes.")
+    if team.id in team.overflow_to or not known.issuperset(team.overflow_to):
+        raise BadRequest("bad-overflow", "Choose other teams that are there.")
+    hours.zone_of(team.hours.zone)
+    saved = replace(team, id=team.id or f"t{secrets.token_hex(6)}", name=name,
+                    everyone=team.id == EVERYONE)  # fmt: skip
+    row = {
+        "id": saved.id, "name": saved.name, "everyone": saved.everyone,
+        "languages": sorted(saved.languages), "topics": sorted(saved.topics),
+        "zone": saved.hours.zone, "hours": hours.to_json(saved.hours),
+        "overflow_after_s": saved.overflow_after_s, "overflow_to": list(saved.overflow_to),
+    }  # fmt: skip
+    if not insert_ignore(connection, teams, [{**row, "created_at": time.time()}]):
+        connection.execute(sa.update(teams).where(teams.c.id == saved.id).values(**row))
+    return saved
+
+
+def remove_team(connection: Connection, team_id: str) -> None:
+    """Take a team away; its open conversations go to everyone.
+
+    Raises:
+        BadRequest: It is the team of everyone (status 409), or there is none.
+    """
+    from bot.tables import conversations
+
+    if team_id == EVERYONE:
+        raise BadRequest("needed-team", "The team of everyone stays.", status=409)
+    get_team(connection, team_id)
+    c = conversations.c
+    connection.execute(
+        sa.update(conversations)
+        .where(c.team == team_id)
+        .values(team=EVERYONE, version=c.version + 1)
+    )
+    connection.execute(sa.delete(team_members).where(team_members.c.team_id == team_id))
+    connection.execute(sa.delete(teams).where(teams.c.id == team_id))
+    for other in list_teams(connection):
+        if team_id in other.overflow_to:
+            left = tuple(one for one in other.overflow_to if one != team_id)
+            save_team(connection, replace(other, overflow_to=left))
+
+
+def set_members(connection: Connection, team_id: str, user_ids: Collection[str]) -> None:
+    """Say who is in a team; the team of everyone has no list.
+
+    Raises:
+        BadRequest: A user or the team is not there.
+    """
+    if get_team(connection, team_id).everyone:
+        return
+    there = set(
+        connection.execute(sa.select(users.c.id).where(users.c.id.in_(list(user_ids)))).scalars()
+    )
+    if there != set(user_ids):
+        raise BadRequest("unknown-user", "One of these users is not there.", status=404)
+    connection.execute(sa.delete(team_members).where(team_members.c.team_id == team_id))
+    rows = [{"team_id": team_id, "user_id": one} for one in sorted(there)]
+    insert_ignore(connection, team_members, rows)
+
+
+def members(connection: Connection) -> dict[str, frozenset[str]]:
+    """Map users to their teams, without the team of everyone."""
+    found: dict[str, set[str]] = {}
+    for team_id, user_id in connection.execute(
+        sa.select(team_members.c.team_id, team_members.c.user_id)
+    ):
+        found.setdefault(user_id, set()).add(team_id)
+    return {user: frozenset(ids) for user, ids in found.items()}
+
+
+def teams_of(connection: Connection, user_id: str) -> frozenset[str]:
+    """Teams of one user, with the one of everyone."""
+    rows = connection.execute(
+        sa.select(team_members.c.team_id).where(team_members.c.user_id == user_id)
+    ).scalars()
+    return frozenset({EVERYONE, *rows})
+
+
+def profiles(connection: Connection, user_ids: Collection[str] | None = None) -> dict[str, Profile]:
+    """Profiles by user id; those who never changed anything have the defaults."""
+    query = sa.select(users.c.id, users.c.languages, agents).outerjoin(
+        agents, agents.c.user_id == users.c.id
+    )
+    if user_ids is not None:
+        query = query.where(users.c.id.in_(list(user_ids)))
+    return {row["id"]: _profile(row) for row in connection.execute(query).mappings()}
+
+
+def save_profile(
+    connection: Connection, user_id: str, *, levels: Mapping[str, int], capacity: int
+) -> None:
+    """Set what an agent speaks and how many conversations they get.
+
+    Raises:
+        BadRequest: A level or the capacity is out of range, or there is no such user.
+    """
+    if any(level not in LEVELS for level in levels.values()):
+        raise BadRequest("bad-level", "A level is 1, 2 or 3.")
+    if not 0 <= capacity <= MOST_CAPACITY:
+        raise BadRequest("bad-capacity", f"A capacity is 0 to {MOST_CAPACITY} conversations.")
+    _update_profile(connection, user_id, levels=dict(levels), capacity=capacity)
+
+
+def save_presence(connection: Connection, user_id: str, presence: Presence) -> None:
+    """Remember what an agent chose to be."""
+    _update_profile(connection, user_id, presence=presence.value)
+
+
+def note_routed(connection: Connection, user_id: str, now: float) -> None:
+    """Remember when an agent was last given a conversation."""
+    _update_profile(connection, user_id, routed_at=now)
+
+
+def _update_profile(connection: Connection, user_id: str, **values: Any) -> None:
+    known = profiles(connection, [user_id]).get(user_id)
+    if known is None:
+        raise BadRequest("unknown-user", "there is no such user", status=404)
+    row = {
+        "user_id": user_id, "levels": dict(known.levels), "capacity": known.capacity,
+        "presence": known.presence.value, "routed_at": known.routed_at,
+    }  # fmt: skip
+    insert_ignore(connection, agents, [row])
+    connection.execute(sa.update(agents).where(agents.c.user_id == user_id).values(**values))
+
+
+def _profile(row: sa.RowMapping) -> Profile:
+    if row["user_id"] is None:
+        return Profile(row["id"], dict.fromkeys(row["languages"] or (), DEFAULT_LEVEL))
+    return Profile(
+        row["id"], row["levels"], row["capacity"], Presence(row["presence"]), row["routed_at"]
+    )
+
+
+def _team(row: sa.RowMapping) -> Team:
+    return Team(
+        id=row["id"],
+        name=row["name"],
+        everyone=row["everyone"],
+        languages=frozenset(row["languages"]),
+        topics=frozenset(row["topics"]),
+        hours=hours.from_json(row["zone"], row["hours"]),
+        overflow_after_s=row["overflow_after_s"],
+        overflow_to=tuple(row["overflow_to"]),
+    )

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from running import free_port
 
 START_S = 60.0
 TEMPLATE = "template_samvad"
@@ -45,10 +46,15 @@ class Server:
     folder: Path
     process: subprocess.Popen[bytes]
     numbers: count[int]
+    host: str = ""
+    port: int = 5432
 
     @classmethod
-    def start(cls, binaries: Path) -> Server:
+    def start(cls, binaries: Path, host: str = "") -> Server:
         """Make a cluster and start it.
+
+        Args:
+            host: Loopback address to listen on; empty for a socket in the folder only.
 
         Raises:
             AssertionError: It does not come up; the message ends with its log.
@@ -66,13 +72,15 @@ class Server:
         )  # fmt: skip
         assert made.returncode == 0, made.stderr
         options = [part for setting in QUICK for part in ("-c", setting)]
+        port = free_port() if host else cls.port
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-k", folder, "-h", "", *options],
+                [binaries / "postgres", "-D", data, "-k", folder, "-h", host, "-p", str(port),
+                 *options],
                 stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder,
                 start_new_session=True, preexec_fn=_end_with_parent, **account,
             )  # fmt: skip
-        server = cls(folder, process, count(1))
+        server = cls(folder, process, count(1), host, port)
         deadline = time.monotonic() + START_S
         while not server._answers():
             assert process.poll() is None, log.read_text()
@@ -81,6 +89,8 @@ class Server:
         return server
 
     def url(self, name: str) -> str:
+        if self.host:
+            return f"postgresql://samvad@{self.host}:{self.port}/{name}"
         return f"postgresql://samvad@/{name}?host={self.folder}"
 
     def create(self, template: str = "template0") -> str:

@@ -122,9 +122,7 @@ def _measures(
 ) -> dict[str, float | None]:
     given = np.where(confidence >= threshold, guess, outside)
     right = given == truth
-    names, codes = np.unique(np.concatenate([truth, given]), return_inverse=True)
-    table = np.zeros((len(names), len(names)))
-    np.add.at(table, (codes[: len(truth)], codes[len(truth) :]), 1)
+    table = _table(truth, given)
     return {
         "accuracy": _mean(right),
         "in_scope_accuracy": _mean(right[inside]),
@@ -143,6 +141,19 @@ def _macro_f1(table: npt.NDArray[np.float64]) -> float:
     hits, wanted, given = np.diag(table), table.sum(axis=1), table.sum(axis=0)
     occurs = wanted > 0
     return float((2 * hits[occurs] / (wanted + given)[occurs]).mean())
+
+
+def matthews(truth: Sequence[str], given: Sequence[str]) -> float:
+    """Matthews correlation of labels with the true ones, over as many classes as occur."""
+    return _matthews(_table(np.array(truth), np.array(given)))
+
+
+def _table(truth: npt.NDArray[np.str_], given: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
+    """Count truth by guess over all labels that occur."""
+    names, codes = np.unique(np.concatenate([truth, given]), return_inverse=True)
+    table = np.zeros((len(names), len(names)))
+    np.add.at(table, (codes[: len(truth)], codes[len(truth) :]), 1)
+    return table
 
 
 def _matthews(table: npt.NDArray[np.float64]) -> float:

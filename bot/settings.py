@@ -68,6 +68,8 @@ class Settings:
     """Port of webhooks, widget and demo page."""
     desk_port: int = field(default=8081, metadata={"env": "DESK_PORT"})
     """Port of the agents' desk."""
+    health_port: int = field(default=0, metadata={"env": "HEALTH_PORT"})
+    """Port of `/live` and `/ready` of an engine, sender or recorder started alone; 0: none."""
     public_url: str = field(default="", metadata={"env": "PUBLIC_URL"})
     """Address customers reach the ingress at; `https://` makes cookies `Secure`."""
     shards: int = field(default=8, metadata={"env": "SAMVAD_SHARDS"})
@@ -78,6 +80,8 @@ class Settings:
     """Seconds after which a silent process loses its shards."""
     attempts: int = field(default=3, metadata={"env": "SAMVAD_ATTEMPTS"})
     """Tries at one message before it goes to the dead letters."""
+    reorder_hold_ms: int = field(default=150, metadata={"env": "REORDER_HOLD_MS"})
+    """Milliseconds a vendor's message waits for earlier ones that it overtook; 0 for none."""
     languages: tuple[str, ...] = field(
         default=("en", "hi", "mr", "ml", "th", "es", "ar"), metadata={"env": "SAMVAD_LANGUAGES"}
     )
@@ -266,8 +270,10 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "engines": (1, 64),
     "ingress_port": (0, 65535),
     "desk_port": (0, 65535),
+    "health_port": (0, 65535),
     "attempts": (1, 100),
     "lease_s": (0.2, 600),
+    "reorder_hold_ms": (0, 10_000),
     "max_text_chars": (100, 100_000),
     "max_body_bytes": (1024, 100_000_000),
     "max_file_bytes": (1024, 2_000_000_000),

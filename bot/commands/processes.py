@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from bot import logs, redis_client
+from bot.commands.probes import answering
 from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.lease import Leases
@@ -100,10 +101,13 @@ async def engine(settings: Settings, holder: str) -> None:
     await catalog.wait()
     handler = Handler(settings, database, client, rasa, understander, catalog)
     leases = Leases(client, "engine", holder, settings.shards, settings.lease_s)
-    inbox = import_module("channels.inbox").InboxReader(client, leases, handler.handle)
+    inbox = import_module("channels.inbox").InboxReader(
+        client, leases, handler.handle, hold_s=settings.reorder_hold_ms / 1000
+    )
     LOG.info("engine.ready", model=model)
     try:
-        await _together(leases, inbox.run(), catalog.follow())
+        async with answering(settings, client, "engine", holder):
+            await _together(leases, inbox.run(), catalog.follow())
     finally:
         await client.aclose()
         database.close()
@@ -118,7 +122,8 @@ async def sender(settings: Settings, holder: str) -> None:
     leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
     outbox = import_module("channels.outbox").Sender(client, leases, channels)
     try:
-        await _together(leases, outbox.run())
+        async with answering(settings, client, "sender", holder):
+            await _together(leases, outbox.run())
     finally:
         await client.aclose()
 
@@ -132,12 +137,13 @@ async def recorder(settings: Settings, holder: str) -> None:
     database, client = Database.of(settings), redis_client.connect(settings)
     leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)
     try:
-        await _together(
-            leases,
-            Recorder(client, leases, database).run(),
-            Sweeper(settings, database, client).run(),
-            Retention(settings, database).run(),
-        )
+        async with answering(settings, client, "recorder", holder):
+            await _together(
+                leases,
+                Recorder(client, leases, database).run(),
+                Sweeper(settings, database, client).run(),
+                Retention(settings, database).run(),
+            )
     finally:
         await client.aclose()
         database.close()

@@ -128,7 +128,8 @@ class Supervisor:
             stderr=output,
             # Ctrl-C reaches the whole group; the order of stopping is ours.
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # One port for probes cannot serve all of them; here the supervisor looks after them.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "HEALTH_PORT": "0"},
             preexec_fn=_die_with_parent,
         )
         child.started_at = time.monotonic()

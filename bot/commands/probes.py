@@ -1,0 +1,62 @@
+"""`/live` and `/ready` for processes without pages of their own, for whoever starts containers.
+
+Live says that the process turns its loop; it asks nobody, so that an outage of Redis does not make
+Kubernetes restart every engine. Ready says that it renews its leases and thus gets work.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+
+import redis.asyncio
+from aiohttp import web
+
+from bot import redis_keys
+from bot.errors import ConfigurationError, StoreUnavailable
+from bot.redis_client import guarded
+from bot.settings import Settings
+
+
+@contextlib.asynccontextmanager
+async def answering(
+    settings: Settings, client: redis.asyncio.Redis, role: str, holder: str
+) -> AsyncIterator[None]:
+    """Answer on `HEALTH_PORT` while the context lasts; nothing happens when it is 0.
+
+    Raises:
+        ConfigurationError: The port is taken.
+    """
+    if not settings.health_port:
+        yield
+        return
+
+    async def live(_request: web.Request) -> web.Response:
+        return web.json_response({"ok": True, "process": holder})
+
+    async def ready(_request: web.Request) -> web.Response:
+        try:
+            until = await guarded(client.zscore(redis_keys.holders(role), holder))
+        except StoreUnavailable:
+            until = None
+        is_ready = until is not None and float(until) > time.time()
+        return web.json_response(
+            {"ok": is_ready, "process": holder}, status=200 if is_ready else 503
+        )
+
+    app = web.Application()
+    app.router.add_get("/live", live)
+    app.router.add_get("/ready", ready)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, settings.host, settings.health_port).start()
+        except OSError as error:
+            where = f"{settings.host}:{settings.health_port}"
+            told = f"cannot listen on {where} ({error.strerror}); give each process its own"
+            raise ConfigurationError("HEALTH_PORT", told) from error
+        yield
+    finally:
+        await runner.cleanup()

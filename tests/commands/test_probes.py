@@ -1,0 +1,71 @@
+"""What a container platform asks an engine, sender or recorder."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import aiohttp
+import pytest
+import redis.asyncio
+from running import free_port
+
+from bot import redis_keys
+from bot.commands.probes import answering
+from bot.errors import ConfigurationError
+from bot.redis_client import connect
+from bot.settings import Settings
+
+
+async def _status(port: int, path: str) -> int:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}{path}") as answer,
+    ):
+        assert (await answer.json())["process"] == "engine-a"
+        return answer.status
+
+
+async def test_ready_while_it_renews_its_leases_and_live_all_the_time(
+    redis: redis.asyncio.Redis, settings: Settings
+) -> None:
+    asked = replace(settings, health_port=free_port())
+    async with answering(asked, redis, "engine", "engine-a"):
+        assert await _status(asked.health_port, "/live") == 200
+        assert await _status(asked.health_port, "/ready") == 503, "it has not asked for work yet"
+        holders = redis_keys.holders("engine")
+        await redis.zadd(holders, {"engine-a": time.time() + 60})
+        assert await _status(asked.health_port, "/ready") == 200
+        await redis.zadd(holders, {"engine-a": time.time() - 1})
+        assert await _status(asked.health_port, "/ready") == 503, "it stopped renewing"
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await _status(asked.health_port, "/live")
+
+
+async def test_an_outage_of_redis_is_no_reason_to_restart_us(settings: Settings) -> None:
+    asked = replace(
+        settings, health_port=free_port(), redis_url=f"redis://127.0.0.1:{free_port()}/0"
+    )
+    client = connect(asked)
+    async with answering(asked, client, "engine", "engine-a"):
+        assert await _status(asked.health_port, "/live") == 200
+        assert await _status(asked.health_port, "/ready") == 503
+    await client.aclose()
+
+
+async def test_two_on_one_port_are_told_apart_by_the_setting(
+    redis: redis.asyncio.Redis, settings: Settings
+) -> None:
+    asked = replace(settings, health_port=free_port())
+    async with answering(asked, redis, "engine", "engine-a"):
+        with pytest.raises(ConfigurationError, match="HEALTH_PORT"):
+            async with answering(asked, redis, "sender", "sender-a"):
+                pass
+
+
+async def test_without_a_port_nothing_listens(
+    redis: redis.asyncio.Redis, settings: Settings
+) -> None:
+    assert settings.health_port == 0
+    async with answering(settings, redis, "engine", "engine-a"):
+        pass

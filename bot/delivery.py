@@ -15,8 +15,10 @@ from typing import Any
 import redis.asyncio
 
 from bot import redis_keys
-from bot.conversation.messages import Outbound
+from bot.conversation.messages import Inbound, Outbound
 from bot.events import Event
+from bot.files.models import signs
+from bot.files.rows import row_of
 from bot.redis_client import guarded
 
 # KEYS: seen, outbox, record. ARGV: seen ttl, outbound, then rows for the recorder.
@@ -29,7 +31,7 @@ return 1
 
 
 def record_row(kind: str, body: dict[str, Any]) -> str:
-    """Make a row for the recorder: `event`, `message`, `tracker`, `delivery` or `dead`."""
+    """Make a row for the recorder: `event`, `message`, `file`, `tracker`, `delivery`, `dead`."""
     return json.dumps({"kind": kind, "body": body}, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -41,7 +43,7 @@ def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
         "episode_id": episode_id,
         "author": outbound.author,
         "agent": outbound.agent,
-        "text": outbound.text,
+        "text": outbound.text or signs(outbound.attachments),
         "language": outbound.language,
         "entry": outbound.entry,
         "content_version": outbound.content_version,
@@ -55,6 +57,26 @@ def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
         "created_at": outbound.created_at,
         "delivery": "queued",
     }  # fmt: skip
+
+
+def files_of(message: Inbound | Outbound) -> list[dict[str, Any]]:
+    """Shape a message's files as rows of `files`."""
+    if isinstance(message, Inbound):
+        author, at = "customer", message.received_at
+    else:
+        author, at = "agent", message.created_at
+    return [
+        row_of(
+            attachment,
+            conversation=message.conversation,
+            message=message.id,
+            position=position,
+            author=author,
+            created_at=at,
+            origin=(message.channel, message.account),
+        )
+        for position, attachment in enumerate(message.attachments)
+    ]
 
 
 def _translation(outbound: Outbound) -> dict[str, Any] | None:
@@ -84,6 +106,7 @@ async def send(
     shard = redis_keys.shard_of(outbound.conversation, shards)
     told = replace(outbound, metadata={**outbound.metadata, "episode": episode_id})
     rows = [record_row("message", message_row(outbound, episode_id))]
+    rows += [record_row("file", row) for row in files_of(outbound)]
     rows += [record_row("event", event.to_dict()) for event in events]
     done = await guarded(
         client.eval(

@@ -51,6 +51,8 @@ class Signals:
     """The turn gave no answer or raised."""
     tapped: bool = False
     """A quick reply was tapped: there is nothing to doubt."""
+    wordless: bool = False
+    """Signs alone, such as a sticker or a thumb: not to understand them is no failure."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
     doubt = _doubt(signals, thresholds)
     if doubt is None:
         return Decision("answer")
+    if signals.wordless:
+        return Decision("clarify", doubt, numbers)
     if signals.failures + 1 >= thresholds.failures:
         cause = doubt if signals.failures == 0 else Cause.REPEATED_FALLBACK
         return Decision("handoff", cause, numbers, failed=True)

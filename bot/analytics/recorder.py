@@ -20,6 +20,7 @@ from bot import redis_keys
 from bot.conversation.changes import announce
 from bot.database import Database, insert_ignore
 from bot.errors import StoreUnavailable
+from bot.files.rows import bind
 from bot.lease import Leases
 from bot.redis_client import guarded
 from bot.tables import conversations, dead_letters, events, messages, trackers
@@ -90,6 +91,7 @@ def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
         event["stored_at"] = now
     for kind, table in _TABLES.items():
         insert_ignore(connection, table, by_kind[kind])
+    bind(connection, by_kind["file"])
     for delivery in by_kind["delivery"]:
         connection.execute(
             sa.update(messages)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -34,6 +35,9 @@ LOG = structlog.get_logger(__name__)
 SENTIMENT_DECAY = 0.6
 """Weight of the past in the running mean of negativity."""
 
+ALBUM_S = 10.0
+"""Pictures sent together come as several messages (Telegram's albums); one answer is enough."""
+
 
 class BotTurn:
     """Answers messages the bot owns; one a process."""
@@ -64,6 +68,9 @@ class BotTurn:
             turn.event("message.refused", actor="customer", reason="unknown-quick-reply")
             turn.decision = Decision("clarify", Cause.LOW_CONFIDENCE, failed=True)
             parsed = _parsed("clarify")
+        elif turn.inbound.attachments and not turn.inbound.text:
+            self._decline_files(turn)
+            return
         else:
             parsed = await self._typed(turn)
         turn.values["hours"] = self._wording.hours(turn)
@@ -82,6 +89,15 @@ class BotTurn:
             place = turn.place or await self._queueing.place(turn.conversation)
         name, values = notice("handoff", place, self._wording.hours(turn))
         self._wording.say(turn, name, cancel=True, **values)
+
+    def _decline_files(self, turn: Turn) -> None:
+        """Say that the bot sees no files, and offer a person who does."""
+        since_s = turn.inbound.received_at - turn.context.files_at
+        turn.context = replace(turn.context, files_at=turn.inbound.received_at)
+        if 0 <= since_s < ALBUM_S:
+            return
+        self._wording.introduce(turn)
+        self._wording.offer_person(turn, "utter_cannot_open")
 
     # — hearing —
 
@@ -112,6 +128,7 @@ class BotTurn:
             negative_mean=mean,
             negative_count=turn.context.negative_count,
             failures=known.failures,
+            wordless=_is_wordless(turn.inbound.text),
         )
         decision = decide(signals, self._settings.thresholds)
         offered = parse.choices(reading, content, turn.today)
@@ -308,6 +325,12 @@ class BotTurn:
             decision=decision.kind,
             cause=decision.cause.value if decision.cause else None,
         )
+
+
+def _is_wordless(text: str) -> bool:
+    """Tell whether a text is signs alone: emoji with their modifiers, no letter and no number."""
+    kinds = [unicodedata.category(c) for c in text if not c.isspace()]
+    return "So" in kinds and all(kind in ("So", "Sk", "Mn", "Cf", "Me") for kind in kinds)
 
 
 def _translation(output: Mapping[str, Any]) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Context:
     """`<entry>@<version>` of the last answer, while "did that help?" is open."""
     noticed_at: float = 0.0
     """Unix seconds of the last "still waiting" notice."""
+    files_at: float = 0.0
+    """Unix seconds of the last file nobody could open."""
     shown: tuple[Shown, ...] = ()
     """Newest last."""
 

@@ -131,10 +131,10 @@ class Handler:
             turn.event("message.refused", actor="customer", reason="blocked")
             return
         if inbound.kind == "message":
-            kind = "tap" if inbound.tap else "text"
             turn.event(
-                "message.received", actor="customer", kind=kind, characters=len(inbound.text)
-            )
+                "message.received", actor="customer", kind=_kind_of(inbound),
+                characters=len(inbound.text), files=len(inbound.attachments),
+            )  # fmt: skip
         # After a crash between SQL and commit this very message may have changed the state.
         change = turn.conversation.last_change or ""
         queued_by_this = state == State.WAITING and change == handoff_key(inbound.id)
@@ -214,6 +214,12 @@ class Handler:
             took_ms=round(took_s * 1000, 1),
             waited_ms=round((time.time() - turn.inbound.received_at) * 1000, 1),
         )
+
+
+def _kind_of(inbound: Inbound) -> str:
+    if inbound.tap:
+        return "tap"
+    return "file" if inbound.attachments and not inbound.text else "text"
 
 
 def _stored_tracker(connection: sa.engine.Connection, conversation: str) -> str | None:

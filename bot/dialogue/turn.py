@@ -19,11 +19,12 @@ import redis.asyncio
 from bot import redis_keys
 from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.store import Conversation, QueuePlace
-from bot.delivery import message_row, record_row
+from bot.delivery import files_of, message_row, record_row
 from bot.dialogue.context import Context
 from bot.errors import LeaseLost, TurnInterrupted
 from bot.escalation import Decision
 from bot.events import Event
+from bot.files.models import signs
 from bot.redis_client import guarded
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
     outbox = [json.dumps(reply.to_dict(), ensure_ascii=False) for reply in replies]
     kept = turn.inbound.kind == "message" and not turn.dropped
     records = [record_row("message", _customer_row(turn))] if kept else []
+    records += [record_row("file", row) for row in files_of(turn.inbound)] if kept else []
     records += [
         record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies
     ]
@@ -197,7 +199,7 @@ def _customer_row(turn: Turn) -> dict[str, Any]:
         "episode_id": turn.conversation.episode_id,
         "author": "customer",
         "agent": "",
-        "text": inbound.text,
+        "text": inbound.text or signs(inbound.attachments),
         "language": str((turn.reading or {}).get("language", "")),
         "entry": turn.entry,
         "content_version": turn.knowledge.content.number,

@@ -33,14 +33,22 @@ class Wording:
 
     def say(self, turn: Turn, name: str, *, cancel: bool = False, **values: object) -> None:
         """Add a system answer; `cancel` puts the way back to the bot under it."""
-        output: dict[str, Any] = {
+        self.add(turn, self._output(turn, name, [self._cancel(turn)] if cancel else [], **values))
+
+    def offer_person(self, turn: Turn, name: str, **values: object) -> None:
+        """Add a system answer with the way to a person under it."""
+        title = self._texts.render("utter_title_person", turn.language)
+        self.add(turn, self._output(turn, name, [{"title": title, "action": "person"}], **values))
+
+    def _output(
+        self, turn: Turn, name: str, buttons: list[dict[str, str]], **values: object
+    ) -> dict[str, Any]:
+        return {
             "text": self._texts.render(name, turn.language, business=self._business, **values),
             "utter_action": name,
             "language": self._texts.language_for(name, turn.language),
+            "quick_replies": buttons,
         }
-        if cancel:
-            output["quick_replies"] = [self._cancel(turn)]
-        self.add(turn, output)
 
     def add(self, turn: Turn, output: dict[str, Any]) -> None:
         """Add one output of Rasa (keys of `bot.dialogue.nlg`) as a reply."""

@@ -71,6 +71,7 @@ def _add_routes(app: web.Application) -> None:
             web.get("/login", views_login.show),
             web.post("/login", views_login.log_in),
             web.post("/logout", views_login.log_out),
+            web.post("/account/language", views_login.choose_language),
             web.get("/socket", socket.socket),
             web.get("/inbox/{view}", views_inbox.inbox),
             web.get("/inbox/{view}/{conversation:[A-Za-z0-9_-]{1,64}}", views_inbox.inbox),

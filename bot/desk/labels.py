@@ -29,7 +29,7 @@ def clean(label: str) -> str:
     )
     spelled = re.sub(r"[\s_-]+", "-", kept.strip().casefold()).strip("-#")
     if not spelled or len(spelled) > MOST_CHARS:
-        raise BadRequest("bad-label", f"A label has 1 to {MOST_CHARS} characters.")
+        raise BadRequest("bad-label", f"A label has 1 to {MOST_CHARS} characters.", most=MOST_CHARS)
     return spelled
 
 
@@ -45,7 +45,11 @@ def add(connection: Connection, conversation: str, label: str) -> None:
         sa.select(sa.func.count()).where(labels.c.conversation == conversation)
     ).scalar_one()
     if number >= MOST_PER_CONVERSATION:
-        raise BadRequest("too-many-labels", f"At most {MOST_PER_CONVERSATION} labels fit.")
+        raise BadRequest(
+            "too-many-labels",
+            f"At most {MOST_PER_CONVERSATION} labels fit.",
+            most=MOST_PER_CONVERSATION,
+        )
     row = {"conversation": conversation, "label": label, "created_at": time.time()}
     insert_ignore(connection, labels, [row])
 

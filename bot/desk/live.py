@@ -26,6 +26,7 @@ from bot.desk.auth import Session
 from bot.desk.queries import Counts, Row
 from bot.desk.rendering import Renderer
 from bot.desk.suggestions import Suggester
+from bot.desk.texts import Texts
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.redis_client import guarded
@@ -52,6 +53,7 @@ class Seat:
     """One open page."""
 
     session: Session
+    texts: Texts
     frames: asyncio.Queue[str] = field(default_factory=lambda: asyncio.Queue(QUEUE_FRAMES))
     conversation: str = ""
     """The one it shows."""
@@ -116,9 +118,9 @@ class Hub:
             seat.lose()
 
     @contextlib.asynccontextmanager
-    async def seated(self, session: Session) -> AsyncIterator[Seat]:
+    async def seated(self, session: Session, texts: Texts) -> AsyncIterator[Seat]:
         """Keep a page up to date while the context lasts; the agent is online meanwhile."""
-        seat = Seat(session)
+        seat = Seat(session, texts)
         self._seats.add(seat)
         try:
             await self._service.seen(session.user.id)
@@ -217,16 +219,21 @@ class Hub:
             return queries.rows_of(connection, sorted(changed)), queries.counts(connection)
 
         rows, counts = await self._database.read(work)
-        body = json.dumps([self._row(row) for row in rows], ensure_ascii=False)
+        # Rendered once a language, however many pages show it.
+        bodies: dict[str, str] = {}
         for seat in tuple(self._seats):
+            body = bodies.get(seat.texts.language)
+            if body is None:
+                body = json.dumps([self._row(row, seat.texts) for row in rows], ensure_ascii=False)
+                bodies[seat.texts.language] = body
             own = json.dumps(counts.of(seat.session.user.id))
             seat.put(f'{{"type":"rows","counts":{own},"rows":{body}}}')
         for seat in tuple(self._seats):
             if seat.conversation in changed:
                 await self._show(seat)
 
-    def _row(self, row: Row) -> dict[str, Any]:
-        return {"id": row.id, "html": self._renderer.row(row)}
+    def _row(self, row: Row, texts: Texts) -> dict[str, Any]:
+        return {"id": row.id, "html": self._renderer.row(row, texts)}
 
     async def _show(self, seat: Seat) -> None:
         conversation, session = seat.conversation, seat.session
@@ -236,11 +243,11 @@ class Hub:
         if thread is None or seat.conversation != conversation:
             return
         fresh = []
-        for piece in self._renderer.pieces(thread.items, thread.names):
+        for piece in self._renderer.pieces(thread.items, thread.names, seat.texts):
             if seat.sent.get(piece.id) != piece.digest:
                 seat.sent[piece.id] = piece.digest
                 fresh.append({"id": piece.id, "at": piece.at, "html": piece.html})
-        panels = self._renderer.panels(thread, session.user, session.csrf)
+        panels = self._renderer.panels(thread, session.user, session.csrf, seat.texts)
         frame = {
             "type": "thread", "conversation": conversation, "items": fresh, "panels": panels,
             "last": thread.last_customer_message,

@@ -22,12 +22,19 @@ def clean(text: str) -> str:
     """
     trimmed = text.replace("\r\n", "\n").strip()
     if len(trimmed) > MOST_CHARS:
-        raise BadRequest("note-too-long", f"A note has at most {MOST_CHARS} characters.")
+        raise BadRequest(
+            "note-too-long", f"A note has at most {MOST_CHARS} characters.", most=MOST_CHARS
+        )
     return trimmed
 
 
-def add(connection: Connection, conversation: str, user_id: str, text: str, *, key: str) -> None:
-    """Store a note once per key.
+def id_of(key: str) -> str:
+    """Id of the note written under a key."""
+    return f"n-{key}"
+
+
+def add(connection: Connection, conversation: str, user_id: str, text: str, *, key: str) -> bool:
+    """Store a note once per key; False when it was there.
 
     Raises:
         BadRequest: There is no such conversation (status 404).
@@ -35,7 +42,7 @@ def add(connection: Connection, conversation: str, user_id: str, text: str, *, k
     if store.get(connection, conversation) is None:
         raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
     row = {
-        "id": f"n-{key}", "conversation": conversation, "user_id": user_id, "text": text,
+        "id": id_of(key), "conversation": conversation, "user_id": user_id, "text": text,
         "created_at": time.time(),
     }  # fmt: skip
-    insert_ignore(connection, notes, [row])
+    return insert_ignore(connection, notes, [row]) > 0

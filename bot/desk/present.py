@@ -1,52 +1,40 @@
-"""Turn stored values into what people read; pure functions, used as template filters."""
+"""Turn stored values into what people read; pure functions, used as template filters.
+
+Those that need words take the reader's `Texts` first; templates pass them by themselves.
+"""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bot.conversation.states import State
+import jinja2
+from jinja2.runtime import Context
+from markupsafe import Markup
+
 from bot.desk import reasons
+from bot.desk.texts import Texts
 from bot.desk.thread import Item
 from bot.language import codes
 
-STATES = {
-    State.BOT: "With the bot",
-    State.WAITING: "Waiting",
-    State.ASSIGNED: "Assigned",
-    State.SNOOZED: "Snoozed",
-    State.RESOLVED: "Resolved",
-    State.CLOSED: "Closed",
-}
-AUTHORS = {"customer": "Customer", "bot": "Bot", "agent": "Agent", "automatic": "Automatic"}
-DELIVERY = {
-    "queued": "Sending", "sent": "Sent", "delivered": "Delivered", "read": "Read",
-    "failed": "Not delivered", "dead": "Not delivered",
-}  # fmt: skip
-OUTCOMES = {
-    "solved": "Solved",
-    "partly-solved": "Partly solved",
-    "not-solved": "Not solved",
-    "customer-left": "Customer left",
-    "spam": "Spam",
-}
-"""What `conversation.resolved` may say; the names go to the reports."""
+OUTCOMES = ("solved", "partly-solved", "not-solved", "customer-left", "spam")
+"""What `conversation.resolved` may say; the names go to the reports, `outcome.*` is shown."""
 
-_READING_LABELS = {
-    "intent": "Intent", "entry": "Entry", "tapped": "Tapped", "confidence": "Confidence",
-    "threshold": "Needs", "margin": "Lead", "ranking": "Ranking", "sentiment": "Sentiment",
-    "negative": "Negative", "language": "Language", "script": "Script", "decision": "Decision",
-    "cause": "Cause", "choices": "Offered", "content_version": "Content version",
-}  # fmt: skip
+_READING_KEYS = (
+    "intent", "entry", "tapped", "confidence", "threshold", "margin", "ranking", "sentiment",
+    "negative", "language", "script", "decision", "cause", "choices", "content_version",
+)  # fmt: skip
 
 
-def customer_name(name: str, conversation_id: str) -> str:
+def customer_name(texts: Texts, name: str, conversation_id: str) -> str:
     """Name a customer: as the channel reported, else a stable short stand-in."""
     visible = "".join(c for c in name if unicodedata.category(c) not in {"Cc", "Cf", "Co", "Cs"})
     cleaned = " ".join(visible.split())
-    return cleaned[:80] if cleaned else f"Visitor {conversation_id[-4:].upper()}"
+    if cleaned:
+        return cleaned[:80]
+    return texts.say("author.visitor", code=conversation_id[-4:].upper())
 
 
 def initials(name: str) -> str:
@@ -69,30 +57,31 @@ def iso(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
-def clock(at: float) -> str:
+def clock(texts: Texts, at: float) -> str:
     """`14:05` in UTC; the page shows local time as soon as its script runs."""
-    return datetime.fromtimestamp(at, UTC).strftime("%H:%M")
+    return texts.clock(datetime.fromtimestamp(at, UTC).strftime("%H:%M"))
 
 
-def duration(seconds: float) -> str:
-    """Shortest useful form: `45 s`, `12 min`, `3 h 05`, `2 d 4 h`. live/clock.js does the same."""
+def duration(texts: Texts, seconds: float) -> str:
+    """Shortest useful form: `45 s`, `12 min`, `3 h 05`, `2 d 4 h`; static/clock.js does so too."""
     whole = max(0, int(seconds))
     if whole < 60:
-        return f"{whole} s"
+        return texts.say("script.seconds", n=whole)
     if whole < 3600:
-        return f"{whole // 60} min"
+        return texts.say("script.minutes", n=whole // 60)
     if whole < 86400:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d}"
-    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+        minutes = texts.clock(f"{whole % 3600 // 60:02d}")
+        return texts.say("script.hours", hours=whole // 3600, minutes=minutes)
+    return texts.say("script.days", days=whole // 86400, hours=whole % 86400 // 3600)
 
 
-def percent(value: float | None) -> str:
-    """`31 %` of a share; `–` when unknown."""
-    return "–" if value is None else f"{value * 100:.0f} %"
+def percent(texts: Texts, value: float | None) -> str:
+    """`31%` of a share; `–` when unknown."""
+    return "–" if value is None else str(reasons.percent(texts, value))
 
 
 def mood(negative: float | None, limit: float) -> str:
-    """Word for the running negativity (0–1): `calm`, `uneasy` or `unhappy`; "" when unknown.
+    """Class of the running negativity (0–1): `calm`, `uneasy` or `unhappy`; "" when unknown.
 
     Args:
         limit: Running mean at which the bot hands off (settings); uneasy begins at two thirds.
@@ -104,84 +93,86 @@ def mood(negative: float | None, limit: float) -> str:
     return "uneasy" if negative >= limit * 2 / 3 else "calm"
 
 
-def language(code: str) -> str:
+def language(texts: Texts, code: str) -> str:
     """Name a language in itself; romanised ones say so."""
     if not code or code == codes.UNDETERMINED:
-        return "Unknown"
+        return texts.say("language.unknown")
     own = codes.name(code)
-    return f"{own} (Latin)" if code.lower().endswith("-latn") else own
+    return texts.say("language.latin", language=own) if code.lower().endswith("-latn") else own
 
 
-def delivery(state: str) -> str:
-    return DELIVERY.get(state, state)
+def topic(texts: Texts, name: str) -> str:
+    """Name a topic of the content pack; one the desk has no word for is spelled out."""
+    spelled = name.replace("-", " ").replace("_", " ").capitalize()
+    return texts.say(f"topic.{name}") if texts.has(f"topic.{name}") else spelled
 
 
-def state_name(state: str) -> str:
-    return STATES.get(State(state), state) if state in set(State) else state
-
-
-def cause_short(cause: str | None) -> str:
-    return reasons.short(cause)
-
-
-def reading_lines(reading: Mapping[str, Any]) -> list[tuple[str, str]]:
+def reading_lines(texts: Texts, reading: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The bot's reading of a message as label and value, known keys first, nothing lost."""
     lines = []
-    for key in [*_READING_LABELS, *(k for k in reading if k not in _READING_LABELS)]:
+    for key in [*_READING_KEYS, *(k for k in reading if k not in _READING_KEYS)]:
         value = reading.get(key)
         if value is None or value is False or value in ("", [], {}):
             continue
-        label = _READING_LABELS.get(key, key.replace("_", " ").capitalize())
-        lines.append((label, _value(key, value)))
+        known = f"reading.{key}"
+        label = texts.say(known) if texts.has(known) else key.replace("_", " ").capitalize()
+        lines.append((label, _value(texts, key, value)))
     return lines
 
 
-def _value(key: str, value: Any) -> str:
+def _value(texts: Texts, key: str, value: Any) -> str:
     if key == "language" and isinstance(value, str):
-        return f"{language(value)} · {value}"
+        return f"{language(texts, value)} · {value}"
+    if key in {"decision", "cause"} and isinstance(value, str):
+        return texts.word(key, value)
     if key == "ranking" and isinstance(value, list):
         pairs = [pair for pair in value if isinstance(pair, list | tuple) and len(pair) == 2]
-        return ", ".join(f"{label} {_value('', score)}" for label, score in pairs)
+        return ", ".join(f"{label} {_value(texts, '', score)}" for label, score in pairs)
     if value is True:
-        return "yes"
+        return texts.say("reading.yes")
     if key == "sentiment" and isinstance(value, Mapping):
-        known = [str(value["label"])] if "label" in value else []
-        shares = [f"{k} {percent(value[k])}" for k in ("negative", "positive") if k in value]
+        known = [texts.word("sentiment", str(value["label"]))] if "label" in value else []
+        shares = [
+            f"{texts.say(f'reading.{k}')} {percent(texts, value[k])}"
+            for k in ("negative", "positive")
+            if k in value
+        ]
         return " · ".join(known + shares) or "–"
     if isinstance(value, float):
-        return percent(value) if 0 <= value <= 1 else f"{value:.2f}"
+        return percent(texts, value) if 0 <= value <= 1 else texts.number(value, 2)
     if isinstance(value, Mapping):
-        return " · ".join(f"{k} {_value('', v)}" for k, v in value.items())
+        return " · ".join(f"{k} {_value(texts, '', v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
-        return ", ".join(_value("", v) for v in value[:8])
+        return ", ".join(_value(texts, "", v) for v in value[:8])
     return str(value)[:200]
 
 
-def event_line(item: Item, names: Mapping[str, str]) -> str:
+def event_line(texts: Texts, item: Item, names: Mapping[str, str]) -> Markup:
     """One sentence for something that happened."""
-    data, who = item.data, item.author_name
+    data, who = item.data, item.author_name or texts.say("author.some_agent")
     if item.author == "handoff.requested":
         cause = data.get("cause")
         named = {**data, "agent": data.get("actor_id", "")}
         detail = data.get("detail") if isinstance(data.get("detail"), Mapping) else named
-        return "Handed off: " + reasons.sentence(cause, detail, names)
-    if item.author == "handoff.transferred":
-        return f"{who or 'An agent'} passed the conversation on"
-    if item.author == "handoff.requeued":
-        return "The agent went offline; the conversation waits again"
+        return texts.html(
+            "event.handoff_requested", reason=reasons.sentence(texts, cause, detail, names)
+        )
     if item.author == "handoff.assigned":
         waited = data.get("wait_s")
-        after = f" after {duration(waited)}" if isinstance(waited, int | float) and waited else ""
-        return f"{who or 'An agent'} joined{after}"
-    if item.author == "handoff.returned":
-        return f"{who or 'An agent'} returned the conversation to the bot"
+        if not isinstance(waited, int | float) or not waited:
+            return texts.html("event.handoff_assigned", agent=who)
+        return texts.html("event.handoff_assigned_after", agent=who, time=duration(texts, waited))
     if item.author == "conversation.resolved":
-        outcome = OUTCOMES.get(str(data.get("outcome")), str(data.get("outcome", "")))
-        words = " · ".join(word for word in (str(data.get("topic", "")), outcome) if word)
-        return f"{who or 'An agent'} resolved it" + (f": {words}" if words else "")
+        outcome = texts.word("outcome", str(data.get("outcome", "")))
+        subject = str(data.get("topic", ""))
+        words = " · ".join(word for word in (subject and topic(texts, subject), outcome) if word)
+        if not words:
+            return texts.html("event.resolved", agent=who)
+        return texts.html("event.resolved_as", agent=who, words=words)
     if item.author == "language.switched" and data.get("to"):
-        return f"The customer changed to {language(str(data['to']))}"
-    return _EVENT_LINES.get(item.author, item.author)
+        return texts.html("event.language_to", language=language(texts, str(data["to"])))
+    key = _EVENT_LINES.get(item.author, "")
+    return texts.html(key, agent=who) if key else Markup("<bdi>{}</bdi>").format(item.author)
 
 
 def mood_line(items: Sequence[Item]) -> str:
@@ -202,19 +193,47 @@ def mood_line(items: Sequence[Item]) -> str:
     return " ".join(f"{at * step:.0f},{38 - 36 * value:.1f}" for at, value in enumerate(values))
 
 
+def audit_line(texts: Texts, action: str, who: str, subject: str) -> Markup:
+    """One sentence for a line of the audit log."""
+    key = f"audit.{action}"
+    if texts.has(key):
+        return texts.html(key, who=who, subject=subject)
+    return texts.html("audit.other", who=who, action=action, subject=subject)
+
+
+def word(texts: Texts, value: str, section: str) -> str:
+    """Name a stored value by a section of the texts, such as `state` or `role`."""
+    return texts.word(section, value)
+
+
 _EVENT_LINES = {
-    "episode.started": "New episode",
-    "episode.closed": "Closed by itself",
-    "handoff.cancelled": "The customer went back to the bot",
-    "turn.failed": "The bot failed on a message",
-    "message.failed": "A message was not delivered",
-    "language.switched": "The language changed",
+    "episode.started": "event.episode_started",
+    "episode.closed": "event.episode_closed",
+    "handoff.transferred": "event.handoff_transferred",
+    "handoff.requeued": "event.handoff_requeued",
+    "handoff.returned": "event.handoff_returned",
+    "handoff.cancelled": "event.handoff_cancelled",
+    "turn.failed": "event.turn_failed",
+    "message.failed": "event.message_failed",
+    "language.switched": "event.language_switched",
 }
 
+
+def _read(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a filter that takes the reader's texts from the template's context."""
+
+    @jinja2.pass_context
+    def filtered(context: Context, *args: Any) -> Any:
+        return function(context["texts"], *args)
+
+    return filtered
+
+
 FILTERS = {
-    "customer_name": customer_name, "initials": initials, "hue": hue, "snippet": snippet,
-    "iso": iso, "clock": clock, "duration": duration, "percent": percent, "mood": mood,
-    "language": language, "delivery": delivery, "state_name": state_name,
-    "cause_short": cause_short, "reading_lines": reading_lines, "mood_line": mood_line,
-    "event_line": event_line,
+    "initials": initials, "hue": hue, "snippet": snippet, "iso": iso, "mood": mood,
+    "mood_line": mood_line, "customer_name": _read(customer_name), "clock": _read(clock),
+    "duration": _read(duration), "percent": _read(percent), "language": _read(language),
+    "topic": _read(topic), "reading_lines": _read(reading_lines), "event_line": _read(event_line),
+    "audit_line": _read(audit_line), "word": _read(word), "reason": _read(reasons.sentence),
+    "number": _read(Texts.number),
 }  # fmt: skip

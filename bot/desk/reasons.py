@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from bot.conversation.states import Cause
-
-SHORT = {
-    Cause.ASKED: "Asked for a person",
-    Cause.LOW_CONFIDENCE: "Not understood",
-    Cause.NARROW_MARGIN: "Two answers fit",
-    Cause.REPEATED_FALLBACK: "Bot failed repeatedly",
-    Cause.NEGATIVE_SENTIMENT: "Unhappy",
-    Cause.POLICY: "Always a person",
-    Cause.AGENT_TAKEOVER: "Taken over",
-    Cause.BOT_FAILURE: "Bot error",
-}
-"""For the list, where there is room for two or three words."""
+from bot.desk.texts import Texts
 
 
-def short(cause: str | None) -> str:
-    """Name a cause for the list; an unknown one is shown as it is."""
-    if not cause:
-        return ""
-    return SHORT[Cause(cause)] if cause in set(Cause) else cause
+def short(texts: Texts, cause: str | None) -> str:
+    """Name a cause for the list, where two or three words fit; an unknown one as it is."""
+    return texts.word("cause", cause) if cause else ""
 
 
-def sentence(cause: str | None, detail: Mapping[str, Any] | None, names: Mapping[str, str]) -> str:
+def sentence(
+    texts: Texts, cause: str | None, detail: Mapping[str, Any] | None, names: Mapping[str, str]
+) -> Markup:
     """Explain a handoff.
 
     Args:
@@ -36,10 +27,10 @@ def sentence(cause: str | None, detail: Mapping[str, Any] | None, names: Mapping
         names: User id → display name.
     """
     if not cause:
-        return ""
+        return Markup("")
     if cause not in set(Cause):
-        return f"Handed off: {cause}."
-    return _SENTENCES[Cause(cause)](_Numbers(detail or {}), names)
+        return texts.html("reason.other", cause=cause)
+    return _SENTENCES[Cause(cause)](texts, _Numbers(detail or {}), names)
 
 
 class _Numbers:
@@ -70,76 +61,84 @@ def _number(value: Any) -> float | None:
     return float(value) if is_number else None
 
 
-def _shares(what: str, value: float | None, bound: str, limit: float | None) -> str:
-    """` (confidence 31 %, needs 50 %)`, or as much of it as is known."""
+def _with_shares(
+    texts: Texts, told: Markup, what: str, value: float | None, limit: float | None
+) -> Markup:
+    """Add `Confidence 31%, needs 50%.`, or as much of it as is known."""
     if value is None:
-        return ""
-    against = f", {bound} {_percent(limit)}" if limit is not None else ""
-    return f" ({what} {_percent(value)}{against})"
+        return told
+    if limit is None:
+        numbers = texts.html(f"reason.{what}_only", value=percent(texts, value))
+    else:
+        numbers = texts.html(
+            f"reason.{what}", value=percent(texts, value), limit=percent(texts, limit)
+        )
+    return Markup("{} {}").format(told, numbers)
 
 
-def _percent(share: float) -> str:
-    return f"{share * 100:.0f} %"
+def percent(texts: Texts, share: float) -> Markup:
+    return texts.html("format.percent", number=Markup(texts.number(share * 100)))  # noqa: S704
 
 
-def _asked(_n: _Numbers, _names: Mapping[str, str]) -> str:
-    return "The customer asked for a person."
+def _asked(texts: Texts, _n: _Numbers, _names: Mapping[str, str]) -> Markup:
+    return texts.html("reason.asked")
 
 
-def _low_confidence(n: _Numbers, _names: Mapping[str, str]) -> str:
+def _low_confidence(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     entry = n.word("entry")
-    guess = f"; best guess “{entry}”" if entry else ""
-    numbers = _shares(
-        "confidence", n.number("confidence"), "needs", n.limit("confidence", "threshold")
+    told = (
+        texts.html("reason.not_understood_guess", entry=entry)
+        if entry
+        else texts.html("reason.not_understood")
     )
-    return f"The bot did not understand the message{guess}{numbers}."
+    limit = n.limit("confidence", "threshold")
+    return _with_shares(texts, told, "confidence", n.number("confidence"), limit)
 
 
-def _narrow_margin(n: _Numbers, _names: Mapping[str, str]) -> str:
+def _narrow_margin(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     entry = n.word("entry")
-    between = f"between “{entry}” and another answer" if entry else "between two answers"
-    numbers = _shares("lead", n.number("margin"), "needs", n.limit("margin"))
-    return f"The bot could not decide {between}{numbers}."
+    told = texts.html("reason.margin_entry", entry=entry) if entry else texts.html("reason.margin")
+    return _with_shares(texts, told, "lead", n.number("margin"), n.limit("margin"))
 
 
-def _repeated_fallback(n: _Numbers, _names: Mapping[str, str]) -> str:
+def _repeated_fallback(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     before, limit = n.number("failures"), n.limit("failures")
     if before is None:
-        return "The bot failed to help several times in a row."
+        return texts.html("reason.failed")
     # The detail counts failures before the message that handed off.
-    number = int(before) + 1
-    times = "once" if number == 1 else f"{number} times in a row"
-    return f"The bot failed to help {times}" + (f" (limit {limit:.0f})." if limit else ".")
+    told = texts.html("reason.failed_times", n=int(before) + 1)
+    if not limit:
+        return told
+    return Markup("{} {}").format(told, texts.html("reason.limit", limit=int(limit)))
 
 
-def _negative(n: _Numbers, _names: Mapping[str, str]) -> str:
+def _negative(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     message, limit = n.number("negative"), n.limit("negative_message")
     mean, mean_limit = n.number("negative_mean"), n.limit("negative_mean")
     over_one = message is not None and (limit is None or message >= limit)
     if over_one or mean is None:
-        return f"The customer sounds unhappy{_shares('negative', message, 'limit', limit)}."
-    numbers = _shares("negative on average", mean, "limit", mean_limit)
-    return f"The customer has been unhappy for several messages{numbers}."
+        return _with_shares(texts, texts.html("reason.unhappy"), "negative", message, limit)
+    return _with_shares(texts, texts.html("reason.unhappy_mean"), "mean", mean, mean_limit)
 
 
-def _policy(n: _Numbers, _names: Mapping[str, str]) -> str:
+def _policy(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     entry = n.word("entry") or n.word("topic")
-    if entry:
-        return f"Questions about “{entry}” always go to a person."
-    return "This question always goes to a person."
+    return texts.html("reason.policy_entry", entry=entry) if entry else texts.html("reason.policy")
 
 
-def _takeover(n: _Numbers, names: Mapping[str, str]) -> str:
+def _takeover(texts: Texts, n: _Numbers, names: Mapping[str, str]) -> Markup:
     who = names.get(n.word("agent"), "") or n.word("agent_name")
-    return f"{who or 'An agent'} took the conversation over from the bot."
+    return texts.html("reason.takeover", agent=who or texts.say("author.some_agent"))
 
 
-def _failure(n: _Numbers, _names: Mapping[str, str]) -> str:
+def _failure(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     error = n.word("error")
-    return "The bot had a technical error" + (f" ({error})." if error else ".")
+    if error:
+        return texts.html("reason.failure_error", error=error)
+    return texts.html("reason.failure")
 
 
-_SENTENCES = {
+_SENTENCES: Mapping[Cause, Callable[[Texts, _Numbers, Mapping[str, str]], Markup]] = {
     Cause.ASKED: _asked,
     Cause.LOW_CONFIDENCE: _low_confidence,
     Cause.NARROW_MARGIN: _narrow_margin,

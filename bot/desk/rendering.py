@@ -11,10 +11,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from bot.desk import present, reasons
+from bot.desk import present
 from bot.desk.queries import Row
+from bot.desk.texts import Catalogue, Texts
 from bot.desk.thread import Item, Thread
 from bot.desk.users import User
+from bot.language import codes
 from bot.settings import Settings
 
 FOLDER = Path(__file__).parent
@@ -33,7 +35,11 @@ class Piece:
 
 
 class Renderer:
-    """Jinja with our filters; autoescape on, undefined names are errors."""
+    """Jinja with our filters; autoescape on, undefined names are errors.
+
+    Every template has `t` (a text as HTML) and `say` (the same as plain text, for attributes whose
+    text has placeholders) of the reader's language.
+    """
 
     def __init__(self, settings: Settings, topics: tuple[str, ...]) -> None:
         self.environment = jinja2.Environment(
@@ -44,7 +50,10 @@ class Renderer:
             lstrip_blocks=True,
         )
         self.environment.filters.update(present.FILTERS)
-        self.assets = f"/static/{_digest_of(STATIC)}"
+        # Pages of an older version ask for texts this one may not have: the folder counts too.
+        self.assets = f"/static/{_digest_of(STATIC, FOLDER / 'locales')}"
+        self.catalogue = Catalogue.load(settings.default_language)
+        self._items: dict[str, Any] = {}
         self.environment.globals.update(
             assets=self.assets,
             business=settings.business_name,
@@ -52,18 +61,28 @@ class Renderer:
             max_chars=settings.max_text_chars,
             topics=topics,
             outcomes=present.OUTCOMES,
-            reason=reasons.sentence,
+            content_language=settings.default_language,
+            interface_languages={code: codes.name(code) for code in self.catalogue.texts},
+            tag=_tag,
+            time_tag=_time_tag,
         )
 
-    def page(self, template: str, **context: Any) -> str:
-        return self.environment.get_template(template).render(context)
+    def page(self, template: str, texts: Texts, **context: Any) -> str:
+        return self.environment.get_template(template).render({**_words(texts), **context})
 
-    def row(self, row: Row) -> str:
-        """One line of the list; the same for every user, the page adds what is personal."""
-        return self.page("_row.html", row=row)
+    def row(self, row: Row, texts: Texts) -> str:
+        """One line of the list; the same for every reader of a language, the page adds what is
+        personal.
+        """
+        return self.page("_row.html", texts, row=row)
 
-    def pieces(self, items: tuple[Item, ...], names: Mapping[str, str]) -> list[Piece]:
-        macro = self.environment.get_template("_items.html").module.item  # type: ignore[attr-defined]
+    def pieces(
+        self, items: tuple[Item, ...], names: Mapping[str, str], texts: Texts
+    ) -> list[Piece]:
+        if texts.language not in self._items:
+            template = self.environment.get_template("_items.html")
+            self._items[texts.language] = template.make_module(_words(texts))
+        macro = self._items[texts.language].item
         made = []
         for item in items:
             html = str(macro(item, names)).strip()
@@ -73,19 +92,38 @@ class Renderer:
             made.append(Piece(item.id, item.at, digest, Markup(marked)))  # noqa: S704
         return made
 
-    def panels(self, thread: Thread, user: User, csrf: str) -> dict[str, str]:
+    def panels(self, thread: Thread, user: User, csrf: str, texts: Texts) -> dict[str, str]:
         """The parts around the messages that change with the state: `head`, `side`, `tools`."""
         context = {"thread": thread, "user": user, "csrf": csrf}
-        return {part: self.page(f"_{part}.html", **context) for part in ("head", "side", "tools")}
+        return {
+            part: self.page(f"_{part}.html", texts, **context) for part in ("head", "side", "tools")
+        }
+
+
+def _words(texts: Texts) -> dict[str, Any]:
+    return {
+        "texts": texts, "t": texts.html, "say": texts.say, "lang": texts.language,
+        "dir": texts.direction,
+    }  # fmt: skip
+
+
+def _tag(name: str, text: str) -> Markup:
+    """An element to fill into a text."""
+    return Markup("<{0}>{1}</{0}>").format(Markup(name), text)  # noqa: S704 - a template's word
+
+
+def _time_tag(at: float) -> Markup:
+    return Markup('<time data-at="{}">{}</time>').format(at, present.iso(at))
 
 
 def _short_digest(text: str) -> str:
     return hashlib.blake2s(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
-def _digest_of(folder: Path) -> str:
+def _digest_of(*folders: Path) -> str:
     digest = hashlib.blake2s(digest_size=6)
-    for file in sorted(folder.rglob("*")):
-        if file.is_file():
-            digest.update(file.name.encode() + file.read_bytes())
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file():
+                digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()

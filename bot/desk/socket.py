@@ -16,7 +16,7 @@ from aiohttp import WSMsgType, web
 
 from bot.desk import app_keys
 from bot.desk.live import LOST, Hub, Seat
-from bot.desk.web import check_origin, session_of
+from bot.desk.web import check_origin, session_of, texts_of
 from bot.errors import StoreUnavailable
 from bot.handoff import presence
 
@@ -30,7 +30,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     session, hub = session_of(request), request.app[app_keys.HUB]
     ws = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MOST_FRAME_BYTES)
     await ws.prepare(request)
-    async with hub.seated(session) as seat:
+    async with hub.seated(session, texts_of(request)) as seat:
         online = await presence.online(request.app[app_keys.REDIS])
         hello = {"type": "hello", "assets": request.app[app_keys.ASSETS], "online": online}
         seat.put(json.dumps(hello))

@@ -7,14 +7,15 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.desk import present
+from bot.desk.texts import Texts
 from bot.errors import BadRequest
 from bot.tables import messages
 
 MOST_MESSAGES = 5000
 
 
-def write(connection: Connection, conversation_id: str) -> str:
-    """Write all messages, oldest first, times in UTC.
+def write(connection: Connection, conversation_id: str, texts: Texts) -> str:
+    """Write all messages, oldest first, times in UTC; `texts` names the authors.
 
     Raises:
         BadRequest: There is no such conversation (status 404).
@@ -28,9 +29,10 @@ def write(connection: Connection, conversation_id: str) -> str:
         .order_by(messages.c.created_at.desc())
         .limit(MOST_MESSAGES)
     ).mappings()
-    lines = [f"Conversation {conversation_id} on {conversation.channel}", ""]
+    channel = texts.word("channel", conversation.channel)
+    lines = [texts.say("transcript.title", id=conversation_id, channel=channel), ""]
     for row in reversed(list(rows)):
-        who = present.AUTHORS.get(row["author"], row["author"])
+        who = texts.word("author", row["author"])
         name = f" {row['agent']}" if row["agent"] else ""
         # A line of its own for the text: it may hold line breaks and run right to left.
         lines += [f"{present.iso(row['created_at'])} {who}{name}", row["text"], ""]

@@ -25,6 +25,7 @@ from bot.tables import sessions, users
 DISABLED = "!"
 PASSWORD_LEAST = 10
 """Characters a password must have; NIST SP 800-63B asks for 8 and length over rules."""
+PASSWORD_MOST = 256
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -51,6 +52,9 @@ class User:
     name: str
     role: Role
     languages: tuple[str, ...]
+    """That they write with customers."""
+    interface_language: str
+    """Of the desk itself; "" leaves it to the browser."""
     disabled: bool
     locked_until: float
     """Unix seconds; in the past when not locked."""
@@ -64,6 +68,7 @@ class User:
             name=row["name"],
             role=Role(row["role"]),
             languages=tuple(row["languages"] or ()),
+            interface_language=row.get("interface_language") or "",
             disabled=row["password_hash"].startswith(DISABLED),
             locked_until=row["locked_until"],
             created_at=row["created_at"],
@@ -178,6 +183,13 @@ def set_password(connection: Connection, user_id: str, password: str) -> User:
     return user
 
 
+def set_interface_language(connection: Connection, user_id: str, language: str) -> None:
+    """Remember in which language a user wants the desk."""
+    connection.execute(
+        sa.update(users).where(users.c.id == user_id).values(interface_language=language)
+    )
+
+
 def end_sessions(connection: Connection, user_id: str) -> None:
     connection.execute(sa.delete(sessions).where(sessions.c.user_id == user_id))
 
@@ -188,6 +200,11 @@ def hash_password(password: str) -> str:
     Raises:
         BadRequest: Shorter than `PASSWORD_LEAST` or longer than 256 characters.
     """
-    if not PASSWORD_LEAST <= len(password) <= 256:
-        raise BadRequest("bad-password", f"a password has {PASSWORD_LEAST} to 256 characters")
+    if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
+        raise BadRequest(
+            "bad-password",
+            f"a password has {PASSWORD_LEAST} to {PASSWORD_MOST} characters",
+            least=PASSWORD_LEAST,
+            most=PASSWORD_MOST,
+        )
     return HASHER.hash(password)

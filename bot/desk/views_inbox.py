@@ -21,18 +21,9 @@ from bot.desk import (
 )
 from bot.desk import thread as threads
 from bot.desk.queries import Filters, View
-from bot.desk.web import RENDERER, page, session_of
+from bot.desk.web import RENDERER, page, session_of, texts_of
 from bot.errors import BadRequest
 from bot.handoff import presence
-
-VIEW_NAMES = {
-    View.MINE: "Mine",
-    View.WAITING: "Waiting",
-    View.OPEN: "Open",
-    View.SNOOZED: "Snoozed",
-    View.DONE: "Done",
-}
-
 
 async def start(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther("/inbox/waiting")
@@ -68,7 +59,7 @@ async def earlier(request: web.Request) -> web.StreamResponse:
     thread = await _thread(request, before=before)
     if thread is None:
         raise web.HTTPNotFound
-    pieces = request.app[RENDERER].pieces(thread.items, thread.names)
+    pieces = request.app[RENDERER].pieces(thread.items, thread.names, texts_of(request))
     items = [{"id": p.id, "at": p.at, "html": p.html} for p in pieces]
     return web.json_response({"items": items, "more": thread.more})
 
@@ -76,10 +67,11 @@ async def earlier(request: web.Request) -> web.StreamResponse:
 async def transcript_file(request: web.Request) -> web.StreamResponse:
     """The conversation as a text file; who took it out is in the audit log."""
     user, conversation = session_of(request).user, request.match_info["conversation"]
+    texts = texts_of(request)
 
     def work(connection: Connection) -> str:
         audit.write(connection, user.id, "transcript.exported", conversation)
-        return transcript.write(connection, conversation)
+        return transcript.write(connection, conversation, texts)
 
     text = await request.app[app_keys.DATABASE].run(work)
     name = f'attachment; filename="{conversation}.txt"'
@@ -123,14 +115,14 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
 
     context = await database.read(work)
     return {
-        **context, "view": view, "views": VIEW_NAMES, "filters": filters, "now": time.time(),
+        **context, "view": view, "views": tuple(View), "filters": filters, "now": time.time(),
     }  # fmt: skip
 
 
 async def _thread_context(request: web.Request, thread: threads.Thread | None) -> dict[str, Any]:
     if thread is None:
         return {"thread": None, "pieces": [], "known_labels": []}
-    pieces = request.app[RENDERER].pieces(thread.items, thread.names)
+    pieces = request.app[RENDERER].pieces(thread.items, thread.names, texts_of(request))
     known = await request.app[app_keys.DATABASE].read(labels.known)
     return {"thread": thread, "pieces": pieces, "known_labels": known}
 

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import secrets
 import time
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from bot import redis_keys
-from bot.desk import app_keys, auth
-from bot.desk.web import COOKIE, SESSION, form, page, session_of
+from bot.desk import app_keys, auth, users
+from bot.desk.web import (
+    COOKIE,
+    LANGUAGE_COOKIE,
+    RENDERER,
+    SESSION,
+    form,
+    page,
+    session_of,
+)
 from bot.errors import BadRequest
 from bot.redis_client import guarded
 
 BROWSER_COOKIE = "samvad_login"
+LANGUAGE_S = 365 * 86400
+"""How long a browser keeps the language chosen at the login."""
 LIMIT_WINDOW_S = 900
 LIMIT_ATTEMPTS = 40
 """Wrong passwords from one address in a window; the lock of a login is stricter."""
@@ -22,6 +33,11 @@ LIMIT_ATTEMPTS = 40
 async def show(request: web.Request) -> web.StreamResponse:
     if SESSION in request:
         raise web.HTTPSeeOther("/")
+    wanted = request.query.get("language", "")
+    if wanted in request.app[RENDERER].catalogue.texts:
+        response = web.HTTPSeeOther("/login")
+        _remember(request, response, wanted)
+        raise response
     return _form(request, "")
 
 
@@ -30,21 +46,33 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     browser = request.cookies.get(BROWSER_COOKIE, "")
     expected = auth.form_token(request.app[app_keys.SECRET], browser)
     if not browser or not auth.same(fields.get("csrf", ""), expected):
-        return _form(request, "The form was too old. Please try again.", fields.get("login", ""))
+        return _form(request, "login.too_old", fields.get("login", ""))
     await _limit(request)
     started = await auth.log_in(
         request.app[app_keys.DATABASE], fields.get("login", ""), fields.get("password", "")
     )
     if started is None:
         await _count_failure(request)
-        message = "Login or password is wrong, or the login is locked for a while."
-        return _form(request, message, fields.get("login", ""), status=401)
+        return _form(request, "login.wrong", fields.get("login", ""), status=401)
     response = web.HTTPSeeOther("/")
     response.set_cookie(
         COOKIE, started.token, max_age=auth.SESSION_S, httponly=True, samesite="Lax", path="/",
         secure=_secure(request),
     )  # fmt: skip
     response.del_cookie(BROWSER_COOKIE, path="/login")
+    raise response
+
+
+async def choose_language(request: web.Request) -> web.StreamResponse:
+    """Remember in which language this user, and this browser, wants the desk."""
+    wanted, user = (await form(request)).get("language", ""), session_of(request).user
+    if wanted not in request.app[RENDERER].catalogue.texts:
+        raise BadRequest("unknown-language", "The desk does not speak this language.")
+    await request.app[app_keys.DATABASE].run(
+        lambda c: users.set_interface_language(c, user.id, wanted)
+    )
+    response = web.HTTPSeeOther(_came_from(request))
+    _remember(request, response, wanted)
     raise response
 
 
@@ -68,6 +96,21 @@ def _form(request: web.Request, message: str, login: str = "", status: int = 200
         secure=_secure(request),
     )  # fmt: skip
     return response
+
+
+def _came_from(request: web.Request) -> str:
+    """The page a form was on, as a path of our own."""
+    address = urlsplit(request.headers.get("Referer", ""))
+    own = address.netloc.lower() == request.host.lower() and address.path.startswith("/")
+    # Two slashes in front would be another host.
+    return "/" + address.path.lstrip("/") if own else "/"
+
+
+def _remember(request: web.Request, response: web.StreamResponse, language: str) -> None:
+    response.set_cookie(
+        LANGUAGE_COOKIE, language, max_age=LANGUAGE_S, httponly=True, samesite="Lax", path="/",
+        secure=_secure(request),
+    )  # fmt: skip
 
 
 def _secure(request: web.Request) -> bool:

@@ -13,6 +13,7 @@ from aiohttp import web
 from bot.desk import app_keys, auth
 from bot.desk.auth import Session
 from bot.desk.rendering import Renderer
+from bot.desk.texts import Texts
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TransitionRefused
 from bot.handoff.service import Agent
 
@@ -22,6 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RENDERER = web.AppKey("RENDERER", Renderer)
 SESSION = web.RequestKey("SESSION", Session)
 COOKIE = "samvad_desk"
+LANGUAGE_COOKIE = "samvad_language"
 PUBLIC = frozenset({"/login", "/health"})
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,48}")
 
@@ -69,24 +71,23 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except NotAuthenticated as error:
         if wants_json(request) or request.method != "GET":
-            return _refusal(request, error.status, error.code, str(error))
+            return _refusal(request, error.status, error.code)
         raise web.HTTPSeeOther("/login") from error
     except BadRequest as error:
-        return _refusal(request, error.status, error.code, str(error))
+        return _refusal(request, error.status, error.code, **error.values)
     except TransitionRefused as error:
         log.info(
             "desk.refused", conversation_id=error.conversation_id, state=str(error.state),
             target=str(error.target),
         )  # fmt: skip
-        return _refusal(request, 409, "too-late", "Somebody was faster: the conversation changed.")
+        return _refusal(request, 409, "too-late")
     except StoreUnavailable as error:
         log.error("desk.store_unavailable", store=error.store)
-        message = f"The {error.store} does not answer right now. Nothing was lost; try again."
-        return _refusal(request, 503, "store-unavailable", message)
+        return _refusal(request, 503, "store-unavailable")
     except web.HTTPException as error:
         if error.status < 400 or wants_json(request):
             raise
-        return _refusal(request, error.status, "http-error", error.reason)
+        return _refusal(request, error.status, "not-found" if error.status == 404 else "other")
 
 
 @web.middleware
@@ -134,6 +135,20 @@ def session_of(request: web.Request) -> Session:
     return request[SESSION]
 
 
+def texts_of(request: web.Request) -> Texts:
+    """Texts in the user's language.
+
+    What they chose for themselves comes first, then what this browser was told at the login, then
+    what it accepts by itself, then the installation's default.
+    """
+    session = request.get(SESSION)
+    return request.app[RENDERER].catalogue.choose(
+        session.user.interface_language if session else "",
+        request.cookies.get(LANGUAGE_COOKIE, "")[:16],
+        accepted=request.headers.get("Accept-Language", ""),
+    )
+
+
 def agent_of(request: web.Request) -> Agent:
     user = session_of(request).user
     return Agent(user.id, user.name, user.supervises)
@@ -172,6 +187,7 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
     session = request.get(SESSION)
     html = request.app[RENDERER].page(
         template,
+        texts_of(request),
         user=session.user if session else None,
         csrf=session.csrf if session else "",
         path=request.path,
@@ -187,7 +203,10 @@ def done(request: web.Request, target: str, **more: Any) -> web.Response:
     raise web.HTTPSeeOther(target)
 
 
-def _refusal(request: web.Request, status: int, code: str, message: str) -> web.Response:
+def _refusal(request: web.Request, status: int, code: str, /, **values: object) -> web.Response:
+    texts = texts_of(request)
+    key = f"error.{code}"
+    message = texts.say(key if texts.has(key) else "error.other", **values)
     if wants_json(request):
         return web.json_response({"ok": False, "code": code, "message": message}, status=status)
     return page(request, "error.html", status=status, code=code, message=message)

@@ -93,7 +93,7 @@ async def test_from_waiting_to_return(desk: Desk, chromium: Chromium) -> None:
         await expect(page.locator(".row.unread .row-name")).to_have_text("प्रिया")
         await expect(page.locator('[data-count="waiting"]')).to_have_text("1")
         await page.keyboard.press("j")
-        await expect(page.locator(".reason")).to_contain_text("negative 97 %, limit 94 %")
+        await expect(page.locator(".reason")).to_contain_text("Negative 97%, limit 94%")
     await asha.locator(".reading summary").click()
     await expect(asha.locator(".reading dl")).to_contain_text("हिन्दी · hi")
 
@@ -101,7 +101,7 @@ async def test_from_waiting_to_return(desk: Desk, chromium: Chromium) -> None:
     await expect(asha.locator('[data-mode="reply"]')).to_be_disabled()
     await asha.keyboard.press("c")
     await asha.wait_for_url("**/inbox/mine/webchat-p")
-    await expect(ravi.locator("#head .state")).to_have_text("Assigned")
+    await expect(ravi.locator("#head .state")).to_have_text("Assigned to Asha")
     await expect(ravi.locator("#tools-hint")).to_contain_text("Asha")
     await expect(ravi.locator('#head [data-action="claim"]')).to_have_count(0)
     await expect(ravi.locator("#people")).to_contain_text("Asha is looking")

@@ -11,8 +11,9 @@ from sqlalchemy.engine import Connection
 
 from bot import redis_keys
 from bot.conversation.states import State
-from bot.desk import app_keys, labels, notes, present, queries
+from bot.desk import app_keys, labels, notes, queries
 from bot.desk.queries import Filters, View
+from bot.desk.texts import Catalogue
 from bot.tables import conversations, dead_letters, messages
 
 
@@ -56,7 +57,7 @@ def test_views_and_counts_agree(desk: Desk) -> None:
     counts = desk.database.call(queries.counts).of("u1")
     for view in (View.MINE, View.WAITING, View.OPEN, View.SNOOZED):
         assert len(ids(desk, view, "u1")) == counts[view.value]
-    assert counts == {"mine": 1, "waiting": 1, "open": 5, "snoozed": 1}
+    assert counts == {"mine": 1, "waiting": 1, "open": 5, "mentions": 0, "snoozed": 1}
     assert set(ids(desk, View.DONE, "u1")) == {"resolved-None", "closed-None"}
 
 
@@ -137,7 +138,7 @@ async def test_thread_shows_reading_reason_and_events(desk: Desk) -> None:
 
     desk.database.call(rows)
     html = await (await desk.browser()).text("/inbox/waiting/c")
-    assert "(confidence 31 %, needs 50 %)" in html
+    assert "Confidence 31%, needs 50%" in html
     assert "Handed off: The customer asked for a person." in html
     assert "हिन्दी · hi" in html
     assert "Content version</dt><dd><bdi>7" in html
@@ -248,7 +249,8 @@ async def test_static_files_may_be_kept_for_ever(desk: Desk) -> None:
 
 
 def test_states_of_the_desk_are_the_states() -> None:
-    assert set(present.STATES) == set(State)
+    texts = Catalogue.load().of("en")
+    assert all(texts.has(f"state.{state.value}") for state in State)
 
 
 async def test_unread_is_what_the_customer_wrote_since_this_user_looked(desk: Desk) -> None:

@@ -136,7 +136,7 @@ async def test_disabling_a_user_closes_their_pages(desk: Desk) -> None:
     ws = await connect(desk, asha)
     await frame(ws, "hello")
     people = await admin.text("/users")
-    ident = people.split('<td data-title="Login">asha</td>')[1].split('action="/users/')[1]
+    ident = people.split("<bdi>asha</bdi></td>")[1].split('action="/users/')[1]
     await admin.act(f"/users/{ident.split('/')[0]}/disable")
     async with asyncio.timeout(5):
         while not ws.closed:

@@ -80,7 +80,7 @@ async def test_transcripts_leave_notes_inside_and_are_audited(desk: Desk) -> Non
     text = await response.text()
     assert text.index("<b>hello</b>\nthere") < text.index("Agent Asha\ngood day")
     assert "difficult" not in text
-    assert "transcript.exported" in await boss.text("/users")
+    assert "exported the transcript" in await boss.text("/users")
     assert (await asha.client.get("/conversations/nowhere/transcript.txt")).status == 404
 
 

@@ -1,10 +1,10 @@
 // Claim, return, resolve, transfer, snooze, labels: buttons, dialogs and their keys.
 import { byId, newKey, post, toast } from "./page.js";
+import { t } from "./texts.js";
 import * as thread from "./thread.js";
 
 const DONE = {
-  claim: "The conversation is yours.", return: "The bot has it again.", resolve: "Resolved.",
-  transfer: "Back in the queue.", snooze: "Snoozed.", wake: "It is back.",
+  claim: "claimed", return: "returned", resolve: "resolved", transfer: "transferred", snooze: "snoozed", wake: "woken",
 };
 const busy = new Set();
 let go = () => {};
@@ -55,7 +55,7 @@ export async function act(name, fields = {}) {
   busy.add(id + name);
   try {
     const { target } = await post(`/conversations/${id}/${name}`, { ...fields, key: newKey() });
-    toast(DONE[name]);
+    toast(t(DONE[name]));
     await go(name === "claim" || name === "wake" ? target : "");
   } catch (error) {
     toast(error.message, true);

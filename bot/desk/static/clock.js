@@ -1,20 +1,23 @@
-// Times in the agent's own zone, and waiting times that tick.
+// Times in the agent's own zone and language, and waiting times that tick.
+import { locale, number, t } from "./texts.js";
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const both = new Intl.DateTimeFormat(undefined, {
-  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit",
-});
+const form = (options) => new Intl.DateTimeFormat(locale, options);
+const time = form({ hour: "2-digit", minute: "2-digit" });
+const day = form({ day: "numeric", month: "short" });
+const longDay = form({ weekday: "long", day: "numeric", month: "long" });
+const both = form({ day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit" });
+const two = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2, useGrouping: false });
 const LONG_WAIT_S = 300;
+const DAY_MS = 86_400_000;
 
 // The same forms as bot/desk/present.py `duration`, with seconds below ten minutes.
 export function duration(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
-  const two = (n) => String(n).padStart(2, "0");
-  if (whole < 600) return `${Math.floor(whole / 60)}:${two(whole % 60)}`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min`;
-  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${two(Math.floor((whole % 3600) / 60))}`;
-  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+  if (whole < 600) return `${number(Math.floor(whole / 60))}:${two.format(whole % 60)}`;
+  if (whole < 3600) return t("minutes", { n: Math.floor(whole / 60) });
+  const hours = Math.floor(whole / 3600);
+  if (whole < 86400) return t("hours", { hours, minutes: two.format(Math.floor((whole % 3600) / 60)) });
+  return t("days", { days: Math.floor(whole / 86400), hours: hours % 24 });
 }
 
 export function localise(root) {
@@ -30,7 +33,9 @@ export function localise(root) {
 }
 
 export function dayName(at) {
-  return both.format(at).split(",").slice(0, -1).join(",") || day.format(at);
+  const now = new Date();
+  if (sameDay(at, now)) return t("today");
+  return sameDay(at, new Date(now.getTime() - DAY_MS)) ? t("yesterday") : longDay.format(at);
 }
 
 export function sameDay(one, other) {

@@ -1,5 +1,6 @@
 // Writing: Enter sends, drafts stay in this browser, `/` opens the canned replies.
 import { byId, me, newKey, post, Refused, toast } from "./page.js";
+import { t } from "./texts.js";
 import * as thread from "./thread.js";
 
 const TYPING_EVERY_MS = 3000;
@@ -67,9 +68,7 @@ export function setMode(wanted, focus) {
     tab.setAttribute("aria-selected", String(tab.dataset.mode === mode));
   }
   byId("composer").classList.toggle("noting", mode === "note");
-  box().placeholder = mode === "note"
-    ? "Write a note; the customer never sees it"
-    : "Write a reply · Enter sends · / for canned replies";
+  box().placeholder = mode === "note" ? t("note_hint") : t("reply_hint");
   box().value = readDraft().text;
   byId("held").hidden = true;
   closeMenu();
@@ -103,7 +102,7 @@ function onInput() {
 function count() {
   const length = box().value.length;
   byId("counter").hidden = length < COUNT_FROM;
-  byId("counter").textContent = `${length} / ${box().maxLength}`;
+  byId("counter").textContent = t("counter", { length, most: box().maxLength });
 }
 
 async function send(anyway = false) {
@@ -138,7 +137,7 @@ function hold(message) {
   const held = byId("held");
   const button = document.createElement("button");
   button.type = "button";
-  button.textContent = "Send anyway";
+  button.textContent = t("send_anyway");
   button.addEventListener("click", () => send(true));
   held.replaceChildren(document.createTextNode(message), button);
   held.hidden = false;

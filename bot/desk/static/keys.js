@@ -7,6 +7,13 @@ import * as list from "./list.js";
 const VIEWS = { m: "mine", w: "waiting", o: "open", s: "snoozed", d: "done" };
 let leader = 0;
 
+// Letters of the shortcuts are those of the keycap, also where the layout is not Latin.
+function letter(event) {
+  if (event.key.length > 1 || event.key.charCodeAt(0) < 128) return event.key;
+  if (event.code === "Slash" && event.shiftKey) return "?";
+  return event.code.startsWith("Key") ? event.code.slice(3).toLowerCase() : event.key;
+}
+
 export function start(navigate) {
   const press = (selector) => document.querySelector(selector)?.click();
   const keys = {
@@ -48,14 +55,15 @@ export function start(navigate) {
       return;
     }
     if (field) return;
-    if (Date.now() - leader < 1500 && VIEWS[event.key]) {
+    const key = letter(event);
+    if (Date.now() - leader < 1500 && VIEWS[key]) {
       leader = 0;
       event.preventDefault();
-      navigate(`/inbox/${VIEWS[event.key]}`);
-    } else if (event.key === "g") leader = Date.now();
-    else if (keys[event.key]) {
+      navigate(`/inbox/${VIEWS[key]}`);
+    } else if (key === "g") leader = Date.now();
+    else if (keys[key]) {
       event.preventDefault();
-      keys[event.key]();
+      keys[key]();
     }
   });
 }

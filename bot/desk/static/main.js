@@ -7,6 +7,7 @@ import * as keys from "./keys.js";
 import * as list from "./list.js";
 import * as notify from "./notify.js";
 import * as socket from "./socket.js";
+import { number, t } from "./texts.js";
 import * as thread from "./thread.js";
 
 let first = true;
@@ -46,12 +47,22 @@ async function navigate(wanted, push = true) {
     ]);
     if (push) history.pushState(null, "", address);
     if (rows) list.show(rows);
-    byId("middle").innerHTML = middle
-      ?? '<div class="conversation nothing" id="conversation" data-id=""><p>Choose a conversation.</p></div>';
+    if (middle) byId("middle").innerHTML = middle;
+    else nothing();
   } catch (error) {
     return toast(error.message, true);
   }
   enter();
+}
+
+function nothing() {
+  const empty = document.createElement("div");
+  empty.className = "conversation nothing";
+  empty.id = "conversation";
+  empty.dataset.id = "";
+  empty.append(document.createElement("p"));
+  empty.firstChild.textContent = t("choose");
+  byId("middle").replaceChildren(empty);
 }
 
 async function resync() {
@@ -73,18 +84,18 @@ const frames = {
     if (answer?.status === 401) location.assign("/login");
   },
   hello({ assets, online }) {
-    byId("online-count").textContent = online;
+    byId("online-count").textContent = number(online);
     if (assets !== me.assets) {
       const strip = byId("strip");
       const link = document.createElement("a");
       link.href = location.href;
-      link.textContent = "Reload";
-      strip.replaceChildren("The desk was updated. ", link);
+      link.textContent = t("reload");
+      strip.replaceChildren(t("updated"), link);
       strip.hidden = false;
     }
   },
   online({ agents }) {
-    byId("online-count").textContent = agents;
+    byId("online-count").textContent = number(agents);
   },
   rows({ rows, counts }) {
     list.apply(rows);

@@ -1,6 +1,7 @@
 // A short sound, a number in the title and, once allowed, a notification of the browser when somebody
 // starts waiting.
 import { byId } from "./page.js";
+import { number as digits, t } from "./texts.js";
 
 const SOUND = "desk:sound";
 const title = document.title;
@@ -38,7 +39,7 @@ export function announceWaiting(row, old) {
   if (document.hidden && "Notification" in window && Notification.permission === "granted") {
     const name = row.querySelector(".row-name").textContent;
     const cause = row.querySelector(".cause")?.textContent ?? "";
-    const shown = new Notification(`${name} is waiting`, { body: cause, tag: row.dataset.id });
+    const shown = new Notification(t("is_waiting", { name }), { body: cause, tag: row.dataset.id });
     shown.addEventListener("click", () => {
       window.focus();
       row.querySelector(".row-link").click();
@@ -55,10 +56,10 @@ export function showCounts(counts) {
   for (const [name, number] of Object.entries(counts)) {
     const element = document.querySelector(`[data-count="${name}"]`);
     if (!element) continue;
-    element.textContent = number;
+    element.textContent = digits(number);
     element.toggleAttribute("data-zero", number === 0);
   }
-  badge = counts.waiting ? `(${counts.waiting}) ` : "";
+  badge = counts.waiting ? `(${digits(counts.waiting)}) ` : "";
   write();
 }
 

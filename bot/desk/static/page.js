@@ -1,4 +1,5 @@
 // What every module of the inbox shares: who we are, requests, toasts.
+import { t } from "./texts.js";
 
 const body = document.body.dataset;
 export const me = { id: body.user, name: body.name, csrf: body.csrf, assets: body.assets, business: body.business };
@@ -33,19 +34,19 @@ export async function post(path, fields = {}) {
       body: new URLSearchParams(fields),
     });
   } catch {
-    throw new Refused("offline", "The desk cannot be reached. Your text is kept; try again.");
+    throw new Refused("offline", t("offline"));
   }
   if (response.status === 204) return {};
   const answer = await response.json().catch(() => ({}));
   if (response.status === 401) location.assign("/login");
-  if (!response.ok) throw new Refused(answer.code ?? "error", answer.message ?? "That did not work.");
+  if (!response.ok) throw new Refused(answer.code ?? "error", answer.message ?? t("failed"));
   return answer;
 }
 
 export async function fragment(path, name) {
   const response = await fetch(path, { headers: { "X-Fragment": name } });
   if (response.redirected || response.status === 401) location.assign("/login");
-  if (!response.ok) throw new Refused("fetch", "The desk did not answer. Reload the page.");
+  if (!response.ok) throw new Refused("fetch", t("no_answer"));
   return response.text();
 }
 

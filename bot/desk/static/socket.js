@@ -1,5 +1,6 @@
 // One WebSocket a page; when it comes back, everything shown is fetched again.
 import { byId } from "./page.js";
+import { t } from "./texts.js";
 
 const FIRST_MS = 300;
 const LONGEST_MS = 8000;
@@ -36,5 +37,5 @@ export function send(frame) {
 
 function lamp(state) {
   byId("lamp").className = `lamp ${state}`;
-  byId("online").title = state === "on" ? "Agents online" : "Connection lost: trying again";
+  byId("online").title = t(state === "on" ? "online_title" : "connection_lost");
 }

@@ -2,6 +2,7 @@
 import { dayName, localise, sameDay } from "./clock.js";
 import { byId, elements, me, toast } from "./page.js";
 import { announceMessage } from "./notify.js";
+import { t } from "./texts.js";
 
 const LONG_TEXT_PX = 340;
 
@@ -108,7 +109,7 @@ function dress(nodes) {
     if (!sameDay(at, previous)) {
       const line = document.createElement("li");
       line.className = "day";
-      line.textContent = sameDay(at, new Date()) ? "Today" : dayName(at);
+      line.textContent = dayName(at);
       item.before(line);
     }
     previous = at;
@@ -121,9 +122,9 @@ function fold(bubble) {
   const button = document.createElement("button");
   button.type = "button";
   button.className = "quiet unfold";
-  button.textContent = "Show all";
+  button.textContent = t("show_all");
   button.addEventListener("click", () => {
-    button.textContent = bubble.classList.toggle("folded") ? "Show all" : "Show less";
+    button.textContent = t(bubble.classList.toggle("folded") ? "show_all" : "show_less");
   });
   bubble.append(button);
 }
@@ -135,7 +136,7 @@ async function earlier() {
   const response = await fetch(`/conversations/${id()}/earlier?before=${first.dataset.at}`, {
     headers: { Accept: "application/json" },
   });
-  if (!response.ok) return toast("The desk did not answer.", true);
+  if (!response.ok) return toast(t("no_answer"), true);
   const answer = await response.json();
   const there = known();
   merge(answer.items.filter((item) => !(item.id in there)).map((item) => elements(item.html)[0]));
@@ -152,7 +153,7 @@ export function pending(messageId, text) {
   item.dataset.at = String(Date.now() / 1000);
   const meta = document.createElement("div");
   meta.className = "meta";
-  meta.textContent = `${me.name} · Sending`;
+  meta.textContent = `${me.name} · ${t("sending")}`;
   const bubble = document.createElement("div");
   bubble.className = "bubble";
   const words = document.createElement("p");
@@ -168,5 +169,5 @@ export function pending(messageId, text) {
 export function people(others) {
   const box = byId("people");
   if (!box) return;
-  box.textContent = others.map(({ name, typing }) => `${name} ${typing ? "is typing" : "is looking"}`).join(", ");
+  box.textContent = others.map(({ name, typing }) => t(typing ? "typing" : "looking", { name })).join(" · ");
 }

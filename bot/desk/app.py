@@ -18,6 +18,7 @@ from bot.desk import (
     views_actions,
     views_admin,
     views_inbox,
+    views_lists,
     views_login,
     views_moves,
 )
@@ -94,6 +95,9 @@ def _add_routes(app: web.Application) -> None:
             web.get(conversation + "/customers.json", views_moves.customers),
             web.post(conversation + "/merge", views_moves.merge),
             web.post(conversation + "/part", views_moves.part),
+            web.get("/people.json", views_lists.people),
+            web.post("/filters", views_lists.save_filter),
+            web.post("/filters/{filter}/remove", views_lists.remove_filter),
             web.get("/canned.json", views_inbox.canned_replies),
             web.get("/canned", views_admin.canned_list),
             web.post("/canned", views_admin.canned_save),

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
 from bot.database import insert_ignore
-from bot.desk.tables import labels, reads, snoozes
+from bot.desk.tables import labels, mentions, reads, snoozes
 from bot.tables import conversations, customers, messages, users
 
 PAGE = 60
@@ -31,23 +31,60 @@ class View(StrEnum):
     """In the queue, next first."""
     OPEN = "open"
     """Everything that has not ended, latest message first."""
+    MENTIONS = "mentions"
+    """A note names me, latest mention first."""
     SNOOZED = "snoozed"
     """Put aside by me."""
     DONE = "done"
     """Resolved or closed, latest first."""
 
 
+class Sort(StrEnum):
+    """Orders of a list other than its own."""
+
+    PRIORITY = "priority"
+    """Highest first; of the same, who waits longest."""
+    WAITING = "waiting"
+    """Who waits longest first, then those who do not wait."""
+    LATEST = "latest"
+    """Latest message first."""
+
+
 @dataclass(frozen=True)
 class Filters:
-    """Narrow a view down; an empty field does not."""
+    """Narrow a view down, and order it; an empty field does neither."""
 
     language: str = ""
     channel: str = ""
     label: str = ""
+    topic: str = ""
+    priority: str = ""
+    """Least priority, `1` to `3`."""
     search: str = ""
+    sort: str = ""
+    """A `Sort`."""
 
     def query(self) -> dict[str, str]:
         return {key: value for key, value in vars(self).items() if value}
+
+    @property
+    def narrow(self) -> bool:
+        """Whether fewer conversations are shown than the view has, search apart."""
+        return bool(self.language or self.channel or self.label or self.topic or self.priority)
+
+    @classmethod
+    def of(cls, values: Mapping[str, str]) -> Filters:
+        """Take what is usable of an address or a stored filter; the rest is empty."""
+        priority, sort = values.get("priority", ""), values.get("sort", "")
+        return cls(
+            language=values.get("language", "")[:16],
+            channel=values.get("channel", "")[:32],
+            label=values.get("label", "")[:40],
+            topic=values.get("topic", "")[:64],
+            priority=priority if priority in {"1", "2", "3"} else "",
+            search=" ".join(values.get("search", "").split())[:200],
+            sort=sort if sort in set(Sort) else "",
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +115,9 @@ class Row:
     """End of the snooze."""
     read_at: float
     """When this user last looked; 0 for never."""
+    topic: str | None = None
+    """File of the content the conversation is about, as far as the bot knows."""
+    blocked: bool = False
     labels: tuple[str, ...] = field(default=())
 
     @property
@@ -95,12 +135,15 @@ class Counts:
     """User id → assigned conversations."""
     snoozed: Mapping[str, int]
     """User id → snoozed conversations."""
+    mentions: Mapping[str, int] = field(default_factory=dict)
+    """User id → conversations with a mention they have not seen."""
 
     def of(self, user_id: str) -> dict[str, int]:
         return {
             View.MINE.value: self.mine.get(user_id, 0),
             View.WAITING.value: self.waiting,
             View.OPEN.value: self.open,
+            View.MENTIONS.value: self.mentions.get(user_id, 0),
             View.SNOOZED.value: self.snoozed.get(user_id, 0),
         }
 
@@ -121,7 +164,16 @@ def counts(connection: Connection) -> Counts:
             waiting += number
         if State(state) in by_owner and owner:
             by_owner[State(state)][owner] = number
-    return Counts(waiting, total, by_owner[State.ASSIGNED], by_owner[State.SNOOZED])
+    m = mentions.c
+    unseen = connection.execute(
+        sa.select(m.user_id, sa.func.count(m.conversation.distinct()))
+        .where(m.seen_at.is_(None))
+        .group_by(m.user_id)
+    ).all()
+    return Counts(
+        waiting, total, by_owner[State.ASSIGNED], by_owner[State.SNOOZED],
+        {user_id: number for user_id, number in unseen},
+    )  # fmt: skip
 
 
 def list_rows(
@@ -140,17 +192,35 @@ def list_rows(
         only: Conversation ids found by a search, which looks beyond the view; None without one.
     """
     c = conversations.c
-    query = sa.select(c.id).where(_belongs(view, user_id) if only is None else c.id.in_(only))
-    if filters.language:
-        query = query.where(c.language == filters.language)
-    if filters.channel:
-        query = query.where(c.channel == filters.channel)
-    if filters.label:
-        labelled = sa.select(labels.c.conversation).where(labels.c.label == filters.label)
-        query = query.where(c.id.in_(labelled))
-    query = query.order_by(*_order(view)).limit(limit).offset(offset)
+    belongs = _belongs(view, user_id) if only is None else c.id.in_(only)
+    query = sa.select(c.id).where(belongs, *_narrowed(filters))
+    query = query.order_by(*_order(view, filters.sort, user_id)).limit(limit).offset(offset)
     ids = [row.id for row in connection.execute(query)]
     return rows_of(connection, ids, user_id)
+
+
+def size(connection: Connection, view: View, user_id: str, filters: Filters) -> int:
+    """Count what a view shows under these filters; a search in them does not count."""
+    query = sa.select(sa.func.count()).select_from(conversations)
+    found = connection.execute(query.where(_belongs(view, user_id), *_narrowed(filters)))
+    return int(found.scalar_one())
+
+
+def _narrowed(filters: Filters) -> list[sa.ColumnElement[bool]]:
+    c = conversations.c
+    conditions: list[sa.ColumnElement[bool]] = []
+    if filters.language:
+        conditions.append(c.language == filters.language)
+    if filters.channel:
+        conditions.append(c.channel == filters.channel)
+    if filters.topic:
+        conditions.append(c.topic == filters.topic)
+    if filters.priority:
+        conditions.append(c.priority >= int(filters.priority))
+    if filters.label:
+        labelled = sa.select(labels.c.conversation).where(labels.c.label == filters.label)
+        conditions.append(c.id.in_(labelled))
+    return conditions
 
 
 def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> list[Row]:
@@ -176,7 +246,7 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
     query = (
         sa.select(
             c.id, c.channel, c.account, c.language, c.state, c.owner, c.cause, c.cause_detail,
-            c.sentiment, c.priority, c.waiting_since, c.last_message_at,
+            c.sentiment, c.priority, c.waiting_since, c.last_message_at, c.topic, c.blocked,
             sa.func.coalesce(customers.c.name, "").label("name"),
             sa.func.coalesce(users.c.name, "").label("owner_name"),
             sa.func.coalesce(customer_at, 0.0).label("last_customer_at"),
@@ -227,7 +297,7 @@ def labels_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str
 
 
 def facets(connection: Connection) -> dict[str, list[str]]:
-    """Values that open conversations can be filtered by: `language`, `channel`, `label`."""
+    """Values open conversations can be filtered by: `language`, `channel`, `topic`, `label`."""
     c = conversations.c
     is_open = c.state.in_([state.value for state in OPEN_STATES])
     return {
@@ -235,6 +305,9 @@ def facets(connection: Connection) -> dict[str, list[str]]:
             sa.select(c.language).where(is_open).distinct().order_by(c.language)).scalars()),
         "channel": list(connection.execute(
             sa.select(c.channel).where(is_open).distinct().order_by(c.channel)).scalars()),
+        "topic": list(connection.execute(
+            sa.select(c.topic).where(is_open, c.topic.is_not(None), c.topic != "")
+            .distinct().order_by(c.topic)).scalars()),
         "label": list(connection.execute(
             sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(200)).scalars()),
     }  # fmt: skip
@@ -259,15 +332,29 @@ def _belongs(view: View, user_id: str) -> sa.ColumnElement[bool]:
         return sa.and_(c.owner == user_id, c.state == State.SNOOZED.value)
     if view == View.WAITING:
         return c.state == State.WAITING.value
+    if view == View.MENTIONS:
+        named = sa.select(mentions.c.conversation).where(mentions.c.user_id == user_id)
+        return c.id.in_(named)
     if view == View.OPEN:
         return c.state.in_([state.value for state in OPEN_STATES])
     return c.state.in_([State.RESOLVED.value, State.CLOSED.value])
 
 
-def _order(view: View) -> tuple[sa.ColumnElement[Any], ...]:
-    c = conversations.c
-    if view == View.WAITING:
+def _order(view: View, sort: str, user_id: str) -> tuple[sa.ColumnElement[Any], ...]:
+    c, m = conversations.c, mentions.c
+    waits = sa.case((c.state == State.WAITING.value, c.waiting_since))
+    longest = sa.nulls_last(waits.asc())
+    if sort == Sort.PRIORITY:
+        return (c.priority.desc(), longest, c.last_message_at.desc(), c.id)
+    if sort == Sort.WAITING:
+        return (longest, c.last_message_at.desc(), c.id)
+    if view == View.WAITING and not sort:
         return (c.priority.desc(), c.waiting_since, c.id)
+    if view == View.MENTIONS and not sort:
+        latest = sa.select(sa.func.max(m.created_at)).where(
+            m.conversation == c.id, m.user_id == user_id
+        )
+        return (latest.scalar_subquery().desc(), c.id)
     return (c.last_message_at.desc(), c.id)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 
 from aiohttp import web
+from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, labels, notes, present, queries, snooze
+from bot.desk import app_keys, labels, mentions, notes, present, queries, snooze
 from bot.desk import thread as threads
 from bot.desk.web import action_key, agent_of, done, form, session_of
 from bot.errors import BadRequest
@@ -118,15 +119,25 @@ async def wake(request: web.Request) -> web.StreamResponse:
 
 async def mark_read(request: web.Request) -> web.StreamResponse:
     user, conversation, now = session_of(request).user, _id(request), time.time()
-    await request.app[app_keys.DATABASE].run(
-        lambda c: queries.mark_read(c, user.id, conversation, now)
-    )
+
+    def work(connection: Connection) -> int:
+        queries.mark_read(connection, user.id, conversation, now)
+        return mentions.mark_seen(connection, user.id, conversation)
+
+    if await request.app[app_keys.DATABASE].run(work):
+        await request.app[app_keys.HUB].publish(conversation, "seen")
     return web.Response(status=204)
 
 
 async def _add_note(request: web.Request, text: str, key: str) -> None:
     user, conversation = session_of(request).user, _id(request)
-    await request.app[app_keys.DATABASE].run(
-        lambda c: notes.add(c, conversation, user.id, text, key=key)
-    )
+
+    def work(connection: Connection) -> list[str]:
+        if not notes.add(connection, conversation, user.id, text, key=key):
+            return []
+        return mentions.add(connection, conversation, notes.id_of(key), user.id, text)
+
+    called = await request.app[app_keys.DATABASE].run(work)
     await request.app[app_keys.HUB].publish(conversation, "note")
+    for one in called:
+        await request.app[app_keys.HUB].publish(conversation, "mention", user=one, by=user.name)

@@ -13,7 +13,6 @@ from bot.desk import (
     audit,
     canned,
     labels,
-    present,
     queries,
     search,
     search_index,
@@ -24,6 +23,7 @@ from bot.desk.queries import Filters, View
 from bot.desk.web import RENDERER, page, session_of, texts_of
 from bot.errors import BadRequest
 from bot.handoff import presence
+
 
 async def start(request: web.Request) -> web.StreamResponse:
     raise web.HTTPSeeOther("/inbox/waiting")
@@ -152,13 +152,7 @@ def _view(request: web.Request) -> View:
 
 
 def _filters(request: web.Request) -> Filters:
-    query = request.query
-    return Filters(
-        language=query.get("language", "")[:16],
-        channel=query.get("channel", "")[:32],
-        label=query.get("label", "")[:40],
-        search=present.snippet(query.get("search", ""))[:200],
-    )
+    return Filters.of(request.query)
 
 
 def _offset(request: web.Request) -> int:

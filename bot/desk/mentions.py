@@ -1,0 +1,100 @@
+"""Colleagues named in private notes: `@login` brings the conversation into their list."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.database import insert_ignore
+from bot.desk.tables import mentions
+from bot.desk.users import DISABLED
+from bot.tables import users
+
+MOST = 20
+"""People one note may call."""
+_MENTION = re.compile(r"(?<![\w@.+-])@([a-z0-9][a-z0-9._@+-]{0,63})", re.IGNORECASE)
+
+
+def people(connection: Connection) -> list[tuple[str, str]]:
+    """Login and name of everybody who can be named, by login."""
+    rows = connection.execute(
+        sa.select(users.c.login, users.c.name)
+        .where(sa.not_(users.c.password_hash.startswith(DISABLED, autoescape=True)))
+        .order_by(users.c.login)
+    )
+    return [(row.login, row.name) for row in rows]
+
+
+def named(connection: Connection, text: str) -> dict[str, str]:
+    """User ids of those a note names, by login as it is spelled in the users' list."""
+    words = {login for written in _MENTION.findall(text) for login in _spellings(written)}
+    if not words:
+        return {}
+    rows = connection.execute(
+        sa.select(users.c.login, users.c.id).where(users.c.login.in_(sorted(words)))
+    )
+    found = {row.login: row.id for row in rows}
+    chosen: dict[str, str] = {}
+    for written in _MENTION.findall(text):
+        login = next((one for one in _spellings(written) if one in found), None)
+        if login and len(chosen) < MOST:
+            chosen[login] = found[login]
+    return chosen
+
+
+def add(connection: Connection, conversation: str, note: str, author: str, text: str) -> list[str]:
+    """Call those a note names, its author apart; return their user ids, each once per note."""
+    called = [one for one in named(connection, text).values() if one != author]
+    now = time.time()
+    rows = [
+        {"note": note, "user_id": one, "conversation": conversation, "created_at": now,
+         "seen_at": None}
+        for one in called
+    ]  # fmt: skip
+    insert_ignore(connection, mentions, rows)
+    return called
+
+
+def mark_seen(connection: Connection, user_id: str, conversation: str) -> int:
+    """Note that a user has opened a conversation that calls them; return how many were new."""
+    m = mentions.c
+    done = connection.execute(
+        sa.update(mentions)
+        .where(m.user_id == user_id, m.conversation == conversation, m.seen_at.is_(None))
+        .values(seen_at=time.time())
+    )
+    return done.rowcount
+
+
+def parts(text: str, logins: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Cut a note at its mentions: (text, "") for words, (`@login`, name) for a colleague.
+
+    Args:
+        logins: Login → display name of all users.
+    """
+    made: list[tuple[str, str]] = []
+    at = 0
+    for hit in _MENTION.finditer(text):
+        login = next((one for one in _spellings(hit[1]) if one in logins), None)
+        if login is None:
+            continue
+        end = hit.start() + 1 + len(login)
+        made += [(text[at : hit.start()], ""), (text[hit.start() : end], logins[login])]
+        at = end
+    made.append((text[at:], ""))
+    return [part for part in made if part[0]]
+
+
+def _spellings(written: str) -> list[str]:
+    """A login may end a sentence: `@asha.` is Asha, unless there is an `asha.`."""
+    word, spellings = written.lower(), []
+    while word:
+        spellings.append(word)
+        if word[-1] not in "._@+-":
+            break
+        word = word[:-1]
+    return spellings

@@ -8,13 +8,16 @@ swapped out) cannot write after its shards moved on.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
+from contextvars import ContextVar
+from dataclasses import dataclass
 
 import redis.asyncio
 import structlog
 
 from bot import redis_keys
-from bot.errors import StoreUnavailable
+from bot.errors import LeaseLost, StoreUnavailable
 from bot.redis_client import guarded
 from bot.tasks import goes_on
 
@@ -60,6 +63,19 @@ class Leases:
         self._lease_s = lease_s
         self.held: dict[int, str] = {}
         """Shard → lease text, as of the last look."""
+        self._until: dict[int, float] = {}
+        """Shard → moment (monotonic) before which nobody else can have it."""
+
+    @property
+    def lease_s(self) -> float:
+        return self._lease_s
+
+    def sure(self, shard: int, text: str) -> bool:
+        """Tell without asking whether a grant still holds.
+
+        A process that was stopped for a while learns here that it was, before anybody told it.
+        """
+        return self.held.get(shard) == text and time.monotonic() < self._until.get(shard, math.inf)
 
     async def step(self) -> None:
         """Renew, take what is free up to a fair share, give back what is above it."""
@@ -71,24 +87,28 @@ class Leases:
         share = -(-self.shards // holders)
         ttl_ms = int(self._lease_s * 1000)
         for shard, text in list(self.held.items()):
-            key = redis_keys.lease(shard, self.role)
+            key, asked = redis_keys.lease(shard, self.role), time.monotonic()
             if not await guarded(self._redis.eval(_RENEW, 1, key, text, ttl_ms)):
                 LOG.warning("lease.lost", role=self.role, shard=shard)
-                self.held.pop(shard, None)
+                self._drop(shard)
+            elif self.held.get(shard) == text:
+                self._until[shard] = asked + self._lease_s
         for shard in range(self.shards):
             if len(self.held) >= share:
                 break
             if shard not in self.held:
                 keys = [redis_keys.lease(shard, self.role), redis_keys.fence(shard, self.role)]
+                asked = time.monotonic()
                 text = await guarded(self._redis.eval(_TAKE, 2, *keys, self.holder, ttl_ms))
                 if text:
                     self.held[shard] = text
+                    self._until[shard] = asked + self._lease_s
         while len(self.held) > share:
             await self.release(max(self.held))
 
     async def release(self, shard: int) -> None:
         """Give a shard back at once."""
-        text = self.held.pop(shard, None)
+        text = self._drop(shard)
         if text:
             key = redis_keys.lease(shard, self.role)
             await guarded(self._redis.eval(_RELEASE, 1, key, text))
@@ -106,4 +126,33 @@ class Leases:
                 await self.step()
             except StoreUnavailable:
                 self.held.clear()
+                self._until.clear()
             await asyncio.sleep(self._lease_s / 3)
+
+    def _drop(self, shard: int) -> str:
+        self._until.pop(shard, None)
+        return self.held.pop(shard, "")
+
+
+@dataclass(frozen=True)
+class Grant:
+    """The right to work on a shard's rows, for what acts outside Redis and cannot be fenced."""
+
+    leases: Leases
+    shard: int
+    text: str
+
+
+GRANT: ContextVar[Grant | None] = ContextVar("grant", default=None)
+"""Under which grant this task works."""
+
+
+def must_hold() -> None:
+    """Ask right before something that cannot be taken back, such as a call to a vendor.
+
+    Raises:
+        LeaseLost: Another process may have the shard by now.
+    """
+    grant = GRANT.get()
+    if grant is not None and not grant.leases.sure(grant.shard, grant.text):
+        raise LeaseLost(grant.shard)

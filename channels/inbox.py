@@ -69,14 +69,25 @@ class Inbox:
 
 
 class InboxReader:
-    """Reads the shards held by `leases` and works their rows off with `handle`."""
+    """Reads the shards held by `leases` and works their rows off with `handle`.
 
-    def __init__(self, client: redis.asyncio.Redis, leases: Leases, handle: Handle) -> None:
+    Args:
+        hold_s: How long messages of vendors that number them are held back (REORDER_HOLD_MS).
+    """
+
+    def __init__(
+        self,
+        client: redis.asyncio.Redis,
+        leases: Leases,
+        handle: Handle,
+        *,
+        hold_s: float = 0.0,
+    ) -> None:
         self._redis = client
         self._leases = leases
         self._handle = handle
         self._reader = ShardReader(
-            client, leases, redis_keys.inbox, self._work, most_lines=MOST_LINES
+            client, leases, redis_keys.inbox, self._work, most_lines=MOST_LINES, hold_s=hold_s
         )
 
     async def run(self) -> None:

@@ -1,13 +1,18 @@
 """Reads the streams of the shards a process holds: in order within a conversation, side by side
 across conversations. Inbox and outbox differ only in what they do with a row.
+
+Order is that of arrival, unless a vendor says in which order its messages were written: of those
+that wait together the earliest goes first, and a row may be held back for a moment so that one
+which overtook it on the way can still be put before it (see docs/architecture.md, "Order").
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis.asyncio
@@ -37,6 +42,18 @@ class Row:
     id: str
     lease: str
     body: dict[str, Any]
+    ready_at: float = 0.0
+    """Unix seconds before which it is held back."""
+
+
+@dataclass
+class Line:
+    """Rows of a conversation that wait, and the task that works them off."""
+
+    rows: list[Row] = field(default_factory=list)
+    task: asyncio.Task[None] | None = None
+    latest: float = 0.0
+    """When the newest row that was worked off had been received, Unix seconds."""
 
 
 Work = Callable[[Row], Awaitable[None]]
@@ -49,6 +66,7 @@ class ShardReader:
         key: Stream of a shard.
         work: Finishes a row, or gives up because the lease is lost; must not raise.
         most_lines: Conversations under way at once; a backlog beyond stays in Redis, not in memory.
+        hold_s: How long a row with a `position` is held back after it was received.
     """
 
     def __init__(
@@ -59,14 +77,18 @@ class ShardReader:
         work: Work,
         *,
         most_lines: int,
+        hold_s: float = 0.0,
     ) -> None:
         self._redis = client
         self._leases = leases
         self._key = key
         self._work = work
         self._most_lines = most_lines
-        self._lines: dict[str, asyncio.Task[None]] = {}
+        self._hold_s = hold_s
+        self._lines: dict[str, Line] = {}
         self._under_way: set[tuple[int, str, str]] = set()
+        self._places: dict[int, tuple[str, str]] = {}
+        """Shard → lease it is read under, and the last row that was read."""
 
     async def run(self, *, finish: bool) -> None:
         """Read until cancelled.
@@ -84,33 +106,46 @@ class ShardReader:
             for reader in done:
                 reader.result()
         finally:
-            lines = list(self._lines.values())
+            lines = self._tasks()
             await _stop(readers if finish else [*readers, *lines])
             await asyncio.gather(*readers, *lines, return_exceptions=True)
 
     async def _read(self, shard: int) -> None:
-        lease, last = "", "0-0"
         while True:
             held = self._leases.held.get(shard)
             if held is None:
-                lease = ""
+                self._places.pop(shard, None)
                 await asyncio.sleep(IDLE_S)
                 continue
-            if held != lease:
+            if self._places.get(shard, ("", ""))[0] != held:
                 # A new grant: whatever an earlier holder left unfinished comes first.
-                lease, last = held, "0-0"
+                self._places[shard] = (held, "0-0")
             while len(self._lines) >= self._most_lines:
-                await asyncio.wait(self._lines.values(), return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(self._tasks(), return_when=asyncio.FIRST_COMPLETED)
             try:
-                answer = await guarded(self._redis.xread({self._key(shard): last}, BATCH, BLOCK_MS))
+                await self._look(shard, BLOCK_MS)
             except StoreUnavailable:
-                lease = ""
+                self._places.pop(shard, None)
                 await asyncio.sleep(IDLE_S)
-                continue
-            for _, rows in answer or ():
-                for row, fields in rows:
-                    last = row
-                    self._start(Row(shard, row, lease, json.loads(fields["body"])))
+
+    async def _look(self, shard: int, block_ms: int | None) -> None:
+        """Read what is new in a shard; without `block_ms`, only what is there already."""
+        lease, last = self._places[shard]
+        answer: Any = await guarded(self._redis.xread({self._key(shard): last}, BATCH, block_ms))
+        for _, rows in answer or ():
+            for row, fields in rows:
+                at, last = self._places.get(shard, ("", ""))
+                # Two looks at a time may bring the same rows.
+                if at == lease and _number(row) > _number(last):
+                    self._places[shard] = (lease, row)
+                    self._start(self._row(shard, row, lease, json.loads(fields["body"])))
+
+    def _row(self, shard: int, row: str, lease: str, body: dict[str, Any]) -> Row:
+        if not body.get("position") or not self._hold_s:
+            return Row(shard, row, lease, body)
+        # No longer than agreed, although the clock of the machine that took it may be ahead.
+        received = min(float(body.get("received_at") or 0.0), time.time())
+        return Row(shard, row, lease, body, received + self._hold_s)
 
     def _start(self, row: Row) -> None:
         # With the shard: two shards may give rows the same id in the same millisecond.
@@ -119,24 +154,54 @@ class ShardReader:
             return  # read again after Redis was away; whoever works on it goes on
         self._under_way.add(name)
         conversation = row.body["conversation"]
-        task = asyncio.create_task(self._after(self._lines.get(conversation), row))
-        self._lines[conversation] = task
-        task.add_done_callback(lambda done: self._forget(conversation, name, done))
+        line = self._lines.setdefault(conversation, Line())
+        line.rows.append(row)
+        if line.task is None:
+            line.task = asyncio.create_task(self._work_off(conversation, line))
 
-    async def _after(self, before: asyncio.Task[None] | None, row: Row) -> None:
-        if before is not None:
-            await asyncio.wait([before])
-        if self._leases.held.get(row.shard) == row.lease:
-            await self._work(row)
-
-    def _forget(
-        self, conversation: str, name: tuple[int, str, str], task: asyncio.Task[None]
-    ) -> None:
-        self._under_way.discard(name)
-        if self._lines.get(conversation) is task:
+    async def _work_off(self, conversation: str, line: Line) -> None:
+        try:
+            while line.rows:
+                row = await self._next(line)
+                line.rows.remove(row)
+                if row.body.get("position"):
+                    # Transcripts go by this moment: it must follow the order of the work.
+                    received = max(float(row.body.get("received_at") or 0.0), line.latest + 0.001)
+                    row.body["received_at"] = line.latest = received
+                try:
+                    if self._leases.held.get(row.shard) == row.lease:
+                        await self._work(row)
+                except Exception as error:
+                    LOG.error("row.abandoned", conversation=conversation, error=repr(error))
+                finally:
+                    self._under_way.discard((row.shard, row.lease, row.id))
+        finally:
+            for row in line.rows:
+                self._under_way.discard((row.shard, row.lease, row.id))
             del self._lines[conversation]
-        if not task.cancelled() and task.exception() is not None:
-            LOG.error("row.abandoned", conversation=conversation, error=repr(task.exception()))
+
+    async def _next(self, line: Line) -> Row:
+        """Choose the earliest by the vendor's order, once it was held back for long enough."""
+        while True:
+            row = min(line.rows, key=lambda row: int(row.body.get("position") or 0))
+            if (wait_s := row.ready_at - time.time()) <= 0:
+                return row
+            await asyncio.sleep(wait_s)
+            try:
+                # What came in by now takes part, whatever else this process has to do.
+                if row.shard in self._places:
+                    await self._look(row.shard, None)
+            except StoreUnavailable:
+                await asyncio.sleep(IDLE_S)
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        return [line.task for line in self._lines.values() if line.task is not None]
+
+
+def _number(row: str) -> tuple[int, int]:
+    """Order of a stream's row ids, `<milliseconds>-<number>`."""
+    at, _, number = row.partition("-")
+    return int(at), int(number)
 
 
 async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:

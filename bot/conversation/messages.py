@@ -64,6 +64,8 @@ class Inbound:
     """Display name, where the channel gives one."""
     kind: str = "message"
     """`message`, or `start` when the customer opened the chat and expects a greeting."""
+    position: int = 0
+    """Vendor's order among messages that wait together; 0: as they arrive."""
     attachments: tuple[Attachment, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

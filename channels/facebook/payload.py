@@ -167,6 +167,7 @@ def _inbound(found: Event, mid: str, now: float) -> Inbound:
         vendor_user=found.user,
         sent_at=found.at,
         received_at=now,
+        position=int(found.at * 1000),
     )
 
 

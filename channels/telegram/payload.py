@@ -166,6 +166,7 @@ class _Reader:
             received_at=self.now,
             locale=locale if _LOCALE.fullmatch(locale) else "",
             name=" ".join(filter(None, names)),
+            position=max(0, self.number),
         )
 
     def _text(self, message: dict[str, Any]) -> str:

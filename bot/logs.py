@@ -8,6 +8,15 @@ from typing import TextIO, cast
 
 import structlog
 
+# What Rasa 3.6 and its dependencies say about themselves at each start, and nobody can act on.
+_EXPECTED = (
+    "pkg_resources is deprecated as an API",
+    "Deprecated call to `pkg_resources.declare_namespace",
+    "The ``declarative_base()`` function is now available",
+    "Slot auto-fill has been removed in 3.0",
+    "the load_module() method is deprecated",
+)
+
 
 def configure(level: str, process: str) -> None:
     """Set up structlog and the standard library's logging for one process."""
@@ -33,6 +42,13 @@ def configure(level: str, process: str) -> None:
     for noisy in ("rasa", "aiohttp.access", "apscheduler", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    # Not by a filter of `warnings`: libraries set their own at import, in front of ours.
+    logging.getLogger("py.warnings").addFilter(_is_news)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    told = record.getMessage()
+    return not any(known in told for known in _EXPECTED)
 
 
 def to_stderr() -> None:

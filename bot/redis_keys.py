@@ -19,6 +19,7 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:{s}:webchat:<conv>       | stream | what the widget shows, last 200      | 7 days    | sender     | ingress |
 | samvad:holders:<role>           | zset   | process name → Unix time of expiry   | none: bounded by processes | holders | holders, health |
 | samvad:presence                 | zset   | agent id → Unix time of expiry       | none: bounded by agents | desk | engine, desk |
+| samvad:activity                 | zset   | agent id → Unix time they last did something | none: bounded by agents | desk | engine, desk |
 | samvad:content:live             | string | number of the live content version   | none: one value | publish, engine | all |
 | samvad:content:ready            | hash   | engine → JSON: version, model        | none: bounded by engines | engine | publish, health |
 | samvad:translation:v1:<source>:<target>:<sha256> | string | JSON: text, made by a machine | 30 days | engine | engine |
@@ -26,7 +27,8 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
 
 Pub/sub channels (nothing depends on their delivery): `samvad:content` (version number),
-`samvad:live` (JSON: conversation, what), `samvad:webchat:<conv>` (wake-up).
+`samvad:live` (JSON: conversation, what), `samvad:routing` (JSON: what), `samvad:webchat:<conv>`
+(wake-up).
 """
 
 from __future__ import annotations
@@ -36,10 +38,12 @@ from functools import lru_cache
 
 PREFIX = "samvad"
 LIVE_CHANNEL = f"{PREFIX}:live"
+ROUTING_CHANNEL = f"{PREFIX}:routing"
 CONTENT_CHANNEL = f"{PREFIX}:content"
 CONTENT_LIVE = f"{PREFIX}:content:live"
 CONTENT_READY = f"{PREFIX}:content:ready"
 PRESENCE = f"{PREFIX}:presence"
+ACTIVITY = f"{PREFIX}:activity"
 TRANSLATION_FIGURES = f"{PREFIX}:translation:figures"
 
 SEEN_TTL_S = 48 * 3600

@@ -98,6 +98,10 @@ class Settings:
     """Days after which customers' words are deleted; 0 keeps them."""
     keep_events_days: int = field(default=0, metadata={"env": "KEEP_EVENTS_DAYS"})
     """Days after which the facts of the reports are deleted; 0 keeps them."""
+    routing_mode: str = field(default="manual", metadata={"env": "ROUTING_MODE"})
+    """`manual`: agents claim; `automatic`: waiting conversations are given to who is free."""
+    away_after_s: int = field(default=900, metadata={"env": "AWAY_AFTER_S"})
+    """Seconds without doing anything at the desk after which an agent counts as away."""
     waiting_notice_s: int = field(default=120, metadata={"env": "WAITING_NOTICE_S"})
     """Least seconds between two "still waiting" notices."""
     thresholds: Thresholds = field(default=Thresholds(), metadata={"env": "SAMVAD_THRESHOLD_*"})
@@ -282,6 +286,7 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "queue_abandon_s": (1, float("inf")),
     "agent_gone_s": (1, float("inf")),
     "waiting_notice_s": (0, float("inf")),
+    "away_after_s": (30, float("inf")),
     "keep_messages_days": (0, 36_500),
     "keep_events_days": (0, 36_500),
     "translation_timeout_s": (0.1, 30),
@@ -333,6 +338,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         raise ConfigurationError("WEBCHAT_CONSENT_VERSION", "write 1–32 of A–Z a–z 0–9 . _ -")
     if not re.fullmatch(r"(https?://[^\s\"<>]+)?", settings.webchat_privacy_url):
         raise ConfigurationError("WEBCHAT_PRIVACY_URL", "write an address with https://")
+    if settings.routing_mode not in {"manual", "automatic"}:
+        raise ConfigurationError("ROUTING_MODE", "write manual or automatic")
     if settings.telegram_keyboard not in {"inline", "reply"}:
         raise ConfigurationError("TELEGRAM_KEYBOARD", "write inline or reply")
     if settings.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:

@@ -36,6 +36,7 @@ conversations = sa.Table(
     sa.Column("topic", sa.String(64)),
     sa.Column("callback_at", sa.Float),
     sa.Column("late_told_at", sa.Float),
+    sa.Column("last_agent", sa.String(64)),
     sa.Index("ix_conversations_queue", "state", "priority", "waiting_since"),
     sa.Index("ix_conversations_state_activity", "state", "last_message_at"),
     sa.Index("ix_conversations_owner", "owner", "state"),

@@ -7,7 +7,6 @@ transaction, so the log can neither miss a change nor tell of one that did not h
 from __future__ import annotations
 
 import json
-import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -21,13 +20,13 @@ from bot.conversation.states import ENDED, State, may_go
 from bot.database import insert_ignore
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import Event
+from bot.routing.estimate import wait_s
+from bot.routing.match import PRIORITY_WORTH_S, turn_of
 from bot.tables import conversations, customers, queue_times
 from bot.tables import events as events_table
 
 ESTIMATE_SAMPLES = 20
 """Queue times the estimate looks back on (DESIGN.md, states)."""
-ESTIMATE_LEAST = 5
-"""Fewer samples than this give a place only."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +70,8 @@ class Conversation:
     """Since when the customer does not wait in the chat but for an answer later."""
     late_told_at: float | None = None
     """When the customer was last told that it takes longer."""
+    last_agent: str | None = None
+    """User id of the agent this customer had last."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self))
@@ -186,6 +187,8 @@ def change(
             stint=current.stint + 1, owner=None, waiting_since=None, cause=None,
             cause_detail=None, team=None, callback_at=None, late_told_at=None,
         )  # fmt: skip
+    if target == State.ASSIGNED and updates.get("owner"):
+        updates["last_agent"] = updates["owner"]
     if target == State.WAITING:
         updates.setdefault("waiting_since", moment)
         updates.setdefault("owner", None)
@@ -268,19 +271,20 @@ def queue(connection: Connection, limit: int = 200) -> list[Conversation]:
 
 
 def place_of(connection: Connection, waiting: Conversation, agents_online: int) -> QueuePlace:
-    """Tell place and estimate: median of the last queue times × place ÷ agents online."""
+    """Tell place and estimate: median of the last queue times × place ÷ agents online.
+
+    The place is the one in the queue of its team, in the order of bot.routing.match.
+    """
     c = conversations.c
+    turn = turn_of(waiting.waiting_since or 0.0, waiting.priority)
+    own = c.team == waiting.team if waiting.team else sa.true()
     ahead = connection.execute(
         sa.select(sa.func.count())
         .select_from(conversations)
         .where(
             c.state == State.WAITING.value,
-            sa.or_(
-                c.priority > waiting.priority,
-                sa.and_(
-                    c.priority == waiting.priority, c.waiting_since < (waiting.waiting_since or 0)
-                ),
-            ),
+            c.waiting_since - c.priority * PRIORITY_WORTH_S < turn,
+            own,
         )
     ).scalar_one()
     samples = (
@@ -292,9 +296,7 @@ def place_of(connection: Connection, waiting: Conversation, agents_online: int) 
         .scalars()
         .all()
     )
-    estimate = None
-    if agents_online > 0 and len(samples) >= ESTIMATE_LEAST:
-        estimate = statistics.median(samples) * (ahead + 1) / agents_online
+    estimate = wait_s(samples, ahead + 1, agents_online)
     return QueuePlace(place=ahead + 1, estimate_s=estimate, agents_online=agents_online)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 
 import redis.asyncio
@@ -28,6 +29,7 @@ from bot.desk.snooze import Snoozer
 from bot.desk.suggestions import Suggester
 from bot.desk.web import RENDERER, errors, headers, sessions
 from bot.handoff.service import HandoffService
+from bot.routing.router import Router
 from bot.secrets import load_or_create
 from bot.settings import Settings
 
@@ -116,7 +118,12 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     database, hub = app[app_keys.DATABASE], app[app_keys.HUB]
     await database.run(search_index.prepare)
     hub.start()
+    router = Router(
+        app[app_keys.SETTINGS], database, app[app_keys.REDIS], app[app_keys.SERVICE],
+        f"desk-{secrets.token_hex(6)}",
+    )  # fmt: skip
     tasks = [
+        asyncio.create_task(router.run(), name="router"),
         asyncio.create_task(app[app_keys.SNOOZER].run(), name="snoozer"),
         asyncio.create_task(search_index.run(database), name="search-index"),
     ]

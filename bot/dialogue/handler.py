@@ -57,7 +57,7 @@ class Handler:
         self._redis = client
         self._catalog = catalog
         self._hearing = Hearing(settings, database, understander)
-        self._queueing = Queueing(database, client)
+        self._queueing = Queueing(database, client, settings.away_after_s)
         self._wording = Wording(settings)
         self._bot = BotTurn(settings, engine, self._hearing, self._queueing, self._wording)
 

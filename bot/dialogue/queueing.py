@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import redis.asyncio
+from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.states import Cause, State
@@ -17,6 +18,8 @@ from bot.dialogue.turn import Turn
 from bot.escalation import Decision
 from bot.events import Event
 from bot.handoff import presence
+from bot.routing import roster, teams
+from bot.routing.match import team_for
 
 PRIORITY = {Cause.POLICY: 2, Cause.NEGATIVE_SENTIMENT: 1, Cause.BOT_FAILURE: 1}
 """Queue priority by cause; 0 for all others."""
@@ -25,9 +28,12 @@ PRIORITY = {Cause.POLICY: 2, Cause.NEGATIVE_SENTIMENT: 1, Cause.BOT_FAILURE: 1}
 class Queueing:
     """Moves conversations of turns; one a process."""
 
-    def __init__(self, database: Database, client: redis.asyncio.Redis) -> None:
+    def __init__(
+        self, database: Database, client: redis.asyncio.Redis, away_after_s: float
+    ) -> None:
         self._database = database
         self._redis = client
+        self._away_after_s = away_after_s
 
     async def enter(self, turn: Turn) -> QueuePlace:
         """Hand the conversation off, with the cause and numbers of the turn's decision."""
@@ -36,6 +42,7 @@ class Queueing:
         key = handoff_key(turn.inbound.id)
         detail = {**(decision.numbers or {}), "message": turn.inbound.id}
         requested = self._event(turn, "handoff.requested", {"cause": cause.value, **detail})
+        topic = _topic_of(turn)
         turn.conversation = await self._database.run(
             lambda c: store.change(
                 c,
@@ -49,6 +56,8 @@ class Queueing:
                 priority=PRIORITY.get(cause, 0),
                 language=turn.language,
                 sentiment=turn.context.negative_mean,
+                topic=topic or turn.conversation.topic,
+                team=team_for(turn.language, topic, teams.list_teams(c)).id,
             )
         )
         turn.context = replace(turn.context, noticed_at=turn.inbound.received_at)
@@ -78,8 +87,14 @@ class Queueing:
 
     async def place(self, conversation: Conversation) -> QueuePlace:
         """Where a waiting conversation stands now."""
-        agents = await presence.online(self._redis)
-        return await self._database.read(lambda c: store.place_of(c, conversation, agents))
+        here = await presence.here(self._redis)
+
+        def work(connection: Connection) -> QueuePlace:
+            team = teams.find_team(connection, conversation.team)
+            people = roster.serving(roster.seats(connection, here, self._away_after_s), team)
+            return store.place_of(connection, conversation, len(people))
+
+        return await self._database.read(work)
 
     @staticmethod
     def _event(turn: Turn, kind: str, data: dict[str, object]) -> Event:
@@ -95,6 +110,13 @@ class Queueing:
             data=data,
             occurred_at=turn.inbound.received_at,
         )
+
+
+def _topic_of(turn: Turn) -> str:
+    """Topic of what the conversation is handed off about; empty if nothing was understood."""
+    numbers = (turn.decision.numbers if turn.decision else None) or {}
+    entry = turn.knowledge.content.by_id.get(turn.entry or str(numbers.get("entry") or ""))
+    return entry.topic if entry else ""
 
 
 def handoff_key(message: str) -> str:

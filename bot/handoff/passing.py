@@ -12,10 +12,10 @@ from sqlalchemy.engine import Connection
 from bot.conversation import store
 from bot.conversation.states import ENDED, HUMAN, Cause, State
 from bot.conversation.store import Conversation
-from bot.errors import BadRequest, TransitionRefused
+from bot.errors import BadRequest, StaleConversation, TransitionRefused
 from bot.events import Event
-from bot.routing import teams
-from bot.routing.model import EVERYONE
+from bot.routing import roster, teams
+from bot.routing.model import EVERYONE, Match
 from bot.tables import users
 
 DISABLED = "!"
@@ -73,6 +73,36 @@ def to_agent(
     events.append(event(current, "handoff.assigned", {"wait_s": round(wait_s, 3), **data}))
     return store.change(
         connection, current, State.ASSIGNED, key=key, events=tuple(events), now=now, **extra
+    )
+
+
+def route(
+    connection: Connection, current: Conversation, match: Match, *, key: str
+) -> Conversation:
+    """Give a waiting conversation to the agent the matching chose.
+
+    Raises:
+        TransitionRefused: It changed since, or the agent has as many as they can by now.
+    """
+    if current.last_change == key and current.owner == match.agent:
+        return current
+    if current.state != State.WAITING or current.version != match.version:
+        raise StaleConversation(current.id, current.state, State.ASSIGNED)
+    now = time.time()
+    # Writing to the agent's row first keeps two processes from counting at the same time.
+    teams.note_routed(connection, match.agent, now)
+    capacity = teams.profiles(connection, [match.agent])[match.agent].capacity
+    if roster.loads_of(connection, [match.agent]).get(match.agent, 0) >= capacity:
+        raise TransitionRefused(current.id, current.state, State.ASSIGNED)
+    wait_s = now - current.waiting_since if current.waiting_since else 0.0
+    told = Event(
+        id=f"{current.id}:{key}:handoff.assigned", type="handoff.assigned",
+        conversation=current.id, episode_id=current.episode_id, channel=current.channel,
+        language=current.language, actor="system", actor_id=match.agent,
+        data={"wait_s": round(wait_s, 3), "to": match.agent, "why": match.why},
+    )  # fmt: skip
+    return store.change(
+        connection, current, State.ASSIGNED, key=key, events=(told,), now=now, owner=match.agent
     )
 
 

@@ -25,6 +25,7 @@ from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.events import Event
 from bot.handoff import passing, presence
+from bot.routing.model import Match
 from bot.settings import Settings
 
 MAX_REPLY_CHARS = 4000
@@ -199,6 +200,24 @@ class HandoffService:
         await self._notice(changed, "utter_agent_joined", key, Agent(to, name))
         return changed
 
+    async def route(self, match: Match) -> bool:
+        """Carry a decision of the matching out; exactly one of all processes can.
+
+        Raises:
+            TransitionRefused: The conversation changed since the decision, or the agent has as
+                many as they can by now.
+        """
+        key = f"route:{match.conversation[-24:]}:{match.version}"
+
+        def work(connection: Connection) -> Conversation:
+            current = self._get(connection, match.conversation)
+            return passing.route(connection, current, match, key=key)
+
+        changed = await self._changes.apply(match.conversation, work)
+        name = await self._database.read(lambda c: passing.name(c, match.agent))
+        await self._notice(changed, "utter_agent_joined", key, Agent(match.agent, name))
+        return True
+
     async def online(self) -> int:
         """Count agents online."""
         return await presence.online(self._redis)
@@ -206,6 +225,10 @@ class HandoffService:
     async def seen(self, agent_id: str) -> None:
         """Heartbeat of an agent's open desk."""
         await presence.seen(self._redis, agent_id)
+
+    async def active(self, agent_id: str) -> None:
+        """The agent does something at their desk."""
+        await presence.active(self._redis, agent_id)
 
     async def gone(self, agent_id: str) -> None:
         """The agent's last desk was closed."""

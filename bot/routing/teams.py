@@ -60,6 +60,14 @@ def get_team(connection: Connection, team_id: str) -> Team:
     raise BadRequest("unknown-team", "There is no such team.", status=404)
 
 
+def find_team(connection: Connection, team_id: str | None) -> Team:
+    """Read a conversation's team; one that was taken away, or none, is everyone's."""
+    try:
+        return get_team(connection, team_id or EVERYONE)
+    except BadRequest:
+        return get_team(connection, EVERYONE)
+
+
 def save_team(connection: Connection, team: Team) -> Team:
     """Store a team; one without an id is new.
 

@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -13,6 +13,8 @@ from bot.language.vote import Opinion, Ranking, vote
 
 # Text beyond this tells nothing new about its language.
 _LOOK_AT_CHARS: Final = 1000
+# A text is looked at in several places, and short ones come again and again.
+_REMEMBERED: Final = 512
 _JAPANESE: Final = frozenset({"Hani", "Hira", "Kana"})
 _KANA_SHARE: Final = 0.1
 _LETTERS_A_CHARACTER: Final = 3
@@ -180,6 +182,7 @@ def examine(text: str) -> tuple[LanguageReading, bool]:
     return reading, opinion.asked_slow
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def detect(text: str) -> LanguageReading:
     """Read the language of a message; any string gets a reading, at bounded cost."""
     return examine(text)[0]

@@ -45,6 +45,8 @@ _SECOND_VIEW_LANGUAGES = frozenset(
 _SHOUTED_LETTERS = 8
 _SHOUTED_SHARE = 0.7
 _CACHED_TEXTS = 2048  # 7 MB
+_REMEMBERED_SECONDS = 256
+_SHARE = np.float32(np.sqrt(0.5))  # length of each of two views
 _LATIN_WORD = re.compile(r"[A-Za-z]{3}")
 _SURELY_ROMANISED = 0.6
 
@@ -63,6 +65,10 @@ def _calm(text: str) -> str:
     shouted = sum(character.isupper() for character in cased)
     shouts = len(cased) >= _SHOUTED_LETTERS and shouted > _SHOUTED_SHARE * len(cased)
     return text.lower() if shouts else text
+
+
+def _tidy(text: str) -> str:
+    return _calm(" ".join(clean(text).split()))
 
 
 class TwoViews:
@@ -88,14 +94,37 @@ class TwoViews:
             self._directions: Vectors = stored["directions"]
             self.reference: Vectors = stored["reference"].astype(np.float32)
         self._cache: OrderedDict[str, Vectors] = OrderedDict()
+        self._seconds: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         for row, text in enumerate(texts):
-            vectors[row] = self._one(_calm(" ".join(clean(text).split())))
+            vectors[row] = self._one(_tidy(text))
         return vectors
+
+    def known(self, text: str) -> Vectors | None:
+        """The vector of a text that was embedded not long ago."""
+        with self._lock:
+            return self._cache.get(_tidy(text))
+
+    def second_view(self, text: str) -> Vectors:
+        """The second part of the vector of a text, for a fifth of the cost of both; length 1/√2."""
+        raw = self._second(_tidy(text))
+        return _SHARE * normalise(raw - self._means[1])
+
+    def _second(self, text: str) -> Vectors:
+        """What the second encoder makes of a text, remembered until the first is asked too."""
+        with self._lock:
+            known = self._seconds.get(text)
+        if known is None:
+            known = self._encoders[1].encode(text)
+            with self._lock:
+                self._seconds[text] = known
+                if len(self._seconds) > _REMEMBERED_SECONDS:
+                    self._seconds.popitem(last=False)
+        return known
 
     def _one(self, text: str) -> Vectors:
         with self._lock:
@@ -117,7 +146,8 @@ class TwoViews:
         return vector
 
     def _vector(self, text: str) -> Vectors:
-        raw = [encoder.encode(text)[None] for encoder in self._encoders]
+        raw = [self._encoders[0].encode(text)[None]]
+        raw += [self._second(text)[None] for _ in self._encoders[1:]]
         vector: Vectors = _neutral(raw, self._means, self._directions)[0]
         return vector
 

@@ -90,6 +90,9 @@ class ScriptedUnderstander:
         self.meanwhile: Any = None
         """Called in the middle of reading: what others do at that moment."""
 
+    def glance(self, text: str, knowledge: Knowledge) -> Reading | None:
+        return None
+
     def read(self, text: str, knowledge: Knowledge) -> Reading:
         if self.broken:
             raise RuntimeError("the model is gone")

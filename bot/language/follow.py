@@ -4,7 +4,7 @@ The rule, in numbers:
 
 - The channel's locale starts the belief with a weight of 0.2 (`PRIOR`).
 - What was believed speaks for itself where a message is ambiguous: each candidate's share in
-  `reading.ranking` counts 1 + 20 × its weight (at most 1) times, then shares are made to sum to 1
+  `reading.ranking` counts 1 + 60 × its weight (at most 1) times, then shares are made to sum to 1
   again. "سلام" is Persian, Urdu or Arabic as the locale or the conversation has it.
 - A message weighs `confidence × min(1, letters / 16)`, where letters are those of words that
   belong to a language: "ok", "hi", "DHL", "refund" (`data/neutral.json`), numbers, links and emoji
@@ -12,7 +12,7 @@ The rule, in numbers:
   with a capital look like a name or address ("Calle Mayor") and weigh 0.3 of that.
 - Older weights fade by 0.4 × the new weight; the language with the most weight is believed, but a
   new one must lead by 0.02.
-- A clear switch flips at once: a weight of at least 0.6 from three words on, or a weight of at
+- A clear switch flips at once: a weight of at least 0.5 from three words on, or a weight of at
   least 0.1 in another script than the customer's last, unless it is Latin (names, brands).
 - In a mixed message a language the customer has written before wins when it is among those
   present; so it does
@@ -36,11 +36,11 @@ from bot.language.codes import UNDETERMINED, language_named_in, normalise
 from bot.language.detect import LanguageReading
 
 PRIOR: Final = 0.2
-HOLD: Final = 20.0
+HOLD: Final = 60.0
 FADE: Final = 0.4
 NAME: Final = 0.3
 LEAD: Final = 0.02
-CLEAR: Final = 0.6
+CLEAR: Final = 0.5
 CLEAR_WORDS: Final = 3
 CLEAR_IN_OTHER_SCRIPT: Final = 0.1
 FULL_LETTERS: Final = 16

@@ -49,6 +49,14 @@ def test_a_clear_switch_flips_at_once() -> None:
     assert play([*GERMAN, "Can you please tell me where my parcel is?"])[-1] == "en"
 
 
+def test_a_short_question_is_a_clear_switch_too() -> None:
+    """"order" says nothing about the language; "where is my" says enough."""
+    hinglish = ["mera order kab aayega", "abhi tak nahi mila"]
+    assert play([*hinglish, "where is my order"])[-1] == "en"
+    assert play([hinglish[0], "where is my order", "refund kab milega"])[-1] == "hi-Latn"
+    assert play([*hinglish, "thank you bro"])[-1] == "hi-Latn"
+
+
 def test_another_script_flips_at_once() -> None:
     assert play(["where is my order", "it has been ten days", "ยังไม่ได้ของ"])[-1] == "th"
 

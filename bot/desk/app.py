@@ -27,7 +27,7 @@ from bot.desk.live import Hub
 from bot.desk.rendering import STATIC, Renderer
 from bot.desk.snooze import Snoozer
 from bot.desk.suggestions import Suggester
-from bot.desk.web import RENDERER, errors, headers, sessions
+from bot.desk.web import RENDERER, errors, headers, scoped, sessions
 from bot.handoff.service import HandoffService
 from bot.routing.router import Router
 from bot.secrets import load_or_create
@@ -44,7 +44,9 @@ def make_app(
     service: HandoffService,
 ) -> web.Application:
     """Build the desk; set `app[app_keys.REPLAY]` to let admins replay dead letters."""
-    app = web.Application(middlewares=[headers, errors, sessions], client_max_size=MOST_BODY_BYTES)
+    app = web.Application(
+        middlewares=[headers, errors, sessions, scoped], client_max_size=MOST_BODY_BYTES
+    )
     topics = _topics(settings)
     renderer = Renderer(settings, topics)
     app[app_keys.SETTINGS] = settings

@@ -22,15 +22,18 @@ from sqlalchemy.engine import Connection
 
 from bot.database import Database
 from bot.desk import auth, queries
+from bot.desk import scope
 from bot.desk.auth import Session
 from bot.desk.queries import Counts, Row
 from bot.desk.rendering import Renderer
 from bot.desk.suggestions import Suggester
 from bot.desk.texts import Texts
+from bot.desk.thread import Thread
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.redis_client import guarded
 from bot.redis_keys import LIVE_CHANNEL
+from bot.routing import teams
 
 log = structlog.get_logger()
 
@@ -144,6 +147,8 @@ class Hub:
         if not conversation:
             return
         await self._show(seat)
+        if seat.conversation != conversation:
+            return
         await self._announce(seat, "look")
         self._tell_people(conversation)
 
@@ -215,19 +220,23 @@ class Hub:
         if not self._seats:
             return
 
-        def work(connection: Connection) -> tuple[list[Row], Counts]:
-            return queries.rows_of(connection, sorted(changed)), queries.counts(connection)
+        def work(connection: Connection) -> tuple[list[Row], Counts, dict[str, frozenset[str]]]:
+            rows = queries.rows_of(connection, sorted(changed))
+            return rows, queries.counts(connection), teams.members(connection)
 
-        rows, counts = await self._database.read(work)
-        # Rendered once a language, however many pages show it.
-        bodies: dict[str, str] = {}
+        rows, counts, memberships = await self._database.read(work)
+        # Rendered once a language and circle of readers, however many pages show it.
+        bodies: dict[tuple[str, frozenset[str]], str] = {}
         for seat in tuple(self._seats):
-            body = bodies.get(seat.texts.language)
-            if body is None:
-                body = json.dumps([self._row(row, seat.texts) for row in rows], ensure_ascii=False)
-                bodies[seat.texts.language] = body
-            own = json.dumps(counts.of(seat.session.user.id))
-            seat.put(f'{{"type":"rows","counts":{own},"rows":{body}}}')
+            seen = scope.among(seat.session.user, memberships)
+            hidden = frozenset(row.id for row in rows if not seen.sees(row.team, row.owner))
+            kind = (seat.texts.language, hidden)
+            if kind not in bodies:
+                shown = [self._row(row, seat.texts) for row in rows if row.id not in hidden]
+                more = f',"gone":{json.dumps(sorted(hidden))}' if hidden else ""
+                bodies[kind] = json.dumps(shown, ensure_ascii=False) + more
+            own = json.dumps(counts.of(seat.session.user.id, seen))
+            seat.put(f'{{"type":"rows","counts":{own},"rows":{bodies[kind]}}}')
         for seat in tuple(self._seats):
             if seat.conversation in changed:
                 await self._show(seat)
@@ -237,9 +246,16 @@ class Hub:
 
     async def _show(self, seat: Seat) -> None:
         conversation, session = seat.conversation, seat.session
-        thread = await self._database.read(
-            lambda c: self._suggester.load(c, conversation, session.user.id)
-        )
+
+        def work(connection: Connection) -> Thread | None:
+            if not scope.of(connection, session.user).covers(connection, conversation):
+                return None
+            return self._suggester.load(connection, conversation, session.user.id)
+
+        thread = await self._database.read(work)
+        if thread is None and seat.conversation == conversation:
+            # It went to a team this user is not in, or was erased: no more of it from here on.
+            seat.conversation = ""
         if thread is None or seat.conversation != conversation:
             return
         fresh = []

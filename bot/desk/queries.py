@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
 from bot.database import insert_ignore
+from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import labels, mentions, reads, snoozes
 from bot.tables import conversations, customers, messages, users
 
@@ -118,6 +120,7 @@ class Row:
     topic: str | None = None
     """File of the content the conversation is about, as far as the bot knows."""
     blocked: bool = False
+    team: str | None = None
     labels: tuple[str, ...] = field(default=())
 
     @property
@@ -129,51 +132,62 @@ class Row:
 class Counts:
     """Sizes of the views, for everybody at once."""
 
-    waiting: int
-    open: int
+    waiting: Mapping[str, int]
+    """Team → waiting conversations; those of no team under ""."""
+    open: Mapping[tuple[str, str], int]
+    """(team, owner) → open conversations; without either under ""."""
     mine: Mapping[str, int]
     """User id → assigned conversations."""
     snoozed: Mapping[str, int]
     """User id → snoozed conversations."""
-    mentions: Mapping[str, int] = field(default_factory=dict)
-    """User id → conversations with a mention they have not seen."""
+    mentions: Mapping[str, Mapping[tuple[str, str], int]] = field(default_factory=dict)
+    """User id → (team, owner) → conversations with a mention they have not seen."""
 
-    def of(self, user_id: str) -> dict[str, int]:
+    def of(self, user_id: str, scope: Scope = EVERYTHING) -> dict[str, int]:
+        def seen(numbers: Mapping[tuple[str, str], int]) -> int:
+            return sum(
+                n for (team, owner), n in numbers.items()
+                if scope.sees(team or None, owner or None)
+            )  # fmt: skip
+
         return {
             View.MINE.value: self.mine.get(user_id, 0),
-            View.WAITING.value: self.waiting,
-            View.OPEN.value: self.open,
-            View.MENTIONS.value: self.mentions.get(user_id, 0),
+            View.WAITING.value: sum(
+                n for team, n in self.waiting.items() if scope.sees(team or None, None)
+            ),
+            View.OPEN.value: seen(self.open),
+            View.MENTIONS.value: seen(self.mentions.get(user_id, {})),
             View.SNOOZED.value: self.snoozed.get(user_id, 0),
         }
 
 
 def counts(connection: Connection) -> Counts:
-    """Count open conversations by state and owner."""
+    """Count open conversations by state, team and owner."""
     c = conversations.c
     rows = connection.execute(
-        sa.select(c.state, c.owner, sa.func.count())
+        sa.select(c.state, c.owner, c.team, sa.func.count())
         .where(c.state.in_([state.value for state in OPEN_STATES]))
-        .group_by(c.state, c.owner)
+        .group_by(c.state, c.owner, c.team)
     ).all()
-    by_owner: dict[State, dict[str, int]] = {State.ASSIGNED: {}, State.SNOOZED: {}}
-    waiting = total = 0
-    for state, owner, number in rows:
-        total += number
+    by_owner: dict[State, Counter[str]] = {State.ASSIGNED: Counter(), State.SNOOZED: Counter()}
+    waiting: Counter[str] = Counter()
+    total: Counter[tuple[str, str]] = Counter()
+    for state, owner, team, number in rows:
+        total[team or "", owner or ""] += number
         if state == State.WAITING:
-            waiting += number
+            waiting[team or ""] += number
         if State(state) in by_owner and owner:
-            by_owner[State(state)][owner] = number
+            by_owner[State(state)][owner] += number
     m = mentions.c
-    unseen = connection.execute(
-        sa.select(m.user_id, sa.func.count(m.conversation.distinct()))
+    unseen: dict[str, dict[tuple[str, str], int]] = {}
+    for user_id, team, owner, number in connection.execute(
+        sa.select(m.user_id, c.team, c.owner, sa.func.count(m.conversation.distinct()))
+        .join(conversations, c.id == m.conversation)
         .where(m.seen_at.is_(None))
-        .group_by(m.user_id)
-    ).all()
-    return Counts(
-        waiting, total, by_owner[State.ASSIGNED], by_owner[State.SNOOZED],
-        {user_id: number for user_id, number in unseen},
-    )  # fmt: skip
+        .group_by(m.user_id, c.team, c.owner)
+    ):
+        unseen.setdefault(user_id, {})[team or "", owner or ""] = number
+    return Counts(waiting, total, by_owner[State.ASSIGNED], by_owner[State.SNOOZED], unseen)
 
 
 def list_rows(
@@ -185,24 +199,34 @@ def list_rows(
     offset: int = 0,
     limit: int = PAGE,
     only: Sequence[str] | None = None,
+    scope: Scope = EVERYTHING,
 ) -> list[Row]:
     """Read one page of a view.
 
     Args:
+        scope: What the user may see at all, a search included.
         only: Conversation ids found by a search, which looks beyond the view; None without one.
     """
     c = conversations.c
     belongs = _belongs(view, user_id) if only is None else c.id.in_(only)
-    query = sa.select(c.id).where(belongs, *_narrowed(filters))
+    query = sa.select(c.id).where(belongs, scope.condition(), *_narrowed(filters))
     query = query.order_by(*_order(view, filters.sort, user_id)).limit(limit).offset(offset)
     ids = [row.id for row in connection.execute(query)]
     return rows_of(connection, ids, user_id)
 
 
-def size(connection: Connection, view: View, user_id: str, filters: Filters) -> int:
+def size(
+    connection: Connection,
+    view: View,
+    user_id: str,
+    filters: Filters,
+    scope: Scope = EVERYTHING,
+) -> int:
     """Count what a view shows under these filters; a search in them does not count."""
     query = sa.select(sa.func.count()).select_from(conversations)
-    found = connection.execute(query.where(_belongs(view, user_id), *_narrowed(filters)))
+    found = connection.execute(
+        query.where(_belongs(view, user_id), scope.condition(), *_narrowed(filters))
+    )
     return int(found.scalar_one())
 
 
@@ -247,6 +271,7 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
         sa.select(
             c.id, c.channel, c.account, c.language, c.state, c.owner, c.cause, c.cause_detail,
             c.sentiment, c.priority, c.waiting_since, c.last_message_at, c.topic, c.blocked,
+            c.team,
             sa.func.coalesce(customers.c.name, "").label("name"),
             sa.func.coalesce(users.c.name, "").label("owner_name"),
             sa.func.coalesce(customer_at, 0.0).label("last_customer_at"),
@@ -296,10 +321,10 @@ def labels_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str
     return marks
 
 
-def facets(connection: Connection) -> dict[str, list[str]]:
+def facets(connection: Connection, scope: Scope = EVERYTHING) -> dict[str, list[str]]:
     """Values open conversations can be filtered by: `language`, `channel`, `topic`, `label`."""
     c = conversations.c
-    is_open = c.state.in_([state.value for state in OPEN_STATES])
+    is_open = sa.and_(c.state.in_([s.value for s in OPEN_STATES]), scope.condition())
     return {
         "language": list(connection.execute(
             sa.select(c.language).where(is_open).distinct().order_by(c.language)).scalars()),

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import naming, queries
 from bot.desk.queries import Filters, View
+from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import filters as table
 from bot.errors import BadRequest
 
@@ -86,6 +87,13 @@ def of_users(connection: Connection, user_ids: Collection[str]) -> dict[str, lis
     return made
 
 
-def sizes(connection: Connection, user_id: str, saved: Collection[SavedFilter]) -> dict[str, int]:
+def sizes(
+    connection: Connection,
+    user_id: str,
+    saved: Collection[SavedFilter],
+    scope: Scope = EVERYTHING,
+) -> dict[str, int]:
     """Filter id → conversations it shows."""
-    return {one.id: queries.size(connection, one.view, user_id, one.filters) for one in saved}
+    return {
+        one.id: queries.size(connection, one.view, user_id, one.filters, scope) for one in saved
+    }

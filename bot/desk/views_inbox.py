@@ -14,6 +14,7 @@ from bot.desk import (
     canned,
     labels,
     queries,
+    scope,
     search,
     search_index,
     transcript,
@@ -101,16 +102,17 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
         await search_index.refresh(database)
 
     def work(connection: Connection) -> dict[str, Any]:
+        seen = scope.of(connection, user)
         found = search.conversations(connection, filters.search) if filters.search else None
         rows = queries.list_rows(
             connection, view, user.id, filters=filters, offset=offset, limit=queries.PAGE + 1,
-            only=found,
+            only=found, scope=seen,
         )  # fmt: skip
         return {
             "rows": rows[: queries.PAGE],
             "next_offset": offset + queries.PAGE if len(rows) > queries.PAGE else 0,
-            "counts": queries.counts(connection).of(user.id),
-            "facets": queries.facets(connection),
+            "counts": queries.counts(connection).of(user.id, seen),
+            "facets": queries.facets(connection, seen),
         }
 
     context = await database.read(work)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
-from bot.desk import app_keys, auth
+from bot.desk import app_keys, auth, scope
 from bot.desk.auth import Session
 from bot.desk.rendering import Renderer
 from bot.desk.texts import Texts
@@ -111,6 +111,17 @@ async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse
             given = request.headers.get("X-CSRF-Token") or (await form(request)).get("csrf", "")
             if not auth.same(given, session.csrf):
                 raise BadRequest("bad-csrf", "The form is too old: reload the page.", status=403)
+    return await handler(request)
+
+
+@web.middleware
+async def scoped(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Check every address that names a conversation, whatever its handler does."""
+    conversation, session = request.match_info.get("conversation", ""), request.get(SESSION)
+    if conversation and session is not None:
+        await request.app[app_keys.DATABASE].read(
+            lambda c: scope.check(c, session.user, conversation)
+        )
     return await handler(request)
 
 

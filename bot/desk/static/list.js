@@ -70,7 +70,9 @@ function belongs(row) {
   }
 }
 
-export function apply(changed) {
+export function apply(changed, gone = []) {
+  // They went to a team this user is not in.
+  for (const id of gone) rowOf(id)?.remove();
   for (const { id, html } of changed) {
     const [fresh] = elements(html);
     const old = rowOf(id);

@@ -97,10 +97,12 @@ const frames = {
   online({ agents }) {
     byId("online-count").textContent = number(agents);
   },
-  rows({ rows, counts }) {
-    list.apply(rows);
+  rows({ rows, counts, gone }) {
+    list.apply(rows, gone);
     list.tidy();
     notify.showCounts(counts);
+    // It went to a team this user is not in.
+    if (gone?.includes(thread.id())) navigate(list.address(""));
   },
   thread(frame) {
     if (frame.conversation !== thread.id()) return;

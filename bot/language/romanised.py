@@ -26,6 +26,9 @@ _FAST_FLOOR: Final = 0.01
 _LEAD: Final = 2.5
 # Languages the n-gram model lacks have only the fast detector to speak for them.
 _UNKNOWN: Final = -1.0
+# Nobody types these languages with accents on a telephone; names in them may have some.
+_ACCENT: Final = 3.0
+_MOST_ACCENTS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,13 @@ class Romanised:
 
 
 def weigh(
-    model: Model, scores: Floats, fast: Floats, unknown: float, trust: float = 1.0
+    model: Model,
+    scores: Floats,
+    fast: Floats,
+    unknown: float,
+    trust: float = 1.0,
+    *,
+    accents: int = 0,
 ) -> Romanised:
     """Weigh a Latin text's romanised languages against all others.
 
@@ -52,6 +61,7 @@ def weigh(
         fast: The fast detector's probability of each of the model's languages, shape (tags,).
         unknown: The fast detector's highest probability of any other language, 0.0–1.0.
         trust: How far to trust the fast detector on a text of this length, 0.0–1.0.
+        accents: How many letters of the text have an accent.
     """
     typed = model.romanised
     own = scores[typed]
@@ -64,7 +74,8 @@ def weigh(
         float(known[~typed].max()),
         _UNKNOWN + weight * math.log(max(unknown, _FAST_FLOOR)),
     )
-    lead = min(30.0, max(-30.0, float(top) + math.log(total) - rival - _LEAD))
+    lead = float(top) + math.log(total) - rival - _LEAD
+    lead = min(30.0, max(-30.0, lead - _ACCENT * min(accents, _MOST_ACCENTS)))
     probability = 1.0 / (1.0 + math.exp(-lead))
     tags = np.flatnonzero(typed)
     best = np.argsort(-shares, kind="stable")[:5]

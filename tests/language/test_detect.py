@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.language import fast, ngrams, slow
+from bot.language import chrome, fast, ngrams, slow
 from bot.language.detect import LanguageReading, detect, examine
 
 
@@ -144,3 +144,17 @@ def test_detection_needs_no_network_and_no_heavy_import() -> None:
         "assert not {'requests', 'sklearn', 'scipy', 'rasa'} & set(sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | {"HOME": "/none"})
+
+
+def test_accents_speak_against_romanised_text() -> None:
+    for text in ("Kokia temperatūra Londone šiuo metu?", "koliko košta dostava"):
+        assert not detect(text).romanised
+
+
+def test_detection_works_without_cld2(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chrome, "_library", lambda: None)
+    assert detect("wo ist denn mein Paket geblieben").language == "de"
+
+
+def test_cld2_takes_what_does_not_print() -> None:
+    assert set(chrome.rank("wo ist denn mein Paket\x00\u202e geblieben")) == {"de"}

@@ -50,7 +50,7 @@ def test_a_clear_switch_flips_at_once() -> None:
 
 
 def test_a_short_question_is_a_clear_switch_too() -> None:
-    """"order" says nothing about the language; "where is my" says enough."""
+    """ "order" says nothing about the language; "where is my" says enough."""
     hinglish = ["mera order kab aayega", "abhi tak nahi mila"]
     assert play([*hinglish, "where is my order"])[-1] == "en"
     assert play([hinglish[0], "where is my order", "refund kab milega"])[-1] == "hi-Latn"

@@ -45,3 +45,19 @@ def test_no_held_out_message_is_trained_on() -> None:
     trained = {text.lower() for _, text in training.sentences(DATA)}
     lines = (DATA / "heldout" / "romanised.tsv").read_text(encoding="utf-8").splitlines()[1:]
     assert not trained & {line.split("\t")[1].lower() for line in lines}
+
+
+def test_held_out_chat_in_34_languages_is_read() -> None:
+    lines = (DATA / "heldout" / "chat.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    rows = [(*line.split("\t"), None) for line in lines]
+    assert len({language for language, _, _ in rows}) == 34
+    found = evaluate(rows, with_langdetect=False)
+    assert found["accuracy"] >= 0.92
+    assert found["langdetect_asked"] <= 0.1
+
+
+def test_held_out_chat_is_in_no_training_file() -> None:
+    lines = (DATA / "heldout" / "chat.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    held_out = {line.split("\t")[1] for line in lines}
+    trained = {text for _, text in training.sentences(DATA) + training.borrowed(DATA.parent)}
+    assert not held_out & trained

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from bot.conversation.messages import Outbound, QuickReply
+from bot.files.models import Attachment
 from channels.splitting import shorten, split, units
 
 FACEBOOK = "facebook"
@@ -61,11 +62,17 @@ RULES: tuple[Rule, ...] = (
     Rule(FACEBOOK, "human agent window", 7 * 86400, "seconds", f"{_META}/send-messages"),
     # 300/s are allowed, but above 40/s the page's inbox stops showing new messages.
     Rule(FACEBOOK, "messages of a page", 40, "per second", f"{_META_OLD}/overview/rate-limiting"),
+    # Audio and video; pictures and files are counted as text.
+    Rule(FACEBOOK, "media of a page", 10, "per second", f"{_META_OLD}/overview/rate-limiting"),
+    Rule(FACEBOOK, "file", 25_000_000, "bytes", f"{_META}/send-messages/saving-assets"),
     Rule(FACEBOOK, "typing", 20, "seconds", f"{_META}/send-messages/sender-actions"),
     Rule(FACEBOOK, "menu items", 20, "items", f"{_META}/send-messages/persistent-menu"),
     Rule(FACEBOOK, "menu title", 30, "characters", f"{_META}/send-messages/persistent-menu"),
     Rule(FACEBOOK, "greeting", 160, "characters", f"{_META_OLD}/messenger-profile/greeting-text"),
     Rule(TELEGRAM, "text", 4096, "characters", f"{_BOT_API}: sendMessage, after entities parsing"),
+    Rule(TELEGRAM, "photo", 10_000_000, "bytes", f"{_BOT_API}: sendPhoto"),
+    Rule(TELEGRAM, "file", 50_000_000, "bytes", f"{_BOT_API}: sendDocument, sendVideo, sendAudio"),
+    Rule(TELEGRAM, "fetched file", 20_000_000, "bytes", f"{_BOT_API}: getFile"),
     Rule(TELEGRAM, "caption", 1024, "characters", f"{_BOT_API}: sendPhoto"),
     Rule(TELEGRAM, "callback data", 64, "bytes", f"{_BOT_API}: InlineKeyboardButton"),
     # Not documented; what is beyond is answered "reply markup is too long".
@@ -116,10 +123,12 @@ class Part:
     style: str = ""
     """How `buttons` are drawn: `buttons`, `quick-replies`, `keyboard`, or empty without any."""
     buttons: tuple[QuickReply, ...] = ()
+    attachment: Attachment | None = None
+    """A file to send in place of text."""
 
 
 def fit(outbound: Outbound) -> list[Part]:
-    """Make a reply fit its platform; the buttons stand under the last part.
+    """Make a reply fit its platform; the buttons stand under the last words, files come after.
 
     Returns:
         The messages to send, in order; empty when there is nothing to show.
@@ -129,7 +138,8 @@ def fit(outbound: Outbound) -> list[Part]:
     most = limit(outbound.channel, "button text" if style == "buttons" else "text")
     pieces = split(text, most)
     parts = [Part(piece) for piece in pieces[:-1]]
-    return [*parts, *(Part(piece, style, buttons) for piece in pieces[-1:])]
+    parts += [Part(piece, style, buttons) for piece in pieces[-1:]]
+    return [*parts, *(Part("", attachment=file) for file in outbound.attachments)]
 
 
 def _choose(outbound: Outbound) -> tuple[str, tuple[QuickReply, ...], str]:

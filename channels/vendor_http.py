@@ -6,8 +6,10 @@ name addresses, end here.
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -15,7 +17,19 @@ import aiohttp
 from bot.errors import DeliveryFailed
 
 TIMEOUT_S = 15.0
+UPLOAD_TIMEOUT_S = 120.0
 ANSWER_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that goes with a call, as `multipart/form-data`."""
+
+    field: str
+    name: str
+    """Cleaned: it stands in a header."""
+    type: str
+    content: bytes
 
 
 class VendorHttp:
@@ -36,9 +50,10 @@ class VendorHttp:
         *,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
+        upload: Upload | None = None,
         timeout_s: float | None = None,
     ) -> tuple[int, dict[str, Any]]:
-        """Make a call with a JSON body.
+        """Make a call with a JSON body; with a file, `body` becomes the fields of its form.
 
         Returns:
             Status and the JSON object answered; an empty one when it was no JSON object.
@@ -48,10 +63,12 @@ class VendorHttp:
         """
         if self._session is None or self._session.closed:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
-        deadline = aiohttp.ClientTimeout(total=timeout_s or self._timeout_s)
+        usual_s = self._timeout_s if upload is None else UPLOAD_TIMEOUT_S
+        deadline = aiohttp.ClientTimeout(total=timeout_s or usual_s)
+        sent: dict[str, Any] = {"json": body} if upload is None else {"data": _form(body, upload)}
         try:
             async with self._session.request(
-                method, url, params=params, json=body, timeout=deadline, allow_redirects=False
+                method, url, params=params, timeout=deadline, allow_redirects=False, **sent
             ) as answer:
                 return answer.status, _object(await _read(answer.content))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
@@ -62,6 +79,15 @@ class VendorHttp:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def _form(body: Mapping[str, Any] | None, upload: Upload) -> aiohttp.FormData:
+    form = aiohttp.FormData(quote_fields=False)  # vendors read names as they are, in UTF-8
+    for name, value in (body or {}).items():
+        form.add_field(name, value if isinstance(value, str) else json.dumps(value))
+    content = io.BytesIO(upload.content)
+    form.add_field(upload.field, content, filename=upload.name, content_type=upload.type)
+    return form
 
 
 def _object(content: bytes) -> dict[str, Any]:

@@ -114,18 +114,20 @@ async def engine(settings: Settings, holder: str) -> None:
 
 
 async def sender(settings: Settings, holder: str) -> None:
-    """Drains the outbox through the channels' clients."""
+    """Drains the outbox through the channels' clients, and fetches customers' files from them."""
     from importlib import import_module
 
-    client = redis_client.connect(settings)
+    database, client = Database.of(settings), redis_client.connect(settings)
     channels = import_module("channels.clients").make_clients(settings, client)
     leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
     outbox = import_module("channels.outbox").Sender(client, leases, channels)
+    fetcher = import_module("channels.fetching").make_fetcher(settings, database, client)
     try:
         async with answering(settings, client, "sender", holder):
-            await _together(leases, outbox.run())
+            await _together(leases, outbox.run(), fetcher.run())
     finally:
         await client.aclose()
+        database.close()
 
 
 async def recorder(settings: Settings, holder: str) -> None:

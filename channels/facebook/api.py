@@ -9,7 +9,7 @@ from typing import Any
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from channels.reading import number_at, object_at
-from channels.vendor_http import VendorHttp
+from channels.vendor_http import Upload, VendorHttp
 
 RATE_CODES = frozenset({4, 17, 32, 341, 613, 80006})
 """developers.facebook.com/docs/graph-api/overview/rate-limiting and /guides/error-handling."""
@@ -38,14 +38,18 @@ class Page:
         return await self._call("GET", path, query, None, timeout_s)
 
     async def post(
-        self, path: str, body: dict[str, Any], timeout_s: float | None = None
+        self,
+        path: str,
+        body: dict[str, Any],
+        timeout_s: float | None = None,
+        upload: Upload | None = None,
     ) -> dict[str, Any]:
-        """Write to a node or edge.
+        """Write to a node or edge, with a file if one is given.
 
         Raises:
             DeliveryFailed: See `refusal`; `unreachable` without an answer.
         """
-        return await self._call("POST", path, {}, body, timeout_s)
+        return await self._call("POST", path, {}, body, timeout_s, upload)
 
     async def _call(
         self,
@@ -54,10 +58,11 @@ class Page:
         query: dict[str, str],
         body: dict[str, Any] | None,
         timeout_s: float | None,
+        upload: Upload | None = None,
     ) -> dict[str, Any]:
         status, answer = await self._http.call(
             method, f"{self._address}/{path}", params={**query, **self._auth}, body=body,
-            timeout_s=timeout_s,
+            timeout_s=timeout_s, upload=upload,
         )  # fmt: skip
         if status == 200 and "error" not in answer:
             return answer

@@ -20,10 +20,12 @@ from channels.facebook.window import AGENT, TAGGED, Windows, messaging_type
 from channels.limits import FACEBOOK, Part, limit, rule
 from channels.pacing import Pace, Pacer
 from channels.progress import Progress
-from channels.vendor_http import VendorHttp
+from channels.uploads import Uploads
+from channels.vendor_http import Upload, VendorHttp
 
 LOG = structlog.get_logger(__name__)
 PAGE = Pace("facebook-page", 1 / rule(FACEBOOK, "messages of a page").value)
+MEDIA = Pace("facebook-media", 1 / rule(FACEBOOK, "media of a page").value)
 ACTION_TIMEOUT_S = 2.0
 
 
@@ -46,6 +48,8 @@ class FacebookClient:
         self._receipts = Receipts(settings, client)
         self._pacer = Pacer(client)
         self._pace = pace
+        self._media_pace = MEDIA
+        self._uploads = Uploads(settings)
 
     async def send(self, outbound: Outbound) -> str:
         """Send a message, as several where it is long; return the last one's id.
@@ -72,7 +76,12 @@ class FacebookClient:
             body = {**common, "message": shape(part, metadata)}
             if number:
                 await self._act(page, outbound, "typing_on")
-            return await self._send(page, outbound, body, declared)
+            if part.attachment is None:
+                return await self._send(page, outbound, body, declared)
+            if part.attachment.kind in ("audio", "video"):
+                await self._pacer.wait((self._media_pace, page.id))
+            async with self._uploads.open(part.attachment, FACEBOOK, "filedata") as upload:
+                return await self._send(page, outbound, body, declared, upload)
 
         ids = await self._progress.send(outbound, send_part)
         await self._receipts.sent(outbound, time.time())
@@ -83,11 +92,17 @@ class FacebookClient:
         await self._http.aclose()
 
     async def _send(
-        self, page: Page, outbound: Outbound, body: dict[str, Any], declared: dict[str, str]
+        self,
+        page: Page,
+        outbound: Outbound,
+        body: dict[str, Any],
+        declared: dict[str, str],
+        upload: Upload | None = None,
     ) -> str:
         await self._pacer.wait((self._pace, page.id))
+        path = f"{page.id}/messages"
         try:
-            answer = await page.post(f"{page.id}/messages", {**body, **declared})
+            answer = await page.post(path, {**body, **declared}, upload=upload)
         except DeliveryFailed as error:
             if error.retry_after_s is not None:
                 await self._pacer.hold(self._pace, page.id, error.retry_after_s)
@@ -95,7 +110,7 @@ class FacebookClient:
             if not late or declared == TAGGED:
                 raise
             # We did not know when the customer wrote: a person may still answer for a week.
-            answer = await page.post(f"{page.id}/messages", {**body, **TAGGED})
+            answer = await page.post(path, {**body, **TAGGED}, upload=upload)
         return str(answer.get("message_id", ""))
 
     async def _act(self, page: Page, outbound: Outbound, action: str) -> None:

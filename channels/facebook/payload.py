@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from bot.conversation.messages import Inbound, conversation_id, message_id
+from bot.files.models import FETCHING, Attachment, file_id
+from bot.files.names import clean
 from bot.settings import Settings
 from channels.limits import FACEBOOK, Part
 from channels.reading import id_at, number_at, object_at, objects_at, place, text_at
@@ -26,7 +29,16 @@ SHOWN_FILES = {
     "image": "🖼", "video": "🎬", "audio": "🎤", "file": "📄", "template": "📄", "fallback": "🔗",
     "reel": "🎬", "ig_reel": "🎬",
 }  # fmt: skip
-"""Stands for a file where there are no words, the same in every language."""
+"""Stands for what is no file of ours where there are no words, the same in every language."""
+FETCHED = {"image": "image", "video": "video", "audio": "audio", "file": "file"}
+"""Kinds of attachments that have an address to fetch a file from."""
+SHOWN_AS_SENT = frozenset(
+    {"image/jpeg", "image/png", "image/gif", "video/mp4", "audio/mpeg", "audio/mp4"}
+)
+"""Types that Messenger shows or plays; others go as files to save."""
+MOST_FILES = 30
+"""Messenger lets people choose so many pictures at once."""
+_ADDRESS_CHARS = 4096
 
 
 @dataclass(frozen=True)
@@ -116,11 +128,14 @@ def _message(found: Event, message: dict[str, Any], settings: Settings, now: flo
     mid = id_at(message, "mid")
     if not mid:
         return replace(found, reason="no-mid")
-    text = text_at(message, "text", settings.max_text_chars) or _shown(message)
+    inbound = _inbound(found, mid, now)
+    files = _files(message, inbound.id)
+    text = text_at(message, "text", settings.max_text_chars)
+    text = text if text or files else _shown(message)
     tap = id_at(object_at(message, "quick_reply"), "payload")
-    if not text and not tap:
+    if not text and not tap and not files:
         return replace(found, reason="nothing-said")
-    inbound = replace(_inbound(found, mid, now), text=text)
+    inbound = replace(inbound, text=text, attachments=files)
     return _acted(replace(found, kind="message", mid=mid, inbound=inbound), tap)
 
 
@@ -171,6 +186,31 @@ def _inbound(found: Event, mid: str, now: float) -> Inbound:
     )
 
 
+def _files(message: dict[str, Any], id_: str) -> tuple[Attachment, ...]:
+    """Files to fetch; a sticker is a picture too, and stays a sign."""
+    found: list[Attachment] = []
+    for item in objects_at(message, "attachments")[:MOST_FILES]:
+        payload, kind = object_at(item, "payload"), FETCHED.get(id_at(item, "type"), "")
+        address = payload.get("url")
+        if not kind or not isinstance(address, str) or number_at(payload, "sticker_id") is not None:
+            continue
+        name = clean(unquote(_path(address)), kind)
+        usable = len(address) <= _ADDRESS_CHARS and address.isascii() and address.isprintable()
+        source = address if usable else ""
+        found.append(
+            Attachment(file_id(id_, len(found)), kind, name, state=FETCHING, source=source)
+        )
+    return tuple(found)
+
+
+def _path(address: str) -> str:
+    """Path of an address; empty when it is none."""
+    try:
+        return urlsplit(address).path
+    except ValueError:
+        return ""
+
+
 def _shown(message: dict[str, Any]) -> str:
     for attachment in objects_at(message, "attachments"):
         payload, kind = object_at(attachment, "payload"), id_at(attachment, "type")
@@ -184,7 +224,11 @@ def _shown(message: dict[str, Any]) -> str:
 
 
 def shape(part: Part, metadata: str) -> dict[str, Any]:
-    """Shape a part as the `message` of the Send API."""
+    """Shape a part as the `message` of the Send API; the bytes of a file go beside it."""
+    if part.attachment is not None:
+        kind = part.attachment.kind if part.attachment.type in SHOWN_AS_SENT else "file"
+        attachment = {"type": kind, "payload": {"is_reusable": False}}
+        return {"attachment": attachment, "metadata": metadata}
     if part.style == "buttons":
         buttons = [{"type": "postback", "title": b.title, "payload": b.id} for b in part.buttons]
         template = {"template_type": "button", "text": part.text, "buttons": buttons}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from bot.errors import DeliveryFailed
 from bot.settings import Settings, TelegramBot
 from channels.reading import number_at, object_at
-from channels.vendor_http import VendorHttp
+from channels.vendor_http import Upload, VendorHttp
 
 DEFAULT_RETRY_S = 5.0
+_PATH = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*){0,8}", re.ASCII)
 
 
 class ChatMoved(DeliveryFailed):
@@ -24,21 +26,43 @@ class BotApi:
     """One bot."""
 
     def __init__(self, settings: Settings, bot: TelegramBot, http: VendorHttp) -> None:
-        self._address = f"{settings.telegram_api_url.rstrip('/')}/bot{bot.token}"
+        base = settings.telegram_api_url.rstrip("/")
+        self._address = f"{base}/bot{bot.token}"
+        self._files = f"{base}/file/bot{bot.token}"
         self._http = http
 
-    async def call(self, method: str, *, timeout_s: float | None = None, **body: Any) -> Any:
-        """Call a method; return its `result`.
+    async def call(
+        self,
+        method: str,
+        *,
+        timeout_s: float | None = None,
+        upload: Upload | None = None,
+        **body: Any,
+    ) -> Any:
+        """Call a method, with a file if one is given; return its `result`.
 
         Raises:
             DeliveryFailed: See `refusal`; `unreachable` without an answer.
         """
         status, answer = await self._http.call(
-            "POST", f"{self._address}/{method}", body=body, timeout_s=timeout_s
+            "POST", f"{self._address}/{method}", body=body, upload=upload, timeout_s=timeout_s
         )
         if answer.get("ok") is True:
             return answer.get("result")
         raise refusal(status, answer)
+
+    async def file_address(self, file: str) -> str:
+        """Address of a file; it has the token in it and is for the worker alone.
+
+        Raises:
+            DeliveryFailed: As `call`; `refused` also for a path that leads elsewhere.
+        """
+        answer = await self.call("getFile", file_id=file)
+        path = answer.get("file_path") if isinstance(answer, dict) else None
+        # A Bot API server in local mode gives paths on its own disk.
+        if not isinstance(path, str) or not _PATH.fullmatch(path) or ".." in path:
+            raise DeliveryFailed("refused", permanent=True)
+        return f"{self._files}/{path}"
 
 
 def refusal(status: int, answer: dict[str, Any]) -> DeliveryFailed:
@@ -62,7 +86,8 @@ def refusal(status: int, answer: dict[str, Any]) -> DeliveryFailed:
         return DeliveryFailed("not-authorised")
     if code == 400:
         told = str(answer.get("description", "")).casefold()
-        word = "unknown-chat" if "chat not found" in told else "refused"
+        words = {"chat not found": "unknown-chat", "file is too big": "too-large"}
+        word = next((word for sign, word in words.items() if sign in told), "refused")
         return DeliveryFailed(word, permanent=True)
     if code == 409:
         return DeliveryFailed("conflict")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import redis.asyncio
@@ -18,10 +20,13 @@ from channels.pacing import Pace, Pacer
 from channels.progress import Progress
 from channels.telegram.api import BotApi, ChatMoved
 from channels.telegram.moves import Moves
-from channels.telegram.payload import chat_of, shape
+from channels.telegram.payload import chat_of, shape, shape_file
+from channels.uploads import Uploads
 from channels.vendor_http import VendorHttp
 
 LOG = structlog.get_logger(__name__)
+SendCall = Callable[..., Awaitable[Any]]
+"""A method of the Bot API that sends; gets the parameters and returns the message."""
 
 # A little slower than allowed: messages may come closer together on the network than they left.
 CHAT = Pace("telegram-chat", 1.05 / rule(TELEGRAM, "messages in a chat").value)
@@ -57,6 +62,7 @@ class TelegramClient:
         self._pacer = Pacer(client)
         self._moves = Moves(settings, client)
         self._paces = (chat, group, bot)
+        self._uploads = Uploads(settings)
 
     async def send(self, outbound: Outbound) -> str:
         """Send a message, as several where it is long; return the last one's id.
@@ -72,16 +78,24 @@ class TelegramClient:
         chat = await self._moves.now(outbound.account, known) if in_group else known
         hung = await self._hung_on(outbound) if in_group else {}
 
-        async def send_part(part: Part, number: int) -> str:
+        async def send_shaped(body: dict[str, Any], more: bool, call: SendCall) -> str:
             nonlocal chat
-            body = {**shape(part, chat, keyboard=self._settings.telegram_keyboard), **hung}
             try:
-                return await self._send(api, outbound.account, body, in_group, number > 0)
+                return await self._send(api, outbound.account, body, in_group, more, call)
             except ChatMoved as error:
                 await self._moves.note(outbound.account, known, error.chat)
                 chat = error.chat
                 moved = {**body, "chat_id": int(chat)}
-                return await self._send(api, outbound.account, moved, in_group, False)
+                return await self._send(api, outbound.account, moved, in_group, False, call)
+
+        async def send_part(part: Part, number: int) -> str:
+            if part.attachment is None:
+                body = {**shape(part, chat, keyboard=self._settings.telegram_keyboard), **hung}
+                return await send_shaped(body, number > 0, partial(api.call, "sendMessage"))
+            method, field = shape_file(part.attachment)
+            async with self._uploads.open(part.attachment, TELEGRAM, field) as upload:
+                call = partial(api.call, method, upload=upload)
+                return await send_shaped({"chat_id": int(chat), **hung}, False, call)
 
         return (await self._progress.send(outbound, send_part))[-1]
 
@@ -90,7 +104,13 @@ class TelegramClient:
         await self._http.aclose()
 
     async def _send(
-        self, api: BotApi, bot: str, body: dict[str, Any], in_group: bool, more: bool
+        self,
+        api: BotApi,
+        bot: str,
+        body: dict[str, Any],
+        in_group: bool,
+        more: bool,
+        call: SendCall,
     ) -> str:
         per_chat, per_group, per_bot = self._paces
         who = f"{bot}:{body['chat_id']}"
@@ -102,7 +122,7 @@ class TelegramClient:
         await asyncio.sleep(wait_s)
         await self._pacer.wait((per_bot, bot))
         try:
-            sent = await api.call("sendMessage", **body)
+            sent = await call(**body)
         except DeliveryFailed as error:
             if error.retry_after_s is not None:
                 await self._pacer.hold(per_chat, who, error.retry_after_s)

@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.conversation.messages import Inbound, conversation_id, message_id
+from bot.files.content import endings_of, kind_of, plain
+from bot.files.models import FETCHING, Attachment, file_id
+from bot.files.names import clean, with_ending
 from bot.settings import Settings, TelegramBot
-from channels.limits import TELEGRAM, Part
+from channels.limits import TELEGRAM, Part, rule
 from channels.reading import (
     NAME_CHARS,
     id_at,
@@ -33,7 +36,21 @@ SHOWN_FILES = {
     "photo": "🖼", "video": "🎬", "animation": "🎬", "video_note": "🎬", "voice": "🎤",
     "audio": "🎵", "document": "📄", "contact": "👤", "poll": "📊", "dice": "🎲",
 }  # fmt: skip
-"""Stands for a file where there are no words, the same in every language."""
+"""Stands for what is no file of ours where there are no words, the same in every language."""
+FETCHED = {
+    "animation": ("video", "video/mp4"), "video": ("video", "video/mp4"),
+    "video_note": ("video", "video/mp4"), "voice": ("audio", "audio/ogg"),
+    "audio": ("audio", "audio/mpeg"), "document": ("file", ""),
+}  # fmt: skip
+"""Fields with a file → its kind and usual type. An animation comes as a document too."""
+PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
+SENT_AS = {
+    "video/mp4": ("sendVideo", "video"),
+    "image/gif": ("sendAnimation", "animation"),
+    "audio/mpeg": ("sendAudio", "audio"),
+    "audio/mp4": ("sendAudio", "audio"),
+}
+"""What Telegram plays; all else is sent as a document."""
 _COMMAND = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{1,64}))?(?:\s|$)")
 _LOCALE = re.compile(r"[A-Za-z]{2,8}([_-][A-Za-z0-9]{1,8}){0,4}")
 _WIDE = 18
@@ -123,15 +140,17 @@ class _Reader:
             if not command and not self._addressed(message, text):
                 return replace(found, ignored="not-addressed")
             text = self._without_mention(text)
-        if not text:
+        inbound = self._inbound(chat, sender, f"message:{id_at(message, 'message_id')}")
+        file = self._file(message, inbound.id)
+        text = text if text or file else self._sign(message)
+        if not text and not file:
             return replace(found, ignored="nothing-said")
-        said = id_at(message, "message_id")
-        inbound = replace(self._inbound(chat, sender, f"message:{said}"), text=text)
+        inbound = replace(inbound, text=text, attachments=(file,) if file else ())
         sent = number_at(message, "date") or 0
         if 0 < sent <= self.now:
             inbound = replace(inbound, sent_at=float(sent))
         if command and command[1].casefold() in ("start", "help"):
-            inbound = replace(inbound, kind="start", text="")
+            inbound = replace(inbound, kind="start", text="", attachments=())
         return replace(
             found,
             inbound=inbound,
@@ -178,7 +197,34 @@ class _Reader:
             return emoji
         if position := place(object_at(message, "location"), "latitude", "longitude"):
             return position
+        return ""
+
+    @staticmethod
+    def _sign(message: dict[str, Any]) -> str:
         return next((sign for kind, sign in SHOWN_FILES.items() if message.get(kind)), "")
+
+    def _file(self, message: dict[str, Any], id_: str) -> Attachment | None:
+        """The file of a message, of which there is one at most; albums are several messages."""
+        if sizes := objects_at(message, "photo"):
+            best = max(sizes, key=lambda s: number_at(s, "width") or 0)
+            return self._attachment(best, id_, "image", "image/jpeg")
+        for field, (kind, type_) in FETCHED.items():
+            if told := object_at(message, field):
+                return self._attachment(told, id_, kind, type_)
+        return None
+
+    @staticmethod
+    def _attachment(told: dict[str, Any], id_: str, kind: str, type_: str) -> Attachment | None:
+        source = id_at(told, "file_id")
+        if not source:
+            return None
+        claimed = plain(text_at(told, "mime_type", 100)) or type_
+        name = text_at(told, "file_name", NAME_CHARS)
+        return Attachment(
+            file_id(id_, 0), kind_of(claimed) if kind == "file" else kind,
+            clean(name, kind) if name else with_ending(kind, endings_of(claimed)), claimed,
+            max(0, number_at(told, "file_size") or 0), FETCHING, source=source,
+        )  # fmt: skip
 
     def _addressed(self, message: dict[str, Any], text: str) -> bool:
         """In a group we answer to our name and to replies, and to nothing else."""
@@ -216,6 +262,13 @@ def chat_of(user: str) -> tuple[str, bool]:
     """Undo `vendor_user`: the chat, and whether it is a group."""
     chat, sign, _ = user.partition(":")
     return chat, bool(sign)
+
+
+def shape_file(attachment: Attachment) -> tuple[str, str]:
+    """Choose how a file is sent: the method, and the field its bytes go to."""
+    if attachment.type in PHOTOS and rule(TELEGRAM, "photo").value >= attachment.size:
+        return "sendPhoto", "photo"
+    return SENT_AS.get(attachment.type, ("sendDocument", "document"))
 
 
 def shape(part: Part, chat: str, *, keyboard: str) -> dict[str, Any]:

@@ -93,7 +93,8 @@ class TelegramReceiver:
             if state not in WITH_PEOPLE or not inbound.text:
                 LOG.info("telegram.ignored", bot=inbound.account, reason="edited")
                 return
-            inbound = replace(inbound, text=EDITED + inbound.text)
+            # Its file came with the message it was.
+            inbound = replace(inbound, text=EDITED + inbound.text, attachments=())
         elif update.command and inbound.kind == "message":
             language = await self._copies.language(inbound.conversation, inbound.locale)
             said = menu.said(self._settings, update.command, language)

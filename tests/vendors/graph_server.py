@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
+from vendors.forms import SentFile, read_call
 
 APP_SECRET = "app-secret"
 PAGE = "1001"
@@ -45,6 +46,8 @@ class GraphServer:
     sent: list[dict[str, Any]] = field(default_factory=list)
     """Messages taken, in order; with `page`."""
     actions: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What customers sent, by name."""
     wrote_at: dict[str, float] = field(default_factory=dict)
     """Customer → when they last wrote; others wrote just now."""
     blocked: set[str] = field(default_factory=set)
@@ -63,14 +66,22 @@ class GraphServer:
         return f"{self.url}/v25.0"
 
     def make_app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(client_max_size=30_000_000)
         app.router.add_route("*", "/v25.0/{path:.*}", self._serve)
+        app.router.add_get("/cdn/{name}", self._give)
         return app
+
+    async def _give(self, request: web.Request) -> web.Response:
+        """A file a customer sent, as Meta's CDN has it."""
+        content = self.files.get(request.match_info["name"])
+        return web.Response(status=404) if content is None else web.Response(body=content)
 
     async def _serve(self, request: web.Request) -> web.Response:
         try:
             page = self._page(request)
-            body = await request.json() if request.body_exists else {}
+            body, file = await read_call(request)
+            if file is not None:
+                body["filedata"] = file
             node, _, edge = request.match_info["path"].partition("/")
             node = page if node == "me" else node
             name = f"_{request.method.lower()}_{edge or 'node'}"
@@ -111,7 +122,10 @@ class GraphServer:
         if user in self.blocked:
             raise Refused("(#551) This person isn't available right now.", 551, 1545041)
         self._check_type(user, body)
-        self._check_message(body.get("message") or {})
+        if isinstance(file := body.get("filedata"), SentFile):
+            self._check_file(body.get("message") or {}, file)
+        else:
+            self._check_message(body.get("message") or {})
         if "persona_id" in body and body["persona_id"] not in {p["id"] for p in self.personas}:
             raise Refused("Invalid persona")
         self.sent.append({**body, "page": page})
@@ -132,6 +146,18 @@ class GraphServer:
                 raise late
         else:
             raise Refused("(#100) The parameter messaging_type is required")
+
+    @staticmethod
+    def _check_file(message: dict[str, Any], file: SentFile) -> None:
+        kind = message.get("attachment", {}).get("type")
+        if file.field != "filedata" or "text" in message:
+            raise Refused("(#100) Upload attachment failure", 100, 2018074)
+        if kind not in ("image", "audio", "video", "file"):
+            raise Refused("(#100) Param message[attachment][type] must be one of image, audio, ...")
+        if kind in ("image", "audio", "video") and not file.type.startswith(f"{kind}/"):
+            raise Refused("(#100) Incorrect attachment type", 100, 2018047)
+        if not 0 < len(file.content) <= 25_000_000:
+            raise Refused("(#100) Attachment size exceeds allowable limit", 100, 2018074)
 
     def _check_message(self, message: dict[str, Any]) -> None:
         if ("text" in message) == ("attachment" in message):
@@ -241,6 +267,12 @@ def event(user: str = "501", at: float | None = None, page: str = PAGE, **what: 
 
 def said(text: str, mid: str, user: str = "501", at: float | None = None, **more: Any) -> Any:
     return event(user, at, message={"mid": mid, "text": text, **more})
+
+
+def sent_files(mid: str, *files: tuple[str, str], user: str = "501", **more: Any) -> Any:
+    """A message with attachments, each a type and an address."""
+    attachments = [{"type": kind, "payload": {"url": url}} for kind, url in files]
+    return event(user, message={"mid": mid, "attachments": attachments, **more})
 
 
 def echo(text: str, mid: str, user: str = "501", page: str = PAGE, **more: Any) -> Any:

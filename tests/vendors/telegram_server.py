@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from vendors.forms import SentFile, read_call
 
 TOKEN = "123456:test-token_AA"
 BOT_ID = 123456
@@ -48,6 +49,10 @@ class BotApiServer:
     moved: dict[int, int] = field(default_factory=dict)
     failures: list[Refused | None] = field(default_factory=list)
     """Answers to the next `sendMessage` calls; None hangs up after the message was taken."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What customers sent, by path."""
+    paths: dict[str, str] = field(default_factory=dict)
+    """File id → path."""
     webhook: dict[str, Any] = field(default_factory=dict)
     commands: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     descriptions: dict[str, str] = field(default_factory=dict)
@@ -55,15 +60,25 @@ class BotApiServer:
     _last: dict[int, float] = field(default_factory=dict)
 
     def make_app(self) -> web.Application:
-        app = web.Application()
+        app = web.Application(client_max_size=60_000_000)
+        app.router.add_get("/file/{bot}/{path:.*}", self._give)
         app.router.add_route("*", "/{bot}/{method}", self._serve)
         return app
+
+    async def _give(self, request: web.Request) -> web.Response:
+        """A file a customer sent; the address has the token in it."""
+        content = self.files.get(request.match_info["path"])
+        if request.match_info["bot"] != f"bot{self.token}" or content is None:
+            return web.Response(status=404)
+        return web.Response(body=content)
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         if request.match_info["bot"] != f"bot{self.token}":
             return self._refusal(Refused(401, "Unauthorized"))
         method = request.match_info["method"]
-        body = await request.json() if request.body_exists else {}
+        body, file = await read_call(request)
+        if file is not None:
+            body[file.field] = file
         self.calls.append((method, body))
         try:
             handler = getattr(self, f"_do_{method}", None)
@@ -123,6 +138,48 @@ class BotApiServer:
         if hang_up:
             raise ConnectionAbortedError
         return {"message_id": len(self.sent), "chat": {"id": chat}, "text": text}
+
+    def _do_getFile(self, body: dict[str, Any]) -> Any:
+        path = self.paths.get(body.get("file_id", ""))
+        if path is None:
+            raise Refused(400, "Bad Request: wrong file_id or the file is temporarily unavailable")
+        size = len(self.files.get(path, b""))
+        if size > 20_000_000:
+            raise Refused(400, "Bad Request: file is too big")
+        return {"file_id": body["file_id"], "file_path": path, "file_size": size}
+
+    def _take_file(self, method: str, field: str, body: dict[str, Any], most: int) -> Any:
+        file = body.get(field)
+        if not isinstance(file, SentFile):
+            raise Refused(400, f"Bad Request: there is no {field} in the request")
+        if not 0 < len(file.content) <= most:
+            raise Refused(413, "Request Entity Too Large")
+        if self.failures and (failure := self.failures.pop(0)):
+            raise failure
+        chat = body.get("chat_id")
+        if chat in self.blocked:
+            raise Refused(403, "Forbidden: bot was blocked by the user")
+        now = time.monotonic()
+        if now - self._last.get(chat, float("-inf")) < self.per_chat_s:
+            raise Refused(429, "Too Many Requests: retry after 1", retry_after=1)
+        self._last[chat] = now
+        self.sent.append({**body, "method": method})
+        return {"message_id": len(self.sent), "chat": {"id": chat}}
+
+    def _do_sendPhoto(self, body: dict[str, Any]) -> Any:
+        return self._take_file("sendPhoto", "photo", body, 10_000_000)
+
+    def _do_sendDocument(self, body: dict[str, Any]) -> Any:
+        return self._take_file("sendDocument", "document", body, 50_000_000)
+
+    def _do_sendVideo(self, body: dict[str, Any]) -> Any:
+        return self._take_file("sendVideo", "video", body, 50_000_000)
+
+    def _do_sendAnimation(self, body: dict[str, Any]) -> Any:
+        return self._take_file("sendAnimation", "animation", body, 50_000_000)
+
+    def _do_sendAudio(self, body: dict[str, Any]) -> Any:
+        return self._take_file("sendAudio", "audio", body, 50_000_000)
 
     def _check_markup(self, markup: Any) -> None:
         if markup is None:

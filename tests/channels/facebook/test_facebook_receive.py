@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from vendors.graph_server import PAGE, GraphServer, delivery, echo, event, said, signed
+from vendors.graph_server import PAGE, GraphServer, delivery, echo, event, said, sent_files, signed
 
 from bot import redis_keys
 from bot.conversation import store
@@ -135,7 +135,8 @@ async def test_a_menu_says_its_words_in_the_language_of_the_conversation(hook: H
 @pytest.mark.parametrize(
     ("attachment", "text"),
     [
-        ({"type": "image", "payload": {"url": "https://x"}}, "🖼"),
+        ({"type": "fallback", "payload": {"url": "https://x"}}, "🔗"),
+        ({"type": "image", "payload": {}}, "🖼"),
         ({"type": "image", "payload": {"url": "https://x", "sticker_id": 369239263222822}}, "👍"),
         ({"type": "location", "payload": {"coordinates": {"lat": 18.5, "long": 73.8}}},
          "📍 18.50000, 73.80000"),
@@ -145,6 +146,32 @@ async def test_a_menu_says_its_words_in_the_language_of_the_conversation(hook: H
 async def test_what_is_no_text_is_never_silence(hook: Hook, attachment: Any, text: str) -> None:
     await hook.deliver(event(message={"mid": "m1", "attachments": [attachment]}))
     assert [i.text for i in await hook.kept()] == [text]
+
+
+async def test_files_are_named_for_the_worker_to_fetch(hook: Hook) -> None:
+    photo = "https://scontent.xx.fbcdn.net/v/t1/1_n.jpg?oh=4&oe=5"
+    files = (("image", photo), ("file", "https://cdn.fbsbx.com/a%2Fb/bill%E2%80%AEfdp.exe?x=1"))
+    for _ in range(2):
+        await hook.deliver(sent_files("m1", *files), sent_files("m2", files[0], text="look"))
+    first, second = await hook.kept()
+    assert (first.text, second.text) == ("", "look")
+    assert [(a.kind, a.name, a.state) for a in first.attachments] == [
+        ("image", "1_n.jpg", "fetching"), ("file", "billfdp.exe", "fetching"),
+    ]  # fmt: skip
+    assert first.attachments[0].source == photo
+    assert "source" not in first.attachments[0].shown()
+    assert len({a.id for m in (first, second) for a in m.attachments}) == 3
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [None, [], {"url": 7}, {"url": {"a": 1}}, {"url": "http://[::1"}, {"url": "\0\ud800"}],
+)
+async def test_attachments_of_any_shape_are_no_error(hook: Hook, payload: Any) -> None:
+    attachments = [{"type": "image", "payload": payload}]
+    answer = await hook.deliver(event(message={"mid": "m1", "attachments": attachments}))
+    assert answer.status == 200
+    assert len(await hook.kept()) == 1
 
 
 async def test_what_the_customer_does_opens_the_window(

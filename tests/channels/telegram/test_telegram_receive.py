@@ -160,9 +160,9 @@ async def test_an_edit_is_no_new_question_but_people_see_it(hook: Hook) -> None:
     ("what", "text"),
     [
         ({"location": {"latitude": 18.52043, "longitude": 73.85674}}, "📍 18.52043, 73.85674"),
-        ({"photo": [{"file_id": "x"}]}, "🖼"),
+        ({"photo": [{"width": 1}]}, "🖼"),
         ({"photo": [{"file_id": "x"}], "caption": "broken cup"}, "broken cup"),
-        ({"voice": {"file_id": "x"}}, "🎤"),
+        ({"contact": {"phone_number": "+1"}}, "👤"),
         ({"sticker": {"emoji": "👍"}}, "👍"),
     ],
 )
@@ -172,6 +172,34 @@ async def test_what_is_no_text_is_never_silence(hook: Hook, what: Any, text: str
     data["message"].update(what)
     await hook.deliver(data)
     assert [i.text for i in await hook.kept()] == [text]
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "name", "source"),
+    [
+        ({"photo": [{"file_id": "small", "width": 90}, {"file_id": "large", "width": 1280},
+                    {"file_id": "middle", "width": 320}]}, "image", "image.jpg", "large"),
+        ({"voice": {"file_id": "x", "mime_type": "audio/ogg"}}, "audio", "audio.ogg", "x"),
+        ({"video_note": {"file_id": "x"}}, "video", "video.mp4", "x"),
+        ({"document": {"file_id": "x", "file_name": "../bill\u202efdp.exe", "file_size": 9}},
+         "file", "billfdp.exe", "x"),
+        ({"document": {"file_id": "y", "mime_type": "image/png", "file_name": "a.png"},
+          "caption": "look"}, "image", "a.png", "y"),
+        ({"animation": {"file_id": "a"}, "document": {"file_id": "d"}}, "video", "video.mp4", "a"),
+    ],
+)  # fmt: skip
+async def test_files_are_named_for_the_worker_to_fetch(
+    hook: Hook, what: Any, kind: str, name: str, source: str
+) -> None:
+    data = private(1, "")
+    del data["message"]["text"]
+    data["message"].update(what)
+    for _ in range(2):
+        await hook.deliver(data)
+    (kept,) = await hook.kept()
+    (file,) = kept.attachments
+    assert (file.kind, file.name, file.source, file.state) == (kind, name, source, "fetching")
+    assert kept.text == what.get("caption", "")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,284 @@
+"""Fetch customers' files from the vendors; one file at a time is claimed in SQL by one worker.
+
+The addresses come from strangers' messages, and Telegram's have the bot's token in them: no
+address and no error of the HTTP library, which names addresses, gets into a log, a row or a key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import aiohttp
+import redis.asyncio
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+from yarl import URL
+
+from bot.conversation.changes import announce
+from bot.database import Database
+from bot.errors import FileRefused, SamvadError, StoreUnavailable
+from bot.files import names
+from bot.files.addresses import Hosts, PublicOnly
+from bot.files.content import Content, endings_of, look
+from bot.files.models import FAILED, FETCHING, REFUSED, STORED
+from bot.files.store import CHUNK_BYTES, FileStore
+from bot.files.tables import files
+from bot.settings import Settings
+from bot.tasks import goes_on
+
+LOG = structlog.get_logger(__name__)
+
+AT_ONCE = 4
+IDLE_S = 0.5
+TIMEOUT_S = 60.0
+CLAIM_S = 90.0
+"""How long a worker has a file to itself; longer than `TIMEOUT_S`."""
+READ_TIMEOUT_S = 20.0
+"""Longest silence of a vendor in the middle of a file."""
+MOST_TRIES = 6
+FIRST_PAUSE_S = 2.0
+"""Doubles with each try: the last one is about a minute after the message."""
+MOST_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+class FetchFailed(SamvadError):
+    """A file did not come.
+
+    Args:
+        reason: Stable word; docs/attachments.md lists them.
+        permanent: True when trying again cannot help.
+    """
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.permanent = permanent
+
+
+class Vendor(Protocol):
+    """How one channel's files are found."""
+
+    @property
+    def hosts(self) -> Hosts:
+        """Where its files may be."""
+
+    async def address(self, account: str, at: str) -> str:
+        """Make the address of a file; it may hold a secret and is never kept.
+
+        Args:
+            at: What the message said: `Attachment.source`.
+
+        Raises:
+            FetchFailed: The vendor does not give it.
+        """
+
+    async def aclose(self) -> None:
+        """Close its connections."""
+
+
+Tell = Callable[[Mapping[str, Any]], Awaitable[None]]
+"""Tells the customer, once, that the file of a row could not be taken."""
+
+
+class Fetcher:
+    """Works off the rows of `files` that are still to be fetched.
+
+    Args:
+        vendors: By channel.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        client: redis.asyncio.Redis,
+        store: FileStore,
+        vendors: Mapping[str, Vendor],
+        tell: Tell,
+        *,
+        first_pause_s: float = FIRST_PAUSE_S,
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._redis = client
+        self._store = store
+        self._vendors = vendors
+        self._tell = tell
+        self._first_pause_s = first_pause_s
+        self._session: aiohttp.ClientSession | None = None
+
+    async def run(self) -> None:
+        """Fetch until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for _ in range(AT_ONCE):
+                    group.create_task(self._work())
+        finally:
+            await self.aclose()
+
+    async def _work(self) -> None:
+        while goes_on():
+            try:
+                busy = await self.step()
+            except StoreUnavailable as error:
+                LOG.warning("file.delayed", store=error.store)
+                busy = False
+            if not busy:
+                await asyncio.sleep(IDLE_S)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for vendor in self._vendors.values():
+            await vendor.aclose()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def step(self, now: float | None = None) -> bool:
+        """Fetch one file that is due; False when there is none.
+
+        Args:
+            now: Unix seconds; the clock's when absent.
+        """
+        moment = time.time() if now is None else now
+        if not await self._database.read(lambda c: _is_due(c, moment)):
+            return False
+        row = await self._database.run(lambda c: _claim(c, moment))
+        if row is None:
+            return False
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                values = await self._fetch(row)
+        except FileRefused as error:
+            values = {"state": REFUSED, "reason": error.code}
+        except FetchFailed as error:
+            values = self._after(row, error, moment)
+        except (StoreUnavailable, asyncio.CancelledError):
+            # Not the file's fault, and the next worker need not wait for the claim to end.
+            self._database.call(lambda c: _update(c, row["id"], {"due_at": moment}))
+            raise
+        except Exception as error:
+            # Without its trace, and all errors alike: their texts have addresses in them.
+            LOG.warning("file.broken", file_id=row["id"], error=type(error).__name__)
+            values = self._after(row, FetchFailed("unreachable"), moment)
+        await self._settle(row, values)
+        return True
+
+    def _after(self, row: Mapping[str, Any], error: FetchFailed, now: float) -> dict[str, Any]:
+        tries = row["tries"] + 1
+        if error.permanent or tries >= MOST_TRIES:
+            refused = error.reason in ("host-not-allowed", "too-large")
+            return {"state": REFUSED if refused else FAILED, "reason": error.reason}
+        return {"tries": tries, "due_at": now + self._first_pause_s * 2 ** (tries - 1)}
+
+    async def _settle(self, row: Mapping[str, Any], values: dict[str, Any]) -> None:
+        ended = "state" in values
+        if ended:
+            values |= {"source": sa.null(), "due_at": 0.0}
+        if ended and values["state"] != STORED:
+            # First, so that it is not forgotten when we die in between; it is said once.
+            await self._tell(row)
+        kept = await self._database.run(lambda c: _update(c, row["id"], values))
+        if not kept:
+            # The customer was erased meanwhile.
+            await self._store.delete([row["id"]])
+            return
+        LOG.info("file.settled" if ended else "file.unreachable", file_id=row["id"],
+                 conversation=row["conversation"], state=values.get("state", FETCHING),
+                 reason=values.get("reason", ""), tries=row["tries"] + 1)  # fmt: skip
+        if ended:
+            await announce(self._redis, row["conversation"], "message")
+
+    async def _fetch(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        source = row["source"] or {}
+        vendor = self._vendors.get(source.get("channel", ""))
+        if vendor is None or not source.get("at"):
+            raise FetchFailed("not-found", permanent=True)
+        if row["size"] > self._settings.max_file_bytes:
+            raise FileRefused("too-large", "the vendor says so")
+        address = URL(await vendor.address(source.get("account", ""), source["at"]))
+        found: list[Content] = []
+        answer = await self._open(address, vendor.hosts)
+        async with answer:
+            put = await self._store.put(
+                row["id"],
+                answer.content.iter_chunked(CHUNK_BYTES),
+                self._settings.max_file_bytes,
+                lambda head: found.append(
+                    look(head, row["name"], row["type"], self._settings.file_types)
+                ),
+            )
+        content = found[0]
+        name = names.with_ending(row["name"], endings_of(content.type))
+        return {
+            "state": STORED, "reason": "", "type": content.type, "kind": content.kind,
+            "name": name, "size": put.size, "sha256": put.sha256,
+        }  # fmt: skip
+
+    async def _open(self, address: URL, hosts: Hosts) -> aiohttp.ClientResponse:
+        """Ask for a file, following the vendor's redirects to itself."""
+        for _ in range(MOST_REDIRECTS + 1):
+            if not hosts.allow(address):
+                raise FetchFailed("host-not-allowed", permanent=True)
+            answer = await self._ask(address)
+            if answer.status not in _REDIRECTS:
+                break
+            answer.release()
+            address = address.join(URL(answer.headers.get("Location", "")))
+        else:
+            raise FetchFailed("unreachable", permanent=True)
+        if answer.status == 200:
+            return answer
+        answer.release()
+        # An address that has run out will not come back; a vendor with a bad moment will.
+        gone = answer.status in (400, 401, 403, 404, 410)
+        raise FetchFailed("not-found" if gone else "unreachable", permanent=gone)
+
+    async def _ask(self, address: URL) -> aiohttp.ClientResponse:
+        if self._session is None or self._session.closed:
+            local = frozenset[str]().union(*(v.hosts.local for v in self._vendors.values()))
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=PublicOnly(local), use_dns_cache=False),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # What is measured and hashed is what came: nothing is unpacked on the way.
+                auto_decompress=False,
+                headers={"Accept-Encoding": "identity"},
+                timeout=aiohttp.ClientTimeout(
+                    total=TIMEOUT_S, sock_connect=10, sock_read=READ_TIMEOUT_S
+                ),
+            )
+        return await self._session.get(address, allow_redirects=False)
+
+
+def _due(now: float) -> sa.Select[Any]:
+    query = sa.select(files).where(files.c.state == FETCHING, files.c.due_at <= now)
+    return query.order_by(files.c.due_at, files.c.created_at).limit(1)
+
+
+def _is_due(connection: Connection, now: float) -> bool:
+    return connection.execute(_due(now)).first() is not None
+
+
+def _claim(connection: Connection, now: float) -> dict[str, Any] | None:
+    """Take a file that is due; another worker that chose the same one gets nothing."""
+    row = connection.execute(_due(now).with_for_update(skip_locked=True)).mappings().first()
+    if row is None:
+        return None
+    taken = connection.execute(
+        sa.update(files)
+        .where(files.c.id == row["id"], files.c.due_at == row["due_at"])
+        .values(due_at=now + CLAIM_S)
+    )
+    return dict(row) if taken.rowcount else None
+
+
+def _update(connection: Connection, id_: str, values: Mapping[str, Any]) -> bool:
+    changed = connection.execute(
+        sa.update(files).where(files.c.id == id_, files.c.state == FETCHING).values(**values)
+    )
+    return bool(changed.rowcount)

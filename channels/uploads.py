@@ -1,0 +1,45 @@
+"""Files on their way to a vendor: read from the store, a few at a time, within the limits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from bot.errors import DeliveryFailed
+from bot.files.models import Attachment
+from bot.files.store import store_of
+from bot.settings import Settings
+from channels.limits import rule
+from channels.vendor_http import Upload
+
+AT_ONCE = 4
+"""Uploads under way in one client: each is in memory."""
+
+
+class Uploads:
+    """Opens files for sending."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._store = store_of(settings)
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    @contextlib.asynccontextmanager
+    async def open(
+        self, attachment: Attachment, platform: str, field: str
+    ) -> AsyncIterator[Upload]:
+        """Read a file for as long as it is sent.
+
+        Raises:
+            DeliveryFailed: `too-large` for the platform, or `file-missing`; both for good.
+            StoreUnavailable: The disk does not answer.
+        """
+        if attachment.size > rule(platform, "file").value:
+            raise DeliveryFailed("too-large", permanent=True)
+        async with self._turns:
+            file = await self._store.open(attachment.id)
+            if file is None:
+                raise DeliveryFailed("file-missing", permanent=True)
+            with file:
+                content = await asyncio.to_thread(file.read)
+            yield Upload(field, attachment.name, attachment.type, content)

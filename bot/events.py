@@ -33,6 +33,8 @@ TYPES = frozenset(
         "handoff.cancelled",
         "agent.replied",
         "conversation.resolved",
+        "consent.given",
+        "survey.answered",
         "conversation.reopened",
         "conversation.prioritised",
         "episode.started",

@@ -1,7 +1,7 @@
 """Menus of the vendors' own: what they show in each language, and what choosing means.
 
 Choosing an item says something on the customer's behalf: words the bot is tested to understand
-(the widget's texts, channels/webchat/static/texts.json). Only the item's key travels.
+(the widget's texts, channels/webchat/static/texts). Only the item's key travels.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bot.settings import Settings
 START = "start"
 PERSON = "person"
 RESTART = "restart"
-_TEXTS = Path(__file__).parent / "webchat" / "static" / "texts.json"
+_TEXTS = Path(__file__).parent / "webchat" / "static" / "texts"
 
 
 @dataclass(frozen=True)
@@ -56,5 +56,4 @@ def said(settings: Settings, key: str, language: str) -> str | None:
 
 @cache
 def _texts() -> dict[str, dict[str, str]]:
-    loaded: dict[str, dict[str, str]] = json.loads(_TEXTS.read_text("utf-8"))
-    return loaded
+    return {path.stem: json.loads(path.read_text("utf-8")) for path in _TEXTS.glob("*.json")}

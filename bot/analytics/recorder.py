@@ -34,6 +34,8 @@ IDLE_S = 0.02
 
 SHOWN = ("message", "delivery")
 """Kinds of rows that an open desk shows."""
+_LATER = {"sent": ("delivered", "read"), "delivered": ("read",)}
+"""A receipt may overtake the note that the message was sent; it tells more."""
 _TABLES = {"message": messages, "event": events, "dead": dead_letters}
 
 
@@ -95,7 +97,10 @@ def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
     for delivery in by_kind["delivery"]:
         connection.execute(
             sa.update(messages)
-            .where(messages.c.id == delivery["id"])
+            .where(
+                messages.c.id == delivery["id"],
+                messages.c.delivery.not_in(_LATER.get(delivery["delivery"], ())),
+            )
             .values(delivery=delivery["delivery"])
         )
     for tracker in {t["conversation"]: t for t in by_kind["tracker"]}.values():

@@ -17,6 +17,8 @@ from bot.conversation.messages import Inbound, Outbound
 from bot.language.codes import direction
 from bot.redis_client import guarded
 from bot.settings import Settings
+from channels.webchat.cards import cards_of
+from channels.webchat.photos import photo_of
 
 STREAM_LENGTH = 200
 
@@ -43,6 +45,7 @@ class WebchatClient:
     def __init__(self, redis: redis.asyncio.Redis, settings: Settings) -> None:
         self._redis = redis
         self._shards = settings.shards
+        self._photos = settings.agent_photos
 
     async def send(self, outbound: Outbound) -> str:
         """Show a reply; the same `outbound.id` again changes nothing.
@@ -53,7 +56,10 @@ class WebchatClient:
         Raises:
             StoreUnavailable: Redis is away; nothing was shown.
         """
-        return await self._add(outbound.conversation, outbound.id, message_of(outbound))
+        shown = message_of(outbound)
+        if photo := photo_of(self._photos, outbound.agent):
+            shown["photo"] = photo
+        return await self._add(outbound.conversation, outbound.id, shown)
 
     async def echo(self, inbound: Inbound, client_id: str) -> str:
         """Show a customer their own message, in every window they have open.
@@ -106,6 +112,8 @@ def message_of(outbound: Outbound) -> dict[str, Any]:
         shown["agent"] = outbound.agent
     if outbound.state:
         shown["state"] = outbound.state
+    if cards := cards_of(outbound.metadata):
+        shown["cards"] = cards
     if outbound.quick_replies:
         shown["quick_replies"] = [{"id": q.id, "title": q.title} for q in outbound.quick_replies]
     if outbound.attachments:
@@ -120,7 +128,8 @@ async def notify(
 
     Args:
         frame: `{"type": "typing"}` (an agent writes), or `{"type": "state", "state": …,
-            "agent": …}` (who answers has changed, and no message says so).
+            "agent": …}` (who answers has changed, and no message says so), or
+            `{"type": "erased"}` (nothing of this conversation is left).
     """
     await guarded(
         redis.publish(

@@ -22,7 +22,9 @@ from bot.language.codes import direction
 from bot.redis_client import guarded
 from bot.settings import Settings
 from bot.tables import messages
+from channels.webchat import rating
 from channels.webchat.client import STREAM_LENGTH
+from channels.webchat.photos import photo_of
 
 HISTORY_LENGTH = 50
 BEGINNING = "0-0"
@@ -85,16 +87,21 @@ async def read_history(
 
     Returns:
         `messages` (oldest first, at most 50 from SQL and the stream's newer ones), `cursor`,
-        `state` and `language` of the conversation ("" before the first message).
+        `state` and `language` of the conversation ("" before the first message), `rate` (whether
+        to ask how it went).
 
     Raises:
         StoreUnavailable: Redis or SQL is away.
     """
     # The stream first: what the recorder stores in between is then seen twice, never not at all.
     tail = await read_tail(client, settings, conversation, BEGINNING)
-    rows, found, files = await database.run(lambda connection: _read(connection, conversation))
+    told = await database.read(lambda connection: _read(connection, conversation))
+    rows, found = told.rows, told.conversation
     fresh = {frame["message"]["id"]: frame["message"] for frame in tail.frames}
-    shown = {row["id"]: _message_of(row, files.get(row["id"], ())) for row in rows}
+    shown = {row["id"]: _message_of(row, told.files.get(row["id"], ())) for row in rows}
+    for message in shown.values():
+        if photo := photo_of(settings.agent_photos, message.get("agent", "")):
+            message["photo"] = photo
     oldest = min((m["sent_at"] for m in shown.values()), default=0.0)
     for identifier, message in fresh.items():
         if identifier in shown:
@@ -107,12 +114,21 @@ async def read_history(
         "cursor": tail.cursor,
         "state": found.state.value if found else "",
         "language": found.language if found else "",
+        "rate": told.rate,
     }
 
 
-def _read(
-    connection: Connection, conversation: str
-) -> tuple[list[Mapping[str, Any]], store.Conversation | None, dict[str, tuple[Attachment, ...]]]:
+@dataclass(frozen=True)
+class _Told:
+    """What SQL knows of a conversation."""
+
+    rows: list[Mapping[str, Any]]
+    conversation: store.Conversation | None
+    files: dict[str, tuple[Attachment, ...]]
+    rate: bool
+
+
+def _read(connection: Connection, conversation: str) -> _Told:
     found = connection.execute(
         sa.select(messages)
         .where(messages.c.conversation == conversation)
@@ -121,7 +137,8 @@ def _read(
     )
     rows: list[Mapping[str, Any]] = [dict(row) for row in found.mappings()]
     files = of_messages(connection, conversation, [row["id"] for row in rows])
-    return rows, store.get(connection, conversation), files
+    current = store.get(connection, conversation)
+    return _Told(rows, current, files, rating.is_due(connection, current))
 
 
 def _message_of(row: Mapping[str, Any], attachments: Sequence[Attachment]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from bot.conversation.messages import message_id
 from channels.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.client import WebchatClient
+from channels.webchat.history import read_cursor
+from channels.webchat.receipts import note_read
 from channels.webchat.uploads import named
 
 log = structlog.get_logger()
@@ -52,3 +54,22 @@ async def accept(
     log.info("webchat.received", conversation_id=opened.conversation, message_id=inbound.id,
              duplicate=not fresh, chars=len(inbound.text), tap=bool(inbound.tap))  # fmt: skip
     return {"id": data["id"], "message": inbound.id, "duplicate": not fresh}
+
+
+async def take_read(
+    app: web.Application, opened: session.Session, data: dict[str, Any]
+) -> dict[str, Any]:
+    """Take a receipt: all up to the cursor in `until` has been on the screen.
+
+    Returns:
+        `read`: how many messages that tells something new about.
+
+    Raises:
+        BadRequest: `bad-cursor`, or there were too many.
+        StoreUnavailable: Redis is away.
+    """
+    until = read_cursor(receive.field(data, "until"))
+    await throttle.spend(
+        app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
+    )
+    return {"read": await note_read(app[REDIS], app[SETTINGS], opened.conversation, until)}

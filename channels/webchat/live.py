@@ -23,7 +23,7 @@ from channels.webchat import receive, session, throttle
 from channels.webchat.guard import RETRY_S, SECRET, address_of, check_own_origin
 from channels.webchat.history import read_cursor, read_tail
 from channels.webchat.hub import CUSTOMER, HUB, LEAVING, Listener
-from channels.webchat.intake import accept
+from channels.webchat.intake import accept, take_read
 
 log = structlog.get_logger()
 
@@ -147,12 +147,14 @@ async def _read(
             if data.get("type") == "message":
                 taken = await accept(app, opened, data, address)
                 await socket.send_json({"type": "accepted", **taken})
+            elif data.get("type") == "read":
+                await take_read(app, opened, data)
             elif data.get("type") == "typing":
                 if time.monotonic() - typed_at >= TYPING_S:
                     typed_at = time.monotonic()
                     await _tell_desk(app, opened.conversation)
             else:
-                raise BadRequest("bad-type", 'type must be "message" or "typing"')
+                raise BadRequest("bad-type", 'type must be "message", "read" or "typing"')
         except NotAuthenticated:
             raise
         except BadRequest as error:

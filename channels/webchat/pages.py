@@ -12,7 +12,7 @@ import html
 import json
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,14 @@ from aiohttp import web
 from bot.errors import BadRequest
 from bot.language.codes import direction, name, normalise
 from bot.settings import Settings
+from channels.webchat.bundle import bundle
 
 FOLDER = Path(__file__).with_name("static")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
 _SITE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SMALL = 1024
+_ALONE = frozenset({"widget.js", "demo.js"})
+"""Scripts of the pages around the frame; all others are its modules."""
 _HARDENED = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "strict-origin-when-cross-origin",
@@ -49,27 +52,42 @@ class Assets:
 
     def __init__(self, settings: Settings) -> None:
         raw = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
-        self.texts: dict[str, dict[str, str]] = json.loads(raw["texts.json"])
+        self.texts: dict[str, dict[str, str]] = {
+            path.stem: json.loads(path.read_bytes())
+            for path in sorted((FOLDER / "texts").glob("*.json"), key=_place(settings))
+        }
+        for language, texts in self.texts.items():
+            shown = {key: text for key, text in texts.items() if not key.startswith("demo_")}
+            raw[f"{language}.json"] = _compact(shown).encode()
         digest = hashlib.sha256()
         for file, content in raw.items():
             digest.update(f"{file}\0{len(content)}\0".encode() + content)
         self.version = digest.hexdigest()[:12]
         opening = {language: texts["open"] for language, texts in self.texts.items()}
         self._demo = raw["demo.html"].decode().replace("{{version}}", self.version)
-        self._frame = raw["frame.html"].decode().replace("{{version}}", self.version)
-        # Every page of the shop loads this one: no comments, no indentation.
-        loader = raw["widget.js"].decode().replace("{{opening}}", _compact(opening))
-        raw["widget.js"] = "\n".join(
-            line
-            for line in map(str.strip, loader.splitlines())
-            if line and not line.startswith("//")
-        ).encode()
-        raw["texts.json"] = _compact(
+        self._frame = _fill(
+            raw["frame.html"].decode(),
             {
-                language: {key: text for key, text in texts.items() if not key.startswith("demo_")}
-                for language, texts in self.texts.items()
-            }
-        ).encode()
+                "version": self.version,
+                "languages": " ".join(self.texts),
+                "consent": settings.webchat_consent,
+                "consent_version": settings.webchat_consent_version,
+                "privacy_url": html.escape(settings.webchat_privacy_url, quote=True),
+            },
+        )
+        loader = raw["widget.js"].decode().replace("{{opening}}", _compact(opening))
+        # Every page of a shop loads this one; no text in it has a sign of these between spaces.
+        raw["widget.js"] = re.sub(r" (=>|===?|=|\?|:|&&|\|\|) ", r"\1", loader).encode()
+        raw["frame.css"] += raw.pop("parts.css")
+        modules = {
+            file.removesuffix(".js"): raw.pop(file).decode()
+            for file in tuple(raw)
+            if file.endswith(".js") and file not in _ALONE
+        }
+        raw["frame.js"] = bundle(modules, "frame").encode()
+        for file, content in raw.items():
+            if file.endswith((".js", ".css")):
+                raw[file] = _lean(content.decode(), is_style=file.endswith(".css")).encode()
         self._business = settings.business_name
         self._files = {file: _asset(file, content) for file, content in raw.items()}
 
@@ -95,8 +113,7 @@ class Assets:
             "direction": direction(language),
             "links": links,
         }
-        page = re.sub(r"\{\{([a-z0-9_.]+)\}\}", lambda hole: values[hole[1]], self._demo)
-        return _asset("demo.html", page.encode())
+        return _asset("demo.html", _fill(self._demo, values).encode())
 
     def language_for(self, wanted: str | None, accepted: str) -> str:
         """Choose the demo's language: asked for, else the browser's first that we have."""
@@ -116,6 +133,28 @@ def _asset(file: str, content: bytes) -> Asset:
         f"{kind}; charset=utf-8" if text else kind,
         f'"{hashlib.sha256(content).hexdigest()[:20]}"',
     )
+
+
+def _place(settings: Settings) -> Callable[[Path], tuple[int, str]]:
+    """Order languages as the settings do, others behind them."""
+    order = settings.languages
+    return lambda path: (
+        order.index(path.stem) if path.stem in order else len(order), path.stem,
+    )  # fmt: skip
+
+
+def _fill(page: str, values: Mapping[str, str]) -> str:
+    return re.sub(r"\{\{([a-z0-9_.]+)\}\}", lambda hole: values[hole[1]], page)
+
+
+def _lean(source: str, *, is_style: bool) -> str:
+    """Take out what only readers of the source need: indentation and lines of comment."""
+    if is_style:
+        source = re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL)
+        source = re.sub(r"\s*([{};,])\s*", r"\1", source)
+        return re.sub(r"(?<=\w):\s+", ":", source).strip()
+    lines = (line.strip() for line in source.splitlines())
+    return "\n".join(line for line in lines if line and not line.startswith("// "))
 
 
 def _compact(value: object) -> str:
@@ -179,8 +218,10 @@ def frame_policy(origins: tuple[str, ...], host: str) -> str:
         host: Our own host and port; named for browsers in which 'self' leaves WebSockets out.
     """
     ancestors = "*" if "*" in origins else " ".join(("'self'", *origins))
+    # Pictures of cards may come from the shop's own site; a customer's own from their disk.
+    shops = "".join(f" {origin}" for origin in origins if origin.startswith("https://"))
     return (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:{shops}; "
         f"connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; "
         f"frame-ancestors {ancestors}"
     )

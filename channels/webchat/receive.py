@@ -85,6 +85,7 @@ def message_from(
     attachments: tuple[Attachment, ...] = (),
 ) -> Inbound:
     """Make a message of a decoded frame and the files it names; raises like `parse_message`."""
+    check_consent(session, settings)
     identifier = field(data, "id")
     if not _ID.fullmatch(identifier):
         raise BadRequest("bad-id", "id must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -")

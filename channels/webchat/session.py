@@ -41,20 +41,27 @@ class Session:
     conversation: str
     expires_at: float
     """Unix seconds."""
+    consent: str = ""
+    """Version of the wording that was agreed to; empty without consent."""
 
 
-def issue(secret: bytes, site: str, *, now: float, visitor: str = "") -> tuple[str, str]:
+def issue(
+    secret: bytes, site: str, *, now: float, visitor: str = "", consent: str = ""
+) -> tuple[str, str]:
     """Make a token.
 
     Args:
         now: Unix seconds; the token lives 30 days from here.
         visitor: Who it is for; a new random visitor when empty.
+        consent: Version of the wording this visitor has agreed to, if any.
 
     Returns:
         The token and the visitor.
     """
     visitor = visitor or secrets.token_hex(16)
-    body = {"v": VERSION, "s": site, "u": visitor, "e": int(now) + SESSION_S}
+    body: dict[str, Any] = {"v": VERSION, "s": site, "u": visitor, "e": int(now) + SESSION_S}
+    if consent:
+        body["c"] = consent
     payload = _encode(json.dumps(body, separators=(",", ":")).encode())
     return f"{payload}.{_encode(_sign(secret, payload))}", visitor
 
@@ -75,12 +82,12 @@ def verify(secret: bytes, token: str, settings: Settings, *, now: float) -> Sess
         raise NotAuthenticated
     if body["e"] <= now:
         raise NotAuthenticated("session-expired", "the session has expired; ask for a new one")
-    return session_of(body["s"], body["u"], body["e"])
+    return session_of(body["s"], body["u"], body["e"], body.get("c", ""))
 
 
-def session_of(site: str, visitor: str, expires_at: float) -> Session:
+def session_of(site: str, visitor: str, expires_at: float, consent: str = "") -> Session:
     """Put a session together from its parts."""
-    return Session(site, visitor, conversation_id(CHANNEL, site, visitor), expires_at)
+    return Session(site, visitor, conversation_id(CHANNEL, site, visitor), expires_at, consent)
 
 
 def identity_key(secret: bytes, site: str) -> str:

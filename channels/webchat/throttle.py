@@ -41,6 +41,8 @@ MESSAGES_PER_ADDRESS = Allowance("webchat-address", 600, 60)
 MESSAGES_PER_SESSION = Allowance("webchat-session", 30, 60)
 UPLOADS_PER_ADDRESS = Allowance("webchat-uploads-address", 120, 600)
 UPLOADS_PER_SESSION = Allowance("webchat-uploads", 30, 600)
+ERASURES_PER_ADDRESS = Allowance("webchat-erase-address", 20, 3600)
+ERASURES_PER_SESSION = Allowance("webchat-erase", 5, 3600)
 READS_PER_SESSION = Allowance("webchat-reads", 240, 60)
 
 

@@ -1,42 +1,48 @@
 // The chat in its iframe: ties connection, store and screen together, and talks with the loader.
 
+import { $ } from "./dom.js";
+import { Files } from "./files.js";
+import { Header, HUMAN } from "./header.js";
+import { Gate, Rating, askToForget, menu } from "./panels.js";
 import { Store } from "./store.js";
 import { Texts } from "./texts.js";
-import { Transport } from "./transport.js";
+import { dress } from "./theme.js";
+import { API, Transport } from "./transport.js";
 import { View } from "./view.js";
 
 const TYPING_BOT_MS = 12_000;
 const TYPING_AGENT_MS = 6_000;
 const TYPING_TELL_MS = 3_000;
-const HUMAN = new Set(["assigned", "snoozed"]);
+const STRICTNESS = ["off", "line", "click"];
 
-const $ = (id) => document.getElementById(id);
 const query = new URLSearchParams(location.search);
-const options = {
-  site: query.get("site") ?? "demo",
-  origin: query.get("origin") ?? "",
-  title: query.get("title") ?? "",
-};
+const asked = (name) => query.get(name) ?? "";
+const { dataset } = document.documentElement;
+const locale = asked("language") || navigator.language || "en";
+const options = { site: asked("site") || "demo", origin: asked("origin"), title: asked("title"), locale };
 const isAlone = parent === window;
-const locale = query.get("language") || navigator.language || "en";
+// The page may ask for more than our settings, never for less.
+const strict = (mode) => Math.max(0, STRICTNESS.indexOf(mode));
+const consent = STRICTNESS[Math.max(strict(dataset.consent), strict(asked("consent")))];
 
-const texts = await Texts.load();
+const texts = new Texts(dataset.languages.split(" "));
 const store = new Store(options.site);
 let isOpen = isAlone;
 let isOnline = false;
+let isForgotten = false;
 let limit = 4000;
-let state = "";
-let agent = "";
 let latest = 0;
 let typingTimer;
 let toldTyping = 0;
-let connection = "connecting";
 let business = "";
 const unread = new Set();
 
+const gate = new Gate(texts);
 const view = new View(texts, {
   tap: (reply) => send({ text: reply.title, quick_reply: reply.id }),
   retry: (id) => transport.retry(id),
+  picture: address,
+  open: async (file) => save(await address(file), file.name),
 });
 const transport = new Transport(options, store, {
   session: showSession,
@@ -45,20 +51,26 @@ const transport = new Transport(options, store, {
   state: showConnection,
   delivery: showDelivery,
 });
+const header = new Header(texts, () => transport.request("queue"));
+const files = new Files(texts, { token: () => store.read().token ?? "", change: resize });
+const rating = new Rating(texts, {
+  rate: (body) => transport.request("rating", { body }),
+  done: () => {
+    view.announce(texts.get("rate_thanks"));
+    $("text").focus();
+  },
+  dismissed: () => {
+    store.change({ unrated: latest });
+    $("text").focus();
+  },
+});
+const escapeMenu = menu();
+askToForget(texts, forget, () => isForgotten);
 
-// Colours and language
+// Language
 
-function colour() {
-  const accent = query.get("colour") ?? "";
-  if (!/^#[0-9a-f]{6}$/i.test(accent)) return;
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(accent.slice(at, at + 2), 16));
-  const style = document.documentElement.style;
-  style.setProperty("--accent", accent);
-  style.setProperty("--on-accent", r * 0.299 + g * 0.587 + b * 0.114 > 150 ? "#111" : "#fff");
-}
-
-function useLanguage(tag) {
-  if (!texts.use(tag)) return;
+async function useLanguage(tag) {
+  if (!(await texts.use(tag))) return;
   store.change({ language: texts.language });
   label();
 }
@@ -69,45 +81,34 @@ function label() {
     $(id).setAttribute("aria-label", text);
     $(id).title = text;
   };
+  for (const id of ["close", "more", "send", "language", "attach"]) name(id, id);
+  for (const id of ["person", "transcript", "policy", "forget"]) {
+    $(id).lastElementChild.textContent = texts.get(id);
+  }
   $("title").textContent = options.title || business || texts.get("title");
   document.title = $("title").textContent;
-  name("close", "close");
-  name("transcript", "transcript");
-  name("send", "send");
-  name("language", "language");
   $("log").setAttribute("aria-label", texts.get("log"));
   $("form").setAttribute("aria-label", texts.get("write"));
-  $("person").lastElementChild.textContent = texts.get("person");
   $("text").placeholder = texts.get("write");
   $("text").setAttribute("aria-label", texts.get("write"));
-  $("privacy").textContent = texts.get("privacy");
+  $("privacy").textContent = consent === "off" ? "" : texts.get("privacy");
   $("newer").textContent = texts.get("newer");
+  $("drop").textContent = texts.get("drop");
+  $("gate-policy").textContent = texts.get("policy");
   $("language").value = texts.language;
   $("language-code").textContent = texts.language.toUpperCase();
-  showStatus();
-  showBanner();
-  view.relabel();
+  header.show();
+  header.showBanner();
+  for (const part of [view, files, rating, gate]) part.relabel();
   const words = { title: document.title };
   for (const key of ["open", "close", "unread"]) words[key] = texts.get(key, { n: "{n}" });
   tell({ words });
 }
 
-function showStatus() {
-  const named = agent ? texts.get("status_agent", { name: agent }) : "";
-  const line = HUMAN.has(state)
-    ? named || texts.get("status_agent_unnamed")
-    : texts.get(state === "waiting" ? "status_waiting" : "status_bot");
-  if ($("status").textContent !== line) $("status").textContent = line;
-  $("chat").dataset.state = state || "bot";
-  $("initial").textContent = HUMAN.has(state) && agent ? [...agent][0].toUpperCase() : "";
-}
-
-function showBanner() {
-  const key = { offline: "offline", refused: "unavailable", connecting: "connecting" }[connection];
-  const text = key ? texts.get(key) : "";
-  $("banner").hidden = !text;
-  $("banner").dataset.state = connection;
-  if ($("banner").textContent !== text) $("banner").textContent = text;
+function showLanguages(codes) {
+  const named = (code) => Object.assign(new Option(texts.nameOf(code), code), { lang: code });
+  $("language").replaceChildren(...codes.filter((code) => texts.known(code)).map(named));
+  $("language").value = texts.language;
 }
 
 // What comes from the server
@@ -115,12 +116,8 @@ function showBanner() {
 function showSession(session) {
   limit = session.max_text_chars;
   business = session.business;
-  const select = $("language");
-  select.replaceChildren(
-    ...session.languages
-      .filter((code) => texts.known(code))
-      .map((code) => Object.assign(new Option(texts.nameOf(code), code), { lang: code })),
-  );
+  files.use(session);
+  showLanguages(session.languages);
   label();
 }
 
@@ -130,11 +127,13 @@ function showHistory(history) {
   if (history.language) useLanguage(history.language);
   for (const message of history.messages) show(message);
   // Whatever older messages said about it.
-  take(history.state);
+  header.take(history.state);
   for (const message of store.pending) showPending(message);
+  if (history.rate && (store.read().unrated ?? 0) < latest) rating.show();
+  else rating.hide();
   view.listen();
-  showStatus();
   greet();
+  read();
 }
 
 // An empty chat that is looked at asks for the bot's greeting; the fixed id makes it one greeting.
@@ -147,8 +146,9 @@ function greet() {
 
 function showFrame(frame) {
   if (frame.type === "message") show(frame.message);
-  else if (frame.type === "typing" && HUMAN.has(state)) showTyping("typing_agent", TYPING_AGENT_MS);
+  else if (frame.type === "typing" && header.isHuman) showTyping("typing_agent", TYPING_AGENT_MS);
   else if (frame.type === "state") changeState(frame.state, frame.agent);
+  else if (frame.type === "erased") showForgotten();
 }
 
 function show(message) {
@@ -157,43 +157,35 @@ function show(message) {
     stopTyping();
     if (author !== "agent" && message.language) useLanguage(message.language);
   }
-  if (message.agent) ({ agent } = message);
-  if (message.state) take(message.state);
+  if (message.state || message.agent) {
+    header.take(message.state ?? header.state, message.agent, message.photo);
+  }
   if (!view.add(message)) return;
   latest = Math.max(latest, message.sent_at);
   if (author === "customer") store.removePending(message.client);
   else unread.add(message);
+  if (message.state === "resolved") rating.show();
+  else if (message.state || author === "customer") rating.hide();
   read();
-  showStatus();
-}
-
-function take(next) {
-  state = next;
-  if (!HUMAN.has(state)) agent = "";
 }
 
 // Told without a message: say who came or went, unless a notice has just said so.
 function changeState(next, name) {
-  const was = state;
-  const before = agent;
-  if (name) agent = name;
-  take(next);
-  showStatus();
+  const { state: was, agent: before } = header;
+  header.take(next, name);
   if (HUMAN.has(next) === HUMAN.has(was) || view.last?.author === "automatic") return;
-  const who = (HUMAN.has(next) ? agent : before) || texts.get("agent");
+  const who = (HUMAN.has(next) ? header.agent : before) || texts.get("agent");
   if (HUMAN.has(next)) view.announce(texts.get("joined", { name: who }));
   else if (next === "bot") view.announce(texts.get("left", { name: who }));
 }
 
 function showConnection(next) {
-  connection = next;
   isOnline = next === "online";
-  clearTimeout(showConnection.timer);
-  // A blink of the line is not worth a banner.
-  if (next === "connecting") showConnection.timer = setTimeout(showBanner, 1500);
-  else showBanner();
-  $("form").inert = next === "refused";
-  if (isOnline) greet();
+  header.showConnection(next);
+  $("form").inert = next === "refused" || Boolean(gate.kind);
+  if (!isOnline) return;
+  greet();
+  if (isOpen && !document.hidden) transport.read();
 }
 
 function showDelivery(id, delivery, { message, code, retryAfter } = {}) {
@@ -203,11 +195,10 @@ function showDelivery(id, delivery, { message, code, retryAfter } = {}) {
   if (delivery === "failed") stopTyping();
 }
 
-// What was read
-
 function read() {
   if (isOpen && !document.hidden) {
     if (latest > (store.read().read ?? 0)) store.change({ read: latest });
+    if (unread.size) transport.read();
     unread.clear();
   }
   const seen = store.read().read ?? 0;
@@ -218,11 +209,11 @@ function read() {
 // Typing
 
 function expectBot() {
-  if (!HUMAN.has(state) && state !== "waiting") showTyping("typing_bot", TYPING_BOT_MS);
+  if (!header.isHuman && header.state !== "waiting") showTyping("typing_bot", TYPING_BOT_MS);
 }
 
 function showTyping(key, duration) {
-  view.setTyping(texts.get(key, { name: agent || texts.get("agent") }));
+  view.setTyping(texts.get(key, { name: header.agent || texts.get("agent") }));
   clearTimeout(typingTimer);
   typingTimer = setTimeout(stopTyping, duration);
 }
@@ -234,21 +225,21 @@ function stopTyping() {
 
 // What the customer does
 
-function send({ text, quick_reply }) {
+function send({ text, quick_reply, attachments }) {
   const id = crypto.randomUUID?.() ?? `${Date.now()}-${Math.random().toString(36).slice(2)}`;
-  const message = { id, text, quick_reply, locale, at: Date.now() / 1000 };
-  showPending(message);
+  const message = { id, text, quick_reply, locale, files: attachments, at: Date.now() / 1000 };
+  if (!gate.kind) showPending(message);
   transport.send(message);
   if (isOnline) expectBot();
 }
 
 function showPending(message) {
   if (message.kind === "start") return;
-  const { id, text, at, failed } = message;
+  const { id, text, at, failed, files: attachments } = message;
   // Never before what is there: this browser's clock may be behind the server's.
   const sent_at = Math.max(at, latest);
   view.forgetSent();
-  view.add({ id, author: "customer", text, sent_at });
+  view.add({ id, author: "customer", text, attachments, sent_at });
   view.setDelivery(id, failed ? "failed" : "waiting");
   latest = Math.max(latest, sent_at);
 }
@@ -256,17 +247,19 @@ function showPending(message) {
 function submit(event) {
   event.preventDefault();
   const text = $("text").value.trim();
-  if (!text || over()) return;
+  const attachments = files.ready;
+  if (!(text || attachments.length) || files.isBusy || over()) return;
   $("text").value = "";
+  files.clear();
+  send({ text, attachments: attachments.length ? attachments : undefined });
   resize();
-  send({ text });
   $("text").focus();
 }
 
 function over() {
   // The server counts code points.
   const extra = [...$("text").value.trim()].length - limit;
-  $("problem").textContent = extra > 0 ? texts.get("too_long", { n: extra }) : "";
+  if (extra > 0) $("problem").textContent = texts.get("too_long", { n: extra });
   return extra > 0;
 }
 
@@ -274,22 +267,89 @@ function resize() {
   const field = $("text");
   field.style.height = "auto";
   field.style.height = `${Math.min(field.scrollHeight, 132)}px`;
-  $("send").disabled = !field.value.trim();
-  over();
+  $("send").disabled = files.isBusy || !(field.value.trim() || files.ready.length);
+  if (!over() && !files.items.some((item) => item.code && !item.sent)) $("problem").textContent = "";
 }
 
 function tellTyping() {
-  if (!HUMAN.has(state) || Date.now() - toldTyping < TYPING_TELL_MS) return;
+  if (!header.isHuman || Date.now() - toldTyping < TYPING_TELL_MS) return;
   toldTyping = Date.now();
   transport.typing();
 }
 
-function save() {
+// An address for a file, good for a few minutes: pictures cannot show our token.
+async function address({ id }) {
+  const { url } = await transport.request(`files/${id}/link`, { body: {} });
+  return new URL(url, API).href;
+}
+
+function save(href, name) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([view.transcript()], { type: "text/plain" }));
-  link.download = `${document.title.replace(/[^\p{L}\p{N}]+/gu, "-")}.txt`;
+  Object.assign(link, { href, download: name });
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+function saveTranscript() {
+  const href = URL.createObjectURL(new Blob([view.transcript()], { type: "text/plain" }));
+  save(href, `${document.title.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-")}.txt`);
+  setTimeout(() => URL.revokeObjectURL(href), 1000);
+}
+
+// Consent, and deleting everything
+
+function needsConsent() {
+  return consent === "click" && store.read().consent !== dataset.consentVersion;
+}
+
+function enter() {
+  if (!needsConsent()) {
+    tell({ keep: true });
+    transport.start();
+    return;
+  }
+  // Nothing is written, here or there, before the click.
+  store.hold = true;
+  gate.show("consent", agree, isAlone ? null : () => tell({ close: true }));
+}
+
+function agree() {
+  store.change({ consent: dataset.consentVersion });
+  store.release();
+  gate.hide();
+  header.show();
+  tell({ keep: true });
+  for (const message of store.pending) showPending(message);
+  transport.start();
+  $("text").focus();
+}
+
+async function forget() {
+  await transport.request("erase", { body: { confirm: true } });
+  showForgotten();
+}
+
+// Every window of this visitor hears of it.
+function showForgotten() {
+  if (isForgotten) return;
+  isForgotten = true;
+  transport.stop();
+  store.clear();
+  store.hold = true;
+  files.clear();
+  wipe();
+  tell({ keep: false, unread: 0 });
+  header.connection = "";
+  header.showBanner();
+  gate.show("erased", () => {
+    isForgotten = store.hold = false;
+    gate.hide();
+    header.show();
+    enter();
+    if (gate.kind) gate.focus();
+    else $("text").focus();
+  });
+  if ($("dialog").open) $("dialog").close();
+  if (isOpen) gate.focus();
 }
 
 // The page around us
@@ -306,33 +366,46 @@ function hear({ source, origin, data }) {
     view.toEnd();
     read();
     greet();
-    $("text").focus();
+    if (gate.kind) gate.focus();
+    else $("text").focus();
   } else if (wish === "closed") {
     isOpen = false;
   } else if (wish === "send" && typeof value === "string" && value.trim()) {
-    send({ text: value.trim() });
+    if (!isForgotten) send({ text: value.trim() });
   } else if (wish === "identify" && typeof value === "string") {
     begin(value);
   } else if (wish === "logout") {
+    transport.stop();
     store.clear();
+    isForgotten = store.hold = false;
     begin();
+    gate.hide();
+    enter();
+    header.show();
   }
 }
 
 // Another customer, another conversation: nothing of the old one stays on the screen.
 function begin(identity) {
-  latest = 0;
-  state = agent = "";
-  view.clear();
+  wipe();
   transport.renew(identity);
+}
+
+function wipe() {
+  latest = 0;
+  unread.clear();
+  rating.hide();
+  header.take("");
+  view.clear();
 }
 
 addEventListener("message", hear);
 addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.isComposing) tell({ close: true });
+  if (event.key !== "Escape" || event.isComposing || $("dialog").open) return;
+  if (!escapeMenu()) tell({ close: true });
 });
 document.addEventListener("visibilitychange", read);
-store.onOtherSession(() => location.reload());
+store.onOtherSession(() => isForgotten || location.reload());
 $("form").addEventListener("submit", submit);
 $("text").addEventListener("input", () => {
   resize();
@@ -344,15 +417,20 @@ $("text").addEventListener("keydown", (event) => {
 $("close").addEventListener("click", () => tell({ close: true }));
 $("close").hidden = isAlone;
 $("person").addEventListener("click", () => send({ text: texts.get("person_message") }));
-$("transcript").addEventListener("click", save);
-$("language").addEventListener("change", ({ target }) => {
-  useLanguage(target.value);
-  send({ text: texts.get("speak") });
+$("transcript").addEventListener("click", saveTranscript);
+$("language").addEventListener("change", async ({ target }) => {
+  await useLanguage(target.value);
+  if (!gate.kind) send({ text: texts.get("speak") });
 });
+for (const id of ["policy", "gate-policy"]) {
+  if (dataset.privacy) $(id).href = dataset.privacy;
+  else $(id).parentElement.hidden ||= id === "policy";
+}
 
-colour();
-texts.use(texts.known(store.read().language) ?? locale);
+dress(asked("colour"), asked("theme"));
+await texts.use(texts.known(store.read().language) ?? texts.known(locale) ?? texts.languages[0]);
+showLanguages(texts.languages);
+enter();
 label();
 resize();
-transport.start();
 tell({ ready: true });

@@ -1,37 +1,48 @@
 // UI texts and the direction of the page; both follow the language of the conversation.
+// One file a language; only those that are used are loaded.
 
 const RIGHT_TO_LEFT = new Set(["ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"]);
 
 export class Texts {
-  static async load() {
-    const answer = await fetch(new URL("texts.json", import.meta.url));
-    return new Texts(await answer.json());
-  }
-
-  constructor(all) {
-    this.all = all;
-    this.language = "en";
+  constructor(languages) {
+    this.languages = languages;
+    this.all = {};
+    this.language = "";
   }
 
   // "hi-IN" and "hi-Latn" are "hi"; null for a language without texts.
   known(tag) {
     const code = String(tag ?? "").slice(0, 3).split(/[-_]/)[0].toLowerCase();
-    return code in this.all ? code : null;
+    return this.languages.includes(code) ? code : null;
   }
 
-  // Returns whether anything changed.
-  use(tag) {
+  // Returns whether anything changed. Of two calls at once the later one counts.
+  async use(tag) {
     const code = this.known(tag);
-    if (!code || (code === this.language && document.documentElement.lang === code)) return false;
+    this.wanted = code ?? this.wanted;
+    if (!code || code === this.language) return false;
+    try {
+      this.all[code] ??= await (await fetch(new URL(`${code}.json`, import.meta.url))).json();
+    } catch {
+      // Without a connection the words stay as they are; the next message asks again.
+      return false;
+    }
+    if (this.wanted !== code || this.language === code) return false;
     this.language = code;
     document.documentElement.lang = code;
     document.documentElement.dir = RIGHT_TO_LEFT.has(code) ? "rtl" : "ltr";
     return true;
   }
 
-  get(key, values = {}, language = this.language) {
-    const text = this.all[language]?.[key] ?? this.all.en[key] ?? "";
+  get(key, values = {}) {
+    const text = this.all[this.language]?.[key] ?? "";
     return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
+  }
+
+  // Latin digits in every language: order numbers and times are read side by side.
+  format(date, options) {
+    const locale = `${this.language || "en"}-u-nu-latn-ca-gregory`;
+    return new Intl.DateTimeFormat(locale, options).format(date);
   }
 
   nameOf(code) {

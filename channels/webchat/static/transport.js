@@ -1,14 +1,14 @@
 // The connection: session, history, WebSocket with resume, long poll where WebSockets are blocked,
 // and the queue of unsent messages (one under way at a time, so they arrive in order).
 
-const API = new URL("../webhooks/webchat/", location.href);
+export const API = new URL("../webhooks/webchat/", location.href);
 // Where WebSockets are blocked, the class that names this state may be missing too.
 const OPEN = 1;
 const ACCEPT_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 const RETRIED = new Set(["too-many", "unavailable"]);
 
-class Refused extends Error {
+export class Refused extends Error {
   constructor(status, code, retryAfter) {
     super(code);
     Object.assign(this, { status, code, retryAfter });
@@ -24,15 +24,29 @@ export class Transport {
     this.failures = 0;
     this.blocked = 0;
     this.run = 0;
-    addEventListener("online", () => this.restart());
-    addEventListener("offline", () => this.on.state("offline"));
+    this.toldRead = "";
+    addEventListener("online", () => this.isStarted && this.restart());
+    addEventListener("offline", () => this.isStarted && this.on.state("offline"));
     document.addEventListener("visibilitychange", () => {
-      if (!document.hidden && !this.isOnline) this.restart();
+      if (this.isStarted && !document.hidden && !this.isOnline) this.restart();
     });
   }
 
   start() {
+    this.isStarted = true;
     this.restart();
+  }
+
+  // Nothing more is asked of the server until `start`.
+  stop() {
+    this.isStarted = false;
+    this.run += 1;
+    clearTimeout(this.timer);
+    clearTimeout(this.acceptTimer);
+    this.socket?.close();
+    this.socket = this.inFlight = this.session = null;
+    this.isPolling = false;
+    this.cursor = "";
   }
 
   // Drops what is under way; anything still running sees that `run` has moved on.
@@ -48,8 +62,10 @@ export class Transport {
   // A new session under the same store: after a logout, or with an identity.
   async renew(identity) {
     this.identity = identity;
-    this.store.change({ token: "", pending: [] });
+    this.session = null;
     this.cursor = "";
+    if (!this.isStarted) return;
+    this.store.change({ token: "", pending: [] });
     this.restart();
   }
 
@@ -91,7 +107,7 @@ export class Transport {
     }, Math.max(wait, (seconds ?? 0) * 1000));
   }
 
-  async #request(path, { body, ...options } = {}) {
+  async request(path, { body, ...options } = {}) {
     const headers = { Authorization: `Bearer ${this.store.read().token ?? ""}` };
     if (body) headers["Content-Type"] = "application/json";
     const answer = await fetch(new URL(path, API), {
@@ -108,12 +124,12 @@ export class Transport {
   }
 
   async #openSession() {
-    const { token = "" } = this.store.read();
+    const { token = "", consent } = this.store.read();
     if (this.session && token && !this.identity) return;
-    const { site, origin } = this.options;
-    const identity = this.identity;
-    this.session = await this.#request("session", {
-      body: { site, origin, token, ...(identity && { identity }) },
+    const { site, origin, locale } = this.options;
+    const { identity } = this;
+    this.session = await this.request("session", {
+      body: { site, origin, token, locale, consent, identity },
     });
     this.identity = null;
     this.store.change({ token: this.session.token, visitor: this.session.visitor });
@@ -121,7 +137,7 @@ export class Transport {
   }
 
   async #loadHistory(run) {
-    const history = await this.#request("history");
+    const history = await this.request("history");
     if (run !== this.run) return;
     this.cursor = history.cursor;
     this.on.history(history);
@@ -191,7 +207,7 @@ export class Transport {
     this.#online();
     while (run === this.run) {
       const query = new URLSearchParams({ after: this.cursor });
-      const { frames, cursor, gap } = await this.#request(`poll?${query}`);
+      const { frames, cursor, gap } = await this.request(`poll?${query}`);
       if (run !== this.run) return;
       if (gap) await this.#loadHistory(run);
       else {
@@ -218,13 +234,23 @@ export class Transport {
     if (this.socket?.readyState === OPEN) this.socket.send('{"type":"typing"}');
   }
 
+  // All that came so far has been on the screen; the agents see that.
+  read() {
+    if (!this.isOnline || this.cursor === this.toldRead) return;
+    this.toldRead = this.cursor;
+    const body = { type: "read", until: this.cursor };
+    if (this.isPolling) this.request("read", { body }).catch(() => {});
+    else this.socket.send(JSON.stringify(body));
+  }
+
   async flush() {
     if (this.inFlight || !this.isOnline) return;
     const next = this.store.pending.find((message) => !message.failed);
     if (!next) return;
     this.inFlight = next.id;
-    const { id, text, quick_reply, kind, locale } = next;
-    const body = { type: "message", id, text, quick_reply, kind, locale };
+    const { id, text, quick_reply, kind, locale, files } = next;
+    const attachments = files?.map((file) => file.id);
+    const body = { type: "message", id, text, quick_reply, kind, locale, attachments };
     if (!this.isPolling) {
       this.socket.send(JSON.stringify(body));
       // A connection can be dead without knowing it.
@@ -233,7 +259,7 @@ export class Transport {
     }
     const run = this.run;
     try {
-      const accepted = await this.#request("message", { body });
+      const accepted = await this.request("message", { body });
       if (run === this.run) this.#accepted(accepted);
     } catch (error) {
       if (run !== this.run) return;

@@ -1,27 +1,18 @@
-// What is on the screen. Whatever a customer or an agent wrote enters by textContent only.
+// The conversation on the screen: order, days, scrolling, delivery.
 
-// Web addresses, and what reads left to right in every script: order numbers, dates, telephones.
-const LINK = "https?:\\/\\/[^\\s<>\"']+[^\\s<>\"'.,;:!?)\\]}]";
-const CODE = "[A-Za-z0-9]+(?:[-_/.#:][A-Za-z0-9]+)+|\\+?\\d+(?:[ -]\\d+)+";
-const SPECIAL = new RegExp(`(${LINK})|${CODE}`, "g");
+import { Bubbles } from "./bubble.js";
+import { $, element } from "./dom.js";
+
 const NEAR_END_PX = 80;
 const GROUP_S = 300;
 // A message longer than the window is shown from its beginning, with this much before it.
 const ABOVE_PX = 12;
 
-const $ = (id) => document.getElementById(id);
-
-function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
-}
-
 export class View {
-  // `on`: tap(quickReply), retry(id).
+  // `on`: tap(quickReply), retry(id), open(file), picture(file).
   constructor(texts, on) {
     Object.assign(this, { texts, on });
+    this.bubbles = new Bubbles(texts, on);
     this.log = $("log");
     this.shown = new Map();
     this.last = null;
@@ -30,7 +21,9 @@ export class View {
       if (this.isAtEnd()) $("newer").hidden = true;
     });
     $("newer").addEventListener("click", () => this.toEnd());
-    new ResizeObserver(() => this.wasAtEnd && this.toEnd()).observe(this.log);
+    const keep = () => this.wasAtEnd && this.toEnd();
+    new ResizeObserver(keep).observe(this.log);
+    this.log.addEventListener("grown", keep);
   }
 
   isAtEnd() {
@@ -58,10 +51,6 @@ export class View {
   listen() {
     this.toEnd();
     requestAnimationFrame(() => this.log.setAttribute("aria-live", "polite"));
-  }
-
-  has(id) {
-    return this.shown.has(id);
   }
 
   // One message under several ids: ours while it is under way, then the server's.
@@ -104,7 +93,7 @@ export class View {
   #day(message) {
     const day = new Date(message.sent_at * 1000).toDateString();
     if (this.last && new Date(this.last.sent_at * 1000).toDateString() === day) return;
-    if (!this.last && this.log.querySelector(".day")?.dataset.day === day) return;
+    if (!this.last && [...this.log.querySelectorAll(".day")].at(-1)?.dataset.day === day) return;
     const node = element("p", "day");
     node.dataset.day = day;
     node.dataset.time = message.sent_at;
@@ -118,71 +107,19 @@ export class View {
     node.textContent =
       date.toDateString() === new Date().toDateString()
         ? this.texts.get("today")
-        : this.#format(date, { weekday: "long", day: "numeric", month: "long" });
-  }
-
-  #format(date, options) {
-    // Latin digits in every language: order numbers and times are read side by side.
-    const locale = `${this.texts.language}-u-nu-latn-ca-gregory`;
-    return new Intl.DateTimeFormat(locale, options).format(date);
+        : this.texts.format(date, { weekday: "long", day: "numeric", month: "long" });
   }
 
   #notice(message) {
-    const node = element("p", "notice");
+    const node = element("p", "notice", message.text);
     node.dir = "auto";
     if (message.language) node.lang = message.language;
-    node.textContent = message.text;
     return node;
   }
 
   #bubble(message) {
-    const { author, text, language, sent_at } = message;
-    const node = element("div", `message ${author}`);
-    const isSame = this.last?.author === author && this.last.agent === message.agent;
-    if (isSame && sent_at - this.last.sent_at < GROUP_S) node.classList.add("grouped");
-    const label = element("p", "label");
-    label.append(element("bdi", "name"), element("time"));
-    node.append(label, element("p", "text"));
-    const body = node.lastChild;
-    body.dir = "auto";
-    if (language) body.lang = language;
-    body.append(...this.#parts(text, author));
-    if (author === "customer") node.append(element("p", "delivery"));
-    node.dataset.author = author;
-    if (message.agent) node.dataset.agent = message.agent;
-    node.dataset.time = sent_at;
-    this.#writeLabel(node);
-    return node;
-  }
-
-  #writeLabel(node) {
-    const { author, agent, time } = node.dataset;
-    const role = this.texts.get({ customer: "you", bot: "bot" }[author] ?? "agent");
-    const date = new Date(time * 1000);
-    node.querySelector(".name").textContent = agent ? `${agent} · ${role}` : role;
-    const clock = node.querySelector("time");
-    clock.dateTime = date.toISOString();
-    clock.textContent = this.#format(date, { hour: "numeric", minute: "2-digit" });
-  }
-
-  // Web addresses become links (but not a customer's own), codes keep their order among
-  // right-to-left words; nothing else in a text means anything.
-  #parts(text, author) {
-    const parts = [];
-    let at = 0;
-    for (const match of text.matchAll(SPECIAL)) {
-      const isLink = match[1] && author !== "customer";
-      const part = element(isLink ? "a" : "bdi", "", match[0]);
-      part.dir = "ltr";
-      if (isLink) {
-        part.href = match[0];
-        part.target = "_blank";
-        part.rel = "noopener noreferrer nofollow";
-      }
-      parts.push(text.slice(at, match.index), part);
-      at = match.index + match[0].length;
-    }
-    return [...parts, text.slice(at)];
+    const isSame = this.last?.author === message.author && this.last.agent === message.agent;
+    return this.bubbles.make(message, isSame && message.sent_at - this.last.sent_at < GROUP_S);
   }
 
   #replies(message) {
@@ -225,8 +162,7 @@ export class View {
     const line = node.querySelector(".delivery");
     if (!line || !delivery) return;
     node.dataset.client = id;
-    line.replaceChildren();
-    line.append(reason || this.texts.get(delivery === "waiting" ? "sending" : delivery));
+    line.replaceChildren(reason || this.texts.get(delivery === "waiting" ? "sending" : delivery));
     if (delivery !== "failed") return;
     const again = element("button", "", this.texts.get("retry"));
     again.type = "button";
@@ -255,12 +191,11 @@ export class View {
   // Everything that carries a UI text, again in the current language.
   relabel() {
     this.log.querySelectorAll(".message").forEach((node) => {
-      this.#writeLabel(node);
+      this.bubbles.relabel(node);
       this.#writeDelivery(node);
     });
     this.log.querySelectorAll(".day").forEach((node) => this.#writeDay(node));
-    const replies = this.log.querySelector(".replies");
-    replies?.setAttribute("aria-label", this.texts.get("replies"));
+    this.log.querySelector(".replies")?.setAttribute("aria-label", this.texts.get("replies"));
   }
 
   // The conversation as plain text, for saving.
@@ -270,9 +205,10 @@ export class View {
       if (!node.classList.contains("message")) lines.push("", `— ${node.textContent} —`);
       else {
         const date = new Date(node.dataset.time * 1000);
-        const when = this.#format(date, { dateStyle: "short", timeStyle: "short" });
-        const name = node.querySelector(".name").textContent;
-        lines.push("", `${name}, ${when}`, node.querySelector(".text").textContent);
+        const when = this.texts.format(date, { dateStyle: "short", timeStyle: "short" });
+        lines.push("", `${node.querySelector(".name").textContent}, ${when}`);
+        for (const part of node.querySelectorAll(".text, .card-title, .card-text")) lines.push(part.textContent);
+        for (const file of node.querySelectorAll(".file-name")) lines.push(`[${file.textContent}]`);
       }
     }
     return `${lines.join("\n").trim()}\n`;

@@ -5,17 +5,19 @@
   if (!tag || window.Samvad) return;
   // The button's label in each language; the frame sends the other words.
   const opening = {{opening}};
-  const { site = "demo", colour, language = "", title = "", position } = tag.dataset;
+  const wanted = tag.dataset;
+  const { site = "demo", colour, language, title, position, theme } = wanted;
   const base = new URL(".", tag.src);
   // The symbol on the button is white or black, whichever reads better on the colour.
   const accent = /^#[0-9a-f]{6}$/i.test(colour) ? colour : "#0f5e59";
   const side = position || (document.dir === "rtl" ? "left" : "right");
   const small = matchMedia("(max-width:480px)");
+  const isDark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme:dark)").matches;
   // Storage may be forbidden; then the widget forgets, and works.
+  const key = `samvad:${site}`;
   const remember = (kind, value) => {
-    const key = `samvad:${site}`;
     try {
-      if (value !== undefined) window[kind].setItem(key, value);
+      if (value !== undefined) window[kind][value ? "setItem" : "removeItem"](key, 1);
       return window[kind].getItem(key);
     } catch {}
   };
@@ -37,9 +39,8 @@ b{position:absolute;top:-4px;right:-4px;min-width:22px;border-radius:11px;
 font:600 13px/22px system-ui;background:#c2182b;color:#fff}
 i{position:fixed;clip-path:inset(50%)}
 iframe{bottom:92px;width:392px;height:min(660px,calc(100dvh - 112px));border-radius:18px;
-background:#fff;box-shadow:0 12px 48px #0004,0 0 0 1px #8883;color-scheme:normal}
+background:${isDark ? "#14191b" : "#fff"};box-shadow:0 12px 48px #0004,0 0 0 1px #8883;color-scheme:normal}
 [hidden]{display:none}
-@media(prefers-color-scheme:dark){iframe{background:#14191b}}
 @media(max-width:480px){iframe{inset:0;width:100%;height:100dvh;border-radius:0}}
 @media(prefers-reduced-motion:no-preference){iframe{animation:a .18s}
 @keyframes a{from{opacity:0;translate:0 12px}}}
@@ -53,7 +54,7 @@ background:#fff;box-shadow:0 12px 48px #0004,0 0 0 1px #8883;color-scheme:normal
   let waiting = [];
   let unread = 0;
   let isOpen = false;
-  let frame, isReady;
+  let frame, isReady, keep;
 
   const show = () => {
     const label = (isOpen && words.close) || words.open;
@@ -61,7 +62,7 @@ background:#fff;box-shadow:0 12px 48px #0004,0 0 0 1px #8883;color-scheme:normal
     button.ariaLabel = news ? `${label}. ${news}` : label;
     button.ariaExpanded = isOpen;
     icon.setAttribute("d", isOpen ? "M6 6l12 12M18 6L6 18"
-      : "M5 5h14a2 2 0 012 2v8a2 2 0 01-2 2h-7l-5 4v-4H5a2 2 0 01-2-2V7a2 2 0 012-2zM8 11h0M12 11h0M16 11h0");
+      : "M5 5h14a2 2 0 012 2v8a2 2 0 01-2 2h-7l-5 4v-4H5a2 2 0 01-2-2V7a2 2 0 012-2zM8 11h0m4 0h0m4 0h0");
     badge.textContent = Math.min(unread, 99);
     badge.hidden = !unread;
     if (status.textContent !== news) status.textContent = news;
@@ -80,16 +81,15 @@ background:#fff;box-shadow:0 12px 48px #0004,0 0 0 1px #8883;color-scheme:normal
   const load = () => {
     if (frame) return;
     frame = document.createElement("iframe");
-    const query = { site, origin, colour: accent, language, title };
+    const query = { ...wanted, site, origin, colour: accent };
     frame.src = new URL(`webchat/frame?${new URLSearchParams(query)}`, base);
     frame.hidden = true;
     root.append(frame);
-    remember("localStorage", 1);
   };
   const toggle = (open) => {
     load();
     isOpen = open;
-    remember("sessionStorage", open ? 1 : "");
+    if (keep) remember("sessionStorage", open);
     show();
     tell({ wish: open ? "open" : "closed" });
     (open ? frame : button).focus();
@@ -98,6 +98,12 @@ background:#fff;box-shadow:0 12px 48px #0004,0 0 0 1px #8883;color-scheme:normal
   addEventListener("message", ({ source, origin, data }) => {
     if (!frame || source !== frame.contentWindow || origin !== base.origin) return;
     ({ unread = unread, words = words } = data);
+    if ("keep" in data) {
+      // Before the customer has agreed, and after they had all deleted, nothing is kept here.
+      ({ keep } = data);
+      remember("localStorage", keep);
+      remember("sessionStorage", keep && isOpen);
+    }
     if (data.ready) {
       isReady = true;
       waiting.splice(0).forEach(tell);
@@ -109,16 +115,14 @@ background:#fff;box-shadow:0 12px 48px #0004,0 0 0 1px #8883;color-scheme:normal
   button.onclick = () => toggle(!isOpen);
   small.onchange = show;
   const ask = (wish) => (value) => {
+    if (wish === "send") toggle(true);
     load();
     tell({ wish, value });
   };
   window.Samvad = {
     open: () => toggle(true),
     close: () => isOpen && toggle(false),
-    send: (text) => {
-      toggle(true);
-      tell({ wish: "send", value: text });
-    },
+    send: ask("send"),
     identify: ask("identify"),
     logout: ask("logout"),
   };

@@ -1,0 +1,63 @@
+"""Keep that a visitor agreed: on the customer's row, where agents see it, and in the event log.
+
+Until then the widget asks nothing of the server but its files, and the server takes no message
+(`receive.check_consent`). The token carries the version, so no message needs a look into SQL.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.database import insert_ignore
+from bot.errors import BadRequest
+from bot.events import Event
+from bot.settings import Settings
+from bot.tables import conversations, customers
+from channels.webchat.session import CHANNEL, Session
+
+
+def check_version(settings: Settings, version: str) -> None:
+    """Refuse consent to a wording that is not ours, or no longer.
+
+    Raises:
+        BadRequest: `bad-consent`.
+    """
+    if version and version != settings.webchat_consent_version:
+        raise BadRequest("bad-consent", "this wording is not the current one; load the page again")
+
+
+def keep(connection: Connection, opened: Session, *, locale: str, now: float) -> None:
+    """Store the consent of `opened`; the same version again changes nothing.
+
+    Args:
+        locale: As the browser reports it; the row may be older than the first message.
+        now: Unix seconds.
+    """
+    c = conversations.c
+    known = connection.execute(sa.select(c.customer_id).where(c.id == opened.conversation))
+    customer = known.scalar() or f"c-{opened.conversation}"
+    insert_ignore(
+        connection,
+        customers,
+        [{"id": customer, "name": "", "locale": locale[:32], "created_at": now}],
+    )
+    connection.execute(
+        sa.update(customers)
+        .where(
+            customers.c.id == customer,
+            customers.c.consent_version.is_distinct_from(opened.consent),
+        )
+        .values(consent_version=opened.consent, consent_at=now)
+    )
+    event = Event(
+        id=f"{opened.conversation}:consent.given:{opened.consent}",
+        type="consent.given",
+        conversation=opened.conversation,
+        channel=CHANNEL,
+        actor="customer",
+        data={"version": opened.consent},
+        occurred_at=now,
+    )
+    store.write_events(connection, [event])

@@ -1,0 +1,73 @@
+"""Open a session: who is this visitor, and have they agreed?"""
+
+from __future__ import annotations
+
+import time
+
+from aiohttp import web
+
+from bot.errors import NotAuthenticated
+from channels.app_keys import DATABASE, REDIS, SETTINGS
+from channels.webchat import consent, pages, receive, session, throttle
+from channels.webchat.guard import (
+    NO_STORE,
+    SECRET,
+    address_of,
+    check_own_origin,
+    own_origin,
+    read_body,
+)
+
+
+async def open_session(request: web.Request) -> web.Response:
+    """Give a token: a new visitor, the same one again, or the customer the site vouches for.
+
+    With `consent` in the body, the visitor has just agreed to the wording of that version, or did
+    so in this browser before they logged in; it is stored once for each conversation.
+    """
+    settings, secret, now = request.app[SETTINGS], request.app[SECRET], time.time()
+    check_own_origin(request)
+    data = receive.read_object(await read_body(request), settings)
+    site = receive.field(data, "site")
+    pages.check_embedding(settings, site, receive.field(data, "origin"), own_origin(request))
+    agreed = receive.field(data, "consent")
+    consent.check_version(settings, agreed)
+    known = _known_visitor(request, receive.field(data, "token"), site, now)
+    identity = receive.field(data, "identity")
+    if identity:
+        visitor = session.identified_visitor(secret, site, identity, now=now)
+    else:
+        visitor = known.visitor if known is not None else ""
+    if not visitor:
+        await throttle.spend(
+            request.app[REDIS], (throttle.SESSIONS_PER_ADDRESS, address_of(request)), now=now
+        )
+    before = known.consent if known is not None and known.visitor == visitor else ""
+    token, visitor = session.issue(secret, site, now=now, visitor=visitor, consent=agreed or before)
+    opened = session.session_of(site, visitor, now + session.SESSION_S, agreed or before)
+    if agreed and agreed != before:
+        locale = receive.field(data, "locale")
+        await request.app[DATABASE].run(lambda c: consent.keep(c, opened, locale=locale, now=now))
+    body = {
+        "token": token,
+        "visitor": visitor,
+        "conversation": opened.conversation,
+        "expires_at": int(opened.expires_at),
+        "business": settings.business_name,
+        "languages": list(settings.languages),
+        "max_text_chars": settings.max_text_chars,
+        "max_file_bytes": settings.max_file_bytes,
+        "file_types": list(settings.file_types),
+        "consent": opened.consent,
+    }
+    return web.json_response(body, headers=NO_STORE)
+
+
+def _known_visitor(
+    request: web.Request, token: str, site: str, now: float
+) -> session.Session | None:
+    try:
+        known = session.verify(request.app[SECRET], token, request.app[SETTINGS], now=now)
+    except NotAuthenticated:
+        return None
+    return known if known.site == site else None

@@ -1,0 +1,41 @@
+"""Where a waiting customer stands: the line under the heading of the chat."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.conversation.states import State
+from bot.handoff import presence
+from bot.handoff.waiting import minutes
+from channels.app_keys import DATABASE, REDIS
+from channels.webchat import throttle
+from channels.webchat.guard import NO_STORE, authenticate
+
+
+def look(connection: Connection, conversation: str, agents: int) -> dict[str, Any]:
+    """Return `state`, and while waiting `place` (1 is next), `minutes` if they can be told, and
+    `agents` (online)."""
+    current = store.get(connection, conversation)
+    if current is None or current.state != State.WAITING:
+        return {"state": current.state.value if current else ""}
+    queued = store.place_of(connection, current, agents)
+    found: dict[str, Any] = {"state": "waiting", "place": queued.place, "agents": agents}
+    if queued.estimate_s is not None:
+        found["minutes"] = minutes(queued.estimate_s)
+    return found
+
+
+async def show_queue(request: web.Request) -> web.Response:
+    opened = authenticate(request)
+    app = request.app
+    await throttle.spend(
+        app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
+    )
+    agents = await presence.online(app[REDIS])
+    body = await app[DATABASE].read(lambda c: look(c, opened.conversation, agents))
+    return web.json_response(body, headers=NO_STORE)

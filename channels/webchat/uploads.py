@@ -16,7 +16,7 @@ from bot.files import http, rows
 from bot.files.store import FileStore
 from bot.files.take import take
 from channels.app_keys import DATABASE, REDIS, SETTINGS
-from channels.webchat import session, throttle
+from channels.webchat import receive, session, throttle
 from channels.webchat.guard import (
     NO_STORE,
     RETRY_S,
@@ -62,6 +62,7 @@ async def upload(request: web.Request) -> web.Response:
     app = request.app
     check_own_origin(request)
     opened = authenticate(request)
+    receive.check_consent(opened, app[SETTINGS])
     await throttle.spend(
         app[REDIS],
         (throttle.UPLOADS_PER_ADDRESS, address_of(request)),

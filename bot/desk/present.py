@@ -129,7 +129,7 @@ def _value(texts: Texts, key: str, value: Any) -> str:
         pairs = [pair for pair in value if isinstance(pair, list | tuple) and len(pair) == 2]
         return ", ".join(f"{label} {_value(texts, '', score)}" for label, score in pairs)
     if value is True:
-        return texts.say("reading.yes")
+        return texts.say("reading.affirmed")
     if key == "sentiment" and isinstance(value, Mapping):
         known = [texts.word("sentiment", str(value["label"]))] if "label" in value else []
         shares = [

@@ -186,7 +186,10 @@ def _flatten(node: Any, key: str, into: dict[str, Entry], file: Path) -> None:
         into[key] = {str(category): str(text) for category, text in node.items()}
     elif isinstance(node, dict):
         for name, child in node.items():
-            _flatten(child, f"{key}.{name}" if key else str(name), into, file)
+            if not isinstance(name, str):
+                # YAML reads `yes` and `no` as truths.
+                raise ConfigurationError(str(file), f"{key}: the key {name} is no word: quote it")
+            _flatten(child, f"{key}.{name}" if key else name, into, file)
     else:
         raise ConfigurationError(str(file), f"{key} is no text: quote it")
 

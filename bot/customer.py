@@ -29,11 +29,12 @@ from bot.events import Event
 from bot.files.rows import ids_of
 from bot.files.store import FileStore
 from bot.files.tables import files as files_table
+from bot.routing.tables import sla_clocks
 
 PASSES = 5
 """A message under way may arrive while we erase; then we look again."""
 _WORDS = (files_table, tables.messages, tables.trackers, tables.dead_letters, tables.survey_answers,
-          desk.notes, desk.labels, desk.reads, desk.snoozes, desk.mentions,
+          sla_clocks, desk.notes, desk.labels, desk.reads, desk.snoozes, desk.mentions,
           desk.translations)  # fmt: skip
 """Tables whose rows of a conversation are deleted; each has a column `conversation`."""
 _IDENTITY = ("vendor_id",)

@@ -39,6 +39,8 @@ TYPES = frozenset(
         "conversation.prioritised",
         "episode.started",
         "episode.closed",
+        "sla.warned",
+        "sla.breached",
         "turn.failed",
         "content.published",
     }

@@ -29,6 +29,7 @@ from bot.desk.snooze import Snoozer
 from bot.desk.suggestions import Suggester
 from bot.desk.web import RENDERER, errors, headers, scoped, sessions
 from bot.handoff.service import HandoffService
+from bot.routing.keeper import SlaKeeper
 from bot.routing.router import Router
 from bot.secrets import load_or_create
 from bot.settings import Settings
@@ -120,12 +121,13 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     database, hub = app[app_keys.DATABASE], app[app_keys.HUB]
     await database.run(search_index.prepare)
     hub.start()
-    router = Router(
-        app[app_keys.SETTINGS], database, app[app_keys.REDIS], app[app_keys.SERVICE],
-        f"desk-{secrets.token_hex(6)}",
-    )  # fmt: skip
+    settings, client = app[app_keys.SETTINGS], app[app_keys.REDIS]
+    holder = f"desk-{secrets.token_hex(6)}"
+    router = Router(settings, database, client, app[app_keys.SERVICE], holder)
+    keeper = SlaKeeper(settings, database, client, holder)
     tasks = [
         asyncio.create_task(router.run(), name="router"),
+        asyncio.create_task(keeper.run(), name="sla-keeper"),
         asyncio.create_task(app[app_keys.SNOOZER].run(), name="snoozer"),
         asyncio.create_task(search_index.run(database), name="search-index"),
     ]

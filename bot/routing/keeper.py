@@ -1,0 +1,168 @@
+"""Keeps the clocks of service levels: starts them, warns, notes breaches, ends them.
+
+One desk process of all does it, under a lease. Everything follows from what is stored, so a look
+that comes late finds the same breaches as one in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+import redis.asyncio
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot.conversation import store
+from bot.conversation.changes import announce
+from bot.database import Database
+from bot.errors import StoreUnavailable
+from bot.events import Event
+from bot.lease import Leases
+from bot.routing import facts, policies, sla, teams
+from bot.routing.facts import Watched
+from bot.routing.hours import Hours
+from bot.routing.model import Team
+from bot.routing.policies import Kept
+from bot.routing.sla import Policy, Standing
+from bot.settings import Settings
+from bot.tasks import goes_on
+
+log = structlog.get_logger()
+
+EVERY_S = 5.0
+TOLD = {Standing.WARNED: "sla.warned", Standing.BREACHED: "sla.breached",
+        Standing.LATE: "sla.breached"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one look changes."""
+
+    clocks: tuple[Kept, ...]
+    events: tuple[Event, ...]
+
+
+class SlaKeeper:
+    """Looks at all clocks again and again; one a process."""
+
+    def __init__(
+        self, settings: Settings, database: Database, client: redis.asyncio.Redis, holder: str
+    ) -> None:
+        self._database = database
+        self._redis = client
+        self.leases = Leases(client, "sla", holder, 1, settings.lease_s)
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        keeping = asyncio.create_task(self.leases.keep())
+        try:
+            while goes_on():
+                await asyncio.sleep(EVERY_S)
+                try:
+                    if self.leases.held:
+                        await self.step(time.time())
+                except StoreUnavailable as error:
+                    log.warning("sla.delayed", reason=str(error))
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+
+    async def step(self, now: float) -> int:
+        """Look once; return how many clocks changed."""
+        verdict = await self._database.read(lambda c: look(c, now))
+        if not verdict.clocks:
+            return 0
+
+        def work(connection: Connection) -> None:
+            policies.write_clocks(connection, verdict.clocks)
+            store.write_events(connection, verdict.events)
+
+        await self._database.run(work)
+        for conversation in sorted({clock.conversation for clock in verdict.clocks}):
+            await announce(self._redis, conversation, "sla")
+        return len(verdict.clocks)
+
+
+def look(connection: Connection, now: float) -> Verdict:
+    """Compare what is kept with what follows from the facts."""
+    promised = policies.list_policies(connection)
+    kept = policies.open_clocks(connection)
+    if not promised and not kept:
+        return Verdict((), ())
+    by_conversation: dict[str, list[Kept]] = {}
+    for clock in kept:
+        by_conversation.setdefault(clock.conversation, []).append(clock)
+    known = {team.id: team for team in teams.list_teams(connection)}
+    clocks: list[Kept] = []
+    told: list[Event] = []
+    for watched in facts.read(connection, by_conversation):
+        before = by_conversation.pop(watched.id, [])
+        for clock, was in judge(watched, before, promised, known, now):
+            clocks.append(clock)
+            if clock.state in TOLD and was not in (Standing.BREACHED, clock.state):
+                told.append(_event(watched, clock, now))
+    for gone in by_conversation.values():  # erased meanwhile
+        clocks += [replace(clock, state=Standing.VOID, ended_at=now) for clock in gone]
+    return Verdict(tuple(clocks), tuple(told))
+
+
+def judge(
+    watched: Watched,
+    before: Collection[Kept],
+    promised: Collection[Policy],
+    known: Mapping[str, Team],
+    now: float,
+) -> list[tuple[Kept, Standing | None]]:
+    """Clocks of a conversation that change, each with what it was; None for a new one."""
+    policy = sla.policy_for(watched.facts, promised)
+    hours = _hours(policy, known.get(watched.facts.team))
+    kept = {clock.key: clock for clock in before}
+    changed: list[tuple[Kept, Standing | None]] = []
+    for clock, started_at in sla.running(watched.facts).items():
+        allowed = policy.allowed(clock) if policy else None
+        if policy is None or allowed is None:
+            continue
+        old = kept.pop((watched.id, clock, started_at), None)
+        if old is not None and old.policy == policy.id and old.team == watched.facts.team:
+            warn_at, due_at = old.warn_at, old.due_at
+        else:
+            warn_at, due_at = sla.moments(started_at, allowed, hours)
+        state = sla.standing(now, warn_at, due_at)
+        fresh = Kept(
+            watched.id, clock, started_at, watched.episode_id, policy.id, watched.facts.team,
+            watched.owner, warn_at, due_at, state,
+        )  # fmt: skip
+        if fresh != old:
+            changed.append((fresh, old.state if old else None))
+    for old in kept.values():
+        state, at = sla.ended(old.clock, watched.facts, old.started_at, old.due_at)
+        if old.state == Standing.BREACHED:
+            state = Standing.LATE
+        ended = replace(old, state=state, ended_at=at or now, agent=watched.owner or old.agent)
+        changed.append((ended, old.state))
+    return changed
+
+
+def _hours(policy: Policy | None, team: Team | None) -> Hours | None:
+    if policy is None or not policy.business_hours:
+        return None
+    return team.hours if team else Hours()
+
+
+def _event(watched: Watched, clock: Kept, now: float) -> Event:
+    kind = TOLD[clock.state]
+    at = now if clock.state == Standing.WARNED else clock.due_at
+    return Event(
+        id=f"{watched.id}:{clock.clock.value}:{clock.started_at:.3f}:{kind}"[-128:],
+        type=kind, conversation=watched.id, episode_id=watched.episode_id,
+        channel=watched.channel, language=watched.language, actor="system", actor_id=clock.agent,
+        data={
+            "clock": clock.clock.value, "policy": clock.policy, "team": clock.team,
+            "allowed_s": round(clock.due_at - clock.started_at, 3),
+            "due_at": round(clock.due_at, 3),
+        },
+        occurred_at=at,
+    )  # fmt: skip

@@ -6,18 +6,19 @@ fills them in, so the agent sees what will be sent.
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from dataclasses import dataclass
 
+import regex
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.desk.tables import canned
 from bot.errors import BadRequest
 
-_SHORTCUT = re.compile(r"[\w-]{1,40}")
+# Vowel signs and tone marks belong to words; `\w` of the standard library leaves them out.
+_SHORTCUT = regex.compile(r"[\w\p{M}\u200c\u200d-]{1,40}")
 
 
 @dataclass(frozen=True)

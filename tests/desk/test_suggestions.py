@@ -3,14 +3,16 @@
 from datetime import date
 
 import desk_seed as seed
+import pytest
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
 from bot.content import publish
 from bot.content.models import Content, Entry
-from bot.desk import notes, present
+from bot.desk import canned, notes, present
 from bot.desk.suggestions import last_ranking, suggest
 from bot.desk.thread import Item
+from bot.errors import BadRequest
 
 TODAY = date(2026, 3, 1)
 
@@ -92,3 +94,11 @@ def test_the_line_of_moods_needs_three_points() -> None:
     assert present.mood_line([said(0.0), said("?"), said(0.5), said(1.0)]) == (
         "0,38.0 100,20.0 200,2.0"
     )
+
+
+@pytest.mark.parametrize("shortcut", ["thanks", "धन्यवाद", "ขอบคุณค่ะ", "شكرًا", "നന്ദി-2"])
+def test_shortcuts_of_canned_replies_are_words_of_any_script(desk: Desk, shortcut: str) -> None:
+    desk.database.call(lambda c: canned.save(c, f"/{shortcut}", "text"))
+    assert [one.shortcut for one in desk.database.call(canned.list_all)] == [shortcut]
+    with pytest.raises(BadRequest):
+        desk.database.call(lambda c: canned.save(c, f"{shortcut} x", "text"))

@@ -72,6 +72,7 @@ class Assets:
                 "languages": " ".join(self.texts),
                 "consent": settings.webchat_consent,
                 "consent_version": settings.webchat_consent_version,
+                "business": html.escape(settings.business_name, quote=True),
                 "privacy_url": html.escape(settings.webchat_privacy_url, quote=True),
             },
         )

@@ -77,9 +77,9 @@ export class Bubbles {
     const picture = element("img");
     picture.alt = "";
     picture.addEventListener("error", () => picture.remove());
-    picture.addEventListener("load", () => part.dispatchEvent(new Event("grown", { bubbles: true })));
     picture.src = address;
     part.prepend(picture);
+    part.dispatchEvent(new Event("grown", { bubbles: true }));
   }
 
   #describe(part) {

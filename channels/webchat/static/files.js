@@ -132,8 +132,9 @@ export class Files {
     item.again.hidden = Boolean(KINDS[code]) && code !== "too-many";
     const size = sizeOf(this.limit, this.texts);
     const words = this.texts.get(KINDS[code] ?? "file_failed", { size });
-    item.node.querySelector(".detail").textContent = words;
-    $("problem").textContent = `${item.file.name}: ${words}`;
+    const detail = item.node.querySelector(".detail");
+    detail.setAttribute("role", "alert");
+    detail.textContent = words;
   }
 
   #remove(item) {

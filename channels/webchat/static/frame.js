@@ -34,7 +34,6 @@ let limit = 4000;
 let latest = 0;
 let typingTimer;
 let toldTyping = 0;
-let business = "";
 const unread = new Set();
 
 const gate = new Gate(texts);
@@ -85,7 +84,7 @@ function label() {
   for (const id of ["person", "transcript", "policy", "forget"]) {
     $(id).lastElementChild.textContent = texts.get(id);
   }
-  $("title").textContent = options.title || business || texts.get("title");
+  $("title").textContent = options.title || dataset.business || texts.get("title");
   document.title = $("title").textContent;
   $("log").setAttribute("aria-label", texts.get("log"));
   $("form").setAttribute("aria-label", texts.get("write"));
@@ -115,7 +114,6 @@ function showLanguages(codes) {
 
 function showSession(session) {
   limit = session.max_text_chars;
-  business = session.business;
   files.use(session);
   showLanguages(session.languages);
   label();
@@ -268,7 +266,7 @@ function resize() {
   field.style.height = "auto";
   field.style.height = `${Math.min(field.scrollHeight, 132)}px`;
   $("send").disabled = files.isBusy || !(field.value.trim() || files.ready.length);
-  if (!over() && !files.items.some((item) => item.code && !item.sent)) $("problem").textContent = "";
+  if (!over()) $("problem").textContent = "";
 }
 
 function tellTyping() {
@@ -303,6 +301,7 @@ function needsConsent() {
 
 function enter() {
   if (!needsConsent()) {
+    header.connection = "connecting";
     tell({ keep: true });
     transport.start();
     return;

@@ -12,7 +12,7 @@ export class Header {
     Object.assign(this, { texts, ask });
     this.state = this.agent = this.photo = "";
     this.queue = null;
-    this.connection = "connecting";
+    this.connection = "";
     this.robot = $("avatar").firstElementChild;
   }
 
@@ -32,20 +32,25 @@ export class Header {
   show() {
     const { texts, agent, state } = this;
     const named = agent ? texts.get("status_agent", { name: agent }) : texts.get("status_agent_unnamed");
-    write("status", this.isHuman ? named : state === "waiting" ? this.#waiting() : texts.get("status_bot"));
+    const isGated = !$("gate").hidden;
+    const waits = state === "waiting";
+    const line = this.isHuman ? named : texts.get(waits ? "status_waiting" : "status_bot");
+    write("status", isGated ? "" : line);
     $("chat").dataset.state = state || "bot";
     // Whoever waits for a person or talks with one needs no button for it.
-    $("tools").hidden = this.isHuman || state === "waiting" || !$("gate").hidden;
+    $("person").hidden = waits;
+    write("queue", waits ? this.#place() : "");
+    $("tools").hidden = isGated || this.isHuman || (waits && !$("queue").textContent);
     const shown = this.isHuman && agent ? `${agent}|${this.photo}` : "";
     if (shown === this.shown) return;
     this.shown = shown;
     $("avatar").replaceChildren(shown ? face("agent", agent, this.photo) : this.robot);
   }
 
-  #waiting() {
+  #place() {
     const { place, minutes, agents } = this.queue ?? {};
-    const words = [this.texts.get("status_waiting")];
-    if (place) words.push(this.texts.get("queue_place", { n: place }));
+    if (!place) return "";
+    const words = [this.texts.get("queue_place", { n: place })];
     if (minutes) words.push(this.texts.get("queue_minutes", { n: minutes }));
     else if (agents === 0) words.push(this.texts.get("queue_nobody"));
     return words.join(" · ");

@@ -22,13 +22,19 @@ export class View {
     });
     $("newer").addEventListener("click", () => this.toEnd());
     const keep = () => this.wasAtEnd && this.toEnd();
-    new ResizeObserver(keep).observe(this.log);
+    new ResizeObserver(() => {
+      this.height = this.log.clientHeight;
+      keep();
+    }).observe(this.log);
     this.log.addEventListener("grown", keep);
   }
 
   isAtEnd() {
     const { scrollHeight, scrollTop, clientHeight } = this.log;
-    this.wasAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    // A window that has just shrunk says nothing about where the customer was.
+    if (clientHeight === this.height) {
+      this.wasAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    }
     return this.wasAtEnd;
   }
 

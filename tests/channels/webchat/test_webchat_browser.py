@@ -4,103 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestServer
-from playwright.async_api import Browser, FrameLocator, Page, async_playwright, expect
-from webchat_shop import Shop, reply_to
+from playwright.async_api import Browser, expect
+from webchat_shop import reply_to
+from webchat_visit import CHROMIUM, HINDI, Visit
 
-from bot.conversation.messages import Inbound, Outbound, QuickReply
+from bot.conversation.messages import QuickReply
 from bot.redis_keys import LIVE_CHANNEL
 from channels.webchat.client import notify
 
-CHROMIUM = shutil.which("chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-HINDI = "मेरा ऑर्डर कहाँ है?"
-
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        await browser.close()
-
-
-@dataclass
-class Visit:
-    """One customer in front of the shop."""
-
-    shop: Shop
-    page: Page
-    chat: FrameLocator
-    errors: list[str]
-
-    async def open(self) -> None:
-        """Open the chat and wait for the greeting, which comes before anything is said."""
-        await self.launcher.click()
-        await expect(self.chat.locator(".message.bot .text")).to_have_text("Hello! I am a bot.")
-
-    async def say(self, text: str) -> None:
-        field = self.chat.locator("#text")
-        await field.fill(text)
-        await field.press("Enter")
-
-    async def texts(self) -> list[str]:
-        return await self.chat.locator(".message .text").all_inner_texts()
-
-    @property
-    def launcher(self) -> Any:
-        return self.page.locator("button[aria-expanded]")
-
-
-def answer(inbound: Inbound) -> list[Outbound]:
-    """Greet, answer in Hindi, or hand over, as an engine would."""
-    if inbound.kind == "start":
-        return [reply_to(inbound, "Hello! I am a bot.", state="bot")]
-    if "person" in inbound.text:
-        return [reply_to(inbound, "A person will be here soon.", author="automatic",
-                         state="waiting")]  # fmt: skip
-    replies = (QuickReply("q-yes", "हाँ"), QuickReply("q-no", "नहीं"))
-    if inbound.tap:
-        return [reply_to(inbound, f"tapped {inbound.tap}", language="hi", state="bot")]
-    if "ไทย" in inbound.text:
-        return [reply_to(inbound, "สวัสดี", language="th", state="bot")]
-    if not any("\u0900" <= mark <= "\u097f" for mark in inbound.text):
-        return [reply_to(inbound, f"Answer: {inbound.text}", quick_replies=replies)]
-    return [reply_to(inbound, f"उत्तर: {inbound.text}", language="hi", quick_replies=replies)]
-
-
-@pytest.fixture
-async def visit(shop: Shop, browser: Browser) -> AsyncIterator[Visit]:
-    shop.engine.script = answer
-    async with TestServer(shop.app) as server:
-        context = await browser.new_context(
-            base_url=str(server.make_url("/")),
-            locale="en-US",
-            viewport={"width": 1280, "height": 800},
-        )
-        context.set_default_timeout(15_000)
-        page = await context.new_page()
-        errors: list[str] = []
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
-        await page.goto("/?language=en")
-        yield Visit(shop, page, page.frame_locator("iframe"), errors)
-        await context.close()
 
 
 async def test_a_hindi_question_is_answered_and_a_quick_reply_tapped(visit: Visit) -> None:

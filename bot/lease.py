@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -153,6 +154,19 @@ def must_hold() -> None:
     Raises:
         LeaseLost: Another process may have the shard by now.
     """
+    holding()()
+
+
+def holding() -> Callable[[], None]:
+    """Return `must_hold` for the grant of this task, to be asked on another thread.
+
+    A transaction asks it last, when it holds locks on what it has written: a process that is
+    stopped after that holds its successor up, and one that was stopped before writes nothing.
+    """
     grant = GRANT.get()
-    if grant is not None and not grant.leases.sure(grant.shard, grant.text):
-        raise LeaseLost(grant.shard)
+
+    def ask() -> None:
+        if grant is not None and not grant.leases.sure(grant.shard, grant.text):
+            raise LeaseLost(grant.shard)
+
+    return ask

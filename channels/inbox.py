@@ -15,11 +15,11 @@ from collections.abc import Awaitable, Callable
 import redis.asyncio
 import structlog
 
-from bot import redis_keys
+from bot import redis_keys, tries
 from bot.conversation.messages import Inbound
 from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
-from bot.lease import Leases
+from bot.lease import GRANT, Grant, Leases
 from bot.redis_client import guarded
 from channels.shards import Row, ShardReader
 
@@ -97,7 +97,8 @@ class InboxReader:
     async def _work(self, row: Row) -> None:
         inbound = Inbound.from_dict(row.body)
         ticket = Ticket(row.shard, row.id, row.lease)
-        tries = 0
+        GRANT.set(Grant(self._leases, row.shard, row.lease))
+        failed = 0
         while self._leases.held.get(ticket.shard) == ticket.lease:
             try:
                 await self._handle(inbound, ticket)
@@ -112,10 +113,11 @@ class InboxReader:
                 await self._forgive(ticket)
             except Exception:
                 LOG.exception("message.failed", conversation=inbound.conversation)
-            await asyncio.sleep(RETRY_S[min(tries, len(RETRY_S) - 1)])
-            tries += 1
+            await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
+            failed += 1
 
     async def _forgive(self, ticket: Ticket) -> None:
         """An absent store is not the message's fault: do not count the try."""
         with contextlib.suppress(StoreUnavailable):
-            await guarded(self._redis.hincrby(redis_keys.attempts(ticket.shard), ticket.row, -1))
+            stream = redis_keys.inbox(ticket.shard)
+            await tries.count(self._redis, ticket.shard, stream, ticket.row, -1)

@@ -7,6 +7,7 @@ becomes a dead letter that the desk shows. Only then do later messages of the co
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Mapping
@@ -16,11 +17,12 @@ import redis.asyncio
 import structlog
 
 from bot import redis_keys
+from bot import tries as counted
 from bot.conversation.messages import Outbound
 from bot.delivery import record_row
-from bot.errors import DeliveryFailed, StoreUnavailable
+from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.events import Event
-from bot.lease import Leases
+from bot.lease import GRANT, Grant, Leases
 from bot.redis_client import guarded
 from channels.shards import Row, ShardReader
 
@@ -32,6 +34,8 @@ FIRST_PAUSE_S = 0.5
 STORE_PAUSE_S = 0.3
 """Before looking again whether Redis is back."""
 LONGEST_PAUSE_S = 60.0
+STOP_S = 8.0
+"""What a stop leaves to calls under way: a vendor may have taken what they carry."""
 MAX_TRIES = 8
 """With doubling pauses a message is tried for about a minute and a half."""
 LIMITED_S = 3600.0
@@ -68,6 +72,7 @@ class Sender:
         self._leases = leases
         self._channels = channels
         self._done = client.register_script(_DONE)
+        self._calls: dict[asyncio.Task[str], tuple[Outbound, Row]] = {}
         self._reader = ShardReader(
             client, leases, redis_keys.outbox, self._deliver, most_lines=MOST_LINES
         )
@@ -77,12 +82,14 @@ class Sender:
         try:
             await self._reader.run(finish=False)
         finally:
+            await self._finish_calls()
             for channel in self._channels.values():
                 if close := getattr(channel, "aclose", None):
                     await close()
 
     async def _deliver(self, row: Row) -> None:
         outbound = Outbound.from_dict(row.body)
+        GRANT.set(Grant(self._leases, row.shard, row.lease))
         records = await self._send_until_settled(outbound, row)
         # The vendor has it, or never will: only our own books are open now, and sending again
         # because they cannot be written would double the message.
@@ -99,7 +106,10 @@ class Sender:
         tries = 0
         while self._leases.held.get(row.shard) == row.lease:
             try:
-                return self._sent(outbound, await self._send(outbound))
+                return self._sent(outbound, await self._call(outbound, row))
+            except LeaseLost:
+                # Perhaps only late in renewing it: then the row is still ours to send.
+                await asyncio.sleep(STORE_PAUSE_S)
             except DeliveryFailed as error:
                 tries = await self._count(row, tries)
                 LOG.warning(
@@ -116,14 +126,41 @@ class Sender:
                 await asyncio.sleep(STORE_PAUSE_S)
         return []
 
-    async def _count(self, row: Row, tries: int) -> int:
+    async def _count(self, row: Row, before: int) -> int:
         """Count a failed try where a successor finds it."""
         try:
-            return int(
-                await guarded(self._redis.hincrby(redis_keys.attempts(row.shard), row.id, 1))
-            )
+            stream = redis_keys.outbox(row.shard)
+            return await counted.count(self._redis, row.shard, stream, row.id) or before + 1
         except StoreUnavailable:
-            return tries + 1
+            return before + 1
+
+    async def _call(self, outbound: Outbound, row: Row) -> str:
+        """Send in a task of its own, which a stop does not cut off in the midst of a call."""
+        call = asyncio.create_task(self._send(outbound))
+        self._calls[call] = (outbound, row)
+        try:
+            vendor_id = await asyncio.shield(call)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            self._calls.pop(call, None)
+            raise
+        self._calls.pop(call, None)
+        return vendor_id
+
+    async def _finish_calls(self) -> None:
+        """At a stop: hear what vendors answer, and note it."""
+        if not self._calls:
+            return
+        done, left = await asyncio.wait(self._calls, timeout=STOP_S)
+        for call in left:
+            call.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        for call in done:
+            if not call.cancelled() and call.exception() is None:
+                outbound, row = self._calls[call]
+                with contextlib.suppress(StoreUnavailable):
+                    await self._finish(row, self._sent(outbound, call.result()))
 
     async def _send(self, outbound: Outbound) -> str:
         client = self._channels.get(outbound.channel)
@@ -131,7 +168,7 @@ class Sender:
             raise DeliveryFailed("channel-off", permanent=True)
         try:
             return await client.send(outbound)
-        except (DeliveryFailed, StoreUnavailable):
+        except (DeliveryFailed, LeaseLost, StoreUnavailable):
             raise
         except Exception as error:
             LOG.exception("send.failed", channel=outbound.channel)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 import builders
 import pytest
 import redis.asyncio
 
 from bot import redis_keys
+from bot.conversation import store
 from bot.conversation.store import Conversation
 from bot.database import Database
+from bot.dialogue.queueing import Queueing
 from bot.dialogue.turn import Ticket, commit
 from bot.errors import LeaseLost, StoreUnavailable
-from bot.lease import Leases
+from bot.lease import GRANT, Grant, Leases, must_hold
 from bot.settings import Settings
 
 SHARDS = 8
@@ -153,3 +157,44 @@ async def test_while_redis_is_away_nothing_is_ours(
     with pytest.raises(KeyboardInterrupt):
         await leases.keep()
     assert looked == [1, 0]
+
+
+async def test_who_slept_past_its_lease_knows_it_before_anybody_says_so(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leases = _leases(redis, "a", lease_s=60.0)
+    await leases.step()
+    text = leases.held[3]
+    assert leases.sure(3, text)
+    assert not leases.sure(3, "a|0"), "an earlier grant"
+    awake = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: awake)
+    assert leases.held[3] == text
+    assert not leases.sure(3, text)
+    GRANT.set(Grant(leases, 3, text))
+    with pytest.raises(LeaseLost):
+        must_hold()
+    await leases.step()
+    assert leases.sure(3, leases.held[3]), "renewed, since nobody else had taken it"
+    must_hold()
+
+
+async def test_a_turn_whose_shard_has_passed_on_hands_nothing_off(
+    redis: redis.asyncio.Redis, database: Database, settings: Settings
+) -> None:
+    """SQL takes no fencing number: the engine asks its clock before the transaction ends."""
+    message = builders.inbound("hello")
+    before = builders.opened(database)
+    turn = builders.turn_of(message, before)
+    leases = _leases(redis, "a")
+    await leases.step()
+    leases._until[0] = time.monotonic() - 1
+    GRANT.set(Grant(leases, 0, leases.held[0]))
+    queueing = Queueing(database, redis, 60.0)
+    with pytest.raises(LeaseLost):
+        await queueing.enter(turn)
+    now = database.call(lambda c: store.get(c, before.id))
+    assert now is not None
+    assert (now.state, now.version) == (before.state, before.version)
+    await leases.step()
+    await queueing.enter(turn)

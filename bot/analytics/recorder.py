@@ -61,7 +61,8 @@ class Recorder:
 
     async def step(self) -> int:
         """Move what is there, all held shards in one database transaction; return the rows."""
-        shards = sorted(self._leases.held)
+        held = dict(self._leases.held)
+        shards = sorted(held)
         if not shards:
             return 0
         pipeline = self._redis.pipeline(transaction=False)
@@ -71,7 +72,7 @@ class Recorder:
         rows = [json.loads(fields["body"]) for part in found.values() for _, fields in part]
         if not rows:
             return 0
-        await self._database.run(lambda connection: store_rows(connection, rows))
+        await self._database.run(lambda connection: self._store(connection, rows, held))
         pipeline = self._redis.pipeline(transaction=False)
         for shard, part in found.items():
             if part:
@@ -81,6 +82,19 @@ class Recorder:
         for conversation, kind in touched.items():
             await announce(self._redis, conversation, kind)
         return len(rows)
+
+    def _store(
+        self, connection: Connection, rows: list[dict[str, Any]], held: dict[int, str]
+    ) -> None:
+        """Store rows unless their shards may have moved on: a tracker or a delivery state that was
+        read before a long stop must not overwrite what a successor has stored since.
+
+        Asked last, when this transaction holds what it has written: a stop after that holds the
+        successor up, too.
+        """
+        store_rows(connection, rows)
+        if not all(self._leases.sure(shard, text) for shard, text in held.items()):
+            raise StoreUnavailable("lease", "the shards may have passed to another recorder")
 
 
 def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ import redis.asyncio
 import sqlalchemy as sa
 import structlog
 
-from bot import redis_keys
+from bot import redis_keys, tries
 from bot.content.catalog import Catalog
 from bot.conversation import store
 from bot.conversation.messages import Inbound
@@ -96,7 +96,8 @@ class Handler:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.get(redis_keys.tracker(shard, inbound.conversation))
         pipeline.get(redis_keys.owner(shard, inbound.conversation))
-        pipeline.hincrby(redis_keys.attempts(shard), ticket.row, 1)
+        counted = (redis_keys.attempts(shard), redis_keys.inbox(shard))
+        pipeline.eval(tries.COUNT, 2, *counted, ticket.row, 1)
         body, copy, attempt = await guarded(pipeline.execute())
         conversation = Conversation.from_json(copy) if copy else None
         ended = conversation is not None and conversation.state in ENDED
@@ -121,7 +122,8 @@ class Handler:
         """Drop the copy of the conversation, and do not count the try."""
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.delete(redis_keys.owner(ticket.shard, inbound.conversation))
-        pipeline.hincrby(redis_keys.attempts(ticket.shard), ticket.row, -1)
+        counted = (redis_keys.attempts(ticket.shard), redis_keys.inbox(ticket.shard))
+        pipeline.eval(tries.COUNT, 2, *counted, ticket.row, -1)
         await guarded(pipeline.execute())
 
     async def _run(self, turn: Turn) -> None:

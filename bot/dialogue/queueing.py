@@ -1,10 +1,12 @@
 """The turn's own change of owner: into the queue, and back out of it.
 
-SQL first, keyed by the message, so that a turn run again after a crash finds it done.
+SQL first, keyed by the message, so that a turn run again after a crash finds it done. An engine
+whose shard has passed on meanwhile changes nothing: its successor may have decided otherwise.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import redis.asyncio
@@ -18,6 +20,7 @@ from bot.dialogue.turn import Turn
 from bot.escalation import Decision
 from bot.events import Event
 from bot.handoff import presence
+from bot.lease import holding
 from bot.routing import roster, teams
 from bot.routing.match import team_for
 
@@ -43,7 +46,7 @@ class Queueing:
         detail = {**(decision.numbers or {}), "message": turn.inbound.id}
         requested = self._event(turn, "handoff.requested", {"cause": cause.value, **detail})
         topic = _topic_of(turn)
-        turn.conversation = await self._database.run(
+        turn.conversation = await self._change(
             lambda c: store.change(
                 c,
                 turn.conversation,
@@ -67,7 +70,7 @@ class Queueing:
     async def leave(self, turn: Turn) -> None:
         """Give the conversation back to the bot: the customer does not want to wait."""
         cancelled = self._event(turn, "handoff.cancelled", {})
-        turn.conversation = await self._database.run(
+        turn.conversation = await self._change(
             lambda c: store.change(
                 c,
                 turn.conversation,
@@ -79,7 +82,7 @@ class Queueing:
 
     async def wake(self, turn: Turn) -> None:
         """A customer's message ends a snooze."""
-        turn.conversation = await self._database.run(
+        turn.conversation = await self._change(
             lambda c: store.change(
                 c, turn.conversation, State.ASSIGNED, key=f"{turn.inbound.id}:woken"
             )
@@ -95,6 +98,16 @@ class Queueing:
             return store.place_of(connection, conversation, len(people))
 
         return await self._database.read(work)
+
+    async def _change(self, work: Callable[[Connection], Conversation]) -> Conversation:
+        must_hold = holding()
+
+        def fenced(connection: Connection) -> Conversation:
+            changed = work(connection)
+            must_hold()
+            return changed
+
+        return await self._database.run(fenced)
 
     @staticmethod
     def _event(turn: Turn, kind: str, data: dict[str, object]) -> Event:

@@ -19,7 +19,7 @@ from channels.facebook.receipts import Receipts
 from channels.facebook.window import AGENT, TAGGED, Windows, messaging_type
 from channels.limits import FACEBOOK, Part, limit, rule
 from channels.pacing import Pace, Pacer
-from channels.progress import Progress
+from channels.progress import Progress, claim
 from channels.uploads import Uploads
 from channels.vendor_http import Upload, VendorHttp
 
@@ -100,6 +100,7 @@ class FacebookClient:
         upload: Upload | None = None,
     ) -> str:
         await self._pacer.wait((self._pace, page.id))
+        await claim()
         path = f"{page.id}/messages"
         try:
             answer = await page.post(path, {**body, **declared}, upload=upload)

@@ -17,7 +17,7 @@ from bot.redis_client import guarded
 from bot.settings import Settings
 from channels.limits import TELEGRAM, Part, rule
 from channels.pacing import Pace, Pacer
-from channels.progress import Progress
+from channels.progress import Progress, claim
 from channels.telegram.api import BotApi, ChatMoved
 from channels.telegram.moves import Moves
 from channels.telegram.payload import chat_of, shape, shape_file
@@ -121,6 +121,7 @@ class TelegramClient:
             await self._show_typing(api, body)
         await asyncio.sleep(wait_s)
         await self._pacer.wait((per_bot, bot))
+        await claim()
         try:
             sent = await call(**body)
         except DeliveryFailed as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import builders
@@ -198,6 +199,20 @@ async def test_shards_of_another_recorder_are_left_alone(
     await _add(redis, 2, _event(2))
     assert await Recorder(redis, leases, database).step() == 1
     assert [row["id"] for row in _all(database, events)] == ["e2"]
+
+
+async def test_a_recorder_that_slept_past_its_lease_stores_nothing(
+    redis: redis.asyncio.Redis, database: Database
+) -> None:
+    leases = Leases(redis, "recorder", "slow", SHARDS, 60.0)
+    await leases.step()
+    await _add(redis, 0, _event(1), _tracker("old"))
+    leases._until = dict.fromkeys(leases.held, time.monotonic() - 1)
+    with pytest.raises(StoreUnavailable):
+        await Recorder(redis, leases, database).step()
+    assert _all(database, events) == _all(database, trackers) == []
+    await leases.step()
+    assert await Recorder(redis, leases, database).step() == 2
 
 
 async def test_desks_are_woken_for_messages(recorder: Recorder, redis: redis.asyncio.Redis) -> None:

@@ -231,3 +231,23 @@ async def test_a_store_that_fails_after_the_send_does_not_send_again(
         await _drained(redis)
     assert vendor.tries == ["once"]
     assert len(calls) == 3
+
+
+async def test_a_stop_hears_what_the_vendor_answers_and_notes_it(
+    redis: redis.asyncio.Redis,
+) -> None:
+    called, answered = asyncio.Event(), asyncio.Event()
+
+    class Slow(Vendor):
+        async def send(self, outbound: Outbound) -> str:
+            called.set()
+            await answered.wait()
+            return await super().send(outbound)
+
+    vendor = Slow()
+    await _post(redis, builders.outbound("hello"))
+    async with sending(redis, vendor):
+        await called.wait()
+        asyncio.get_running_loop().call_later(0.05, answered.set)
+    assert [message.text for message in vendor.sent] == ["hello"]
+    assert [row["kind"] for row in await _drained(redis)] == ["delivery", "event"]

@@ -123,9 +123,17 @@ def _order(verdict: Verdict, talk: Conversation, answered: dict[str, Taken], hol
             if earlier.accepted > later.first_tried + hold_s - HOLD_MARGIN_S:
                 verdict.late += 1
             elif answered[earlier.id].at > answered[later.id].at:
-                verdict.add("disordered", f"{talk.id} {earlier.id} after {later.id}")
+                verdict.add(
+                    "disordered",
+                    f"{talk.id} {_times(earlier, answered)} after {_times(later, answered)}",
+                )
             elif came_first:
                 verdict.swapped += 1
+
+
+def _times(message: Message, answered: dict[str, Taken]) -> str:
+    moments = (message.at, message.first_tried, message.accepted, answered[message.id].at)
+    return " ".join([message.id, *(f"{at % 1000:.3f}" for at in moments)])
 
 
 def judge_stores(
@@ -187,6 +195,11 @@ def _judge_sql(
     states = dict(
         connection.execute(sa.select(conversations.c.id, conversations.c.state)).tuples().all()
     )
+    causes = dict(
+        connection.execute(sa.select(conversations.c.id, conversations.c.cause_detail))
+        .tuples()
+        .all()
+    )
     asked = connection.execute(
         sa.select(events.c.conversation).where(events.c.type == "handoff.requested")
     ).scalars()
@@ -194,7 +207,8 @@ def _judge_sql(
     for talk in talks:
         wanted = "waiting" if talk.leaves else "bot"
         if states.get(talk.id) != wanted:
-            verdict.add("state", f"{talk.id}: {states.get(talk.id)} instead of {wanted}")
+            why = causes.get(talk.id)
+            verdict.add("state", f"{talk.id}: {states.get(talk.id)} instead of {wanted}: {why}")
         count = bisect.bisect_right(handoffs, talk.id) - bisect.bisect_left(handoffs, talk.id)
         if count != int(talk.leaves):
             verdict.add("handoffs", f"{talk.id}: {count}")

@@ -1,0 +1,23 @@
+"""How often a row of an inbox or outbox was tried, by whichever process had it."""
+
+from __future__ import annotations
+
+import redis.asyncio
+
+from bot import redis_keys
+from bot.redis_client import guarded
+
+# KEYS: attempts, stream. ARGV: row, change. A row that is done is not counted: whoever was late
+# (stopped, swapped out) would leave a number behind that nobody removes.
+COUNT = """
+if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return 0 end
+return redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
+"""
+
+
+async def count(
+    client: redis.asyncio.Redis, shard: int, stream: str, row: str, change: int = 1
+) -> int:
+    """Count a try, or take one back; return how many it were, 0 when the row is done."""
+    keys = (redis_keys.attempts(shard), stream)
+    return int(await guarded(client.eval(COUNT, 2, *keys, row, change)))

@@ -93,6 +93,8 @@ def _add_routes(app: web.Application) -> None:
             web.post(conversation + "/snooze", views_actions.put_aside),
             web.post(conversation + "/wake", views_actions.wake),
             web.post(conversation + "/read", views_actions.mark_read),
+            web.post(conversation + "/assign", views_actions.assign),
+            web.get("/targets.json", views_moves.targets),
             web.post(conversation + "/reopen", views_moves.reopen),
             web.post(conversation + "/priority", views_moves.prioritise),
             web.post(conversation + "/block", views_moves.block),

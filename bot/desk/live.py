@@ -21,8 +21,7 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from bot.database import Database
-from bot.desk import auth, queries
-from bot.desk import scope
+from bot.desk import auth, queries, saved_filters, scope
 from bot.desk.auth import Session
 from bot.desk.queries import Counts, Row
 from bot.desk.rendering import Renderer
@@ -38,6 +37,7 @@ from bot.routing import teams
 log = structlog.get_logger()
 
 COALESCE_S = 0.04
+COUNT_S = 1.0
 HEARTBEAT_S = 15.0
 """A third of the presence's life, so that one lost beat does not show."""
 PEOPLE_S = 40.0
@@ -62,6 +62,8 @@ class Seat:
     """The one it shows."""
     sent: dict[str, str] = field(default_factory=dict)
     """Item id → digest of what the page has."""
+    answers: bool = False
+    """Whether the conversation it shows is this user's, as last read."""
 
     def put(self, frame: str) -> None:
         try:
@@ -81,6 +83,8 @@ class _Person:
     name: str
     looks_until: float
     types_until: float = 0.0
+    types: str = ""
+    """`typing` a reply or `noting`."""
 
 
 class Hub:
@@ -102,6 +106,7 @@ class Hub:
         self._seats: set[Seat] = set()
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
+        self._recount = asyncio.Event()
         self._people: dict[str, dict[str, _Person]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self.listening = asyncio.Event()
@@ -110,7 +115,12 @@ class Hub:
     def start(self) -> None:
         self._tasks = [
             asyncio.create_task(work(), name=work.__name__)
-            for work in (self._listen, self._flush_forever, self._beat_forever)
+            for work in (
+                self._listen,
+                self._flush_forever,
+                self._count_forever,
+                self._beat_forever,
+            )
         ]
 
     async def stop(self) -> None:
@@ -152,9 +162,15 @@ class Hub:
         await self._announce(seat, "look")
         self._tell_people(conversation)
 
-    async def typing(self, seat: Seat) -> None:
+    async def typing(self, seat: Seat, kind: str) -> None:
+        """Tell colleagues that somebody writes: a `reply`, or anything else as a note.
+
+        The widget shows `typing` to the customer (channels.webchat.hub), so that is only ever said
+        of a reply by the agent who has the conversation.
+        """
         if seat.conversation:
-            await self._announce(seat, "typing")
+            reply = kind == "reply" and seat.answers
+            await self._announce(seat, "typing" if reply else "noting")
 
     async def publish(self, conversation: str, what: str, **more: str) -> None:
         """Tell every desk process that a conversation changed."""
@@ -191,11 +207,19 @@ class Hub:
         except (ValueError, KeyError, TypeError):
             log.warning("desk.live_unreadable")
             return
-        if what in {"look", "typing", "left"}:
+        if what in {"look", "typing", "noting", "left"}:
             self._note_person(conversation, what, notice)
             return
+        if what == "mention":
+            self._mention(conversation, notice)
         self._dirty.add(conversation)
         self._wake.set()
+
+    def _mention(self, conversation: str, notice: dict[str, Any]) -> None:
+        frame = {"type": "mention", "conversation": conversation, "by": str(notice.get("by", ""))}
+        for seat in tuple(self._seats):
+            if seat.session.user.id == notice.get("user"):
+                seat.put(json.dumps(frame, ensure_ascii=False))
 
     # -- outgoing changes
 
@@ -237,9 +261,42 @@ class Hub:
                 bodies[kind] = json.dumps(shown, ensure_ascii=False) + more
             own = json.dumps(counts.of(seat.session.user.id, seen))
             seat.put(f'{{"type":"rows","counts":{own},"rows":{bodies[kind]}}}')
+        self._recount.set()
         for seat in tuple(self._seats):
             if seat.conversation in changed:
                 await self._show(seat)
+
+    async def _count_forever(self) -> None:
+        """Tell users how many conversations their own lists have, at most once in `COUNT_S`."""
+        while True:
+            await self._recount.wait()
+            await asyncio.sleep(COUNT_S)
+            self._recount.clear()
+            try:
+                await self._count()
+            except StoreUnavailable as error:
+                log.warning("desk.counts_skipped", reason=str(error))
+            except Exception:
+                # The outermost loop of this task, as above.
+                log.exception("desk.counts_failed")
+
+    async def _count(self) -> None:
+        people = {seat.session.user.id: seat.session.user for seat in self._seats}
+
+        def work(connection: Connection) -> dict[str, dict[str, int]]:
+            owned = saved_filters.of_users(connection, people)
+            memberships = teams.members(connection)
+            return {
+                user: saved_filters.sizes(
+                    connection, user, saved, scope.among(people[user], memberships)
+                )
+                for user, saved in owned.items()
+            }
+
+        sizes = await self._database.read(work)
+        for seat in tuple(self._seats):
+            if own := sizes.get(seat.session.user.id):
+                seat.put(json.dumps({"type": "saved", "counts": own}))
 
     def _row(self, row: Row, texts: Texts) -> dict[str, Any]:
         return {"id": row.id, "html": self._renderer.row(row, texts)}
@@ -258,6 +315,7 @@ class Hub:
             seat.conversation = ""
         if thread is None or seat.conversation != conversation:
             return
+        seat.answers = thread.conversation.owner == session.user.id
         fresh = []
         for piece in self._renderer.pieces(thread.items, thread.names, seat.texts):
             if seat.sent.get(piece.id) != piece.digest:
@@ -321,8 +379,8 @@ class Hub:
         else:
             person = here.setdefault(user, _Person(str(notice.get("name", "")), 0.0))
             person.looks_until = now + PEOPLE_S
-            if what == "typing":
-                person.types_until = now + TYPING_S
+            if what in {"typing", "noting"}:
+                person.types_until, person.types = now + TYPING_S, what
         if not here:
             del self._people[conversation]
         self._tell_people(conversation)
@@ -336,7 +394,7 @@ class Hub:
             if seat.conversation != conversation:
                 continue
             others = [
-                {"name": person.name, "typing": person.types_until > now}
+                {"name": person.name, "typing": person.types if person.types_until > now else ""}
                 for user, person in here.items()
                 if user != seat.session.user.id
             ]

@@ -16,17 +16,24 @@ from bot.tables import users
 
 MOST = 20
 """People one note may call."""
+_WORKING = sa.not_(users.c.password_hash.startswith(DISABLED, autoescape=True))
 _MENTION = re.compile(r"(?<![\w@.+-])@([a-z0-9][a-z0-9._@+-]{0,63})", re.IGNORECASE)
 
 
 def people(connection: Connection) -> list[tuple[str, str]]:
     """Login and name of everybody who can be named, by login."""
     rows = connection.execute(
-        sa.select(users.c.login, users.c.name)
-        .where(sa.not_(users.c.password_hash.startswith(DISABLED, autoescape=True)))
-        .order_by(users.c.login)
+        sa.select(users.c.login, users.c.name).where(_WORKING).order_by(users.c.login)
     )
     return [(row.login, row.name) for row in rows]
+
+
+def agents(connection: Connection) -> list[tuple[str, str]]:
+    """Id and name of everybody who can work, by name."""
+    rows = connection.execute(
+        sa.select(users.c.id, users.c.name).where(_WORKING).order_by(users.c.name, users.c.login)
+    )
+    return [(row.id, row.name) for row in rows]
 
 
 def named(connection: Connection, text: str) -> dict[str, str]:

@@ -58,8 +58,8 @@ async def part(database: Database, changes: Changes, merge_id: str, agent: Agent
     Raises:
         BadRequest: There is no such merge, or it was taken back (status 404).
     """
-    moved = await database.run(lambda c: _part(c, merge_id, agent))
-    await _refresh(changes, moved)
+    concerned = await database.run(lambda c: _part(c, merge_id, agent))
+    await _refresh(changes, concerned)
 
 
 def standing(connection: Connection, customer_id: str) -> list[Merge]:
@@ -124,7 +124,9 @@ def _part(connection: Connection, merge_id: str, agent: Agent) -> list[str]:
     )
     _move(connection, row.conversations, row.kept, row.joined)
     audit.write(connection, agent.id, "customer.parted", row.kept, joined=row.joined)
-    return list(row.conversations)
+    c = conversations.c
+    kept = connection.execute(sa.select(c.id).where(c.customer_id == row.kept)).scalars()
+    return [*row.conversations, *kept]
 
 
 def _move(connection: Connection, ids: Sequence[str], source: str, target: str) -> None:

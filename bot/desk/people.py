@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -24,11 +23,6 @@ class Customer:
     name: str
     """As the channel reported it; may be empty or hostile."""
     channel: str
-    language: str
-    last_message_at: float
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def alike(connection: Connection, conversation_id: str, query: str) -> list[Customer]:
@@ -38,9 +32,7 @@ def alike(connection: Connection, conversation_id: str, query: str) -> list[Cust
         BadRequest: There is no such conversation (status 404).
     """
     own, c, k = found(connection, conversation_id), conversations.c, customers.c
-    rows = sa.select(c.id, c.customer_id, c.channel, c.language, c.last_message_at, k.name).join(
-        customers, k.id == c.customer_id
-    )
+    rows = sa.select(c.id, c.customer_id, c.channel, k.name).join(customers, k.id == c.customer_id)
     rows = rows.where(c.customer_id != own.customer_id).order_by(c.last_message_at.desc())
     if query.strip():
         rows = rows.where(c.id.in_(search.conversations(connection, query)))
@@ -50,7 +42,5 @@ def alike(connection: Connection, conversation_id: str, query: str) -> list[Cust
     made: dict[str, Customer] = {}
     for row in connection.execute(rows.limit(MOST * 4)):
         if row.customer_id not in made:
-            made[row.customer_id] = Customer(
-                row.id, row.name, row.channel, row.language, row.last_message_at
-            )
+            made[row.customer_id] = Customer(row.id, row.name, row.channel)
     return list(made.values())[:MOST]

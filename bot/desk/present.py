@@ -169,6 +169,11 @@ def event_line(texts: Texts, item: Item, names: Mapping[str, str]) -> Markup:
         if not words:
             return texts.html("event.resolved", agent=who)
         return texts.html("event.resolved_as", agent=who, words=words)
+    if item.author == "conversation.prioritised":
+        level = texts.word("priority", str(data.get("priority", "")))
+        return texts.html("event.prioritised", agent=who, priority=level)
+    if item.author == "episode.closed" and data.get("outcome") == "blocked":
+        return texts.html("event.closed_blocked")
     if item.author == "language.switched" and data.get("to"):
         return texts.html("event.language_to", language=language(texts, str(data["to"])))
     key = _EVENT_LINES.get(item.author, "")
@@ -209,6 +214,7 @@ def word(texts: Texts, value: str, section: str) -> str:
 _EVENT_LINES = {
     "episode.started": "event.episode_started",
     "episode.closed": "event.episode_closed",
+    "conversation.reopened": "event.reopened",
     "handoff.transferred": "event.handoff_transferred",
     "handoff.requeued": "event.handoff_requeued",
     "handoff.returned": "event.handoff_returned",

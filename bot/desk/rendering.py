@@ -12,7 +12,8 @@ import jinja2
 from markupsafe import Markup
 
 from bot.desk import present
-from bot.desk.queries import Row
+from bot.desk.moves import HIGHEST_PRIORITY
+from bot.desk.queries import Row, Sort
 from bot.desk.texts import Catalogue, Texts
 from bot.desk.thread import Item, Thread
 from bot.desk.users import User
@@ -61,6 +62,8 @@ class Renderer:
             max_chars=settings.max_text_chars,
             topics=topics,
             outcomes=present.OUTCOMES,
+            priorities=range(HIGHEST_PRIORITY + 1),
+            sorts=tuple(Sort),
             content_language=settings.default_language,
             interface_languages={code: codes.name(code) for code in self.catalogue.texts},
             tag=_tag,

@@ -1,6 +1,7 @@
 """The page's WebSocket.
 
-From the page: `look` {conversation, known: {item: digest}}, `typing` {}.
+From the page: `look` {conversation, known: {item: digest}}, `typing` {kind: `reply` or
+`note`}.
 To the page: `hello` {assets, online}, `rows`, `thread`, `people`, `online`, `resync`
 (bot.desk.live says what they carry).
 """
@@ -55,7 +56,7 @@ async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
         except StoreUnavailable:
             seat.put('{"type":"resync"}')
     elif frame["type"] == "typing":
-        await hub.typing(seat)
+        await hub.typing(seat, str(frame.get("kind", "")))
 
 
 async def _write(ws: web.WebSocketResponse, seat: Seat) -> None:

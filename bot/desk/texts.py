@@ -39,7 +39,8 @@ class Texts:
         language: ISO 639-1 code.
         entries: Dotted key → text with `{placeholders}`, or its plural forms.
         plural: A number → its CLDR category.
-        digits: The ten digits of this language, from nought.
+        numbers: CLDR numbering system of this language, such as `deva`.
+        digits: Its ten digits, from nought.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Texts:
         language: str,
         entries: Mapping[str, Entry],
         plural: Callable[[int], str],
+        numbers: str,
         digits: str,
     ) -> None:
         self.language = language
+        self.numbers = numbers
         self.direction = codes.direction(language)
         self.entries = entries
         self._plural = plural
@@ -195,12 +198,13 @@ def _flatten(node: Any, key: str, into: dict[str, Entry], file: Path) -> None:
 
 
 def _make(language: str, own: Mapping[str, Entry], source: Mapping[str, Entry]) -> Texts:
-    meta = {key: own.get(f"meta.{key}") for key in ("plural", "forms", "digits")}
+    meta = {key: own.get(f"meta.{key}") for key in ("plural", "forms", "numbers", "digits")}
     if not all(isinstance(value, str) for value in meta.values()):
-        raise ConfigurationError(f"{language}.yml", "meta needs plural, forms and digits")
+        raise ConfigurationError(f"{language}.yml", "meta needs plural, forms, numbers and digits")
     forms = str(meta["forms"]).split()
     rule = gettext.c2py(str(meta["plural"]))
-    return Texts(language, {**source, **own}, lambda n: forms[rule(n)], str(meta["digits"]))
+    numbers, digits = str(meta["numbers"]), str(meta["digits"])
+    return Texts(language, {**source, **own}, lambda n: forms[rule(n)], numbers, digits)
 
 
 def _by_quality(header: str) -> list[str]:

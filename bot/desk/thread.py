@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.store import Conversation
-from bot.desk import queries, users
+from bot.desk import mentions, queries, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
 from bot.tables import conversations, customers, events, messages
@@ -21,7 +21,8 @@ WINDOW = 60
 SHOWN_EVENTS = (
     "episode.started", "episode.closed", "handoff.requested", "handoff.assigned",
     "handoff.transferred", "handoff.requeued",
-    "handoff.returned", "handoff.cancelled", "conversation.resolved", "turn.failed",
+    "handoff.returned", "handoff.cancelled", "conversation.resolved", "conversation.reopened",
+    "conversation.prioritised", "turn.failed",
     "message.failed", "language.switched",
 )  # fmt: skip
 
@@ -92,11 +93,12 @@ def _items(
     connection: Connection, conversation_id: str, names: Mapping[str, str], before: float | None
 ) -> list[Item]:
     """Newest `WINDOW` + 1 items, oldest first."""
+    logins = dict(mentions.people(connection))
     found = [_message(row) for row in _newest(connection, messages, "created_at", conversation_id,
                                               before)]  # fmt: skip
     found += [
         Item(row["id"], "note", row["created_at"], "note", names.get(row["user_id"], ""),
-             row["text"])
+             row["text"], data={"parts": mentions.parts(row["text"], logins)})
         for row in _newest(connection, notes, "created_at", conversation_id, before)
     ]  # fmt: skip
     found += [
@@ -105,8 +107,14 @@ def _items(
         for row in _newest(connection, events, "occurred_at", conversation_id, before,
                            events.c.type.in_(SHOWN_EVENTS))
     ]  # fmt: skip
-    found.sort(key=lambda item: (item.at, item.kind != "event", item.id))
+    found.sort(key=_place)
     return found[-(WINDOW + 1) :]
+
+
+def _place(item: Item) -> tuple[float, int, str]:
+    """What a message causes happens at its time: it stands behind it, a new episode in front."""
+    begins = item.kind == "event" and item.author == "episode.started"
+    return (item.at, 0 if begins else 1 if item.kind == "message" else 2, item.id)
 
 
 def _newest(

@@ -69,13 +69,26 @@ async def resolve(request: web.Request) -> web.StreamResponse:
 
 
 async def transfer(request: web.Request) -> web.StreamResponse:
-    """Back to the queue, with a note for whoever takes it next."""
+    """To a team or an agent (`to`: `team:<id>`, `agent:<id>`, or empty for the queue)."""
     fields = await form(request)
     key, text = action_key(fields), notes.clean(fields.get("note", ""))
-    await request.app[app_keys.SERVICE].requeue(_id(request), agent_of(request), note=text, key=key)
+    kind, _, target = fields.get("to", "")[:80].partition(":")
+    await request.app[app_keys.SERVICE].transfer(
+        _id(request), agent_of(request), key=key, note=text,
+        to_team=target if kind == "team" else "", to_agent=target if kind == "agent" else "",
+    )  # fmt: skip
     if text:
         await _add_note(request, text, key)
     return done(request, "/inbox/mine")
+
+
+async def assign(request: web.Request) -> web.StreamResponse:
+    """Give the conversation to a named agent."""
+    fields = await form(request)
+    await request.app[app_keys.SERVICE].assign(
+        _id(request), agent_of(request), fields.get("agent", "")[:64], key=action_key(fields)
+    )
+    return done(request, _page_of(request, "open"))
 
 
 async def add_note(request: web.Request) -> web.StreamResponse:

@@ -14,6 +14,7 @@ from bot.desk import (
     canned,
     labels,
     queries,
+    saved_filters,
     scope,
     search,
     search_index,
@@ -108,7 +109,10 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
             connection, view, user.id, filters=filters, offset=offset, limit=queries.PAGE + 1,
             only=found, scope=seen,
         )  # fmt: skip
+        saved = saved_filters.of_users(connection, [user.id]).get(user.id, [])
         return {
+            "saved": saved,
+            "sizes": saved_filters.sizes(connection, user.id, saved, seen),
             "rows": rows[: queries.PAGE],
             "next_offset": offset + queries.PAGE if len(rows) > queries.PAGE else 0,
             "counts": queries.counts(connection).of(user.id, seen),
@@ -118,6 +122,7 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
     context = await database.read(work)
     return {
         **context, "view": view, "views": tuple(View), "filters": filters, "now": time.time(),
+        "chosen": request.query.get("saved", "")[:64],
     }  # fmt: skip
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, blocking, merging, moves, people, search_index
-from bot.desk.web import action_key, agent_of, done, form
+from bot.desk import app_keys, blocking, mentions, merging, moves, people, present, search_index
+from bot.desk.web import action_key, agent_of, done, form, texts_of
 from bot.errors import BadRequest
+from bot.handoff import presence
+from bot.routing import teams
 
 
 def _id(request: web.Request) -> str:
@@ -54,6 +58,22 @@ async def unblock(request: web.Request) -> web.StreamResponse:
     return done(request, _page_of(request))
 
 
+async def targets(request: web.Request) -> web.StreamResponse:
+    """Whom a conversation can go to, as JSON: agents, those at their desk first, and teams."""
+    here = await presence.here(request.app[app_keys.REDIS])
+
+    def work(connection: Connection) -> dict[str, Any]:
+        agents = [
+            {"id": ident, "name": name, "online": ident in here}
+            for ident, name in mentions.agents(connection)
+        ]
+        agents.sort(key=lambda one: not one["online"])
+        listed = [{"id": team.id, "name": team.name} for team in teams.list_teams(connection)]
+        return {"agents": agents, "teams": listed}
+
+    return web.json_response(await request.app[app_keys.DATABASE].read(work))
+
+
 async def customers(request: web.Request) -> web.StreamResponse:
     """Customers to merge with, as JSON: found by the words of `q`, else of the same name."""
     query, conversation = request.query.get("q", "")[:200], _id(request)
@@ -62,7 +82,17 @@ async def customers(request: web.Request) -> web.StreamResponse:
     found = await request.app[app_keys.DATABASE].read(
         lambda c: people.alike(c, conversation, query)
     )
-    return web.json_response([one.to_dict() for one in found])
+    texts = texts_of(request)
+    return web.json_response(
+        [
+            {
+                "conversation": one.conversation,
+                "name": present.customer_name(texts, one.name, one.conversation),
+                "channel": texts.word("channel", one.channel),
+            }
+            for one in found
+        ]
+    )
 
 
 async def merge(request: web.Request) -> web.StreamResponse:

@@ -22,7 +22,7 @@ SOURCES = [*DESK.glob("templates/*.html"), *DESK.glob("static/*.js"), *DESK.glob
 CHOSEN = (
     "meta", "audit", "author", "cause", "channel", "decision", "delivery", "error", "event",
     "letters.in", "letters.out", "list.empty", "mood", "outcome", "reading", "reason", "role",
-    "row.by_", "sentiment", "sort", "state", "topic", "view", "presence", "sla",
+    "priority", "row.by_", "sentiment", "sort", "state", "topic", "view", "presence", "sla",
 )  # fmt: skip
 
 
@@ -203,7 +203,7 @@ def test_a_language_is_chosen(wanted: tuple[str, ...], accepted: str, chosen: st
 
 def test_what_the_page_gets_cannot_leave_its_element() -> None:
     own = {**ENGLISH, "script.bad": "</script><script>alert(1)</script><!--"}
-    texts = module.Texts("en", own, lambda n: "other", "0123456789")
+    texts = module.Texts("en", own, lambda n: "other", "latn", "0123456789")
     assert "<" not in texts.script
     assert "error.other" not in texts.script
 

@@ -26,6 +26,11 @@ def ids(desk: Desk, view: View, **filters: str) -> list[str]:
     return [row.id for row in rows]
 
 
+def called(desk: Desk, user_id: str) -> int:
+    """Conversations with a mention the user has not seen."""
+    return desk.database.call(queries.counts).of(user_id)["mentions"]
+
+
 async def note(browser: Browser, ident: str, text: str, key: str = "note-key-1") -> None:
     status, _ = await browser.act(f"/conversations/{ident}/note", text=text, key=key)
     assert status == 200

@@ -107,9 +107,9 @@ async def test_agents_see_who_else_looks_and_types(desk: Desk) -> None:
     await ravi.send_json(look)
     while not (people := (await frame(asha, "people"))["people"]):
         pass
-    assert people == [{"name": "Ravi", "typing": False}]
-    await ravi.send_json({"type": "typing"})
-    assert (await frame(asha, "people"))["people"] == [{"name": "Ravi", "typing": True}]
+    assert people == [{"name": "Ravi", "typing": ""}]
+    await ravi.send_json({"type": "typing", "kind": "note"})
+    assert (await frame(asha, "people"))["people"] == [{"name": "Ravi", "typing": "noting"}]
     await ravi.close()
     while (await frame(asha, "people"))["people"]:
         pass
@@ -166,4 +166,54 @@ async def test_a_lost_subscription_makes_pages_fetch_again(desk: Desk) -> None:
     for client in clients:
         await desk.redis.client_kill_filter(_id=client["id"])
     await frame(ws, "resync")
+    await ws.close()
+
+
+async def test_customers_only_learn_that_their_own_agent_writes_a_reply(desk: Desk) -> None:
+    """The widget shows every `typing` of the live channel to the customer."""
+    desk.database.call(lambda c: seed.conversation(c, "t1", state="assigned", owner="u-asha"))
+    pubsub = desk.redis.pubsub(ignore_subscribe_messages=True)
+    await pubsub.subscribe(LIVE_CHANNEL)
+    await pubsub.get_message(timeout=5)
+    sockets = [await connect(desk, await desk.browser(login)) for login in ("asha", "ravi")]
+    for ws in sockets:
+        await ws.send_json({"type": "look", "conversation": "t1", "known": {}})
+        await frame(ws, "thread")
+    asha, ravi = sockets
+    for ws, kind in ((ravi, "reply"), (ravi, "note"), (asha, "note"), (asha, "other")):
+        await ws.send_json({"type": "typing", "kind": kind})
+    await asha.send_json({"type": "typing", "kind": "reply"})
+    said = []
+    async with asyncio.timeout(5):
+        while "typing" not in [what for what, _ in said]:
+            message = await pubsub.get_message(timeout=1)
+            if message and message["type"] == "message":
+                notice = json.loads(message["data"])
+                said.append((notice["what"], notice.get("user")))
+    assert [who for what, who in said if what == "typing"] == ["u-asha"]
+    assert [who for what, who in said if what == "noting"].count("u-asha") == 2
+    await pubsub.aclose()
+    for ws in sockets:
+        await ws.close()
+
+
+async def test_a_mention_reaches_the_one_who_is_named(desk: Desk) -> None:
+    desk.database.call(lambda c: seed.conversation(c, "t1"))
+    asha = await desk.browser("asha")
+    ravi = await connect(desk, await desk.browser("ravi"))
+    await frame(ravi, "hello")
+    await asha.act("/conversations/t1/note", text="@ravi please")
+    called = await frame(ravi, "mention")
+    assert (called["conversation"], called["by"]) == ("t1", "Asha")
+    await ravi.close()
+
+
+async def test_own_lists_are_counted_live(desk: Desk) -> None:
+    asha = await desk.browser("asha")
+    _, answer = await asha.act("/filters", name="Hindi", view="waiting", language="hi")
+    ws = await connect(desk, asha)
+    await frame(ws, "hello")
+    desk.database.call(lambda c: seed.conversation(c, "h1", state="waiting", language="hi"))
+    await announce(desk.redis, "h1", "state")
+    assert (await frame(ws, "saved"))["counts"] == {answer["saved"]: 1}
     await ws.close()

@@ -1,4 +1,5 @@
 // Writing: Enter sends, drafts stay in this browser, `/` opens the canned replies.
+import * as menu from "./menu.js";
 import { byId, me, newKey, post, Refused, toast } from "./page.js";
 import { t } from "./texts.js";
 import * as thread from "./thread.js";
@@ -6,7 +7,6 @@ import * as thread from "./thread.js";
 const TYPING_EVERY_MS = 3000;
 const COUNT_FROM = 3500;
 let mode = "reply";
-let cannedReplies;
 let lastTyping = 0;
 let sending = false;
 export let onTyping = () => {};
@@ -64,6 +64,7 @@ export function allow(first = false) {
 
 export function setMode(wanted, focus) {
   mode = wanted;
+  lastTyping = 0;
   for (const tab of document.querySelectorAll("[data-mode]")) {
     tab.setAttribute("aria-selected", String(tab.dataset.mode === mode));
   }
@@ -71,7 +72,7 @@ export function setMode(wanted, focus) {
   box().placeholder = mode === "note" ? t("note_hint") : t("reply_hint");
   box().value = readDraft().text;
   byId("held").hidden = true;
-  closeMenu();
+  menu.close();
   count();
   if (focus) box().focus();
 }
@@ -82,7 +83,7 @@ export function write(kind) {
 }
 
 function onKey(event) {
-  if (menuKey(event)) return;
+  if (menu.key(event)) return;
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
     event.preventDefault();
     send();
@@ -92,10 +93,11 @@ function onKey(event) {
 function onInput() {
   keepDraft();
   count();
-  showMenu();
-  if (mode === "reply" && Date.now() - lastTyping > TYPING_EVERY_MS) {
+  menu.offer(box(), mode, replace);
+  if (Date.now() - lastTyping > TYPING_EVERY_MS) {
     lastTyping = Date.now();
-    onTyping();
+    // Colleagues see who writes what; the customer only ever learns of a reply.
+    onTyping(mode);
   }
 }
 
@@ -143,46 +145,9 @@ function hold(message) {
   held.hidden = false;
 }
 
-// -- canned replies
-
-async function showMenu() {
-  const text = box().value;
-  if (mode !== "reply" || !/^\/[^\s/]*$/.test(text)) return closeMenu();
-  if (!cannedReplies) {
-    const response = await fetch("/canned.json", { headers: { Accept: "application/json" } });
-    if (!response.ok) return;
-    cannedReplies = await response.json();
-  }
-  const wanted = box().value.slice(1).toLowerCase();
-  const hits = cannedReplies.filter(({ shortcut, text: words }) =>
-    shortcut.includes(wanted) || words.toLowerCase().includes(wanted)).slice(0, 8);
-  const menu = byId("canned-menu");
-  menu.replaceChildren(...hits.map(option));
-  menu.hidden = hits.length === 0;
-  menu.firstElementChild?.setAttribute("aria-selected", "true");
-}
-
-function option({ shortcut, text }) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.setAttribute("role", "option");
-  button.tabIndex = -1;
-  const name = document.createElement("span");
-  const words = document.createElement("span");
-  name.textContent = `/${shortcut}`;
-  words.textContent = text;
-  words.dir = "auto";
-  button.append(name, words);
-  button.addEventListener("mousedown", (event) => event.preventDefault());
-  button.addEventListener("click", () => insert(text));
-  return button;
-}
-
-function insert(text) {
-  const customer = byId("conversation").dataset.customer;
-  const values = { customer, agent: me.name, business: me.business };
-  box().value = text.replace(/\{(customer|agent|business)\}/g, (_, name) => values[name]);
-  closeMenu();
+function replace(text, caret) {
+  box().value = text;
+  box().setSelectionRange(caret, caret);
   keepDraft();
   count();
   box().focus();
@@ -196,27 +161,4 @@ export function suggest(text) {
   keepDraft();
   count();
   box().focus();
-}
-
-function closeMenu() {
-  const menu = byId("canned-menu");
-  if (menu) menu.hidden = true;
-}
-
-function menuKey(event) {
-  const menu = byId("canned-menu");
-  if (menu.hidden) return false;
-  const all = [...menu.children];
-  const at = all.findIndex((one) => one.getAttribute("aria-selected") === "true");
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  if (step) {
-    all[at]?.removeAttribute("aria-selected");
-    const next = all[(at + step + all.length) % all.length];
-    next.setAttribute("aria-selected", "true");
-    next.scrollIntoView({ block: "nearest" });
-  } else if (event.key === "Enter" || event.key === "Tab") all[at]?.click();
-  else if (event.key === "Escape") closeMenu();
-  else return false;
-  event.preventDefault();
-  return true;
 }

@@ -4,7 +4,7 @@ import * as actions from "./actions.js";
 import * as composer from "./composer.js";
 import * as list from "./list.js";
 
-const VIEWS = { m: "mine", w: "waiting", o: "open", s: "snoozed", d: "done" };
+const VIEWS = { m: "mine", w: "waiting", o: "open", n: "mentions", s: "snoozed", d: "done" };
 let leader = 0;
 
 // Letters of the shortcuts are those of the keycap, also where the layout is not Latin.
@@ -19,7 +19,15 @@ export function start(navigate) {
   const keys = {
     j: () => step(navigate, 1),
     k: () => step(navigate, -1),
-    c: () => press('#head [data-action="claim"], #head [data-action="wake"]'),
+    c: () => press('#head [data-action="claim"], #head [data-action="wake"], #head [data-action="reopen"]'),
+    a: () => press('#head [data-dialog="assign"]'),
+    p: () => press('#head [data-dialog="priority"]'),
+    y: () => press('#head [data-dialog="merge"]'),
+    x: () => press('#head [data-dialog="block"], #head [data-action="unblock"]'),
+    u: () => [...document.querySelectorAll("[data-undo]")].pop()?.click(),
+    o: () => [...document.querySelectorAll(".reading summary")].pop()?.click(),
+    f: () => press(".filters summary"),
+    v: () => press('.filters [data-dialog="filter"]'),
     b: () => press('#head [data-action="return"]'),
     e: () => press('#head [data-dialog="resolve"]'),
     t: () => press('#head [data-dialog="transfer"]'),

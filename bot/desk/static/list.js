@@ -11,6 +11,7 @@ let currentId = "";
 const rows = () => byId("rows");
 export const rowOf = (id) => rows().querySelector(`.row[data-id="${CSS.escape(id)}"]`);
 export const view = () => rows().dataset.view;
+export const shown = () => ({ ...rows().dataset });
 export const address = (id) => `/inbox/${view()}${id ? `/${id}` : ""}${location.search}`;
 
 export function start(id) {
@@ -61,7 +62,11 @@ function belongs(row) {
   if (want.language && want.language !== language) return false;
   if (want.channel && want.channel !== channel) return false;
   if (want.label && !labels.split(" ").includes(want.label)) return false;
+  if (want.topic && want.topic !== row.dataset.topic) return false;
+  if (want.priority && Number(row.dataset.priority) < Number(want.priority)) return false;
   switch (want.view) {
+    // Who is named stands in no row: the list comes again when a note names somebody.
+    case "mentions": return Boolean(rowOf(row.dataset.id));
     case "mine": return state === "assigned" && owner === me.id;
     case "waiting": return state === "waiting";
     case "snoozed": return state === "snoozed" && owner === me.id;
@@ -94,11 +99,15 @@ export function apply(changed, gone = []) {
 }
 
 function before(one, other) {
-  if (view() === "waiting") {
-    const priority = Number(other.dataset.priority) - Number(one.dataset.priority);
-    return priority < 0 || (priority === 0 && Number(one.dataset.waiting) < Number(other.dataset.waiting));
-  }
-  return Number(one.dataset.last) > Number(other.dataset.last);
+  const sort = rows().dataset.sort || (view() === "waiting" ? "priority" : "latest");
+  const waits = (row) => (row.dataset.state === "waiting" ? Number(row.dataset.waiting) : Infinity);
+  const orders = {
+    priority: [Number(other.dataset.priority) - Number(one.dataset.priority), waits(one) - waits(other)],
+    waiting: [waits(one) - waits(other)],
+    latest: [],
+  };
+  const latest = Number(other.dataset.last) - Number(one.dataset.last);
+  return ([...orders[sort], latest].find((step) => step && !Number.isNaN(step)) ?? 0) < 0;
 }
 
 function insert(fresh) {

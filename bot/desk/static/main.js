@@ -112,6 +112,13 @@ const frames = {
     const back = document.querySelector(".head .back");
     if (back) back.href = list.address("");
   },
+  saved({ counts }) {
+    notify.showCounts(counts);
+  },
+  mention({ conversation, by }) {
+    notify.announceMention(conversation, by);
+    if (list.view() === "mentions") resync();
+  },
   people({ conversation, people }) {
     if (conversation === thread.id()) thread.people(people);
   },
@@ -127,7 +134,8 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   // Another list keeps the conversation on show, unless there is room for one of them only.
   const keep = link.closest(".views") && thread.id() && matchMedia("(min-width: 761px)").matches;
-  navigate(link.getAttribute("href") + (keep ? `/${thread.id()}` : ""));
+  const { pathname, search } = new URL(link.href);
+  navigate(pathname + (keep ? `/${thread.id()}` : "") + search);
 });
 document.querySelector('form[action="/logout"]').addEventListener("submit", composer.clearDrafts);
 addEventListener("popstate", () => navigate(location.pathname + location.search, false));
@@ -140,9 +148,9 @@ setInterval(() => tick(), 1000);
 
 list.start(thread.id());
 list.tidy();
-notify.start();
+notify.start(navigate);
 actions.start(navigate);
 keys.start(navigate);
-composer.setTyping(() => socket.send({ type: "typing" }));
+composer.setTyping((kind) => socket.send({ type: "typing", kind }));
 enter();
 socket.connect(frames);

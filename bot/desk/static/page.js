@@ -1,6 +1,7 @@
 // What every module of the inbox shares: who we are, requests, toasts.
 import { t } from "./texts.js";
 
+const UNDO_MS = 10000;
 const body = document.body.dataset;
 export const me = { id: body.user, name: body.name, csrf: body.csrf, assets: body.assets, business: body.business };
 export const byId = (id) => document.getElementById(id);
@@ -43,6 +44,19 @@ export async function post(path, fields = {}) {
   return answer;
 }
 
+export async function get(path) {
+  let response;
+  try {
+    response = await fetch(path, { headers: { Accept: "application/json" } });
+  } catch {
+    throw new Refused("offline", t("no_answer"));
+  }
+  if (response.status === 401) location.assign("/login");
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(answer.code ?? "error", answer.message ?? t("failed"));
+  return answer;
+}
+
 export async function fragment(path, name) {
   const response = await fetch(path, { headers: { "X-Fragment": name } });
   if (response.redirected || response.status === 401) location.assign("/login");
@@ -50,10 +64,27 @@ export async function fragment(path, name) {
   return response.text();
 }
 
-export function toast(text, bad = false) {
+// With `undo` the toast stays longer and can be taken back by a click or by `u`.
+export function toast(text, bad = false, undo, address) {
   const line = document.createElement("p");
   line.className = bad ? "toast bad" : "toast";
-  line.textContent = text;
+  if (address) {
+    const link = document.createElement("a");
+    link.href = address;
+    link.textContent = text;
+    line.append(link);
+  } else line.textContent = text;
+  if (undo) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.dataset.undo = "";
+    button.textContent = t("undo");
+    button.addEventListener("click", () => {
+      line.remove();
+      undo();
+    });
+    line.append(button);
+  }
   byId("toasts").append(line);
-  setTimeout(() => line.remove(), bad ? 8000 : 4000);
+  setTimeout(() => line.remove(), undo ? UNDO_MS : bad ? 8000 : 4000);
 }

@@ -1,7 +1,9 @@
 // The texts of the page's scripts, in the reader's language; bot/desk/locales, section `script`.
 
 const texts = JSON.parse(document.getElementById("texts")?.textContent || "{}");
-export const locale = document.documentElement.lang || "en";
+// With the digits the texts are written in: browsers disagree on what is usual.
+const { lang, dataset } = document.documentElement;
+export const locale = `${lang || "en"}-u-nu-${dataset.numbers || "latn"}`;
 const rightToLeft = document.documentElement.dir === "rtl";
 const plural = new Intl.PluralRules(locale);
 const plain = new Intl.NumberFormat(locale, { useGrouping: false });

@@ -169,5 +169,5 @@ export function pending(messageId, text) {
 export function people(others) {
   const box = byId("people");
   if (!box) return;
-  box.textContent = others.map(({ name, typing }) => t(typing ? "typing" : "looking", { name })).join(" · ");
+  box.textContent = others.map(({ name, typing }) => t(typing || "looking", { name })).join(" · ");
 }

@@ -1,0 +1,101 @@
+// What the dialogs offer: agents and teams, priorities, customers to merge with; lists to keep.
+import { byId, get, post, toast } from "./page.js";
+import * as list from "./list.js";
+import { t } from "./texts.js";
+import * as thread from "./thread.js";
+
+const SEARCH_AFTER_MS = 250;
+let timer;
+let asked = 0;
+let go = () => {};
+
+export function start(navigate) {
+  go = navigate;
+  byId("merge-search").addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(findCustomers, SEARCH_AFTER_MS);
+  });
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-forget]");
+    if (button) forget(button.dataset.forget);
+  });
+}
+
+export function fill(dialog, name, value) {
+  const places = [...dialog.querySelectorAll("[data-targets]")];
+  if (places.length) fillTargets(places);
+  if (name === "priority") {
+    const chosen = dialog.querySelector(`[value="${CSS.escape(value ?? "0")}"]`);
+    chosen.checked = true;
+    chosen.autofocus = true;
+  }
+  if (name === "merge") {
+    byId("merge-search").value = "";
+    byId("merge-found").replaceChildren();
+    findCustomers();
+  }
+  if (name === "filter") dialog.querySelector("[name=name]").value = "";
+}
+
+async function fillTargets(places) {
+  for (const place of places) place.replaceChildren();
+  let targets;
+  try {
+    targets = await get("/targets.json");
+  } catch (error) {
+    return toast(error.message, true);
+  }
+  for (const place of places) {
+    const prefix = place.dataset.prefix ?? "";
+    place.replaceChildren(...targets[place.dataset.targets].map(({ id, name, online }) =>
+      new Option(online ? t("online", { name }) : name, prefix + id)));
+  }
+}
+
+async function findCustomers() {
+  const mine = ++asked;
+  const query = byId("merge-search").value;
+  let found;
+  try {
+    found = await get(`/conversations/${thread.id()}/customers.json?q=${encodeURIComponent(query)}`);
+  } catch (error) {
+    return toast(error.message, true);
+  }
+  if (mine !== asked) return;
+  byId("merge-found").replaceChildren(...found.map(choice));
+  if (!found.length) byId("merge-found").textContent = t("nobody");
+}
+
+function choice({ conversation, name, channel }) {
+  const line = document.createElement("label");
+  const radio = document.createElement("input");
+  Object.assign(radio, { type: "radio", name: "other", value: conversation, required: true });
+  const who = document.createElement("bdi");
+  who.textContent = name;
+  const where = document.createElement("span");
+  where.className = "tag";
+  where.textContent = channel;
+  line.append(radio, who, where);
+  return line;
+}
+
+export async function keepList(name) {
+  const { view, language, channel, label, topic, priority, sort } = list.shown();
+  try {
+    const { target, query } = await post("/filters", { name, view, language, channel, label, topic, priority, sort });
+    toast(t("saved"));
+    await go(`${target}?${new URLSearchParams(query)}`);
+  } catch (error) {
+    toast(error.message, true);
+  }
+}
+
+async function forget(id) {
+  try {
+    await post(`/filters/${id}/remove`);
+    toast(t("removed"));
+    await go(`/inbox/${list.view()}`);
+  } catch (error) {
+    toast(error.message, true);
+  }
+}

@@ -43,7 +43,9 @@ class Row:
     lease: str
     body: dict[str, Any]
     ready_at: float = 0.0
-    """Unix seconds before which it is held back."""
+    """Unix seconds before which it is held back; 0 for a row without a position."""
+    alone: bool = False
+    """Nobody knows yet whether an earlier one came in before it was ready."""
 
 
 @dataclass
@@ -133,19 +135,22 @@ class ShardReader:
         lease, last = self._places[shard]
         answer: Any = await guarded(self._redis.xread({self._key(shard): last}, BATCH, block_ms))
         for _, rows in answer or ():
+            full = len(rows) >= BATCH
             for row, fields in rows:
                 at, last = self._places.get(shard, ("", ""))
                 # Two looks at a time may bring the same rows.
                 if at == lease and _number(row) > _number(last):
                     self._places[shard] = (lease, row)
-                    self._start(self._row(shard, row, lease, json.loads(fields["body"])))
+                    body = json.loads(fields["body"])
+                    ready_at = self._ready_at(body)
+                    alone = bool(ready_at) and (full or ready_at > time.time())
+                    self._start(Row(shard, row, lease, body, ready_at, alone))
 
-    def _row(self, shard: int, row: str, lease: str, body: dict[str, Any]) -> Row:
-        if not body.get("position") or not self._hold_s:
-            return Row(shard, row, lease, body)
+    def _ready_at(self, body: dict[str, Any]) -> float:
+        if not body.get("position"):
+            return 0.0
         # No longer than agreed, although the clock of the machine that took it may be ahead.
-        received = min(float(body.get("received_at") or 0.0), time.time())
-        return Row(shard, row, lease, body, received + self._hold_s)
+        return min(float(body.get("received_at") or 0.0), time.time()) + self._hold_s
 
     def _start(self, row: Row) -> None:
         # With the shard: two shards may give rows the same id in the same millisecond.
@@ -181,18 +186,25 @@ class ShardReader:
             del self._lines[conversation]
 
     async def _next(self, line: Line) -> Row:
-        """Choose the earliest by the vendor's order, once it was held back for long enough."""
+        """Choose the earliest by the vendor's order, once it was held back for long enough and
+        everything that came in meanwhile was read, whatever else this process had to do."""
+        looked = set[str]()
         while True:
             row = min(line.rows, key=lambda row: int(row.body.get("position") or 0))
-            if (wait_s := row.ready_at - time.time()) <= 0:
+            if not row.alone or row.id in looked:
                 return row
-            await asyncio.sleep(wait_s)
+            if (wait_s := row.ready_at - time.time()) > 0:
+                await asyncio.sleep(wait_s)
+            if self._leases.held.get(row.shard) != row.lease:
+                return row  # somebody else's by now: the caller drops it
             try:
-                # What came in by now takes part, whatever else this process has to do.
                 if row.shard in self._places:
                     await self._look(row.shard, None)
+                    looked.add(row.id)
+                    continue
             except StoreUnavailable:
-                await asyncio.sleep(IDLE_S)
+                pass
+            await asyncio.sleep(IDLE_S)
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [line.task for line in self._lines.values() if line.task is not None]

@@ -14,9 +14,11 @@ import redis.asyncio
 from bot import redis_keys
 from bot.conversation.messages import Inbound
 from bot.dialogue.turn import Ticket
+from bot.errors import StoreUnavailable
 from bot.lease import Leases
 from channels import shards as shards_module
 from channels.inbox import Inbox, InboxReader
+from channels.shards import ShardReader
 
 SHARDS = 2
 
@@ -77,6 +79,25 @@ async def test_a_backlog_is_worked_off_by_the_vendors_order(redis: redis.asyncio
     messages = [said(str(n), n, time.time() - 60) for n in (3, 1, 2, 5, 4)]
     seen = await worked_off(redis, *messages, hold_s=0.4)
     assert [message.text for message in seen] == ["1", "2", "3", "4", "5"]
+
+
+async def test_order_holds_across_batches_and_while_redis_is_away(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards_module, "BATCH", 2)
+    look, failures = ShardReader._look, [2]
+
+    async def flaky(self: ShardReader, shard: int, block_ms: int | None) -> None:
+        if block_ms is None and failures[0]:
+            failures[0] -= 1
+            raise StoreUnavailable("redis", "away")
+        await look(self, shard, block_ms)
+
+    monkeypatch.setattr(ShardReader, "_look", flaky)
+    messages = [said(str(n), n, time.time() - 60) for n in (3, 4, 1, 2)]
+    seen = await worked_off(redis, *messages, hold_s=0.1)
+    assert [message.text for message in seen] == ["1", "2", "3", "4"]
+    assert failures == [0]
 
 
 async def test_who_comes_too_late_is_answered_all_the_same(redis: redis.asyncio.Redis) -> None:

@@ -4,8 +4,8 @@ RUN := $(UV) run --no-sync
 export RASA_TELEMETRY_ENABLED := false
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help env run test train fitted lint validate bench evaluate clean \
-    bench-env bench-throughput bench-growth bench-publish bench-desk
+.PHONY: help env run test chaos train fitted lint validate bench evaluate diet peers-env clean \
+    bench-env bench-throughput bench-growth bench-publish bench-desk bench-ingress
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -38,8 +38,17 @@ lint: env  ## Style and types
 test: env  ## All tests
 	$(RUN) pytest $(ARGS)
 
-evaluate: env  ## Measure the understanding on public data (EVAL=folder) into docs/quality.md
+peers-env: $(UV)  ## Build the environment of other language detectors (170 MB)
+	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-peers $(UV) sync --frozen --quiet --project benchmarks/peers
+
+chaos: env  ## The long fault test: 5,000 deliveries while processes die (about 10 minutes)
+	$(RUN) python -m tests.faults.chaos $(ARGS)
+
+evaluate: env peers-env  ## Measure the understanding on public data (EVAL=folder) into docs/quality.md
 	$(RUN) python -m benchmarks.quality
+
+diet: bench-env  ## Train Rasa's DIET on the same rows, to stand beside ours in docs/quality.md
+	$(RUN) python -m benchmarks.diet
 
 bench-env: env  ## Build the environment of Rasa as it comes, with TensorFlow (2.7 GB)
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-vanilla $(UV) sync --frozen --quiet --project benchmarks/vanilla
@@ -48,7 +57,7 @@ bench: bench-env  ## Measure everything into docs/speed.md (ARGS=--quick to try 
 	$(RUN) python -m benchmarks.run $(ARGS)
 
 bench-throughput bench-growth: bench-env  ## One part of it
-bench-throughput bench-growth bench-publish bench-desk: env
+bench-throughput bench-growth bench-publish bench-desk bench-ingress: env
 	$(RUN) python -m benchmarks.$(@:bench-%=%) $(ARGS)
 
 clean:  ## Remove what can be made again; keeps the state folder

@@ -42,7 +42,7 @@ peers-env: $(UV)  ## Build the environment of other language detectors (170 MB)
 	@UV_PROJECT_ENVIRONMENT=$(CURDIR)/.venv-peers $(UV) sync --frozen --quiet --project benchmarks/peers
 
 chaos: env  ## The long fault test: 5,000 deliveries while processes die (about 10 minutes)
-	$(RUN) python -m tests.faults.chaos $(ARGS)
+	$(RUN) python tests/faults/chaos.py $(ARGS)
 
 evaluate: env peers-env  ## Measure the understanding on public data (EVAL=folder) into docs/quality.md
 	$(RUN) python -m benchmarks.quality

@@ -31,6 +31,8 @@ TYPES = frozenset(
         "handoff.transferred",
         "handoff.requeued",
         "handoff.cancelled",
+        "handoff.left",
+        "handoff.delayed",
         "agent.replied",
         "conversation.resolved",
         "consent.given",

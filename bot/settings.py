@@ -102,6 +102,10 @@ class Settings:
     """`manual`: agents claim; `automatic`: waiting conversations are given to who is free."""
     away_after_s: int = field(default=900, metadata={"env": "AWAY_AFTER_S"})
     """Seconds without doing anything at the desk after which an agent counts as away."""
+    wait_apology_s: int = field(default=600, metadata={"env": "WAIT_APOLOGY_S"})
+    """Seconds in the queue after which a customer is told that it takes longer; 0 for never."""
+    callback_keep_s: int = field(default=604800, metadata={"env": "CALLBACK_KEEP_S"})
+    """Seconds a conversation left as a message waits for a person; Messenger allows a week."""
     waiting_notice_s: int = field(default=120, metadata={"env": "WAITING_NOTICE_S"})
     """Least seconds between two "still waiting" notices."""
     thresholds: Thresholds = field(default=Thresholds(), metadata={"env": "SAMVAD_THRESHOLD_*"})
@@ -287,6 +291,8 @@ _RANGES: Mapping[str, tuple[float, float]] = {
     "agent_gone_s": (1, float("inf")),
     "waiting_notice_s": (0, float("inf")),
     "away_after_s": (30, float("inf")),
+    "wait_apology_s": (0, float("inf")),
+    "callback_keep_s": (60, float("inf")),
     "keep_messages_days": (0, 36_500),
     "keep_events_days": (0, 36_500),
     "translation_timeout_s": (0.1, 30),

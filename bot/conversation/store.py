@@ -97,6 +97,8 @@ class QueuePlace:
     estimate_s: float | None
     """Expected wait; None with too few samples or nobody online."""
     agents_online: int
+    closed: bool = False
+    """The team's calendar says that it does not work now."""
 
 
 def get(connection: Connection, conversation_id: str) -> Conversation | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import redis.asyncio
 import sqlalchemy as sa
@@ -17,13 +19,16 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
-from bot.conversation.store import Conversation
+from bot.conversation.store import Conversation, QueuePlace
 from bot.database import Database
 from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
 from bot.handoff import presence
+from bot.handoff.opening import Attendance, attendance, sentence
+from bot.handoff.waiting import actions_under, buttons, notice
+from bot.routing import roster, teams
 from bot.settings import Settings
-from bot.tables import conversations, events, users
+from bot.tables import conversations, customers, events, users
 from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
@@ -53,12 +58,13 @@ class Sweeper:
     async def step(self, now: float) -> int:
         """Sweep once; return how many conversations changed."""
         idle = now - self._settings.episode_idle_s
-        abandoned = now - self._settings.queue_abandon_s
         changed = 0
         for conversation in await self._older(State.BOT, idle):
             changed += await self._close(conversation, now)
-        for conversation in await self._older(State.WAITING, abandoned):
+        for conversation in await self._abandoned(now):
             changed += await self._close(conversation, now, "utter_abandoned")
+        for conversation in await self._waiting_too_long(now):
+            changed += await self._apologise(conversation, now)
         for owner in await self._database.run(_owners):
             if await presence.offline_s(self._redis, owner, now) > self._settings.agent_gone_s:
                 for conversation in await self._database.run(partial(_owned_by, owner=owner)):
@@ -79,6 +85,72 @@ class Sweeper:
             return [Conversation.from_row(row) for row in rows]
 
         return await self._database.read(work)
+
+    async def _abandoned(self, now: float) -> list[Conversation]:
+        """Waiting ones nobody wrote in; those left as a message are kept for longer."""
+        c = conversations.c
+        queued = now - self._settings.queue_abandon_s
+        left = now - self._settings.callback_keep_s
+        older = sa.or_(
+            sa.and_(c.callback_at.is_(None), c.last_message_at < queued),
+            sa.and_(c.callback_at.is_not(None), c.last_message_at < left),
+        )
+        return await self._waiting(older)
+
+    async def _waiting_too_long(self, now: float) -> list[Conversation]:
+        """Those who wait in the chat, and were not told yet that it takes longer."""
+        if not self._settings.wait_apology_s:
+            return []
+        c = conversations.c
+        since = now - self._settings.wait_apology_s
+        return await self._waiting(
+            c.waiting_since < since, c.callback_at.is_(None), c.late_told_at.is_(None)
+        )
+
+    async def _waiting(self, *conditions: sa.ColumnElement[bool]) -> list[Conversation]:
+        def work(connection: Connection) -> list[Conversation]:
+            rows = connection.execute(
+                sa.select(conversations)
+                .where(conversations.c.state == State.WAITING.value, *conditions)
+                .order_by(conversations.c.waiting_since)
+                .limit(BATCH)
+            ).mappings()
+            return [Conversation.from_row(row) for row in rows]
+
+        return await self._database.read(work)
+
+    async def _apologise(self, seen: Conversation, now: float) -> int:
+        """Say sorry, with place and estimate as they are now, and offer to leave a message."""
+        key = f"late:{seen.episode_id}:{seen.version}"
+        waited_s = round(now - (seen.waiting_since or now), 3)
+        delayed = _event(seen, "handoff.delayed", key, now, {"waited_s": waited_s})
+        try:
+            told = await self._changes.apply(
+                seen.id,
+                lambda c: store.amend(c, seen, key=key, events=(delayed,), late_told_at=now),
+            )
+        except TransitionRefused:
+            return 0
+        if told.blocked:
+            return 1
+        here = await presence.here(self._redis)
+        away_s = self._settings.away_after_s
+
+        def work(connection: Connection) -> tuple[QueuePlace, Attendance, str]:
+            team = teams.find_team(connection, told.team)
+            people = roster.serving(roster.seats(connection, here, away_s), team)
+            place = store.place_of(connection, told, len(people))
+            there = attendance(team.hours, now)
+            locale = connection.execute(
+                sa.select(customers.c.locale).where(customers.c.id == told.customer_id)
+            ).scalar()
+            return replace(place, closed=there.closed), there, str(locale or "")
+
+        place, there, locale = await self._database.read(work)
+        hours = sentence(self._texts, told.language, there, now, locale)
+        utter, values = notice("late", place, hours)
+        await self._tell(told, utter, key, **values)
+        return 1
 
     async def _close(self, seen: Conversation, now: float, utter: str = "") -> int:
         key = f"sweep:{seen.episode_id}:{seen.version}"
@@ -117,8 +189,10 @@ class Sweeper:
     async def _tell(
         self, conversation: Conversation, utter: str, key: str, **values: object
     ) -> None:
+        id_ = f"{key}:{utter}"[:96]
+        ways = actions_under(utter) if conversation.state == State.WAITING else ()
         message = Outbound(
-            id=f"{key}:{utter}"[:96],
+            id=id_,
             conversation=conversation.id,
             channel=conversation.channel,
             account=conversation.account,
@@ -126,6 +200,7 @@ class Sweeper:
             text=self._texts.render(utter, conversation.language, **values),
             author="automatic",
             language=self._texts.language_for(utter, conversation.language),
+            quick_replies=buttons(self._texts, id_, conversation.language, ways),
             utter=utter,
             created_at=time.time(),
             state=conversation.state.value,
@@ -175,7 +250,7 @@ def _bot_outcome(connection: Connection, episode: str) -> str:
     return "abandoned"
 
 
-def _event(seen: Conversation, kind: str, key: str, now: float, data: dict[str, str]) -> Event:
+def _event(seen: Conversation, kind: str, key: str, now: float, data: dict[str, Any]) -> Event:
     return Event(
         id=f"{key}:{kind}",
         type=kind,

@@ -12,6 +12,7 @@ from rasa.core.channels.channel import UserMessage
 
 from bot.conversation.messages import QuickReply
 from bot.conversation.states import Cause, State
+from bot.conversation.store import QueuePlace
 from bot.dialogue import turn as turns
 from bot.dialogue.context import Context
 from bot.dialogue.engine import CollectingChannel, Engine
@@ -58,7 +59,7 @@ class BotTurn:
 
     async def run(self, turn: Turn) -> None:
         """Fill the turn with replies and events."""
-        turn.handoff = lambda: self._queueing.enter(turn)
+        turn.handoff = lambda: self._hand_off(turn)
         if turn.inbound.kind == "start":
             parsed = _parsed("greet")
         elif button := await self._hearing.button(turn):
@@ -86,7 +87,7 @@ class BotTurn:
         if turn.conversation.state == State.BOT:
             place = await self._queueing.enter(turn)
         else:
-            place = turn.place or await self._queueing.place(turn.conversation)
+            place, turn.attendance = await self._queueing.place(turn)
         name, values = notice("handoff", place, self._wording.hours(turn))
         self._wording.say(turn, name, cancel=True, **values)
 
@@ -98,6 +99,11 @@ class BotTurn:
             return
         self._wording.introduce(turn)
         self._wording.offer_person(turn, "utter_cannot_open")
+
+    async def _hand_off(self, turn: Turn) -> QueuePlace:
+        place = await self._queueing.enter(turn)
+        turn.values["hours"] = self._wording.hours(turn)
+        return place
 
     # — hearing —
 

@@ -27,7 +27,7 @@ from bot.dialogue.turn import Ticket, Turn, commit
 from bot.dialogue.wording import Wording
 from bot.errors import StaleConversation, TurnInterrupted
 from bot.escalation import Decision
-from bot.handoff.waiting import notice
+from bot.handoff.waiting import LEAVE, notice
 from bot.redis_client import guarded
 from bot.settings import Settings
 from bot.tables import trackers
@@ -165,11 +165,19 @@ class Handler:
             self._wording.introduce(turn)
             self._wording.say(turn, "utter_cancelled")
             return
+        if button and button.action == LEAVE:
+            await self._queueing.leave_message(turn)
+            self._wording.say(turn, "utter_left", cancel=True)
+            turn.context = replace(turn.context, noticed_at=turn.inbound.received_at)
+            return
         if turn.inbound.received_at < turn.context.noticed_at + self._settings.waiting_notice_s:
             return
-        place = await self._queueing.place(turn.conversation)
-        name, values = notice("waiting", place, self._wording.hours(turn))
-        self._wording.say(turn, name, cancel=True, **values)
+        if turn.conversation.callback_at:
+            self._wording.say(turn, "utter_left", cancel=True)
+        else:
+            place, turn.attendance = await self._queueing.place(turn)
+            name, values = notice("waiting", place, self._wording.hours(turn))
+            self._wording.say(turn, name, cancel=True, **values)
         turn.context = replace(turn.context, noticed_at=turn.inbound.received_at)
 
     async def _note(self, turn: Turn) -> Reading | None:

@@ -95,7 +95,7 @@ def _stored_button(
 ) -> QuickReply | None:
     rows = connection.execute(
         sa.select(messages.c.quick_replies)
-        .where(messages.c.conversation == conversation, messages.c.author == "bot")
+        .where(messages.c.conversation == conversation, messages.c.author.in_(("bot", "automatic")))
         .order_by(messages.c.created_at.desc())
         .limit(OLD_MESSAGES)
     ).scalars()

@@ -20,6 +20,7 @@ from bot.dialogue.turn import Turn
 from bot.escalation import Decision
 from bot.events import Event
 from bot.handoff import presence
+from bot.handoff.opening import Attendance, attendance
 from bot.lease import holding
 from bot.routing import roster, teams
 from bot.routing.match import team_for
@@ -64,7 +65,7 @@ class Queueing:
             )
         )
         turn.context = replace(turn.context, noticed_at=turn.inbound.received_at)
-        turn.place = await self.place(turn.conversation)
+        turn.place, turn.attendance = await self.place(turn)
         return turn.place
 
     async def leave(self, turn: Turn) -> None:
@@ -80,6 +81,16 @@ class Queueing:
             )
         )
 
+    async def leave_message(self, turn: Turn) -> None:
+        """The customer does not wait in the chat, but for an answer later."""
+        left = self._event(turn, "handoff.left", {})
+        turn.conversation = await self._change(
+            lambda c: store.amend(
+                c, turn.conversation, key=f"{turn.inbound.id}:left", events=(left,),
+                callback_at=turn.inbound.received_at,
+            )
+        )  # fmt: skip
+
     async def wake(self, turn: Turn) -> None:
         """A customer's message ends a snooze."""
         turn.conversation = await self._change(
@@ -88,14 +99,17 @@ class Queueing:
             )
         )
 
-    async def place(self, conversation: Conversation) -> QueuePlace:
-        """Where a waiting conversation stands now."""
+    async def place(self, turn: Turn) -> tuple[QueuePlace, Attendance]:
+        """Where a waiting conversation stands now, and what its team's calendar says."""
+        conversation, now = turn.conversation, turn.inbound.received_at
         here = await presence.here(self._redis)
 
-        def work(connection: Connection) -> QueuePlace:
+        def work(connection: Connection) -> tuple[QueuePlace, Attendance]:
             team = teams.find_team(connection, conversation.team)
             people = roster.serving(roster.seats(connection, here, self._away_after_s), team)
-            return store.place_of(connection, conversation, len(people))
+            place = store.place_of(connection, conversation, len(people))
+            there = attendance(team.hours, now)
+            return replace(place, closed=there.closed), there
 
         return await self._database.read(work)
 
@@ -118,7 +132,7 @@ class Queueing:
             episode_id=turn.conversation.episode_id,
             channel=turn.conversation.channel,
             language=turn.language,
-            actor="customer" if kind == "handoff.cancelled" else "bot",
+            actor="bot" if kind == "handoff.requested" else "customer",
             content_version=turn.knowledge.content.number,
             data=data,
             occurred_at=turn.inbound.received_at,

@@ -29,6 +29,7 @@ from bot.redis_client import guarded
 
 if TYPE_CHECKING:
     # The ingress names tickets too, and has no use for the models behind this.
+    from bot.handoff.opening import Attendance
     from bot.understanding.service import Knowledge
 
 # KEYS: lease, inbox, outbox, record, tracker, owner, transition, attempts
@@ -76,6 +77,8 @@ class Turn:
     values: dict[str, object] = field(default_factory=dict)
     """Placeholders for system answers, such as `language_name`."""
     place: QueuePlace | None = None
+    attendance: Attendance | None = None
+    """What the calendar of the team says that the conversation waits for."""
     replies: list[Outbound] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dead: dict[str, Any] | None = None

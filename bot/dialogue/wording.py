@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import replace
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 from bot.content.texts import SystemTexts
 from bot.conversation.messages import Outbound, QuickReply
 from bot.dialogue.turn import Turn
+from bot.handoff.opening import Attendance, sentence
+from bot.handoff.waiting import actions_under, button_id
 from bot.settings import Settings
 
 
@@ -22,7 +23,9 @@ class Wording:
 
     def hours(self, turn: Turn) -> str:
         """When people are there, in the turn's language."""
-        return self._texts.render("utter_hours", turn.language)
+        there = turn.attendance or Attendance()
+        now, locale = turn.inbound.received_at, turn.inbound.locale
+        return sentence(self._texts, turn.language, there, now, locale)
 
     def introduce(self, turn: Turn) -> None:
         """Once an episode, and once after each return: say that it is a bot."""
@@ -32,8 +35,9 @@ class Wording:
             self.say(turn, "utter_bot_intro")
 
     def say(self, turn: Turn, name: str, *, cancel: bool = False, **values: object) -> None:
-        """Add a system answer; `cancel` puts the way back to the bot under it."""
-        self.add(turn, self._output(turn, name, [self._cancel(turn)] if cancel else [], **values))
+        """Add a system answer; `cancel` puts the ways out of the queue under it."""
+        buttons = self._ways_out(turn, name) if cancel else []
+        self.add(turn, self._output(turn, name, buttons, **values))
 
     def offer_person(self, turn: Turn, name: str, **values: object) -> None:
         """Add a system answer with the way to a person under it."""
@@ -57,10 +61,10 @@ class Wording:
         utter = str(output.get("utter_action") or "")
         buttons = list(output.get("quick_replies") or ())
         if utter.startswith("utter_handoff") and not buttons:
-            buttons = [self._cancel(turn)]
+            buttons = self._ways_out(turn, utter)
         replies = tuple(
             QuickReply(
-                id=_button_id(inbound.id, ordinal, position),
+                id=button_id(inbound.id, ordinal, position),
                 title=button["title"],
                 entry=button.get("entry", ""),
                 action=button.get("action", ""),
@@ -99,13 +103,11 @@ class Wording:
                 version=turn.knowledge.content.number,
             )
 
-    def _cancel(self, turn: Turn) -> dict[str, str]:
-        return {
-            "title": self._texts.render("utter_title_cancel", turn.language),
-            "action": "cancel",
-        }
-
-
-def _button_id(message: str, ordinal: int, position: int) -> str:
-    """Same message, same ids: a replayed turn shows the buttons the first run showed."""
-    return hashlib.sha256(f"{message}:{ordinal}:{position}".encode()).hexdigest()[:16]
+    def _ways_out(self, turn: Turn, utter: str) -> list[dict[str, str]]:
+        return [
+            {
+                "title": self._texts.render(f"utter_title_{action}", turn.language),
+                "action": action,
+            }
+            for action in actions_under(utter)
+        ]

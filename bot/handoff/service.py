@@ -261,6 +261,8 @@ class HandoffService:
     async def _notice(self, conversation: Conversation, utter: str, key: str, agent: Agent) -> None:
         if conversation.blocked:
             return
+        if utter == "utter_agent_joined" and conversation.callback_at:
+            return  # They left a message: the answer itself is what comes back.
         place = 0
         if utter == "utter_agent_transferred":
             agents = await self.online()

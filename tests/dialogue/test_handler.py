@@ -148,7 +148,7 @@ async def test_a_handoff_has_its_cause_priority_and_numbers(
 ) -> None:
     replies = await talk.say(text)
     assert replies[-1].utter.startswith("utter_handoff")
-    assert [q.action for q in replies[-1].quick_replies] == ["cancel"]
+    assert [q.action for q in replies[-1].quick_replies] == ["leave", "cancel"]
     state = await talk.state()
     assert (state.state, state.cause, state.priority) == (State.WAITING, cause, priority)
     (requested,) = await talk.recorded("handoff.requested")
@@ -172,7 +172,7 @@ async def test_cancel_gives_the_conversation_back_and_the_bot_says_what_it_is(
     talk: Talk, way: str
 ) -> None:
     *_, notice = await talk.say("talk to a person")
-    replies = await (talk.say("cancel") if way == "typed" else talk.tap(notice.quick_replies[0]))
+    replies = await (talk.say("cancel") if way == "typed" else talk.tap(notice.quick_replies[-1]))
     assert _utters(replies) == ["utter_bot_intro", "utter_cancelled"]
     state = await talk.state()
     assert (state.state, state.cause) == (State.BOT, None)

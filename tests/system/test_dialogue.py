@@ -87,8 +87,8 @@ def test_whoever_wants_a_person_gets_one(system: System, texts: SystemTexts, who
         assert replies[-1]["state"] == "waiting", (text, replies)
         assert replies[-1]["utter"].startswith("utter_handoff")
         assert replies[-1]["language"] == language, (text, replies[-1]["text"])
-        title = texts.render("utter_title_cancel", language)
-        assert [found["title"] for found in replies[-1]["quick_replies"]] == [title]
+        titles = [texts.render(f"utter_title_{one}", language) for one in ("leave", "cancel")]
+        assert [found["title"] for found in replies[-1]["quick_replies"]] == titles
         (requested,) = system.recorded(conversation(sender), "handoff.requested")
         assert requested["cause"] == "asked"
 

@@ -1,0 +1,175 @@
+"""Nobody there, or a long wait: what customers hear, and leaving it as a message."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import builders
+import pytest
+import sqlalchemy as sa
+from talk import Talk
+
+from bot.conversation.states import State
+from bot.conversation.sweep import Sweeper
+from bot.handoff import presence
+from bot.handoff.service import Agent, HandoffService
+from bot.routing import teams
+from bot.routing.hours import Hours, parse_spans
+from bot.routing.model import EVERYONE, Team
+from bot.tables import conversations, messages
+
+OPENS = (datetime.fromtimestamp(builders.NOW, UTC) + timedelta(days=1)).date()
+
+
+def _closed_today(talk: Talk, zone: str = "UTC") -> None:
+    """The calendar's next opening is tomorrow at nine."""
+    hours = Hours(zone, ((),) * 7, {OPENS: parse_spans("09:00-17:00")})
+    everyone = Team(EVERYONE, "Everyone", everyone=True, hours=hours)
+    talk.database.call(lambda c: teams.save_team(c, everyone))
+
+
+async def _waits_since(talk: Talk, seconds: float) -> None:
+    state = await talk.state()
+    talk.database.call(
+        lambda c: c.execute(
+            sa.update(conversations)
+            .where(conversations.c.id == state.id)
+            .values(waiting_since=time.time() - seconds, last_message_at=time.time())
+        )
+    )
+
+
+async def test_a_closed_team_says_when_it_is_back_and_offers_to_leave_a_message(talk: Talk) -> None:
+    _closed_today(talk)
+    *_, told = await talk.say("talk to a person")
+    assert told.utter == "utter_handoff_closed"
+    assert "tomorrow at 09:00 (UTC)" in told.text
+    assert [q.action for q in told.quick_replies] == ["leave", "cancel"]
+    (again,) = await talk.say("hello?", after_s=130)
+    assert again.utter == "utter_waiting_closed"
+    assert "tomorrow at 09:00" in again.text
+
+
+async def test_the_time_is_the_customers_where_their_country_has_one(talk: Talk) -> None:
+    _closed_today(talk)
+    *_, told = await talk.say("talk to a person", locale="th-TH")
+    assert "16:00 (Thailand Time)" in told.text
+
+
+async def test_people_who_are_there_outweigh_the_calendar(talk: Talk) -> None:
+    _closed_today(talk)
+    await presence.seen(talk.redis, "asha")
+    *_, told = await talk.say("talk to a person")
+    assert told.utter == "utter_handoff"
+
+
+async def test_only_people_of_the_team_count(talk: Talk) -> None:
+    team = talk.database.call(
+        lambda c: teams.save_team(c, Team("", "Orders", topics=frozenset({"orders"})))
+    )
+    await presence.seen(talk.redis, "asha")
+    *_, told = await talk.say("my card is lost")
+    assert (await talk.state()).team == team.id
+    assert (await talk.state()).topic == "orders"
+    assert told.utter == "utter_handoff_nobody"
+
+
+async def test_a_message_that_is_left_waits_without_notices_and_is_kept(talk: Talk) -> None:
+    *_, told = await talk.say("talk to a person")
+    (left,) = await talk.tap(told.quick_replies[0])
+    assert left.utter == "utter_left"
+    state = await talk.state()
+    assert (state.state, bool(state.callback_at)) == (State.WAITING, True)
+    assert len(await talk.recorded("handoff.left")) == 1
+    assert await talk.say("my order number is 12", after_s=10) == []
+    (again,) = await talk.say("and my name is Ann", after_s=130)
+    assert again.utter == "utter_left", "never silence"
+
+
+async def test_the_same_tap_twice_leaves_one_message(talk: Talk) -> None:
+    *_, told = await talk.say("talk to a person")
+    for _ in range(2):
+        await talk.tap(told.quick_replies[0])
+    assert (await talk.state()).callback_at
+    assert (await talk.state()).state == State.WAITING
+
+
+async def test_whoever_left_a_message_may_still_go_back_to_the_bot(talk: Talk) -> None:
+    *_, told = await talk.say("talk to a person")
+    (left,) = await talk.tap(told.quick_replies[0])
+    await talk.tap(left.quick_replies[-1])
+    state = await talk.state()
+    assert (state.state, state.callback_at) == (State.BOT, None)
+
+
+async def test_a_person_who_comes_answers_without_joining_a_chat(talk: Talk) -> None:
+    *_, told = await talk.say("talk to a person")
+    await talk.tap(told.quick_replies[0])
+    service = HandoffService(talk.settings, talk.database, talk.redis)
+    state = await talk.state()
+    taken = await service.claim(state.id, Agent("asha", "Asha"), key="k" * 16)
+    await service.reply(taken.id, Agent("asha", "Asha"), "Here is your answer.", key="r" * 16)
+    while await talk.recorder.step():
+        pass
+    said = talk.database.call(lambda c: c.execute(
+        sa.select(messages.c.text).where(messages.c.author.in_(("agent", "automatic")))
+    ).scalars().all())  # fmt: skip
+    assert said == ["Here is your answer."]
+
+
+async def _late(talk: Talk, **settings: Any) -> tuple[int, list[dict[str, Any]]]:
+    """Sweep; return how many changed, and the automatic messages since."""
+    sweeper = Sweeper(replace(talk.settings, **settings), talk.database, talk.redis)
+    changed = await sweeper.step(time.time())
+    while await talk.recorder.step():
+        pass
+    rows = talk.database.call(lambda c: c.execute(
+        sa.select(messages).where(messages.c.author == "automatic")).mappings().all())  # fmt: skip
+    return changed, [dict(row) for row in rows]
+
+
+async def test_a_long_wait_is_apologised_for_once_and_may_become_a_message(talk: Talk) -> None:
+    await presence.seen(talk.redis, "asha")
+    await talk.say("talk to a person")
+    await _waits_since(talk, 700)
+    changed, told = await _late(talk)
+    assert changed == 1
+    assert [row["text"] for row in told] == [talk.texts.render("utter_late", "en", place=1)]
+    assert await _late(talk) == (0, told), "once"
+    assert len(await talk.recorded("handoff.delayed")) == 1
+    (left,) = await talk.tap(told[0]["quick_replies"][0]["id"])
+    assert left.utter == "utter_left"
+
+
+async def test_the_apology_says_when_people_are_back(talk: Talk) -> None:
+    await talk.say("talk to a person")
+    await _waits_since(talk, 700)
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    hours = Hours("UTC", ((),) * 7, {tomorrow: parse_spans("09:00-17:00")})
+    talk.database.call(lambda c: teams.save_team(c, Team(EVERYONE, "E", hours=hours)))
+    _, (told,) = await _late(talk)
+    assert "back tomorrow at 09:00 (UTC)" in told["text"]
+
+
+@pytest.mark.parametrize(("waited_s", "limit_s"), [(500, 600), (5000, 0)])
+async def test_a_short_wait_or_no_limit_needs_no_apology(
+    talk: Talk, waited_s: float, limit_s: int
+) -> None:
+    await talk.say("talk to a person")
+    await _waits_since(talk, waited_s)
+    assert await _late(talk, wait_apology_s=limit_s) == (0, [])
+
+
+async def test_a_message_is_kept_for_its_own_time(talk: Talk) -> None:
+    *_, told = await talk.say("talk to a person")
+    await talk.tap(told.quick_replies[0])
+    state = await talk.state()
+    for age, then in ((2 * 86400, State.WAITING), (8 * 86400, State.CLOSED)):
+        talk.database.call(lambda c, a=age: c.execute(
+            sa.update(conversations).where(conversations.c.id == state.id)
+            .values(last_message_at=time.time() - a)))  # fmt: skip
+        await _late(talk)
+        assert (await talk.state()).state == then

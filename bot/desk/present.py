@@ -176,6 +176,10 @@ def event_line(texts: Texts, item: Item, names: Mapping[str, str]) -> Markup:
         return texts.html("event.closed_blocked")
     if item.author == "language.switched" and data.get("to"):
         return texts.html("event.language_to", language=language(texts, str(data["to"])))
+    if item.author == "survey.answered":
+        key = "event.rated_saying" if data.get("words") else "event.rated"
+        told = snippet(str(data.get("words", "")))
+        return texts.html(key, score=int(data.get("score", 0)), most=5, words=told)
     key = _EVENT_LINES.get(item.author, "")
     return texts.html(key, agent=who) if key else Markup("<bdi>{}</bdi>").format(item.author)
 
@@ -220,6 +224,7 @@ _EVENT_LINES = {
     "handoff.returned": "event.handoff_returned",
     "handoff.cancelled": "event.handoff_cancelled",
     "turn.failed": "event.turn_failed",
+    "consent.given": "event.consent_given",
     "message.failed": "event.message_failed",
     "language.switched": "event.language_switched",
 }

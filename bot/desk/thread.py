@@ -14,7 +14,7 @@ from bot.conversation.store import Conversation
 from bot.desk import mentions, queries, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
-from bot.tables import conversations, customers, events, messages
+from bot.tables import conversations, customers, events, messages, survey_answers
 
 WINDOW = 60
 """Items read at once; older ones come with "earlier"."""
@@ -23,7 +23,7 @@ SHOWN_EVENTS = (
     "handoff.transferred", "handoff.requeued",
     "handoff.returned", "handoff.cancelled", "conversation.resolved", "conversation.reopened",
     "conversation.prioritised", "turn.failed",
-    "message.failed", "language.switched",
+    "message.failed", "language.switched", "survey.answered", "consent.given",
 )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ class Thread:
     more: bool
     """Older items exist."""
     customer: Mapping[str, Any]
-    """`name`, `locale`, `created_at`, `episodes` (count)."""
+    """`name`, `locale`, `consent_version`, `consent_at`, `created_at`, `episodes` (count)."""
     names: Mapping[str, str]
     """User id → display name."""
     last_customer_message: str
@@ -93,6 +93,7 @@ def _items(
     connection: Connection, conversation_id: str, names: Mapping[str, str], before: float | None
 ) -> list[Item]:
     """Newest `WINDOW` + 1 items, oldest first."""
+    words = _comments(connection, conversation_id)
     logins = dict(mentions.people(connection))
     found = [_message(row) for row in _newest(connection, messages, "created_at", conversation_id,
                                               before)]  # fmt: skip
@@ -103,7 +104,8 @@ def _items(
     ]  # fmt: skip
     found += [
         Item(row["id"], "event", row["occurred_at"], row["type"], names.get(row["actor_id"], ""),
-             data={**row["data"], "actor": row["actor"], "actor_id": row["actor_id"]})
+             data={**row["data"], "actor": row["actor"], "actor_id": row["actor_id"],
+                   "words": words.get(row["episode_id"], "")})
         for row in _newest(connection, events, "occurred_at", conversation_id, before,
                            events.c.type.in_(SHOWN_EVENTS))
     ]  # fmt: skip
@@ -115,6 +117,13 @@ def _place(item: Item) -> tuple[float, int, str]:
     """What a message causes happens at its time: it stands behind it, a new episode in front."""
     begins = item.kind == "event" and item.author == "episode.started"
     return (item.at, 0 if begins else 1 if item.kind == "message" else 2, item.id)
+
+
+def _comments(connection: Connection, conversation_id: str) -> dict[str, str]:
+    """What the customer wrote beside a rating, by episode; events hold no words."""
+    s = survey_answers.c
+    query = sa.select(s.episode_id, s.comment).where(s.conversation == conversation_id)
+    return {row.episode_id: row.comment for row in connection.execute(query)}
 
 
 def _newest(
@@ -171,6 +180,8 @@ def _customer(connection: Connection, conversation: Conversation) -> dict[str, A
     return {
         "name": row["name"] if row else "",
         "locale": row["locale"] if row else "",
+        "consent_version": row["consent_version"] if row else None,
+        "consent_at": row["consent_at"] if row else None,
         "created_at": row["created_at"] if row else conversation.episode_started_at,
         "episodes": max(1, episodes),
         "others": [dict(other) for other in others],

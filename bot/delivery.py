@@ -7,7 +7,6 @@ events, and does nothing the second time.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,20 +18,22 @@ from bot.conversation.messages import Inbound, Outbound
 from bot.events import Event
 from bot.files.models import signs
 from bot.files.rows import row_of
+from bot.packing import pack
 from bot.redis_client import guarded
+from bot.redis_lane import Script, lane_of
 
 # KEYS: seen, outbox, record. ARGV: seen ttl, outbound, then rows for the recorder.
-_POST = """
+_POST = Script("""
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 0 end
 if ARGV[2] ~= '' then redis.call('XADD', KEYS[2], '*', 'body', ARGV[2]) end
 for i = 3, #ARGV do redis.call('XADD', KEYS[3], '*', 'body', ARGV[i]) end
 return 1
-"""
+""")
 
 
-def record_row(kind: str, body: dict[str, Any]) -> str:
+def record_row(kind: str, body: object) -> str:
     """Make a row for the recorder: `event`, `message`, `file`, `tracker`, `delivery`, `dead`."""
-    return json.dumps({"kind": kind, "body": body}, ensure_ascii=False, separators=(",", ":"))
+    return pack({"kind": kind, "body": body})
 
 
 def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
@@ -107,17 +108,7 @@ async def send(
     told = replace(outbound, metadata={**outbound.metadata, "episode": episode_id})
     rows = [record_row("message", message_row(outbound, episode_id))]
     rows += [record_row("file", row) for row in files_of(outbound)]
-    rows += [record_row("event", event.to_dict()) for event in events]
-    done = await guarded(
-        client.eval(
-            _POST,
-            3,
-            redis_keys.seen(shard, outbound.id),
-            redis_keys.outbox(shard),
-            redis_keys.record(shard),
-            redis_keys.SEEN_TTL_S,
-            json.dumps(told.to_dict(), ensure_ascii=False),
-            *rows,
-        )
-    )
-    return bool(done)
+    rows += [record_row("event", event) for event in events]
+    keys = [redis_keys.seen(shard, outbound.id), redis_keys.outbox(shard), redis_keys.record(shard)]
+    arguments = (redis_keys.SEEN_TTL_S, pack(told), *rows)
+    return bool(await guarded(lane_of(client).script(_POST, keys, *arguments)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 TYPES = frozenset(
@@ -75,4 +75,4 @@ class Event:
             raise ValueError(f"{self.type!r} is no event type; add it to bot.events.TYPES")
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return dict(vars(self))

@@ -20,6 +20,7 @@ from bot.redis_client import guarded
 
 REWRITE_TIMEOUT_S = 60.0
 _BATCH = 500
+_STREAMS = (redis_keys.inbox, redis_keys.outbox, redis_keys.record, redis_keys.replies)
 
 
 async def erase(
@@ -37,7 +38,7 @@ async def erase(
     known, rows = set(messages), 0
     for shard in {redis_keys.shard_of(one, shards) for one in conversations}:
         # The inbox first: a turn whose row is gone commits nothing.
-        for stream in (redis_keys.inbox, redis_keys.outbox, redis_keys.record):
+        for stream in _STREAMS:
             rows += await _from_stream(client, stream(shard), shard, conversations, known)
     keys = 0
     async for key in client.scan_iter(match=f"{redis_keys.PREFIX}:*", count=1000):
@@ -94,7 +95,7 @@ def _names(
     """Tell whether a key speaks of a conversation, of one of its messages or of its customer."""
     if any(one in key for one in conversations):
         return True
-    if ":seen:" not in key and ":replies:" not in key:
+    if ":seen:" not in key:
         return False
     if any(re.search(rf"(?<!\w){re.escape(one)}(?!\w)", key) for one in vendor_users):
         return True

@@ -15,7 +15,7 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:{s}:tracker:v1:<conv>    | string | window, slots and context as JSON    | 7 days    | engine     | engine  |
 | samvad:{s}:owner:v1:<conv>      | string | copy of the conversation's SQL row   | 7 days    | whoever changes it | engine, ingress |
 | samvad:{s}:transition:<conv>    | string | how many changes of owner are under way | 5 s       | who changes it | commit script |
-| samvad:{s}:replies:<message>    | stream | replies of one turn for the REST channel | 60 s  | sender     | ingress |
+| samvad:{s}:replies              | stream | replies for the REST channel, until fetched | 60 s  | sender, engine | ingress |
 | samvad:{s}:webchat:<conv>       | stream | what the widget shows, last 200      | 7 days    | sender     | ingress |
 | samvad:holders:<role>           | zset   | process name → Unix time of expiry   | none: bounded by processes | holders | holders, health |
 | samvad:presence                 | zset   | agent id → Unix time of expiry       | none: bounded by agents | desk | engine, desk |
@@ -99,8 +99,8 @@ def transition(shard: int, conversation: str) -> str:
     return f"{PREFIX}:{{s{shard}}}:transition:{conversation}"
 
 
-def replies(shard: int, message: str) -> str:
-    return f"{PREFIX}:{{s{shard}}}:replies:{message}"
+def replies(shard: int) -> str:
+    return f"{PREFIX}:{{s{shard}}}:replies"
 
 
 def webchat(shard: int, conversation: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import Awaitable, Callable
 
 import redis.asyncio
@@ -20,7 +19,9 @@ from bot.conversation.messages import Inbound
 from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.lease import GRANT, Grant, Leases
+from bot.packing import pack
 from bot.redis_client import guarded
+from bot.redis_lane import Script, lane_of
 from channels.shards import Row, ShardReader
 
 LOG = structlog.get_logger(__name__)
@@ -32,11 +33,11 @@ RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 
 # KEYS: seen, inbox. ARGV: seen ttl, inbound JSON. One script, so that a message is never marked
 # as seen without being in the inbox.
-_ACCEPT = """
+_ACCEPT = Script("""
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 0 end
 redis.call('XADD', KEYS[2], '*', 'body', ARGV[2])
 return 1
-"""
+""")
 
 Handle = Callable[[Inbound, Ticket], Awaitable[None]]
 
@@ -47,7 +48,6 @@ class Inbox:
     def __init__(self, client: redis.asyncio.Redis, shards: int) -> None:
         self._redis = client
         self._shards = shards
-        self._accept = client.register_script(_ACCEPT)
 
     async def accept(self, inbound: Inbound) -> bool:
         """Store a message.
@@ -59,13 +59,11 @@ class Inbox:
             StoreUnavailable: It is not stored; the sender must try again.
         """
         shard = redis_keys.shard_of(inbound.conversation, self._shards)
-        taken = await guarded(
-            self._accept(
-                keys=[redis_keys.seen(shard, inbound.id), redis_keys.inbox(shard)],
-                args=[redis_keys.SEEN_TTL_S, json.dumps(inbound.to_dict(), ensure_ascii=False)],
-            )
+        keys = [redis_keys.seen(shard, inbound.id), redis_keys.inbox(shard)]
+        body = pack(inbound.to_dict())
+        return bool(
+            await guarded(lane_of(self._redis).script(_ACCEPT, keys, redis_keys.SEEN_TTL_S, body))
         )
-        return bool(taken)
 
 
 class InboxReader:

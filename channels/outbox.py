@@ -24,6 +24,7 @@ from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.events import Event
 from bot.lease import GRANT, Grant, Leases
 from bot.redis_client import guarded
+from bot.redis_lane import Script, lane_of
 from channels.shards import Row, ShardReader
 
 LOG = structlog.get_logger(__name__)
@@ -42,13 +43,13 @@ LIMITED_S = 3600.0
 """Seconds since a message was written for which "retry after" is obeyed beyond those tries."""
 
 # KEYS: lease, outbox, record, attempts. ARGV: lease text, row, rows for the recorder.
-_DONE = """
+_DONE = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if redis.call('XDEL', KEYS[2], ARGV[2]) == 0 then return 2 end
 redis.call('HDEL', KEYS[4], ARGV[2])
 for i = 3, #ARGV do redis.call('XADD', KEYS[3], '*', 'body', ARGV[i]) end
 return 1
-"""
+""")
 
 
 class Client(Protocol):
@@ -71,7 +72,6 @@ class Sender:
         self._redis = client
         self._leases = leases
         self._channels = channels
-        self._done = client.register_script(_DONE)
         self._calls: dict[asyncio.Task[str], tuple[Outbound, Row]] = {}
         self._reader = ShardReader(
             client, leases, redis_keys.outbox, self._deliver, most_lines=MOST_LINES
@@ -175,17 +175,13 @@ class Sender:
             raise DeliveryFailed(type(error).__name__) from error
 
     async def _finish(self, row: Row, records: list[str]) -> None:
-        await guarded(
-            self._done(
-                keys=[
-                    redis_keys.lease(row.shard, "sender"),
-                    redis_keys.outbox(row.shard),
-                    redis_keys.record(row.shard),
-                    redis_keys.attempts(row.shard),
-                ],
-                args=[row.lease, row.id, *records],
-            )
-        )
+        keys = [
+            redis_keys.lease(row.shard, "sender"),
+            redis_keys.outbox(row.shard),
+            redis_keys.record(row.shard),
+            redis_keys.attempts(row.shard),
+        ]
+        await guarded(lane_of(self._redis).script(_DONE, keys, row.lease, row.id, *records))
 
     def _sent(self, outbound: Outbound, vendor_id: str) -> list[str]:
         return [

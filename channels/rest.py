@@ -7,19 +7,24 @@ list of replies; they have gone through inbox, engine and outbox by then.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import json
 import time
 import uuid
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeGuard
 
 import redis.asyncio
 from aiohttp import web
 
 from bot import redis_keys
 from bot.conversation.messages import Inbound, Outbound, conversation_id, message_id
-from bot.errors import BadRequest, TooLarge
+from bot.errors import BadRequest, StoreUnavailable, TooLarge
+from bot.packing import pack, unpack
 from bot.redis_client import guarded
+from bot.redis_lane import lane_of
 from bot.settings import Settings
 from channels.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat.receive import clean as clean_text
@@ -29,6 +34,10 @@ CHANNEL = "rest"
 ANSWER_TIMEOUT_S = 30.0
 BLOCK_MS = 2000
 """Below the driver's own time-out for an answer, 5 s."""
+AGAIN_S = 0.2
+"""Pause while Redis is away."""
+MOST_KEPT = 500
+"""Replies a shard keeps for requests that may still fetch them; the oldest go first."""
 
 
 class RestClient:
@@ -41,19 +50,97 @@ class RestClient:
     async def send(self, outbound: Outbound) -> str:
         if not outbound.in_reply_to:
             return ""  # nobody waits for what nobody asked
-        shard = redis_keys.shard_of(outbound.conversation, self._shards)
-        key = redis_keys.replies(shard, outbound.in_reply_to)
-        body = json.dumps(outbound.to_dict(), ensure_ascii=False)
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.xadd(key, {"body": body})
-        pipeline.expire(key, redis_keys.REPLIES_TTL_S)
-        row, _ = await guarded(pipeline.execute())
+        key = redis_keys.replies(redis_keys.shard_of(outbound.conversation, self._shards))
+        row, _ = await guarded(
+            lane_of(self._redis).run(
+                ("XADD", key, "MAXLEN", "~", MOST_KEPT, "*", "body", pack(outbound)),
+                ("EXPIRE", key, redis_keys.REPLIES_TTL_S),
+            )
+        )
         return str(row)
+
+
+@dataclass
+class Awaited:
+    """What requests wait for: all replies of a turn."""
+
+    done: asyncio.Future[list[Outbound]]
+    found: dict[str, Outbound] = field(default_factory=dict)
+    requests: int = 0
+
+
+class Replies:
+    """Hands replies to the requests that wait for them: one reader for all of a process."""
+
+    def __init__(self, client: redis.asyncio.Redis, shards: int) -> None:
+        self._redis = client
+        self._last = dict.fromkeys((redis_keys.replies(shard) for shard in range(shards)), "0-0")
+        self._turns: dict[str, Awaited] = {}
+
+    @contextlib.contextmanager
+    def expected(self, message: str) -> Iterator[Awaited]:
+        """Expect the replies to a message, from before it is in the inbox."""
+        turn = self._turns.get(message)
+        if turn is None:
+            turn = Awaited(asyncio.get_running_loop().create_future())
+            self._turns[message] = turn
+        turn.requests += 1
+        try:
+            yield turn
+        finally:
+            turn.requests -= 1
+            if not turn.requests:
+                self._turns.pop(message, None)
+
+    async def look_back(self, shard: int) -> None:
+        """Take what came before it was expected: the message is a repeated delivery."""
+        rows: Any = await guarded(self._redis.xrange(redis_keys.replies(shard)))
+        for _, fields in rows:
+            self._take(unpack(fields["body"]))
+
+    async def run(self) -> None:
+        """Fetch until cancelled."""
+        while True:
+            streams: Any = dict(self._last)
+            try:
+                answer: Any = await guarded(self._redis.xread(streams, block=BLOCK_MS))
+            except StoreUnavailable:
+                await asyncio.sleep(AGAIN_S)
+                continue
+            for key, rows in answer or ():
+                for row, fields in rows:
+                    self._last[key] = row
+                    self._take(unpack(fields["body"]))
+
+    def _take(self, body: dict[str, Any]) -> None:
+        # Replies for other ingress processes, and for requests that are gone, come by too.
+        turn = self._turns.get(body["in_reply_to"])
+        if turn is None or turn.done.done():
+            return
+        if "text" in body:
+            reply = Outbound.from_dict(body)
+            turn.found[reply.id] = reply
+            if len(turn.found) < int(reply.metadata.get("of", 1)):
+                return
+        turn.done.set_result(list(turn.found.values()))
+
+
+REPLIES: web.AppKey[Replies] = web.AppKey("replies", Replies)
+
+
+async def _fetch(app: web.Application) -> AsyncIterator[None]:
+    reader = asyncio.create_task(app[REPLIES].run())
+    yield
+    while not reader.done():  # a cancellation that comes while the driver connects can get lost
+        reader.cancel()
+        await asyncio.wait([reader], timeout=AGAIN_S)
 
 
 def add_routes(app: web.Application) -> None:
     """Serve the channel if the settings say so."""
     if app[SETTINGS].rest_channel:
+        app[REPLIES] = Replies(app[REDIS], app[SETTINGS].shards)
+        app.cleanup_ctx.append(_fetch)
         app.router.add_post("/webhooks/rest/webhook", webhook)
 
 
@@ -62,9 +149,18 @@ async def webhook(request: web.Request) -> web.Response:
     _only_loopback(request)
     settings = request.app[SETTINGS]
     inbound = parse_message(await request.read(), settings.max_text_chars, time.time())
-    await request.app[INBOX].accept(inbound)
-    replies = await _replies(request.app[REDIS], settings, inbound)
-    return web.json_response([shape(reply, inbound) for reply in replies])
+    with request.app[REPLIES].expected(inbound.id) as turn:
+        if not await request.app[INBOX].accept(inbound):
+            shard = redis_keys.shard_of(inbound.conversation, settings.shards)
+            await request.app[REPLIES].look_back(shard)
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                replies = await asyncio.shield(turn.done)
+        except TimeoutError as error:
+            reason = "no reply yet; the message is kept and will be answered"
+            raise web.HTTPGatewayTimeout(text=reason) from error
+    body = pack([shape(reply, inbound) for reply in replies])
+    return web.Response(text=body, content_type="application/json")
 
 
 def parse_message(body: bytes, max_chars: int, now: float) -> Inbound:
@@ -74,7 +170,7 @@ def parse_message(body: bytes, max_chars: int, now: float) -> Inbound:
         BadRequest: It is no JSON object with texts `sender` and `message` (or `quick_reply`).
     """
     try:
-        data = json.loads(body)
+        data = json.loads(body)  # which takes half a character, too
     except (ValueError, RecursionError) as error:
         raise BadRequest("not-json", "the body must be JSON") from error
     if not isinstance(data, dict):
@@ -108,7 +204,7 @@ def parse_message(body: bytes, max_chars: int, now: float) -> Inbound:
     )
 
 
-def _is_name(value: Any, longest: int) -> bool:
+def _is_name(value: Any, longest: int) -> TypeGuard[str]:
     return isinstance(value, str) and 1 <= len(value) <= longest and _is_utf8(value)
 
 
@@ -135,29 +231,6 @@ def shape(reply: Outbound, inbound: Inbound) -> dict[str, Any]:
             for q in reply.quick_replies
         ]
     return shaped
-
-
-async def _replies(
-    client: redis.asyncio.Redis, settings: Settings, inbound: Inbound
-) -> list[Outbound]:
-    shard = redis_keys.shard_of(inbound.conversation, settings.shards)
-    key = redis_keys.replies(shard, inbound.id)
-    found: list[Outbound] = []
-    last = "0-0"
-    deadline = asyncio.get_running_loop().time() + ANSWER_TIMEOUT_S
-    while (left := deadline - asyncio.get_running_loop().time()) > 0:
-        block = max(1, min(BLOCK_MS, int(left * 1000)))
-        answer = await guarded(client.xread({key: last}, block=block))
-        for _, rows in answer or ():
-            for row, fields in rows:
-                last = row
-                if "end" in fields:
-                    return found
-                reply = Outbound.from_dict(json.loads(fields["body"]))
-                found.append(reply)
-                if len(found) >= int(reply.metadata.get("of", 1)):
-                    return found
-    raise web.HTTPGatewayTimeout(text="no reply yet; the message is kept and will be answered")
 
 
 def _only_loopback(request: web.Request) -> None:

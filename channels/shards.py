@@ -9,17 +9,18 @@ which overtook it on the way can still be put before it (see docs/architecture.m
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import redis.asyncio
+import redis.exceptions
 import structlog
 
 from bot.errors import StoreUnavailable
 from bot.lease import Leases
+from bot.packing import unpack
 from bot.redis_client import guarded
 
 LOG = structlog.get_logger(__name__)
@@ -98,50 +99,63 @@ class ShardReader:
         Args:
             finish: Let rows under way come to their end first, instead of cancelling them.
         """
-        readers = [
-            asyncio.create_task(self._read(shard), name=f"{self._key(shard)}")
-            for shard in range(self._leases.shards)
-        ]
+        readers = [asyncio.create_task(self._read(range(self._leases.shards)), name="reader")]
         try:
             # Not `gather`, which would wait for readers that a lost cancellation left running.
-            done, _ = await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
-            for reader in done:
-                reader.result()
+            await asyncio.wait(readers)
+            if _is_cluster(readers[0].exception()):
+                # Each shard's stream may be on another node: one reader for each.
+                readers = [
+                    asyncio.create_task(self._read([shard]), name=self._key(shard))
+                    for shard in range(self._leases.shards)
+                ]
+                await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
+            for reader in readers:
+                if reader.done():
+                    reader.result()
         finally:
             lines = self._tasks()
             await _stop(readers if finish else [*readers, *lines])
             await asyncio.gather(*readers, *lines, return_exceptions=True)
 
-    async def _read(self, shard: int) -> None:
+    async def _read(self, shards: Sequence[int]) -> None:
         while True:
-            held = self._leases.held.get(shard)
-            if held is None:
-                self._places.pop(shard, None)
+            held = {shard: self._leases.held.get(shard) for shard in shards}
+            for shard, lease in held.items():
+                if lease is None:
+                    self._places.pop(shard, None)
+                elif self._places.get(shard, ("", ""))[0] != lease:
+                    # A new grant: whatever an earlier holder left unfinished comes first.
+                    self._places[shard] = (lease, "0-0")
+            ours = [shard for shard, lease in held.items() if lease is not None]
+            if not ours:
                 await asyncio.sleep(IDLE_S)
                 continue
-            if self._places.get(shard, ("", ""))[0] != held:
-                # A new grant: whatever an earlier holder left unfinished comes first.
-                self._places[shard] = (held, "0-0")
             while len(self._lines) >= self._most_lines:
                 await asyncio.wait(self._tasks(), return_when=asyncio.FIRST_COMPLETED)
+            # A shard granted meanwhile is not read before this look ends.
+            block_ms = BLOCK_MS if len(ours) == len(shards) else min(BLOCK_MS, int(IDLE_S * 1000))
             try:
-                await self._look(shard, BLOCK_MS)
+                await self._look(ours, block_ms)
             except StoreUnavailable:
-                self._places.pop(shard, None)
+                for shard in ours:
+                    self._places.pop(shard, None)
                 await asyncio.sleep(IDLE_S)
 
-    async def _look(self, shard: int, block_ms: int | None) -> None:
-        """Read what is new in a shard; without `block_ms`, only what is there already."""
-        lease, last = self._places[shard]
-        answer: Any = await guarded(self._redis.xread({self._key(shard): last}, BATCH, block_ms))
-        for _, rows in answer or ():
+    async def _look(self, shards: Iterable[int], block_ms: int | None) -> None:
+        """Read what is new in shards; without `block_ms`, only what is there already."""
+        places = {self._key(shard): (shard, *self._places[shard]) for shard in shards}
+        streams: Any = {key: last for key, (_, _, last) in places.items()}
+        answer: Any = await guarded(self._redis.xread(streams, BATCH, block_ms))
+        for key, rows in answer or ():
+            shard, lease, _ = places[key]
             full = len(rows) >= BATCH
             for row, fields in rows:
                 at, last = self._places.get(shard, ("", ""))
                 # Two looks at a time may bring the same rows.
                 if at == lease and _number(row) > _number(last):
                     self._places[shard] = (lease, row)
-                    body = json.loads(fields["body"])
+                    body = unpack(fields["body"])
                     ready_at = self._ready_at(body)
                     alone = bool(ready_at) and (full or ready_at > time.time())
                     self._start(Row(shard, row, lease, body, ready_at, alone))
@@ -199,7 +213,7 @@ class ShardReader:
                 return row  # somebody else's by now: the caller drops it
             try:
                 if row.shard in self._places:
-                    await self._look(row.shard, None)
+                    await self._look([row.shard], None)
                     looked.add(row.id)
                     continue
             except StoreUnavailable:
@@ -208,6 +222,11 @@ class ShardReader:
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [line.task for line in self._lines.values() if line.task is not None]
+
+
+def _is_cluster(error: BaseException | None) -> bool:
+    """The server is a cluster, which reads no streams of two nodes in one command."""
+    return isinstance(error, redis.exceptions.ResponseError) and "CROSSSLOT" in str(error)
 
 
 def _number(row: str) -> tuple[int, int]:

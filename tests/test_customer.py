@@ -97,7 +97,8 @@ async def filled(settings: Settings, database: Database, redis: redis.asyncio.Re
     await redis.set(redis_keys.seen(shard, f"profile-{copy.id}"), "de-AT")
     await redis.set(redis_keys.seen(shard, f"moved-to-bot-{USER}"), USER)
     await redis.set(redis_keys.seen(shard, f"parts-{MESSAGE.id}"), WORDS[0])
-    await redis.xadd(redis_keys.replies(shard, MESSAGE.id), {"body": WORDS[0]})
+    reply = outbound(WORDS[0], user=MESSAGE.vendor_user, n=4)
+    await redis.xadd(redis_keys.replies(shard), {"body": json.dumps(reply.to_dict())})
     for message in (MESSAGE, OTHER):
         await WebchatClient(redis, settings).echo(message, "client-1")
         on_its_way = inbound(WORDS[5], user=message.vendor_user, n=2)

@@ -6,7 +6,6 @@ Rows leave Redis only after the database has committed them; storing one twice c
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import defaultdict
 from typing import Any
@@ -22,6 +21,7 @@ from bot.database import Database, insert_ignore
 from bot.errors import StoreUnavailable
 from bot.files.rows import bind
 from bot.lease import Leases
+from bot.packing import unpack
 from bot.redis_client import guarded
 from bot.tables import conversations, dead_letters, events, messages, trackers
 from bot.tasks import goes_on
@@ -69,7 +69,7 @@ class Recorder:
         for shard in shards:
             pipeline.xrange(redis_keys.record(shard), count=BATCH)
         found = dict(zip(shards, await guarded(pipeline.execute()), strict=True))
-        rows = [json.loads(fields["body"]) for part in found.values() for _, fields in part]
+        rows = [unpack(fields["body"]) for part in found.values() for _, fields in part]
         if not rows:
             return 0
         await self._database.run(lambda connection: self._store(connection, rows, held))

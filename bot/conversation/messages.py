@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import Any
 
 from bot.files.models import Attachment
@@ -31,8 +32,13 @@ def message_id(conversation: str, vendor_message: str) -> str:
 
 def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out what a newer process has added: while machines are updated, both kinds run."""
-    names = {item.name for item in fields(cls)}
+    names = _names(cls)
     return {key: value for key, value in data.items() if key in names}
+
+
+@cache
+def _names(cls: type) -> frozenset[str]:
+    return frozenset(item.name for item in fields(cls))
 
 
 def _attachments(values: Mapping[str, Any]) -> tuple[Attachment, ...]:
@@ -69,7 +75,10 @@ class Inbound:
     attachments: tuple[Attachment, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {key: value for key, value in asdict(self).items() if value not in ("", 0.0, ())}
+        told = {key: value for key, value in vars(self).items() if value not in ("", 0.0, ())}
+        if self.attachments:
+            told["attachments"] = tuple(asdict(one) for one in self.attachments)
+        return told
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Inbound:

@@ -6,7 +6,6 @@ transaction, so the log can neither miss a change nor tell of one that did not h
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -20,6 +19,7 @@ from bot.conversation.states import ENDED, State, may_go
 from bot.database import insert_ignore
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import Event
+from bot.packing import pack, unpack
 from bot.routing.estimate import wait_s
 from bot.routing.match import PRIORITY_WORTH_S, turn_of
 from bot.tables import conversations, customers, queue_times
@@ -74,11 +74,11 @@ class Conversation:
     """User id of the agent this customer had last."""
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        return pack(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Conversation:
-        data = json.loads(text)
+        data = unpack(text)
         data["state"] = State(data["state"])
         # While machines are updated, a newer process may have written more.
         return cls(**{item.name: data[item.name] for item in fields(cls) if item.name in data})

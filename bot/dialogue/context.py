@@ -6,13 +6,13 @@ Small by design: it is read and written with every message.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bot.conversation.messages import QuickReply
 from bot.language.follow import Belief
 
-KEPT_QUICK_REPLIES = 24
+KEPT_QUICK_REPLIES = 12
 """Buttons still found without asking SQL; older ones are looked up in the messages."""
 
 
@@ -90,7 +90,7 @@ class Context:
         return None
 
     def to_dict(self) -> dict[str, Any]:
-        data = asdict(self)
+        data = dict(vars(self))
         data["belief"] = self.belief.to_dict() if self.belief else None
         return data
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from dataclasses import replace
 
@@ -28,7 +27,9 @@ from bot.dialogue.wording import Wording
 from bot.errors import StaleConversation, TurnInterrupted
 from bot.escalation import Decision
 from bot.handoff.waiting import LEAVE, notice
+from bot.packing import pack, unpack
 from bot.redis_client import guarded
+from bot.redis_lane import lane_of
 from bot.settings import Settings
 from bot.tables import trackers
 from bot.understanding import parse
@@ -85,20 +86,27 @@ class Handler:
                 await asyncio.sleep(INTERRUPTED_WAIT_S)
         if written and inbound.channel == REST and not turn.replies:
             # Whoever waits for the replies of this turn must learn that there are none.
-            key = redis_keys.replies(ticket.shard, inbound.id)
-            await guarded(self._redis.xadd(key, {"end": "1"}))
-            await guarded(self._redis.expire(key, redis_keys.REPLIES_TTL_S))
+            key = redis_keys.replies(ticket.shard)
+            nothing = pack({"in_reply_to": inbound.id, "conversation": inbound.conversation})
+            await guarded(
+                lane_of(self._redis).run(
+                    ("XADD", key, "*", "body", nothing),
+                    ("EXPIRE", key, redis_keys.REPLIES_TTL_S),
+                )
+            )
         self._log(turn, time.perf_counter() - started, written)
 
     async def _begin(self, inbound: Inbound, ticket: Ticket) -> tuple[int, Turn]:
         """Read what the turn starts from: one round trip, and SQL only where Redis has nothing."""
         shard = ticket.shard
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.get(redis_keys.tracker(shard, inbound.conversation))
-        pipeline.get(redis_keys.owner(shard, inbound.conversation))
         counted = (redis_keys.attempts(shard), redis_keys.inbox(shard))
-        pipeline.eval(tries.COUNT, 2, *counted, ticket.row, 1)
-        body, copy, attempt = await guarded(pipeline.execute())
+        body, copy, attempt = await guarded(
+            lane_of(self._redis).run(
+                ("GET", redis_keys.tracker(shard, inbound.conversation)),
+                ("GET", redis_keys.owner(shard, inbound.conversation)),
+                ("EVAL", tries.COUNT, 2, *counted, ticket.row, 1),
+            )
+        )
         conversation = Conversation.from_json(copy) if copy else None
         ended = conversation is not None and conversation.state in ENDED
         if conversation is None or (ended and not conversation.blocked):
@@ -106,7 +114,7 @@ class Handler:
             conversation = await self._database.run(lambda c: store.open_for(c, inbound, language))
         if body is None:
             body = await self._database.read(lambda c: _stored_tracker(c, inbound.conversation))
-        tracker = json.loads(body) if body else {}
+        tracker = unpack(body) if body else {}
         context = Context.from_dict(tracker.pop("context", None))
         turn = Turn(
             inbound=inbound,

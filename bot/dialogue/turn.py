@@ -7,7 +7,6 @@ all; a redelivery therefore repeats all or nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,9 @@ from bot.errors import LeaseLost, TurnInterrupted
 from bot.escalation import Decision
 from bot.events import Event
 from bot.files.models import signs
+from bot.packing import pack
 from bot.redis_client import guarded
+from bot.redis_lane import Script, lane_of
 
 if TYPE_CHECKING:
     # The ingress names tickets too, and has no use for the models behind this.
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 # ARGV: holder|fence, inbox row, tracker JSON, ttl, owner JSON, owner version, number of outbox
 #       rows, the outbox rows, then the rows for the recorder.
 # Returns 1 done, 0 lease lost, -1 the owner changed, 2 the row was committed before.
-_COMMIT = """
+_COMMIT = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if #redis.call('XRANGE', KEYS[2], ARGV[2], ARGV[2]) == 0 then return 2 end
 if redis.call('EXISTS', KEYS[7]) == 1 then return -1 end
@@ -50,7 +51,7 @@ for i = 8 + outs, #ARGV do redis.call('XADD', KEYS[4], '*', 'body', ARGV[i]) end
 redis.call('XDEL', KEYS[2], ARGV[2])
 redis.call('HDEL', KEYS[8], ARGV[2])
 return 1
-"""
+""")
 
 
 @dataclass
@@ -143,14 +144,11 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
     """
     conversation = turn.conversation
     shard = ticket.shard
-    body = json.dumps(
-        {**turn.tracker, "context": turn.context.to_dict()},
-        ensure_ascii=False, separators=(",", ":"),
-    )  # fmt: skip
+    body = pack({**turn.tracker, "context": turn.context.to_dict()})
     # Whoever waits for a turn's replies must know when the last one is there.
     told = {"of": len(turn.replies), "episode": conversation.episode_id}
     replies = [replace(reply, metadata={**reply.metadata, **told}) for reply in turn.replies]
-    outbox = [json.dumps(reply.to_dict(), ensure_ascii=False) for reply in replies]
+    outbox = [pack(reply) for reply in replies]
     kept = turn.inbound.kind == "message" and not turn.dropped
     records = [record_row("message", _customer_row(turn))] if kept else []
     records += [record_row("file", row) for row in files_of(turn.inbound)] if kept else []
@@ -158,24 +156,26 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
         record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies
     ]
     # What happened before the language was known belongs to it all the same.
-    events = [replace(event, language=turn.language) for event in turn.events]
-    records += [record_row("event", event.to_dict()) for event in events]
+    events = [{**vars(event), "language": turn.language} for event in turn.events]
+    records += [record_row("event", event) for event in events]
     tracker = {"conversation": conversation.id, "body": body, "language": conversation.language}
     records.append(record_row("tracker", tracker))
     if turn.dead:
         records.append(record_row("dead", turn.dead))
+    keys = [
+        redis_keys.lease(shard, "engine"),
+        redis_keys.inbox(shard),
+        redis_keys.outbox(shard),
+        redis_keys.record(shard),
+        redis_keys.tracker(shard, conversation.id),
+        redis_keys.owner(shard, conversation.id),
+        redis_keys.transition(shard, conversation.id),
+        redis_keys.attempts(shard),
+    ]
     outcome = await guarded(
-        client.eval(
+        lane_of(client).script(
             _COMMIT,
-            8,
-            redis_keys.lease(shard, "engine"),
-            redis_keys.inbox(shard),
-            redis_keys.outbox(shard),
-            redis_keys.record(shard),
-            redis_keys.tracker(shard, conversation.id),
-            redis_keys.owner(shard, conversation.id),
-            redis_keys.transition(shard, conversation.id),
-            redis_keys.attempts(shard),
+            keys,
             ticket.lease,
             ticket.row,
             body,

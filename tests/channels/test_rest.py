@@ -148,7 +148,8 @@ async def test_a_turn_without_replies_answers_with_an_empty_list(
     asked = asyncio.create_task(client.post(PATH, json={"sender": "ann", "message": "hi"}))
     message = await _taken(redis, served)
     shard = redis_keys.shard_of(message.conversation, served.shards)
-    await redis.xadd(redis_keys.replies(shard, message.id), {"end": "1"})
+    nothing = {"in_reply_to": message.id, "conversation": message.conversation}
+    await redis.xadd(redis_keys.replies(shard), {"body": json.dumps(nothing)})
     assert await (await asked).json() == []
 
 

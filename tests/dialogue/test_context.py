@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from bot.conversation.messages import QuickReply
 from bot.dialogue.context import KEPT_QUICK_REPLIES, Context, Shown
 from bot.language.follow import Belief
+from bot.packing import pack, unpack
 
 REFUND = QuickReply("q1", "Refund time?", entry="refund-time", position=0, content_version=3)
 PERSON = QuickReply("q2", "किसी से बात करें", action="person", position=1)
@@ -45,7 +45,7 @@ def test_a_new_conversation_has_an_empty_memory() -> None:
     )
 )
 def test_it_survives_json(context: Context) -> None:
-    assert Context.from_dict(json.loads(json.dumps(context.to_dict()))) == context
+    assert Context.from_dict(unpack(pack(context.to_dict()))) == context
 
 
 def test_a_new_episode_forgets_failures_mood_and_open_questions_but_not_the_customer() -> None:

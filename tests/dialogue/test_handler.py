@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -433,8 +434,9 @@ async def test_an_agents_conversation_is_read_but_not_answered(talk: Talk) -> No
     ticket = await talk.arrive(message)
     await talk.handler.handle(message, ticket)
     assert await talk.replies(message) == []
-    waiting = await talk.redis.xrange(redis_keys.replies(ticket.shard, message.id))
-    assert [fields for _, fields in waiting] == [{"end": "1"}], "whoever waits for replies is told"
+    waiting = await talk.redis.xrange(redis_keys.replies(ticket.shard))
+    told = [json.loads(fields["body"]) for _, fields in waiting][-1]
+    assert told == {"in_reply_to": message.id, "conversation": name}, "who waits is told: nothing"
     await talk.recorded()
     row = talk.database.call(
         lambda c: c.execute(sa.select(messages).where(messages.c.id == message.id)).one()

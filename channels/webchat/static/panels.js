@@ -143,7 +143,7 @@ export class Rating {
   }
 
   relabel() {
-    $("rating").querySelector("legend").textContent = this.texts.get("rate");
+    $("rating").ariaLabel = $("rating").querySelector("legend").textContent = this.texts.get("rate");
     [...$("stars").querySelectorAll("input")].forEach((input, at) => {
       input.ariaLabel = this.texts.get(`rate_${at + 1}`);
     });

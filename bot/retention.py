@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from bot import partitions
 from bot.database import Database
-from bot.desk.tables import notes
+from bot.desk.tables import notes, translations
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
 from bot.tables import dead_letters, events, messages, survey_answers, trackers
@@ -66,6 +66,9 @@ class Retention:
             gone += await self._delete(
                 trackers, trackers.c.updated_at, before, trackers.c.conversation
             )
+            # Times of their messages.
+            said = translations.c.created_at
+            gone += await self._delete(translations, said, before, translations.c.message)
             answered = survey_answers.c.answered_at
             gone += await self._delete(
                 survey_answers, answered, before, survey_answers.c.episode_id

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import search
 from bot.desk.moves import found
+from bot.desk.scope import EVERYTHING, Scope
 from bot.tables import conversations, customers
 
 MOST = 12
@@ -25,7 +26,9 @@ class Customer:
     channel: str
 
 
-def alike(connection: Connection, conversation_id: str, query: str) -> list[Customer]:
+def alike(
+    connection: Connection, conversation_id: str, query: str, seen: Scope = EVERYTHING
+) -> list[Customer]:
     """Other customers: those a search finds, or without words those of the same name.
 
     Raises:
@@ -33,7 +36,9 @@ def alike(connection: Connection, conversation_id: str, query: str) -> list[Cust
     """
     own, c, k = found(connection, conversation_id), conversations.c, customers.c
     rows = sa.select(c.id, c.customer_id, c.channel, k.name).join(customers, k.id == c.customer_id)
-    rows = rows.where(c.customer_id != own.customer_id).order_by(c.last_message_at.desc())
+    rows = rows.where(c.customer_id != own.customer_id, seen.condition()).order_by(
+        c.last_message_at.desc()
+    )
     if query.strip():
         rows = rows.where(c.id.in_(search.conversations(connection, query)))
     else:

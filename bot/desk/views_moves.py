@@ -7,8 +7,18 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, blocking, mentions, merging, moves, people, present, search_index
-from bot.desk.web import action_key, agent_of, done, form, texts_of
+from bot.desk import (
+    app_keys,
+    blocking,
+    mentions,
+    merging,
+    moves,
+    people,
+    present,
+    scope,
+    search_index,
+)
+from bot.desk.web import action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
 from bot.handoff import presence
 from bot.routing import teams
@@ -79,8 +89,9 @@ async def customers(request: web.Request) -> web.StreamResponse:
     query, conversation = request.query.get("q", "")[:200], _id(request)
     if query:
         await search_index.refresh(request.app[app_keys.DATABASE])
+    user = session_of(request).user
     found = await request.app[app_keys.DATABASE].read(
-        lambda c: people.alike(c, conversation, query)
+        lambda c: people.alike(c, conversation, query, scope.of(c, user))
     )
     texts = texts_of(request)
     return web.json_response(
@@ -96,11 +107,13 @@ async def customers(request: web.Request) -> web.StreamResponse:
 
 
 async def merge(request: web.Request) -> web.StreamResponse:
-    fields = await form(request)
+    fields, user = await form(request), session_of(request).user
     action_key(fields)
+    other = fields.get("other", "")[:64]
+    await request.app[app_keys.DATABASE].read(lambda c: scope.check(c, user, other))
     made = await merging.merge(
-        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request),
-        fields.get("other", "")[:64], agent_of(request),
+        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request), other,
+        agent_of(request),
     )  # fmt: skip
     undo = {"action": "part", "fields": {"merge": made}}
     return done(request, _page_of(request), undo=undo)

@@ -133,8 +133,14 @@ class Translator:
             names=[settings.business_name],
         )
 
-    async def translate(self, text: str, source: str, target: str) -> Translation:
-        """Translate a text that may be kept: an answer of the content, not a customer's words.
+    async def translate(
+        self, text: str, source: str, target: str, *, keep: bool = True
+    ) -> Translation:
+        """Translate a text.
+
+        Args:
+            keep: Whether it may be kept for whoever asks next, as an answer of the content may;
+                words of a customer or to one may not.
 
         Raises:
             TranslationUnavailable: No whole translation within the deadline; show the original.
@@ -143,7 +149,7 @@ class Translator:
         if not guard.has_words:
             return Translation(text, text, source, target, self._provider.name)
         key = self._key(text, source, target)
-        if (known := await self._known(key)) is not None:
+        if keep and (known := await self._known(key)) is not None:
             return Translation(known, text, source, target, self._provider.name, cached=True)
         try:
             if not self._breaker.admit():
@@ -156,7 +162,8 @@ class Translator:
             await self._count("failures", error.reason)
             raise
         self._breaker.note()
-        await self._keep(key, made)
+        if keep:
+            await self._keep(key, made)
         return Translation(made, text, source, target, self._provider.name)
 
     async def _ask(self, guard: Protected, text: str, source: str, target: str) -> str:

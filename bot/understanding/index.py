@@ -20,7 +20,8 @@ import numpy.typing as npt
 
 from bot.understanding.calibrate import Calibration, calibrate
 from bot.understanding.embed import Embedder, Vectors, normalise
-from bot.understanding.head import BACKGROUND, Head, Sums, fit_head, refit_head
+from bot.understanding.head import BACKGROUND, Head, Sums, fit_head, refit_head, takes_hints
+from bot.understanding.names import TRUST, fitting, in_words
 from bot.understanding.vector_cache import VectorCache
 from bot.understanding.views import Space
 
@@ -149,7 +150,8 @@ class IntentIndex:
             more = more[_unlike(more, rows[:known])]
             fitted = np.concatenate([rows, more])
             of = np.concatenate([of, np.full(len(more), BACKGROUND)])
-        head, held_out = fit_head(fitted, of, len(labels))
+        hints = _names(labels, space, rows[:known], of[:known], embedder)
+        head, held_out = fit_head(fitted, of, len(labels), hints)
         calibration = calibrate(held_out, _wordings(sorted_examples[:known]))
         return cls(
             sorted_examples, labels, space, rows.astype(np.float16), head, calibration, embedder
@@ -306,6 +308,23 @@ def _wordings(examples: Sequence[Example]) -> list[int]:
     for (label, _), count in counts.items():
         most[label] = max(count, most.get(label, 0))
     return list(most.values())
+
+
+def _names(
+    labels: Sequence[str],
+    space: Space,
+    rows: Vectors,
+    of: npt.NDArray[np.int64],
+    embedder: Embedder | None,
+) -> tuple[Vectors, npt.NDArray[np.int64], float] | None:
+    """The labels' names as further rows, with their labels and weight; None when none tells."""
+    texts = [in_words(label) for label in labels]
+    named = np.flatnonzero([bool(text) for text in texts])
+    if embedder is None or not len(named) or not takes_hints(len(rows) + len(named)):
+        return None
+    names = space.map(embedder.embed([texts[i] for i in named]))
+    fit = fitting(names, named, rows, of)
+    return (names[fit], named[fit], TRUST) if fit.any() else None
 
 
 def _readable(examples: Sequence[Example], embedder: Embedder | None) -> npt.NDArray[np.bool_]:

@@ -69,18 +69,17 @@ def of_messages(
     connection: Connection, conversation: str, messages: Iterable[str]
 ) -> dict[str, tuple[Attachment, ...]]:
     """Files by message id, in their order; messages without any are absent."""
-    wanted = set(messages)
+    wanted = sorted(set(messages))
     if not wanted:
         return {}
     found: dict[str, list[Attachment]] = {}
     query = (
         sa.select(*_SHOWN, files.c.message)
-        .where(files.c.conversation == conversation, files.c.message != "")
+        .where(files.c.conversation == conversation, files.c.message.in_(wanted))
         .order_by(files.c.position)
     )
     for row in connection.execute(query).mappings():
-        if row["message"] in wanted:
-            found.setdefault(row["message"], []).append(Attachment.from_dict(dict(row)))
+        found.setdefault(row["message"], []).append(Attachment.from_dict(dict(row)))
     return {message: tuple(attachments) for message, attachments in found.items()}
 
 

@@ -14,7 +14,7 @@ import jinja2
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from bot.desk import reasons
+from bot.desk import attached, reasons
 from bot.desk.texts import Texts
 from bot.desk.thread import Item
 from bot.language import codes
@@ -246,5 +246,6 @@ FILTERS = {
     "duration": _read(duration), "percent": _read(percent), "language": _read(language),
     "topic": _read(topic), "reading_lines": _read(reading_lines), "event_line": _read(event_line),
     "audit_line": _read(audit_line), "word": _read(word), "reason": _read(reasons.sentence),
-    "number": _read(Texts.number),
+    "number": _read(Texts.number), "file_size": _read(attached.size), "file_sign": attached.sign,
+    "is_picture": attached.is_picture,
 }  # fmt: skip

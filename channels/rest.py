@@ -23,7 +23,7 @@ from bot import redis_keys
 from bot.conversation.messages import Inbound, Outbound, conversation_id, message_id
 from bot.errors import BadRequest, StoreUnavailable, TooLarge
 from bot.packing import pack, unpack
-from bot.redis_client import guarded
+from bot.redis_client import guarded, is_clustered
 from bot.redis_lane import lane_of
 from bot.settings import Settings
 from channels.app_keys import INBOX, REDIS, SETTINGS
@@ -100,8 +100,13 @@ class Replies:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
+        keys = list(self._last)
+        groups = [[key] for key in keys] if is_clustered(self._redis) else [keys]
+        await asyncio.gather(*(self._follow(group) for group in groups))
+
+    async def _follow(self, keys: list[str]) -> None:
         while True:
-            streams: Any = dict(self._last)
+            streams: Any = {key: self._last[key] for key in keys}
             try:
                 answer: Any = await guarded(self._redis.xread(streams, block=BLOCK_MS))
             except StoreUnavailable:

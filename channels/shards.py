@@ -15,13 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import redis.asyncio
-import redis.exceptions
 import structlog
 
 from bot.errors import StoreUnavailable
 from bot.lease import Leases
 from bot.packing import unpack
-from bot.redis_client import guarded
+from bot.redis_client import guarded, is_clustered
 
 LOG = structlog.get_logger(__name__)
 
@@ -99,20 +98,17 @@ class ShardReader:
         Args:
             finish: Let rows under way come to their end first, instead of cancelling them.
         """
-        readers = [asyncio.create_task(self._read(range(self._leases.shards)), name="reader")]
+        shards = range(self._leases.shards)
+        # On a cluster each shard's stream may be on another node: one reader for each.
+        groups = [[shard] for shard in shards] if is_clustered(self._redis) else [list(shards)]
+        readers = [
+            asyncio.create_task(self._read(group), name=f"reader-{group[0]}") for group in groups
+        ]
         try:
             # Not `gather`, which would wait for readers that a lost cancellation left running.
-            await asyncio.wait(readers)
-            if _is_cluster(readers[0].exception()):
-                # Each shard's stream may be on another node: one reader for each.
-                readers = [
-                    asyncio.create_task(self._read([shard]), name=self._key(shard))
-                    for shard in range(self._leases.shards)
-                ]
-                await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
-            for reader in readers:
-                if reader.done():
-                    reader.result()
+            done, _ = await asyncio.wait(readers, return_when=asyncio.FIRST_COMPLETED)
+            for reader in done:
+                reader.result()
         finally:
             lines = self._tasks()
             await _stop(readers if finish else [*readers, *lines])
@@ -146,6 +142,7 @@ class ShardReader:
         """Read what is new in shards; without `block_ms`, only what is there already."""
         places = {self._key(shard): (shard, *self._places[shard]) for shard in shards}
         streams: Any = {key: last for key, (_, _, last) in places.items()}
+        asked_at = time.time()
         answer: Any = await guarded(self._redis.xread(streams, BATCH, block_ms))
         for key, rows in answer or ():
             shard, lease, _ = places[key]
@@ -157,7 +154,8 @@ class ShardReader:
                     self._places[shard] = (lease, row)
                     body = unpack(fields["body"])
                     ready_at = self._ready_at(body)
-                    alone = bool(ready_at) and (full or ready_at > time.time())
+                    # Not the moment of the answer, which may be old when this process is busy.
+                    alone = bool(ready_at) and (full or asked_at < ready_at)
                     self._start(Row(shard, row, lease, body, ready_at, alone))
 
     def _ready_at(self, body: dict[str, Any]) -> float:
@@ -222,11 +220,6 @@ class ShardReader:
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [line.task for line in self._lines.values() if line.task is not None]
-
-
-def _is_cluster(error: BaseException | None) -> bool:
-    """The server is a cluster, which reads no streams of two nodes in one command."""
-    return isinstance(error, redis.exceptions.ResponseError) and "CROSSSLOT" in str(error)
 
 
 def _number(row: str) -> tuple[int, int]:

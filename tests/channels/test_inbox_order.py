@@ -35,9 +35,14 @@ def said(text: str, position: int, received_at: float | None = None, user: str =
 
 
 async def worked_off(
-    client: redis.asyncio.Redis, *messages: Inbound, hold_s: float, late: tuple[Inbound, ...] = ()
+    client: redis.asyncio.Redis,
+    *messages: Inbound,
+    hold_s: float,
+    late: tuple[Inbound, ...] = (),
+    more: int = 0,
 ) -> list[Inbound]:
-    """Let an engine read what is there; `late` comes in while the first is held back."""
+    """Let an engine read what is there; `late` comes in while the first is held back, and `more`
+    come from somewhere else."""
     inbox, seen, done = Inbox(client, SHARDS), list[Inbound](), asyncio.Event()
     for message in messages:
         await inbox.accept(message)
@@ -45,7 +50,7 @@ async def worked_off(
     async def handle(message: Inbound, ticket: Ticket) -> None:
         seen.append(message)
         await client.xdel(redis_keys.inbox(ticket.shard), ticket.row)
-        if len(seen) == len(messages) + len(late):
+        if len(seen) == len(messages) + len(late) + more:
             done.set()
 
     leases = Leases(client, "engine", "reader", SHARDS, 60.0)
@@ -98,6 +103,25 @@ async def test_order_holds_across_batches_and_while_redis_is_away(
     seen = await worked_off(redis, *messages, hold_s=0.1)
     assert [message.text for message in seen] == ["1", "2", "3", "4"]
     assert failures == [0]
+
+
+async def test_order_holds_where_an_answer_of_redis_lay_about(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy process takes up late what Redis told it before the earlier message was there."""
+    read, inbox, told = redis.xread, Inbox(redis, SHARDS), asyncio.Event()
+
+    async def late(streams: dict[str, str], *args: object) -> object:
+        answer = await read(streams, *args)  # type: ignore[arg-type]
+        if answer and not told.is_set():
+            told.set()
+            await inbox.accept(said("first", 10))
+            await asyncio.sleep(1.1)  # longer than the row is held back
+        return answer
+
+    monkeypatch.setattr(redis, "xread", late)
+    seen = await worked_off(redis, said("second", 20), hold_s=1.0, more=1)
+    assert [message.text for message in seen] == ["first", "second"]
 
 
 async def test_who_comes_too_late_is_answered_all_the_same(redis: redis.asyncio.Redis) -> None:

@@ -169,6 +169,10 @@ async def test_everything_of_one_customer_goes_and_the_other_stays(
     client: TestClient, shop: Shop
 ) -> None:
     session = await converse(client, shop)
+    headers = {"Authorization": f"Bearer {session['token']}", "X-File-Name": "a.txt"}
+    sent = await client.post(f"{API}/upload", data=WORD.encode(), headers=headers)
+    assert sent.status == 201
+    assert _files_with(shop.settings.files_folder, WORD)
     other = await converse(client, shop, "Unbeteiligte")
     await resolve(shop, shop.engine.taken[0])
     await post(client, session, "rating", score=2, comment=f"{WORD}!")
@@ -180,6 +184,7 @@ async def test_everything_of_one_customer_goes_and_the_other_stays(
     for key in left:
         if await shop.redis.type(key) == "stream":
             assert WORD not in str(await shop.redis.xrange(key))
+    assert not _files_with(shop.settings.files_folder, WORD)
     dump = shop.engine.database.look(_everything)
     assert WORD not in dump
     assert session["conversation"] not in dump
@@ -187,6 +192,11 @@ async def test_everything_of_one_customer_goes_and_the_other_stays(
     assert "Unbeteiligte" in dump
     assert [m["text"] for m in (await get(client, other, "history"))["messages"]]
     assert (await get(client, session, "history"))["messages"] == []
+
+
+def _files_with(folder: Path, word: str) -> list[Path]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in files if word.encode() in path.read_bytes()]
 
 
 def _everything(connection: Connection) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import time
 
 import pytest
 from playwright.async_api import Browser, expect
-from webchat_shop import reply_to
+from webchat_shop import jwt, reply_to
 from webchat_visit import CHROMIUM, HINDI, Visit
 
 from bot.conversation.messages import QuickReply
 from bot.redis_keys import LIVE_CHANNEL
 from channels.webchat.client import notify
+from channels.webchat.guard import SECRET
+from channels.webchat.session import identity_key
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 
@@ -219,6 +222,32 @@ async def test_a_log_out_ends_the_conversation(visit: Visit) -> None:
     await expect(visit.chat.locator(".message.customer")).to_have_count(0)
     await expect(visit.chat.locator(".message.bot")).to_have_count(1)
     assert len({i.conversation for i in visit.shop.engine.taken}) == 2
+
+
+async def test_a_logged_in_customer_has_one_conversation_everywhere(
+    visit: Visit, browser: Browser
+) -> None:
+    key = identity_key(visit.shop.app[SECRET], "demo")
+    token = jwt({"sub": "ann", "aud": "demo", "exp": time.time() + 600}, key=key)
+    await visit.open()
+    await visit.say("before the login")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    await visit.page.evaluate("token => Samvad.identify(token)", token)
+    await expect(visit.chat.locator(".message.customer")).to_have_count(0)
+    await expect(visit.chat.locator(".message.bot")).to_have_count(1)
+    await visit.say("after the login")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    phone = await (await browser.new_context(viewport={"width": 390, "height": 844})).new_page()
+    await phone.goto(visit.page.url)
+    await phone.evaluate("token => { Samvad.identify(token); Samvad.open(); }", token)
+    chat = phone.frame_locator("iframe")
+    await expect(chat.locator(".message.customer .text")).to_have_text("after the login")
+    await phone.evaluate("Samvad.logout()")
+    await expect(chat.locator(".message.customer")).to_have_count(0)
+    await expect(chat.locator(".message.bot")).to_have_count(1)
+    conversations = [i.conversation for i in visit.shop.engine.taken]
+    assert len(set(conversations)) == 3
+    await phone.context.close()
 
 
 async def test_the_shops_own_buttons_ask_in_the_chat(visit: Visit) -> None:

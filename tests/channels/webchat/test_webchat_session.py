@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -134,3 +136,15 @@ def test_a_given_secret_wins_and_must_be_long(tmp_path: Path) -> None:
     assert not (tmp_path / "secrets").exists()
     with pytest.raises(ConfigurationError, match="WEBCHAT_SECRET"):
         secrets.load_or_create(tmp_path, "webchat", "short")
+
+
+def test_the_documented_example_signs_what_we_take() -> None:
+    page = Path("docs/webchat.md").read_text()
+    found = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    assert found is not None
+    example: dict[str, object] = {}
+    exec(found[1], example)
+    token = example["identity_token"](identity_key(SECRET, "shop"), "shop", "customer-7")  # type: ignore[operator]
+    visitor = identified_visitor(SECRET, "shop", token, now=time.time())
+    assert visitor.startswith("u-")
+    assert "customer-7" not in visitor

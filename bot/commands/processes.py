@@ -134,6 +134,8 @@ async def recorder(settings: Settings, holder: str) -> None:
     """Writes messages and events to SQL, closes what time has ended, forgets what is too old."""
     from bot.analytics.recorder import Recorder
     from bot.conversation.sweep import Sweeper
+    from bot.files.store import store_of
+    from bot.files.sweep import FileSweeper
     from bot.retention import Retention
 
     database, client = Database.of(settings), redis_client.connect(settings)
@@ -145,6 +147,7 @@ async def recorder(settings: Settings, holder: str) -> None:
                 Recorder(client, leases, database).run(),
                 Sweeper(settings, database, client).run(),
                 Retention(settings, database).run(),
+                FileSweeper(settings, database, store_of(settings)).run(),
             )
     finally:
         await client.aclose()

@@ -1,0 +1,108 @@
+"""Forget files: those whose time is over, uploads nobody sent, bytes without a row.
+
+Beside the recorder; every recorder may, they find nothing left to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from functools import partial
+
+import sqlalchemy as sa
+import structlog
+from sqlalchemy.engine import Connection
+
+from bot.database import Database
+from bot.errors import StoreUnavailable
+from bot.files.models import FAILED, STORED
+from bot.files.store import FileStore
+from bot.files.tables import files
+from bot.settings import Settings
+from bot.tasks import goes_on
+
+LOG = structlog.get_logger(__name__)
+
+EVERY_S = 600.0
+DAY_S = 86400.0
+UNSENT_S = DAY_S
+"""An upload that no message names within this time is deleted."""
+BATCH = 200
+
+
+class FileSweeper:
+    """Looks after the folder of files."""
+
+    def __init__(self, settings: Settings, database: Database, store: FileStore) -> None:
+        self._settings = settings
+        self._database = database
+        self._store = store
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while goes_on():
+            try:
+                await self.step(time.time())
+            except StoreUnavailable as error:
+                LOG.warning("files.sweep_delayed", store=error.store)
+            await asyncio.sleep(EVERY_S)
+
+    async def step(self, now: float) -> int:
+        """Forget what is due at `now` (Unix seconds); return how many files went."""
+        at, days = files.c.created_at, self._settings.keep_messages_days
+        gone = await self._drop(sa.and_(files.c.message == "", at < now - UNSENT_S))
+        if days:
+            gone += await self._drop(at < now - days * DAY_S)
+        if days := self._settings.keep_files_days:
+            gone += await self._expire(sa.and_(at < now - days * DAY_S, files.c.state == STORED))
+        # Bytes whose row never came, or went while they were written.
+        ids = await self._store.older_than(now - UNSENT_S)
+        for batch in (ids[n : n + BATCH] for n in range(0, len(ids), BATCH)):
+            lost = await self._database.read(partial(_without_row, ids=batch))
+            await self._store.delete(lost)
+            gone += len(lost)
+        if gone:
+            LOG.info("files.swept", files=gone)
+        return gone
+
+    async def _drop(self, condition: sa.ColumnElement[bool]) -> int:
+        """Delete bytes, then rows; a row left over is found again."""
+        count = 0
+        while ids := await self._database.read(lambda c: _ids(c, condition)):
+            await self._store.delete(ids)
+            await self._database.run(partial(_delete, ids=ids))
+            count += len(ids)
+        return count
+
+    async def _expire(self, condition: sa.ColumnElement[bool]) -> int:
+        """Delete bytes; the row stays, so that the thread says that there was a file."""
+        count = 0
+        while ids := await self._database.read(lambda c: _ids(c, condition)):
+            await self._store.delete(ids)
+            await self._database.run(partial(_mark_expired, ids=ids))
+            count += len(ids)
+        return count
+
+
+def _ids(connection: Connection, condition: sa.ColumnElement[bool]) -> list[str]:
+    return list(connection.execute(sa.select(files.c.id).where(condition).limit(BATCH)).scalars())
+
+
+def _without_row(connection: Connection, ids: Sequence[str]) -> list[str]:
+    """Of these ids, those whose bytes no row needs."""
+    query = sa.select(files.c.id).where(files.c.id.in_(ids), files.c.state != FAILED)
+    known = set(connection.execute(query).scalars())
+    return [id_ for id_ in ids if id_ not in known]
+
+
+def _delete(connection: Connection, ids: Sequence[str]) -> None:
+    connection.execute(sa.delete(files).where(files.c.id.in_(ids)))
+
+
+def _mark_expired(connection: Connection, ids: Sequence[str]) -> None:
+    connection.execute(
+        sa.update(files)
+        .where(files.c.id.in_(ids))
+        .values(state=FAILED, reason="expired", size=0, sha256="")
+    )

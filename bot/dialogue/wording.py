@@ -88,7 +88,7 @@ class Wording:
             in_reply_to=inbound.id,
             created_at=time.time(),
             state=conversation.state.value,
-            metadata=dict(output.get("metadata") or {}),
+            metadata=_metadata(output),
         )
         turn.replies.append(reply)
         turn.context = turn.context.with_shown(reply.id, replies)
@@ -111,3 +111,10 @@ class Wording:
             }
             for action in actions_under(utter)
         ]
+
+
+def _metadata(output: dict[str, Any]) -> dict[str, Any]:
+    """What goes along with the words; an action's `json_message` may hold `cards`."""
+    custom = output.get("custom")
+    cards = custom.get("cards") if isinstance(custom, dict) else None
+    return {**(output.get("metadata") or {}), **({"cards": cards} if cards else {})}

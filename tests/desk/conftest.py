@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
+from desk_pages import ARGUMENTS, CHROMIUM
 from desk_world import PASSWORD, Desk
+from playwright.async_api import Browser, async_playwright
 from sqlalchemy.engine import Connection
 
 from bot import dead_letters, redis_client
@@ -40,6 +42,14 @@ def password_hash() -> str:
 def desk_database() -> str:
     """Address of the desk's database, empty for a SQLite file; some modules run on both."""
     return ""
+
+
+@pytest.fixture
+async def chromium() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture

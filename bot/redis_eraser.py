@@ -16,7 +16,7 @@ import redis.asyncio
 import redis.exceptions
 
 from bot import redis_keys
-from bot.redis_client import guarded
+from bot.redis_client import everywhere, guarded
 
 REWRITE_TIMEOUT_S = 60.0
 _BATCH = 500
@@ -50,17 +50,18 @@ async def erase(
 async def rewrite_log(client: redis.asyncio.Redis) -> None:
     """Have an append-only file written anew: it holds what was deleted until then."""
     with contextlib.suppress(redis.exceptions.ResponseError):  # a managed service may forbid it
-        if not (await guarded(client.info("persistence"))).get("aof_enabled"):
+        told = await everywhere(client, "INFO persistence")
+        if not any(node.get("aof_enabled") for node in told):
             return
-        await guarded(client.bgrewriteaof())
+        await everywhere(client, "BGREWRITEAOF")
         async with asyncio.timeout(REWRITE_TIMEOUT_S):
             while await _rewriting(client):  # noqa: ASYNC110 - the server tells nobody
                 await asyncio.sleep(0.02)
 
 
 async def _rewriting(client: redis.asyncio.Redis) -> bool:
-    told = await guarded(client.info("persistence"))
-    return bool(told["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"])
+    told = await everywhere(client, "INFO persistence")
+    return any(one["aof_rewrite_in_progress"] or one["aof_rewrite_scheduled"] for one in told)
 
 
 async def _from_stream(

@@ -26,6 +26,21 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:translation:figures      | hash   | hits, misses, failures, last failure, pause | none: six numbers | engine | health |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
 
+Under `seen` there are also, with the life of its row unless said otherwise:
+
+| in place of <message>   | type   | content                                               | written by | read by |
+|-------------------------|--------|-------------------------------------------------------|------------|---------|
+| sending-<message>       | hash   | `ids`: JSON, parts a vendor took; `by`: who sends next | sender     | sender  |
+| sent-<conv>             | zset   | message → Unix ms at which Messenger took it          | sender     | ingress |
+| delivered-<conv>        | string | Unix ms up to which Messenger delivered               | ingress    | ingress |
+| read-<conv>             | string | the same for what was read                            | ingress    | ingress |
+| window-<conv>           | string | Unix time the customer last wrote to Messenger, 7 days | ingress   | sender  |
+| profile-<conv>          | string | locale Messenger told, or `-`                         | ingress    | ingress |
+| echo-<message>          | string | 1: words from a page's inbox are noted                | ingress    | ingress |
+| origin-<message>        | string | `<message>:<topic>` of a Telegram group               | ingress    | sender  |
+| moved-<way>-<bot>-<chat> | string | where a Telegram group moved, or came from           | ingress, sender | same |
+| webchat:<message>       | string | its place in the widget's stream                      | sender, ingress | same |
+
 Pub/sub channels (nothing depends on their delivery): `samvad:content` (version number),
 `samvad:live` (JSON: conversation, what), `samvad:routing` (JSON: what), `samvad:webchat:<conv>`
 (wake-up).

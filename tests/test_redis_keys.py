@@ -86,3 +86,13 @@ def test_no_key_is_written_anywhere_else() -> None:
     for path in [*ROOT.glob("bot/**/*.py"), *ROOT.glob("channels/**/*.py")]:
         if path.name != "redis_keys.py":
             assert not key.search(path.read_text("utf-8")), path
+
+
+def test_every_marker_under_seen_is_described() -> None:
+    told = set(re.findall(r"^\| ([a-z]+)[-:]<", redis_keys.__doc__ or "", re.MULTILINE))
+    written = set[str]()
+    for path in [*ROOT.glob("bot/**/*.py"), *ROOT.glob("channels/**/*.py")]:
+        found = re.findall(r"""\.seen\(\s*[^"']*?f["']([a-z]+)[-:]\{""", path.read_text("utf-8"))
+        written |= set(found)
+    assert {"sending", "window", "origin"} <= written
+    assert written <= told

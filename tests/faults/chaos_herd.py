@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ctypes
 import json
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,7 +21,6 @@ from typing import IO
 import aiohttp
 from running import REPO, clean_environment, free_port
 
-from bot import redis_client
 from bot.redis_client import EmbeddedServer
 
 READY_S = 120.0
@@ -215,6 +216,16 @@ class Herd:
         logs = self.folder.glob("logs/*.log")
         return sum(path.read_text("utf-8", "replace").count(what) for path in logs)
 
+    def animal(self, name: str) -> Animal:
+        """Return a process by its role and number, such as `engine-0`."""
+        return next(animal for animal in self._animals if animal.name == name)
+
+    def count(self, query: str) -> int:
+        """Read a number from the database file, where there is one."""
+        path = f"file:{self.folder / 'samvad.sqlite3'}?mode=ro"
+        with contextlib.closing(sqlite3.connect(path, uri=True)) as database:
+            return int(database.execute(query).fetchone()[0])
+
     def _of(self, role: str) -> list[Animal]:
         return [animal for animal in self._animals if animal.role == role]
 
@@ -233,9 +244,3 @@ class Herd:
 def _end_with_us() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def address(herd: Herd) -> str:
-    """URL of the herd's Redis."""
-    assert redis_client.answers(herd.environment["REDIS_URL"])
-    return herd.environment["REDIS_URL"]

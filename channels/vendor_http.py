@@ -10,6 +10,8 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
@@ -18,6 +20,8 @@ from bot.errors import DeliveryFailed
 
 TIMEOUT_S = 15.0
 UPLOAD_TIMEOUT_S = 120.0
+RETRY_AFTER = "samvad:retry-after-s"
+LONGEST_WAIT_S = 3600.0
 ANSWER_BYTES = 1024 * 1024
 
 
@@ -56,7 +60,8 @@ class VendorHttp:
         """Make a call with a JSON body; with a file, `body` becomes the fields of its form.
 
         Returns:
-            Status and the JSON object answered; an empty one when it was no JSON object.
+            Status and the JSON object answered; an empty one when it was no JSON object. A header
+            Retry-After stands in it under `RETRY_AFTER`, in seconds.
 
         Raises:
             DeliveryFailed: `unreachable`: no answer, so it is unknown whether the vendor acted.
@@ -70,7 +75,10 @@ class VendorHttp:
             async with self._session.request(
                 method, url, params=params, timeout=deadline, allow_redirects=False, **sent
             ) as answer:
-                return answer.status, _object(await _read(answer.content))
+                told = _object(await _read(answer.content))
+                if (after_s := asked_to_wait(answer.headers.get("Retry-After", ""))) is not None:
+                    told[RETRY_AFTER] = after_s
+                return answer.status, told
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             raise DeliveryFailed("unreachable") from None
 
@@ -79,6 +87,20 @@ class VendorHttp:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def asked_to_wait(header: str) -> float | None:
+    """Seconds of a header Retry-After, which names them or a moment (RFC 9110, 10.2.3); at most an
+    hour, and None for anything else."""
+    try:
+        if header.strip().isascii() and header.strip().isdigit():
+            return min(float(header), LONGEST_WAIT_S)
+        moment = parsedate_to_datetime(header)
+        if moment.tzinfo is None:
+            return None
+        return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_WAIT_S)
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _form(body: Mapping[str, Any] | None, upload: Upload) -> aiohttp.FormData:

@@ -9,12 +9,12 @@ from typing import Any
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from channels.reading import number_at, object_at
-from channels.vendor_http import Upload, VendorHttp
+from channels.vendor_http import RETRY_AFTER, Upload, VendorHttp
 
 RATE_CODES = frozenset({4, 17, 32, 341, 613, 80006})
 """developers.facebook.com/docs/graph-api/overview/rate-limiting and /guides/error-handling."""
 RATE_RETRY_S = 30.0
-"""The Graph API names no time to come back."""
+"""Unless a header Retry-After names a time; the Graph API's own answer does not."""
 OUTSIDE_WINDOW = "outside-window"
 
 
@@ -66,18 +66,23 @@ class Page:
         )  # fmt: skip
         if status == 200 and "error" not in answer:
             return answer
-        raise refusal(status, object_at(answer, "error"))
+        raise refusal(status, object_at(answer, "error"), answer.get(RETRY_AFTER))
 
 
-def refusal(status: int, error: dict[str, Any]) -> DeliveryFailed:
+def refusal(status: int, error: dict[str, Any], after_s: float | None = None) -> DeliveryFailed:
     """Turn a refusal into our error.
+
+    Args:
+        after_s: Seconds of a header Retry-After.
 
     Source: developers.facebook.com/docs/messenger-platform/error-codes; code 10 for a message
     outside the window: fazer-ai/chatwoot#674.
     """
     code, sub = number_at(error, "code"), number_at(error, "error_subcode")
     if code in RATE_CODES or status == 429:
-        return DeliveryFailed("rate-limited", retry_after_s=RATE_RETRY_S)
+        return DeliveryFailed(
+            "rate-limited", retry_after_s=RATE_RETRY_S if after_s is None else after_s
+        )
     if sub == 2018278 or (code == 10 and "window" in str(error.get("message", "")).casefold()):
         return DeliveryFailed(OUTSIDE_WINDOW, permanent=True)
     if code == 551 or sub in (1545041, 2018108):

@@ -8,7 +8,7 @@ from typing import Any
 from bot.errors import DeliveryFailed
 from bot.settings import Settings, TelegramBot
 from channels.reading import number_at, object_at
-from channels.vendor_http import Upload, VendorHttp
+from channels.vendor_http import RETRY_AFTER, Upload, VendorHttp
 
 DEFAULT_RETRY_S = 5.0
 _PATH = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*){0,8}", re.ASCII)
@@ -77,7 +77,7 @@ def refusal(status: int, answer: dict[str, Any]) -> DeliveryFailed:
     if moved is not None:
         return ChatMoved(str(moved))
     if code == 429:
-        after = number_at(parameters, "retry_after")
+        after = number_at(parameters, "retry_after") or answer.get(RETRY_AFTER)
         return DeliveryFailed("rate-limited", retry_after_s=float(after or DEFAULT_RETRY_S))
     if code == 403:
         return DeliveryFailed("blocked", permanent=True)

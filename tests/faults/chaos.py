@@ -69,7 +69,7 @@ FULL = Size(
     2.0, 180.0, Mood(),
 )  # fmt: skip
 SHORT = Size(
-    12, 4, 150, {"engine": 2, "ingress": 2, "sender": 2, "recorder": 1}, 8.0, (0.4, 1.2),
+    10, 4, 120, {"engine": 2, "ingress": 2, "sender": 2, "recorder": 1}, 4.0, (0.3, 0.9),
     1.0, 60.0, Mood(error=0.05, limited=0.02, cut_after=0.04, silent_before=0, silent_after=0),
 )  # fmt: skip
 

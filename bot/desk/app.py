@@ -18,17 +18,23 @@ from bot.desk import (
     socket,
     views_actions,
     views_admin,
+    views_files,
     views_inbox,
     views_lists,
     views_login,
+    views_macros,
     views_moves,
+    views_translate,
 )
 from bot.desk.live import Hub
 from bot.desk.rendering import STATIC, Renderer
 from bot.desk.snooze import Snoozer
 from bot.desk.suggestions import Suggester
+from bot.desk.translating import DeskTranslator
 from bot.desk.web import RENDERER, errors, headers, scoped, sessions
+from bot.files.store import store_of
 from bot.handoff.service import HandoffService
+from bot.language.translate import Translator
 from bot.routing.keeper import SlaKeeper
 from bot.routing.router import Router
 from bot.secrets import load_or_create
@@ -55,12 +61,14 @@ def make_app(
     app[app_keys.REDIS] = client
     app[app_keys.SERVICE] = service
     app[app_keys.SECRET] = load_or_create(settings.state_dir, "session", settings.session_secret)
+    app[app_keys.FILES] = store_of(settings)
     app[app_keys.TOPICS] = topics
     app[app_keys.ASSETS] = renderer.assets
     app[app_keys.SUGGESTER] = Suggester(settings.default_language)
     app[app_keys.HUB] = Hub(database, client, service, renderer, app[app_keys.SUGGESTER])
     app[app_keys.CHANGES] = Changes(settings.shards, database, client)
     app[app_keys.SNOOZER] = Snoozer(database, app[app_keys.CHANGES])
+    app[app_keys.TRANSLATOR] = DeskTranslator(database, Translator.of(settings, client))
     app[RENDERER] = renderer
     app.cleanup_ctx.append(_running)
     app.on_shutdown.append(_stop_hub)
@@ -85,6 +93,8 @@ def _add_routes(app: web.Application) -> None:
             web.get(conversation + "/transcript.txt", views_inbox.transcript_file),
             web.post(conversation + "/claim", views_actions.claim),
             web.post(conversation + "/reply", views_actions.reply),
+            web.post(conversation + "/files", views_files.upload),
+            web.get("/files/{file:[A-Za-z0-9_-]{1,64}}", views_files.show),
             web.post(conversation + "/return", views_actions.give_back),
             web.post(conversation + "/resolve", views_actions.resolve),
             web.post(conversation + "/transfer", views_actions.transfer),
@@ -93,6 +103,13 @@ def _add_routes(app: web.Application) -> None:
             web.post(conversation + "/snooze", views_actions.put_aside),
             web.post(conversation + "/wake", views_actions.wake),
             web.post(conversation + "/read", views_actions.mark_read),
+            web.post(conversation + "/translations", views_translate.messages),
+            web.post(conversation + "/preview", views_translate.preview),
+            web.post(conversation + "/macros/{macro}", views_macros.run),
+            web.get("/macros", views_macros.show),
+            web.post("/macros", views_macros.save),
+            web.post("/macros/{macro}/remove", views_macros.remove),
+            web.get("/macros.json", views_macros.choices),
             web.post(conversation + "/assign", views_actions.assign),
             web.get("/targets.json", views_moves.targets),
             web.post(conversation + "/reopen", views_moves.reopen),

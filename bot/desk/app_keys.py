@@ -12,6 +12,8 @@ from bot.database import Database
 from bot.desk.live import Hub
 from bot.desk.snooze import Snoozer
 from bot.desk.suggestions import Suggester
+from bot.desk.translating import DeskTranslator
+from bot.files.store import FileStore
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
 
@@ -24,6 +26,8 @@ SECRET = web.AppKey("SECRET", bytes)
 HUB = web.AppKey("HUB", Hub)
 SNOOZER = web.AppKey("SNOOZER", Snoozer)
 SUGGESTER = web.AppKey("SUGGESTER", Suggester)
+TRANSLATOR = web.AppKey("TRANSLATOR", DeskTranslator)
+FILES = web.AppKey[FileStore]("FILES")
 TOPICS = web.AppKey("TOPICS", tuple[str, ...])
 """What an agent may resolve a conversation as."""
 ASSETS = web.AppKey("ASSETS", str)

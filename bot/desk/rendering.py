@@ -62,6 +62,7 @@ class Renderer:
             max_chars=settings.max_text_chars,
             topics=topics,
             outcomes=present.OUTCOMES,
+            translator=bool(settings.translation_provider),
             priorities=range(HIGHEST_PRIORITY + 1),
             sorts=tuple(Sort),
             content_language=settings.default_language,

@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys, labels, mentions, notes, present, queries, snooze
 from bot.desk import thread as threads
-from bot.desk.web import action_key, agent_of, done, form, session_of
+from bot.desk.web import action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
+from bot.handoff.service import MAX_REPLY_CHARS
 
 
 def _id(request: web.Request) -> str:
@@ -44,9 +45,22 @@ async def reply(request: web.Request) -> web.StreamResponse:
             )
     text = fields.get("text", "").replace("\r\n", "\n")
     message = await request.app[app_keys.SERVICE].reply(
-        _id(request), agent_of(request), text, key=key
-    )
+        _id(request), agent_of(request), text, key=key, translated=_translated(request, fields),
+        files=[id_ for id_ in fields.get("files", "").split(",") if id_],
+    )  # fmt: skip
     return done(request, _page_of(request), message=message)
+
+
+def _translated(request: web.Request, fields: dict[str, str]) -> dict[str, str] | None:
+    """What the agent wrote, if a machine made the text from it; it is shown to agents only."""
+    original = fields.get("original", "").replace("\r\n", "\n").strip()[:MAX_REPLY_CHARS]
+    if not original:
+        return None
+    return {
+        "provider": fields.get("provider", "")[:32],
+        "original": original,
+        "original_language": texts_of(request).language,
+    }
 
 
 async def give_back(request: web.Request) -> web.StreamResponse:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import redis.asyncio
@@ -24,6 +25,8 @@ from bot.conversation.store import Conversation
 from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.events import Event
+from bot.files.models import MOST_IN_MESSAGE, Attachment
+from bot.files.rows import uploads
 from bot.handoff import passing, presence
 from bot.routing.model import Match
 from bot.settings import Settings
@@ -84,18 +87,33 @@ class HandoffService:
         await self._notice(changed, "utter_agent_joined", key, agent)
         return changed
 
-    async def reply(self, conversation_id: str, agent: Agent, text: str, *, key: str) -> str:
+    async def reply(
+        self,
+        conversation_id: str,
+        agent: Agent,
+        text: str,
+        *,
+        key: str,
+        translated: Mapping[str, str] | None = None,
+        files: Sequence[str] = (),
+    ) -> str:
         """Send an agent's words to the customer.
+
+        Args:
+            translated: `provider`, `original` and `original_language` when a machine made `text`
+                from what the agent wrote.
+            files: Ids of this agent's uploads; with some, the text may be empty.
 
         Returns:
             The message id.
 
         Raises:
-            BadRequest: The text is empty or longer than `MAX_REPLY_CHARS`.
+            BadRequest: The text is empty or longer than `MAX_REPLY_CHARS`, or a file is not this
+                agent's or was sent before.
             TransitionRefused: The conversation is not this agent's.
         """
         words = text.strip()
-        if not words or len(words) > MAX_REPLY_CHARS:
+        if (not words and not files) or len(words) > MAX_REPLY_CHARS:
             raise BadRequest("text-length", f"write 1 to {MAX_REPLY_CHARS} characters")
         current = await self._database.read(lambda c: self._get(c, conversation_id))
         if current.owner != agent.id or current.state not in {State.ASSIGNED, State.SNOOZED}:
@@ -103,11 +121,27 @@ class HandoffService:
         if current.blocked:
             raise BadRequest("customer-blocked", "Unblock the customer first.", status=409)
         message = self._outbound(current, unicodedata.normalize("NFC", words), key, agent, "agent")
+        message = replace(message, attachments=await self._uploads(message, agent, files))
+        if translated:
+            message = replace(message, metadata={"machine": True, **translated})
         await delivery.send(
             self._redis, self._settings.shards, message, episode_id=current.episode_id,
             events=[self._event(current, "agent.replied", key, agent, {"characters": len(words)})],
         )  # fmt: skip
         return message.id
+
+    async def _uploads(
+        self, message: Outbound, agent: Agent, ids: Sequence[str]
+    ) -> tuple[Attachment, ...]:
+        if len(ids) > MOST_IN_MESSAGE:
+            raise BadRequest("too-many-files", f"send at most {MOST_IN_MESSAGE} files at once")
+        found = await self._database.read(
+            lambda c: uploads(c, message.conversation, ids, author="agent", message=message.id,
+                              user_id=agent.id)
+        )  # fmt: skip
+        if found is None:
+            raise BadRequest("unknown-file", "a file is unknown or was sent before")
+        return tuple(found)
 
     async def give_back(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
         """Return the conversation to the bot, which says again that it is one."""
@@ -230,9 +264,16 @@ class HandoffService:
         """The agent does something at their desk."""
         await presence.active(self._redis, agent_id)
 
+    async def arrived(self, agent_id: str) -> None:
+        """The agent opened a desk."""
+        await presence.seen(self._redis, agent_id)
+        await presence.active(self._redis, agent_id)
+        await presence.announce(self._redis, "presence")
+
     async def gone(self, agent_id: str) -> None:
         """The agent's last desk was closed."""
         await presence.gone(self._redis, agent_id)
+        await presence.announce(self._redis, "presence")
 
     async def _owned(
         self,

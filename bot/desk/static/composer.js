@@ -1,8 +1,10 @@
 // Writing: Enter sends, drafts stay in this browser, `/` opens the canned replies.
+import * as attach from "./attach.js";
 import * as menu from "./menu.js";
 import { byId, me, newKey, post, Refused, toast } from "./page.js";
 import { t } from "./texts.js";
 import * as thread from "./thread.js";
+import * as translate from "./translate.js";
 
 const TYPING_EVERY_MS = 3000;
 const COUNT_FROM = 3500;
@@ -44,6 +46,7 @@ export function start() {
     event.preventDefault();
     send();
   });
+  attach.start(() => mode === "reply");
   box().addEventListener("keydown", onKey);
   box().addEventListener("input", onInput);
   for (const tab of document.querySelectorAll("[data-mode]")) {
@@ -72,6 +75,8 @@ export function setMode(wanted, focus) {
   box().placeholder = mode === "note" ? t("note_hint") : t("reply_hint");
   box().value = readDraft().text;
   byId("held").hidden = true;
+  attach.show(mode === "reply");
+  translate.hide();
   menu.close();
   count();
   if (focus) box().focus();
@@ -84,6 +89,10 @@ export function write(kind) {
 
 function onKey(event) {
   if (menu.key(event)) return;
+  if (event.altKey && event.code === "KeyT") {
+    event.preventDefault();
+    translate.toggle();
+  }
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing && event.keyCode !== 229) {
     event.preventDefault();
     send();
@@ -94,6 +103,7 @@ function onInput() {
   keepDraft();
   count();
   menu.offer(box(), mode, replace);
+  if (mode === "reply") translate.soon(box().value);
   if (Date.now() - lastTyping > TYPING_EVERY_MS) {
     lastTyping = Date.now();
     // Colleagues see who writes what; the customer only ever learns of a reply.
@@ -109,23 +119,31 @@ function count() {
 
 async function send(anyway = false) {
   const text = box().value.trim();
-  if (!text || sending) return;
-  keepDraft();
   const id = thread.id();
   const kind = mode;
-  const { key } = readDraft();
-  const fields = { text, key };
+  const files = kind === "reply" ? attach.list(id) : [];
+  if ((!text && !files.length) || sending) return;
+  if (attach.busy()) return toast(t("wait_files"), true);
+  keepDraft();
+  const { key } = files.length ? { key: attach.key(id, text) } : readDraft();
+  const said = kind === "reply" ? await translate.ready(text) : { text };
+  // The translation is on show now: the next Enter sends it.
+  if (!said || thread.id() !== id || sending) return;
+  const fields = { ...said, key };
+  if (files.length) fields.files = files.map((file) => file.id).join(",");
   if (kind === "reply" && !anyway) fields.last = thread.last();
   sending = true;
   byId("composer").setAttribute("aria-busy", "true");
   try {
     const answer = await post(`/conversations/${id}/${kind}`, fields);
     localStorage.removeItem(draftName(id, kind));
+    if (files.length) attach.clear(id);
     if (thread.id() !== id) return;
     box().value = "";
     byId("held").hidden = true;
     count();
-    if (kind === "reply") thread.pending(answer.message, text);
+    translate.hide();
+    if (kind === "reply") thread.pending(answer.message, said.text || files.map((file) => file.name).join(", "));
   } catch (error) {
     if (error instanceof Refused && error.code === "thread-changed") hold(error.message);
     else toast(error.message, true);

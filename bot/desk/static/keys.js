@@ -3,6 +3,7 @@ import { byId } from "./page.js";
 import * as actions from "./actions.js";
 import * as composer from "./composer.js";
 import * as list from "./list.js";
+import * as translate from "./translate.js";
 
 const VIEWS = { m: "mine", w: "waiting", o: "open", n: "mentions", s: "snoozed", d: "done" };
 let leader = 0;
@@ -22,10 +23,12 @@ export function start(navigate) {
     c: () => press('#head [data-action="claim"], #head [data-action="wake"], #head [data-action="reopen"]'),
     a: () => press('#head [data-dialog="assign"]'),
     p: () => press('#head [data-dialog="priority"]'),
+    m: () => press('#head [data-dialog="macros"]'),
     y: () => press('#head [data-dialog="merge"]'),
     x: () => press('#head [data-dialog="block"], #head [data-action="unblock"]'),
     u: () => [...document.querySelectorAll("[data-undo]")].pop()?.click(),
     o: () => [...document.querySelectorAll(".reading summary")].pop()?.click(),
+    h: () => translate.toggleReading(),
     f: () => press(".filters summary"),
     v: () => press('.filters [data-dialog="filter"]'),
     b: () => press('#head [data-action="return"]'),

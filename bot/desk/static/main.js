@@ -9,6 +9,7 @@ import * as notify from "./notify.js";
 import * as socket from "./socket.js";
 import { number, t } from "./texts.js";
 import * as thread from "./thread.js";
+import * as translate from "./translate.js";
 
 let first = true;
 let refreshing;
@@ -29,6 +30,7 @@ function enter() {
   list.select(thread.id());
   thread.start();
   composer.start();
+  translate.refresh();
   const back = document.querySelector(".head .back");
   if (back) back.href = list.address("");
   look();
@@ -108,6 +110,7 @@ const frames = {
     if (frame.conversation !== thread.id()) return;
     const spoken = thread.apply(frame);
     composer.allow();
+    translate.refresh();
     if (spoken) read();
     const back = document.querySelector(".head .back");
     if (back) back.href = list.address("");
@@ -151,6 +154,7 @@ list.tidy();
 notify.start(navigate);
 actions.start(navigate);
 keys.start(navigate);
+translate.start();
 composer.setTyping((kind) => socket.send({ type: "typing", kind }));
 enter();
 socket.connect(frames);

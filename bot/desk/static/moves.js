@@ -1,5 +1,5 @@
 // What the dialogs offer: agents and teams, priorities, customers to merge with; lists to keep.
-import { byId, get, post, toast } from "./page.js";
+import { byId, get, newKey, post, toast } from "./page.js";
 import * as list from "./list.js";
 import { t } from "./texts.js";
 import * as thread from "./thread.js";
@@ -34,6 +34,7 @@ export function fill(dialog, name, value) {
     byId("merge-found").replaceChildren();
     findCustomers();
   }
+  if (name === "macros") fillMacros(dialog);
   if (name === "filter") dialog.querySelector("[name=name]").value = "";
 }
 
@@ -49,6 +50,44 @@ async function fillTargets(places) {
     const prefix = place.dataset.prefix ?? "";
     place.replaceChildren(...targets[place.dataset.targets].map(({ id, name, online }) =>
       new Option(online ? t("online", { name }) : name, prefix + id)));
+  }
+}
+
+async function fillMacros(dialog) {
+  const place = byId("macro-list");
+  place.replaceChildren();
+  let macros;
+  try {
+    macros = await get("/macros.json");
+  } catch (error) {
+    return toast(error.message, true);
+  }
+  place.replaceChildren(...macros.map(({ id, name, does }) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    const title = document.createElement("bdi");
+    title.textContent = name;
+    const line = document.createElement("span");
+    line.textContent = does;
+    line.dir = "auto";
+    button.append(title, line);
+    button.addEventListener("click", () => {
+      dialog.close();
+      runMacro(id, name);
+    });
+    return button;
+  }));
+  if (!macros.length) place.textContent = t("no_macros");
+  place.querySelector("button")?.focus();
+}
+
+async function runMacro(id, name) {
+  try {
+    const { stays } = await post(`/conversations/${thread.id()}/macros/${id}`, { key: newKey() });
+    toast(t("ran", { name }));
+    if (!stays) await go("");
+  } catch (error) {
+    toast(error.message, true);
   }
 }
 

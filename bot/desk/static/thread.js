@@ -87,6 +87,7 @@ function merge(nodes) {
   }
   dress(nodes);
   localise(thread);
+  document.dispatchEvent(new Event("desk:thread"));
   return added;
 }
 

@@ -13,6 +13,7 @@ from rasa.core.channels.channel import UserMessage
 from bot.conversation.messages import QuickReply
 from bot.conversation.states import Cause, State
 from bot.conversation.store import QueuePlace
+from bot.dialogue import recall
 from bot.dialogue import turn as turns
 from bot.dialogue.context import Context
 from bot.dialogue.engine import CollectingChannel, Engine
@@ -56,6 +57,7 @@ class BotTurn:
         self._hearing = hearing
         self._queueing = queueing
         self._wording = wording
+        self._recall = recall.Recall()
 
     async def run(self, turn: Turn) -> None:
         """Fill the turn with replies and events."""
@@ -259,7 +261,12 @@ class BotTurn:
         return [*first, {**second, "utter_action": utter}]
 
     async def _ask_rasa(self, turn: Turn, parsed: dict[str, Any]) -> list[dict[str, Any]]:
-        turn.tracker.setdefault("slots", {})["language"] = turn.language
+        before = turn.tracker = {
+            **turn.tracker,
+            "slots": {**turn.tracker.get("slots", {}), "language": turn.language},
+        }
+        if plan := self._recall.find(before, parsed):
+            return await self._play(turn, plan, parsed)
         channel = CollectingChannel(turn.conversation.channel)
         message = UserMessage(
             text=turn.inbound.text or parsed["intent"]["name"],
@@ -279,7 +286,22 @@ class BotTurn:
             return []
         finally:
             turns.CURRENT.reset(token)
+        self._recall.learn(before, turn.tracker, parsed, channel.messages)
         return channel.messages
+
+    async def _play(
+        self, turn: Turn, plan: recall.Plan, parsed: dict[str, Any]
+    ) -> list[dict[str, Any]]:
+        """Do what Rasa did the last time."""
+        token = turns.CURRENT.set(turn)
+        try:
+            turn.tracker, outputs = await recall.play(
+                plan, turn.tracker, parsed, nlg=self._engine.nlg,
+                channel=turn.conversation.channel, message=turn.inbound.id,
+            )  # fmt: skip
+        finally:
+            turns.CURRENT.reset(token)
+        return outputs
 
     def _remember(self, turn: Turn, intent: str) -> None:
         """Note what this turn means for the next one, and what the reports need."""

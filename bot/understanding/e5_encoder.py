@@ -31,9 +31,10 @@ class E5Encoder:
         from bot.understanding.tokenizer import Tokenizer
 
         meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        # As a plain array: indexing a memmap costs several times as much.
         self._words = np.memmap(
             weights_path(), np.uint8, "r", meta["words_offset"], tuple(meta["words_shape"])
-        )
+        ).view(np.ndarray)
         self._positions = np.load(folder / "positions.npy")
         self._tokenizer = Tokenizer(folder)
         self._session = open_session(folder / "graph.onnx")

@@ -275,7 +275,7 @@ class IntentIndex:
         """Open a saved index; arrays stay memory-mapped, shared between processes."""
         meta = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         rows, landmarks, weights = (
-            np.load(folder / f"{name}.npy", mmap_mode="r")
+            np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)
             for name in ("rows", "landmarks", "weights")
         )
         sums = None

@@ -176,12 +176,15 @@ class Understander:
         if not is_sure(whole) or whole.best == ANGRY:
             return None
         sure: dict[str, Prediction] = {}
+        perhaps = set[str]()
         for part in parts:
             found = knowledge.index.predict(part, cascade.embed(part))
             if is_sure(found) and _is_faq(found.best):
                 sure.setdefault(found.best, found)
-            elif found.best != whole.best and found.confidence >= HARDLY:
-                return None  # perhaps a question of its own
+            elif found.confidence >= HARDLY:
+                perhaps.add(found.best)
+        if perhaps and len(perhaps | sure.keys() | {whole.best}) > 1:
+            return None  # it may be two questions
         prediction, also = _first_two(sure, whole)
         return Reading(language, prediction, mood, extract(text), also)
 
@@ -205,13 +208,25 @@ class Understander:
         if not parts:
             return whole, ""
         least = max(whole.threshold, self._settings.thresholds.confidence)
-        vectors = self.embedder.embed(parts)
         sure: dict[str, Prediction] = {}
-        for part, vector in zip(parts, vectors, strict=True):
-            found = knowledge.index.predict(part, vector)
+        for part in parts:
+            found = self._judge(part, knowledge)
             if found.label and _is_faq(found.label) and found.confidence >= least:
                 sure.setdefault(found.label, found)
         return _first_two(sure, whole)
+
+    def _judge(self, part: str, knowledge: Knowledge) -> Prediction:
+        """Predict for a part of a message, by the second view alone where that leaves no doubt."""
+        cascade, language = knowledge.cascade, detect(part)
+        if (
+            cascade is not None
+            and language.language in cascade.embedder.second_view_languages
+            and not language.romanised
+        ):
+            found = knowledge.index.predict(part, cascade.embed(part))
+            if is_sure(found) or found.confidence < HARDLY:
+                return found
+        return knowledge.index.predict(part, self.embedder.embed([part])[0])
 
     def command(self, text: str) -> str:
         """Dialogue intent of a text that is one of its examples, letter for letter; else empty.

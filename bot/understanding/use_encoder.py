@@ -42,7 +42,7 @@ class UseEncoder:
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = Tokenizer(folder)
-        self._table = np.load(folder / "table.npy", mmap_mode="r")
+        self._table = np.load(folder / "table.npy", mmap_mode="r").view(np.ndarray)
         with np.load(folder / "scales.npz") as scales:
             self._scale, self._low = scales["scale"], scales["lo"]
         self._session = open_session(folder / "graph.onnx")

@@ -20,6 +20,8 @@ from sqlalchemy.engine import Connection
 
 from bot.database import Database
 from bot.desk.users import DISABLED, HASHER, User
+from bot.routing.model import Presence
+from bot.routing.tables import agents
 from bot.tables import sessions, users
 
 SESSION_S = 12 * 3600
@@ -41,6 +43,8 @@ class Session:
     csrf: str
     digest: str
     """SHA-256 of the cookie's token, hexadecimal."""
+    presence: str = Presence.ONLINE.value
+    """What the user chose to be."""
 
 
 @dataclass(frozen=True)
@@ -119,8 +123,9 @@ def find_session(connection: Connection, token: str, now: float | None = None) -
     """Look a cookie's token up; None when unknown, expired or its user is disabled."""
     row = (
         connection.execute(
-            sa.select(sessions.c.csrf, sessions.c.digest, users)
+            sa.select(sessions.c.csrf, sessions.c.digest, users, agents.c.presence)
             .join(users, users.c.id == sessions.c.user_id)
+            .outerjoin(agents, agents.c.user_id == users.c.id)
             .where(
                 sessions.c.digest == digest_of(token),
                 sessions.c.expires_at > (time.time() if now is None else now),
@@ -131,7 +136,8 @@ def find_session(connection: Connection, token: str, now: float | None = None) -
     )
     if row is None or row["password_hash"].startswith(DISABLED):
         return None
-    return Session(User.from_row(row), row["csrf"], row["digest"])
+    presence = row["presence"] or Presence.ONLINE.value
+    return Session(User.from_row(row), row["csrf"], row["digest"], presence)
 
 
 def still_valid(connection: Connection, digests: Collection[str], now: float) -> set[str]:

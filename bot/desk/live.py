@@ -43,6 +43,8 @@ HEARTBEAT_S = 15.0
 PEOPLE_S = 40.0
 """How long "is looking" lasts without a beat."""
 TYPING_S = 6.0
+ACTIVE_S = 5.0
+"""Noted at most this often, however much a user does."""
 QUEUE_FRAMES = 256
 """Frames a slow page may lag behind before it must reconnect."""
 LOST = ""
@@ -62,6 +64,8 @@ class Seat:
     """The one it shows."""
     sent: dict[str, str] = field(default_factory=dict)
     """Item id → digest of what the page has."""
+    active_at: float = field(default_factory=time.monotonic)
+    """When we last noted that its user does something."""
     answers: bool = False
     """Whether the conversation it shows is this user's, as last read."""
 
@@ -136,7 +140,7 @@ class Hub:
         seat = Seat(session, texts)
         self._seats.add(seat)
         try:
-            await self._service.seen(session.user.id)
+            await self._service.arrived(session.user.id)
             yield seat
         finally:
             self._seats.discard(seat)
@@ -171,6 +175,14 @@ class Hub:
         if seat.conversation:
             reply = kind == "reply" and seat.answers
             await self._announce(seat, "typing" if reply else "noting")
+
+    async def active(self, seat: Seat) -> None:
+        """Note that the user of a page does something."""
+        now = time.monotonic()
+        if now - seat.active_at > ACTIVE_S:
+            seat.active_at = now
+            with contextlib.suppress(StoreUnavailable):
+                await self._service.active(seat.session.user.id)
 
     async def publish(self, conversation: str, what: str, **more: str) -> None:
         """Tell every desk process that a conversation changed."""

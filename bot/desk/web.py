@@ -201,6 +201,7 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
         texts_of(request),
         user=session.user if session else None,
         csrf=session.csrf if session else "",
+        presence=session.presence if session else "",
         path=request.path,
         **context,
     )
@@ -212,6 +213,20 @@ def done(request: web.Request, target: str, **more: Any) -> web.Response:
     if wants_json(request):
         return web.json_response({"ok": True, "target": target, **more})
     raise web.HTTPSeeOther(target)
+
+
+def problem_of(request: web.Request, error: BadRequest) -> str:
+    """What was wrong with a form, in the user's language."""
+    texts, key = texts_of(request), f"error.{error.code}"
+    return texts.say(key if texts.has(key) else "error.other", **error.values)
+
+
+def came_from(request: web.Request) -> str:
+    """The page a form was on, as a path of our own."""
+    address = urlsplit(request.headers.get("Referer", ""))
+    own = address.netloc.lower() == request.host.lower() and address.path.startswith("/")
+    # Two slashes in front would be another host.
+    return "/" + address.path.lstrip("/") if own else "/"
 
 
 def _refusal(request: web.Request, status: int, code: str, /, **values: object) -> web.Response:

@@ -91,7 +91,7 @@ async def test_nothing_of_one_conversation_can_be_reached(desk: Desk, refunds: T
             continue
         if "{view}" not in resource.canonical and resource.canonical.count("{") > 1:
             path = resource.canonical
-            for name in ("file", "episode", "message", "item", "what"):
+            for name in ("file", "episode", "message", "item", "what", "macro"):
                 path = path.replace("{" + name + "}", "some")
         else:
             path = resource.canonical.replace("{view}", "open")
@@ -217,6 +217,8 @@ def test_condition_and_predicate_agree() -> None:
 
 def test_every_list_of_the_desk_is_asked_with_a_scope() -> None:
     for path in Path("bot/desk").glob("*.py"):
+        if path.name == "supervisor.py":
+            continue  # its page is for those who see everything
         text = path.read_text("utf-8").replace("\n", " ")
         for name in ("list_rows(", "facets(", "sizes("):
             for part in text.split(f"queries.{name}")[1:] + text.split(f"saved_filters.{name}")[1:]:

@@ -35,6 +35,17 @@ export function send(frame) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
 }
 
+// Whoever moves or types is there; the desk counts silence as being away.
+const ACTIVE_MS = 30_000;
+let activeAt = 0;
+for (const kind of ["pointerdown", "pointermove", "keydown", "wheel"]) {
+  addEventListener(kind, () => {
+    if (Date.now() - activeAt < ACTIVE_MS) return;
+    activeAt = Date.now();
+    send({ type: "active" });
+  }, { passive: true });
+}
+
 function lamp(state) {
   byId("lamp").className = `lamp ${state}`;
   byId("online").title = t(state === "on" ? "online_title" : "connection_lost");

@@ -337,12 +337,33 @@ class DeskAgent:
         posted = {"csrf": self.csrf, "key": uuid.uuid4().hex, **fields}
         return self._post(f"/conversations/{conversation}/{what}", posted)
 
+    def upload(self, conversation: str, name: str, content: bytes) -> str:
+        """Upload a file for a reply; return its id."""
+        request = urllib.request.Request(
+            f"{self.desk}/conversations/{conversation}/files", content,
+            {"Origin": self.desk, "X-CSRF-Token": self.csrf, "Accept": "application/json",
+             "Content-Type": "application/octet-stream",
+             "X-File-Name": urllib.parse.quote(name)},
+        )  # fmt: skip
+        answer = self._open(request)
+        assert answer.status == 201, answer.content[:300]
+        return str(answer.json["id"])
+
+    def file(self, id_: str) -> Answer:
+        """Open a file of a message."""
+        return self._open(
+            urllib.request.Request(f"{self.desk}/files/{id_}", None, {"Accept": "application/json"})
+        )
+
     def _post(self, path: str, fields: Mapping[str, str]) -> Answer:
         request = urllib.request.Request(
             self.desk + path, urllib.parse.urlencode(fields).encode(), {"Origin": self.desk}
         )
         if path != "/login":
             request.add_header("Accept", "application/json")
+        return self._open(request)
+
+    def _open(self, request: urllib.request.Request) -> Answer:
         try:
             with self._opener.open(request, timeout=ANSWER_S) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import redis
-from running import System, until
+from running import System, Visitor, call, until
 
 WORDS = ("Quittenmarder", "लकड़सुँघवा")
 TEXTS = (
@@ -53,3 +53,30 @@ def test_nothing_of_them_is_left_in_any_file(system: System) -> None:
 
     assert system.rest(who, "where is my order"), "a customer who writes again is answered"
     assert system.run("customer", "export", f"rest:{who}").returncode == 0
+
+
+def test_nothing_of_their_files_is_left(system: System, tmp_path: Path) -> None:
+    word, name = "Zwetschgenkobold", "Dingelbrod"
+    visitor = Visitor(system)
+    sent = call(
+        "POST", f"{system.ingress}/webhooks/webchat/upload", f"my {word}\n".encode(),
+        headers={**visitor.headers, "Content-Type": "text/plain", "X-File-Name": f"{name}.txt"},
+    )  # fmt: skip
+    assert sent.status == 201, sent.content
+    visitor.send(attachments=[sent.json["id"]])  # type: ignore[arg-type]
+    visitor.wait(2)
+    until(
+        lambda: system.sql("select 1 from files where id = ? and message <> ''", sent.json["id"]),
+        within_s=20, what="the file joins its message",
+    )  # fmt: skip
+    assert any(found.startswith("files/") for found in _files_with(system.state_dir, word))
+    assert _files_with(system.state_dir, name)
+    exported = system.run("customer", "export", visitor.conversation, "--files", str(tmp_path))
+    assert name in exported.stdout, exported.stderr
+    (copy,) = tmp_path.iterdir()
+    assert word in copy.read_text()
+
+    erased = system.run("customer", "erase", visitor.conversation)
+    assert erased.returncode == 0, erased.stderr
+    assert _files_with(system.state_dir, word, name) == set()
+    assert visitor.get(f"files/{sent.json['id']}").status == 404

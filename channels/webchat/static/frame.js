@@ -314,12 +314,17 @@ function enter() {
 function agree() {
   store.change({ consent: dataset.consentVersion });
   store.release();
-  gate.hide();
-  header.show();
+  ungate();
   tell({ keep: true });
   for (const message of store.pending) showPending(message);
   transport.start();
   $("text").focus();
+}
+
+function ungate() {
+  gate.hide();
+  header.show();
+  resize();
 }
 
 async function forget() {
@@ -341,8 +346,7 @@ function showForgotten() {
   header.showBanner();
   gate.show("erased", () => {
     isForgotten = store.hold = false;
-    gate.hide();
-    header.show();
+    ungate();
     enter();
     if (gate.kind) gate.focus();
     else $("text").focus();
@@ -378,7 +382,7 @@ function hear({ source, origin, data }) {
     store.clear();
     isForgotten = store.hold = false;
     begin();
-    gate.hide();
+    ungate();
     enter();
     header.show();
   }

@@ -84,6 +84,9 @@ async def test_nothing_leaves_or_stays_before_the_click(strict: Shop, browser: B
         await visit.chat.locator("#gate-yes").click()
         await expect(visit.chat.locator(".message.bot")).to_have_count(1)
         await expect(visit.chat.locator("#text")).to_be_focused()
+        box = await visit.chat.locator("#text").bounding_box()
+        assert box is not None
+        assert box["height"] > 30
         await visit.say("hello")
         await expect(visit.chat.locator(".message.bot")).to_have_count(2)
         await visit.page.reload()

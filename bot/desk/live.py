@@ -43,8 +43,6 @@ HEARTBEAT_S = 15.0
 PEOPLE_S = 40.0
 """How long "is looking" lasts without a beat."""
 TYPING_S = 6.0
-ACTIVE_S = 5.0
-"""Noted at most this often, however much a user does."""
 QUEUE_FRAMES = 256
 """Frames a slow page may lag behind before it must reconnect."""
 LOST = ""
@@ -64,8 +62,8 @@ class Seat:
     """The one it shows."""
     sent: dict[str, str] = field(default_factory=dict)
     """Item id → digest of what the page has."""
-    active_at: float = field(default_factory=time.monotonic)
-    """When we last noted that its user does something."""
+    people: str = ""
+    """The frame that last told who else looks."""
     answers: bool = False
     """Whether the conversation it shows is this user's, as last read."""
 
@@ -108,6 +106,8 @@ class Hub:
         self._renderer = renderer
         self._suggester = suggester
         self._seats: set[Seat] = set()
+        self._looking: dict[str, set[Seat]] = {}
+        """Conversation → the seats that show it."""
         self._dirty: set[str] = set()
         self._wake = asyncio.Event()
         self._recount = asyncio.Event()
@@ -140,11 +140,13 @@ class Hub:
         seat = Seat(session, texts)
         self._seats.add(seat)
         try:
-            await self._service.arrived(session.user.id)
+            await self._service.seen(session.user.id)
             yield seat
         finally:
             self._seats.discard(seat)
-            await self._leave(seat)
+            shown = seat.conversation
+            self._turn(seat, "")
+            await self._leave(seat, shown)
 
     def dismiss(self, user_id: str) -> None:
         """Close the pages of a user whose sessions have ended."""
@@ -154,17 +156,27 @@ class Hub:
 
     async def look(self, seat: Seat, conversation: str, known: dict[str, str]) -> None:
         """Show a conversation on a page, and everything it has missed."""
-        if seat.conversation and seat.conversation != conversation:
-            await self._announce(seat, "left")
-        seat.conversation = conversation
+        left = seat.conversation if seat.conversation != conversation else ""
+        self._turn(seat, conversation)
         seat.sent = dict(known)
+        if left:
+            await self._announce(seat, "left", left)
         if not conversation:
             return
         await self._show(seat)
         if seat.conversation != conversation:
             return
-        await self._announce(seat, "look")
+        await self._announce(seat, "look", conversation)
         self._tell_people(conversation)
+
+    def _turn(self, seat: Seat, conversation: str) -> None:
+        if here := self._looking.get(seat.conversation):
+            here.discard(seat)
+            if not here:
+                del self._looking[seat.conversation]
+        seat.conversation, seat.people = conversation, ""
+        if conversation:
+            self._looking.setdefault(conversation, set()).add(seat)
 
     async def typing(self, seat: Seat, kind: str) -> None:
         """Tell colleagues that somebody writes: a `reply`, or anything else as a note.
@@ -174,15 +186,7 @@ class Hub:
         """
         if seat.conversation:
             reply = kind == "reply" and seat.answers
-            await self._announce(seat, "typing" if reply else "noting")
-
-    async def active(self, seat: Seat) -> None:
-        """Note that the user of a page does something."""
-        now = time.monotonic()
-        if now - seat.active_at > ACTIVE_S:
-            seat.active_at = now
-            with contextlib.suppress(StoreUnavailable):
-                await self._service.active(seat.session.user.id)
+            await self._announce(seat, "typing" if reply else "noting", seat.conversation)
 
     async def publish(self, conversation: str, what: str, **more: str) -> None:
         """Tell every desk process that a conversation changed."""
@@ -274,8 +278,8 @@ class Hub:
             own = json.dumps(counts.of(seat.session.user.id, seen))
             seat.put(f'{{"type":"rows","counts":{own},"rows":{bodies[kind]}}}')
         self._recount.set()
-        for seat in tuple(self._seats):
-            if seat.conversation in changed:
+        for conversation in changed:
+            for seat in tuple(self._looking.get(conversation, ())):
                 await self._show(seat)
 
     async def _count_forever(self) -> None:
@@ -324,7 +328,7 @@ class Hub:
         thread = await self._database.read(work)
         if thread is None and seat.conversation == conversation:
             # It went to a team this user is not in, or was erased: no more of it from here on.
-            seat.conversation = ""
+            self._turn(seat, "")
         if thread is None or seat.conversation != conversation:
             return
         seat.answers = thread.conversation.owner == session.user.id
@@ -355,7 +359,7 @@ class Hub:
                     await self._service.seen(user_id)
                 for seat in tuple(self._seats):
                     if seat.conversation:
-                        await self._announce(seat, "look")
+                        await self._announce(seat, "look", seat.conversation)
                 online = await self._service.online()
                 self._to_all(json.dumps({"type": "online", "agents": online}))
             except StoreUnavailable as error:
@@ -370,18 +374,18 @@ class Hub:
             if seat.session.digest not in alive:
                 seat.lose()
 
-    async def _leave(self, seat: Seat) -> None:
+    async def _leave(self, seat: Seat, shown: str) -> None:
         user_id = seat.session.user.id
         with contextlib.suppress(StoreUnavailable):
-            if seat.conversation:
-                await self._announce(seat, "left")
+            if shown:
+                await self._announce(seat, "left", shown)
             if not any(other.session.user.id == user_id for other in self._seats):
                 await self._service.gone(user_id)
 
-    async def _announce(self, seat: Seat, what: str) -> None:
+    async def _announce(self, seat: Seat, what: str, conversation: str) -> None:
         user = seat.session.user
         with contextlib.suppress(StoreUnavailable):
-            await self.publish(seat.conversation, what, user=user.id, name=user.name)
+            await self.publish(conversation, what, user=user.id, name=user.name)
 
     def _note_person(self, conversation: str, what: str, notice: dict[str, Any]) -> None:
         here = self._people.setdefault(conversation, {})
@@ -402,12 +406,14 @@ class Hub:
         here = self._people.get(conversation, {})
         for user in [user for user, person in here.items() if person.looks_until < now]:
             del here[user]
-        for seat in self._seats:
-            if seat.conversation != conversation:
-                continue
+        for seat in self._looking.get(conversation, ()):
             others = [
                 {"name": person.name, "typing": person.types if person.types_until > now else ""}
                 for user, person in here.items()
                 if user != seat.session.user.id
             ]
-            seat.put(json.dumps({"type": "people", "conversation": conversation, "people": others}))
+            frame = {"type": "people", "conversation": conversation, "people": others}
+            told = json.dumps(frame)
+            if told != seat.people:
+                seat.people = told
+                seat.put(told)

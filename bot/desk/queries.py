@@ -134,8 +134,10 @@ class Counts:
 
     waiting: Mapping[str, int]
     """Team → waiting conversations; those of no team under ""."""
-    open: Mapping[tuple[str, str], int]
-    """(team, owner) → open conversations; without either under ""."""
+    open: Mapping[str, int]
+    """Team → open conversations, likewise."""
+    owned: Mapping[str, Mapping[str, int]]
+    """User id → team → open conversations they have."""
     mine: Mapping[str, int]
     """User id → assigned conversations."""
     snoozed: Mapping[str, int]
@@ -144,19 +146,21 @@ class Counts:
     """User id → (team, owner) → conversations with a mention they have not seen."""
 
     def of(self, user_id: str, scope: Scope = EVERYTHING) -> dict[str, int]:
-        def seen(numbers: Mapping[tuple[str, str], int]) -> int:
-            return sum(
-                n for (team, owner), n in numbers.items()
-                if scope.sees(team or None, owner or None)
-            )  # fmt: skip
+        """Sizes for one user; costs as much as there are teams, however many agents there are."""
 
+        def seen(numbers: Mapping[str, int]) -> int:
+            return sum(n for team, n in numbers.items() if scope.sees(team or None, None))
+
+        own = self.owned.get(user_id, {})
+        elsewhere = sum(n for team, n in own.items() if not scope.sees(team or None, None))
+        named = self.mentions.get(user_id, {})
         return {
             View.MINE.value: self.mine.get(user_id, 0),
-            View.WAITING.value: sum(
-                n for team, n in self.waiting.items() if scope.sees(team or None, None)
+            View.WAITING.value: seen(self.waiting),
+            View.OPEN.value: seen(self.open) + elsewhere,
+            View.MENTIONS.value: sum(
+                n for (team, owner), n in named.items() if scope.sees(team or None, owner or None)
             ),
-            View.OPEN.value: seen(self.open),
-            View.MENTIONS.value: seen(self.mentions.get(user_id, {})),
             View.SNOOZED.value: self.snoozed.get(user_id, 0),
         }
 
@@ -171,9 +175,12 @@ def counts(connection: Connection) -> Counts:
     ).all()
     by_owner: dict[State, Counter[str]] = {State.ASSIGNED: Counter(), State.SNOOZED: Counter()}
     waiting: Counter[str] = Counter()
-    total: Counter[tuple[str, str]] = Counter()
+    total: Counter[str] = Counter()
+    owned: dict[str, Counter[str]] = {}
     for state, owner, team, number in rows:
-        total[team or "", owner or ""] += number
+        total[team or ""] += number
+        if owner:
+            owned.setdefault(owner, Counter())[team or ""] += number
         if state == State.WAITING:
             waiting[team or ""] += number
         if State(state) in by_owner and owner:
@@ -187,7 +194,8 @@ def counts(connection: Connection) -> Counts:
         .group_by(m.user_id, c.team, c.owner)
     ):
         unseen.setdefault(user_id, {})[team or "", owner or ""] = number
-    return Counts(waiting, total, by_owner[State.ASSIGNED], by_owner[State.SNOOZED], unseen)
+    mine, snoozed = by_owner[State.ASSIGNED], by_owner[State.SNOOZED]
+    return Counts(waiting, total, owned, mine, snoozed, unseen)
 
 
 def list_rows(

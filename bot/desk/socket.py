@@ -29,7 +29,8 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     """Serve one page until it leaves, lags too far behind or the desk stops."""
     check_origin(request, required=True)
     session, hub = session_of(request), request.app[app_keys.HUB]
-    ws = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MOST_FRAME_BYTES)
+    # Compression costs a millisecond and 256 KB a page; a frame is a few kilobytes at most.
+    ws = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MOST_FRAME_BYTES, compress=False)
     await ws.prepare(request)
     async with hub.seated(session, texts_of(request)) as seat:
         online = await presence.online(request.app[app_keys.REDIS])
@@ -49,8 +50,6 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
 
 
 async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
-    # Pages send what their user does, and nothing by themselves.
-    await hub.active(seat)
     if frame["type"] == "look":
         known = {str(k)[:128]: str(v)[:32] for k, v in dict(frame.get("known") or {}).items()}
         try:

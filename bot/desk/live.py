@@ -43,6 +43,8 @@ HEARTBEAT_S = 15.0
 PEOPLE_S = 40.0
 """How long "is looking" lasts without a beat."""
 TYPING_S = 6.0
+ACTIVE_S = 5.0
+"""Noted at most this often, however much a user does."""
 QUEUE_FRAMES = 256
 """Frames a slow page may lag behind before it must reconnect."""
 LOST = ""
@@ -64,6 +66,8 @@ class Seat:
     """Item id → digest of what the page has."""
     people: str = ""
     """The frame that last told who else looks."""
+    active_at: float = field(default_factory=time.monotonic)
+    """When we last noted that its user does something."""
     answers: bool = False
     """Whether the conversation it shows is this user's, as last read."""
 
@@ -140,7 +144,7 @@ class Hub:
         seat = Seat(session, texts)
         self._seats.add(seat)
         try:
-            await self._service.seen(session.user.id)
+            await self._service.arrived(session.user.id)
             yield seat
         finally:
             self._seats.discard(seat)
@@ -187,6 +191,14 @@ class Hub:
         if seat.conversation:
             reply = kind == "reply" and seat.answers
             await self._announce(seat, "typing" if reply else "noting", seat.conversation)
+
+    async def active(self, seat: Seat) -> None:
+        """Note that the user of a page does something."""
+        now = time.monotonic()
+        if now - seat.active_at > ACTIVE_S:
+            seat.active_at = now
+            with contextlib.suppress(StoreUnavailable):
+                await self._service.active(seat.session.user.id)
 
     async def publish(self, conversation: str, what: str, **more: str) -> None:
         """Tell every desk process that a conversation changed."""

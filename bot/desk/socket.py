@@ -50,6 +50,8 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
 
 
 async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
+    # Pages send what their user does, and nothing by themselves.
+    await hub.active(seat)
     if frame["type"] == "look":
         known = {str(k)[:128]: str(v)[:32] for k, v in dict(frame.get("known") or {}).items()}
         try:

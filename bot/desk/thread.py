@@ -14,7 +14,7 @@ from bot.conversation.store import Conversation
 from bot.desk import mentions, queries, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
-from bot.files.models import Attachment, signs
+from bot.files.models import Attachment, without_signs
 from bot.files.rows import of_messages
 from bot.tables import conversations, customers, events, messages, survey_answers
 
@@ -22,7 +22,7 @@ WINDOW = 60
 """Items read at once; older ones come with "earlier"."""
 SHOWN_EVENTS = (
     "episode.started", "episode.closed", "handoff.requested", "handoff.assigned",
-    "handoff.transferred", "handoff.requeued",
+    "handoff.transferred", "handoff.requeued", "handoff.left", "handoff.delayed", "sla.breached",
     "handoff.returned", "handoff.cancelled", "conversation.resolved", "conversation.reopened",
     "conversation.prioritised", "turn.failed",
     "message.failed", "language.switched", "survey.answered", "consent.given",
@@ -152,7 +152,7 @@ def _message(row: sa.RowMapping, files: tuple[Attachment, ...]) -> Item:
         at=row["created_at"],
         author=row["author"],
         author_name=row["agent"],
-        text="" if files and row["text"] == signs(files) else row["text"],
+        text=without_signs(row["text"]) if files else row["text"],
         language=row["language"],
         delivery=row["delivery"],
         entry=row["entry"],

@@ -63,3 +63,8 @@ def file_id(message: str, position: int) -> str:
 def signs(attachments: Iterable[Attachment]) -> str:
     """Text of a message that has files and no words."""
     return " ".join(SIGNS[attachment.kind] for attachment in attachments)
+
+
+def without_signs(text: str) -> str:
+    """Words beside files; empty for what `signs` wrote, whatever the files turned out to be."""
+    return "" if text and all(part in SIGNS.values() for part in text.split()) else text

@@ -16,7 +16,7 @@ from bot import redis_keys
 from bot.conversation import store
 from bot.database import Database
 from bot.errors import BadRequest
-from bot.files.models import Attachment, signs
+from bot.files.models import Attachment, without_signs
 from bot.files.rows import of_messages
 from bot.language.codes import direction
 from bot.redis_client import guarded
@@ -152,8 +152,7 @@ def _message_of(row: Mapping[str, Any], attachments: Sequence[Attachment]) -> di
     }
     if attachments:
         shown["attachments"] = [attachment.shown() for attachment in attachments]
-        if row["text"] == signs(attachments):
-            shown["text"] = ""
+        shown["text"] = without_signs(row["text"])
     if row["language"]:
         shown["language"] = row["language"]
         shown["direction"] = direction(row["language"])

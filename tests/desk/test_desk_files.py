@@ -106,8 +106,11 @@ async def test_a_picture_is_shown_in_place_and_runs_nothing(desk: Desk) -> None:
 
 async def test_other_files_are_for_saving(desk: Desk) -> None:
     prepare(desk)
+    # Announced as a picture, which the sign in the message's text still says.
     id_ = await came(desk, PDF, kind="file", name="bill.pdf", type="application/pdf")
     asha = await desk.browser()
+    thread = (await asha.text(f"/inbox/mine/{CONVERSATION}")).split('id="thread"')[1]
+    assert "🖼" not in thread.split("</ol>")[0]
     assert f'<a href="/files/{id_}" download>' in await asha.text(f"/inbox/mine/{CONVERSATION}")
     answer = await asha.client.get(f"/files/{id_}")
     assert answer.headers["Content-Disposition"].startswith("attachment; ")

@@ -40,6 +40,7 @@ conversations = sa.Table(
     sa.Index("ix_conversations_queue", "state", "priority", "waiting_since"),
     sa.Index("ix_conversations_state_activity", "state", "last_message_at"),
     sa.Index("ix_conversations_owner", "owner", "state"),
+    sa.Index("ix_conversations_counts", "state", "owner", "team"),
     sa.Index("ix_conversations_vendor_user", "vendor_user", "channel"),
 )
 

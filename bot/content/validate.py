@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from bot.content import placeholders
 from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Entry
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -73,6 +74,7 @@ def check_entry(file: str, index: int, raw: Any, languages: Sequence[str]) -> li
     ]
     problems += _check_texts(where, "title", raw.get("title"), languages, MAX_TITLE_CHARS)
     problems += _check_texts(where, "answers", raw.get("answers"), languages, MAX_ANSWER_CHARS)
+    problems += _check_placeholders(where, "answers", raw.get("answers"))
     problems += _check_examples(where, raw.get("examples"), languages[0])
     problems += _check_channels(where, raw.get("channels"))
     problems += _check_replies(where, raw.get("quick_replies"))
@@ -151,7 +153,19 @@ def _check_channels(where: str, channels: Any) -> list[str]:
     problems = []
     for channel, texts in channels.items():
         problems += _check_texts(where, f"channels.{channel}", texts, (), MAX_ANSWER_CHARS)
+        problems += _check_placeholders(where, f"channels.{channel}", texts)
     return problems
+
+
+def _check_placeholders(where: str, key: str, texts: Any) -> list[str]:
+    if not isinstance(texts, Mapping):
+        return []
+    return [
+        f"{where}: `{key}` in {language!r}: {fault}"
+        for language, text in texts.items()
+        if isinstance(text, str)
+        for fault in placeholders.faults(text)
+    ]
 
 
 def _check_dates(where: str, raw: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from bot.content import publish
+from bot.content import placeholders, publish
 from bot.content.models import Content
 from bot.desk import thread as threads
 from bot.desk.thread import Item, Thread
@@ -95,6 +95,7 @@ def suggest(
         text, spoken = entry.answer(language, channel, default)
         if text:
             title = entry.title_in(default, default)
+            text = placeholders.resolve(text, {})
             found.append(Suggestion(entry.id, title, text, spoken, score))
     return tuple(found[:MOST])
 

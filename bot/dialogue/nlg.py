@@ -7,6 +7,7 @@ what fails becomes an apology with a mark, and the turn counts it as `bot-failur
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from rasa.core.nlg.generator import NaturalLanguageGenerator
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot import settings
+from bot.content import placeholders
 from bot.content.models import PERSON, Content, Entry
 from bot.content.texts import SystemTexts
 from bot.dialogue import runtime
@@ -62,7 +64,9 @@ class ContentNlg(NaturalLanguageGenerator):
             if utter_action.startswith("utter_faq/"):
                 entry = content.by_id[utter_action.removeprefix("utter_faq/")]
                 made = self._answer(entry, content, language, output_channel)
-                return await self._translated(made, language)
+                named = placeholders.values(turn.inbound.text) if turn else {}
+                made["text"] = placeholders.resolve(made["text"], named)
+                return _filled(await self._translated(made, language), named)
             values = {**self._values(language), **(turn.values if turn else {}), **kwargs}
             values.pop("domain_responses", None)
             if utter_action == "utter_clarify":
@@ -179,6 +183,16 @@ class ContentNlg(NaturalLanguageGenerator):
         language = str(reading.get("language") or self._settings.default_language)
         known = language in self._settings.languages
         return language if known else self._settings.default_language
+
+
+def _filled(made: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
+    """Put what the customer named into an answer, and into the original of a translated one."""
+    filled = {**made, "text": placeholders.fill(made["text"], named)}
+    told = made.get("metadata", {})
+    if "original" in told:
+        original = placeholders.fill(told["original"], named)
+        filled["metadata"] = {**told, "original": original}
+    return filled
 
 
 def _today() -> date:

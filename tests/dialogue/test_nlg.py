@@ -146,3 +146,12 @@ async def test_outside_a_turn_the_language_is_the_messages(nlg: ContentNlg) -> N
     assert (await _say(nlg, "utter_thanks", language="ar"))["language"] == "ar"
     assert (await _say(nlg, "utter_thanks", language="fi"))["language"] == "en"
     assert (await _say(nlg, "utter_thanks"))["language"] == "en"
+
+
+async def test_an_answer_repeats_what_the_message_named(nlg: ContentNlg, turn: Turn) -> None:
+    answer = "Refund for {order_number|your order} is due."
+    own = replace(CONTENT.entries[1], answers={"en": answer})
+    turn.knowledge = Knowledge(Content((own,), 8), index=None)  # type: ignore[arg-type]
+    assert (await _say(nlg, "utter_faq/refund-time"))["text"] == "Refund for your order is due."
+    turn.inbound = builders.inbound("refund for order A123456 please")
+    assert (await _say(nlg, "utter_faq/refund-time"))["text"] == "Refund for A123456 is due."

@@ -174,6 +174,8 @@ def event_line(texts: Texts, item: Item, names: Mapping[str, str]) -> Markup:
         return texts.html("event.prioritised", agent=who, priority=level)
     if item.author == "episode.closed" and data.get("outcome") == "blocked":
         return texts.html("event.closed_blocked")
+    if item.author == "sla.breached":
+        return texts.html("event.sla_breached", clock=texts.word("sla", str(data.get("clock", ""))))
     if item.author == "language.switched" and data.get("to"):
         return texts.html("event.language_to", language=language(texts, str(data["to"])))
     if item.author == "survey.answered":
@@ -217,6 +219,8 @@ def word(texts: Texts, value: str, section: str) -> str:
 
 _EVENT_LINES = {
     "episode.started": "event.episode_started",
+    "handoff.left": "event.handoff_left",
+    "handoff.delayed": "event.handoff_delayed",
     "episode.closed": "event.episode_closed",
     "conversation.reopened": "event.reopened",
     "handoff.transferred": "event.handoff_transferred",

@@ -16,6 +16,8 @@ from bot.conversation.states import State
 from bot.database import insert_ignore
 from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import labels, mentions, reads, snoozes
+from bot.routing import policies
+from bot.routing.policies import Kept
 from bot.tables import conversations, customers, messages, users
 
 PAGE = 60
@@ -121,6 +123,8 @@ class Row:
     """File of the content the conversation is about, as far as the bot knows."""
     blocked: bool = False
     team: str | None = None
+    sla: Kept | None = None
+    """The clock of a service level that is due first, of those that run."""
     labels: tuple[str, ...] = field(default=())
 
     @property
@@ -298,7 +302,7 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
         .outerjoin(reads, sa.and_(reads.c.conversation == c.id, reads.c.user_id == user_id))
         .where(c.id.in_(list(ids)))
     )  # fmt: skip
-    marks = labels_of(connection, ids)
+    marks, clocks = labels_of(connection, ids), policies.badges(connection, ids)
     found: dict[str, Row] = {}
     for row in connection.execute(query).mappings():
         values = dict(row)
@@ -311,6 +315,7 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
             snippet_author=row["snippet_author"] or "",
             snippet_language=row["snippet_language"] or "",
             labels=marks.get(row["id"], ()),
+            sla=clocks.get(row["id"]),
         )
         found[row["id"]] = Row(**values)
     return [found[one] for one in ids if one in found]

@@ -185,6 +185,28 @@ async def test_the_overview_shows_queue_agents_and_breaches(desk: Desk, supervis
     assert "Somchai" in part
 
 
+async def test_a_row_says_what_is_due_and_what_is_overdue(desk: Desk) -> None:
+    now = time.time()
+
+    def work(c: Any) -> None:
+        for name, state in (("soon", Standing.WARNED), ("over", Standing.BREACHED),
+                            ("calm", Standing.RUNNING)):  # fmt: skip
+            seed.conversation(c, name, state="waiting")
+            policies.write_clocks(c, [
+                Kept(name, clock, now, "e", "p", EVERYONE, "", now, due, state)
+                for clock, due in ((Clock.FIRST, now + 60), (Clock.RESOLUTION, now + 600))
+            ])  # fmt: skip
+
+    desk.database.call(work)
+    html = await (await desk.browser()).text("/inbox/waiting")
+    rows = {name: html.partition(f'data-id="{name}"')[2].partition("</li>")[0]
+            for name in ("soon", "over", "calm")}  # fmt: skip
+    assert "First reply" in rows["soon"]
+    assert f'data-at="{now + 60}"' in rows["soon"]
+    assert "overdue" in rows["over"]
+    assert "sla" not in rows["calm"]
+
+
 async def test_hostile_names_stay_text(desk: Desk) -> None:
     name = '<img src=x onerror="alert(1)">\u202etxt'
     team = _team(desk, name)

@@ -17,11 +17,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from bot.errors import StoreUnavailable
+from bot.packing import pack, unpack
 from bot.settings import Settings
 
 Result = TypeVar("Result")
 
 CONNECT_TIMEOUT_S = 5
+_JSON: dict[str, Any] = {"json_serializer": pack, "json_deserializer": unpack}
 # PostgreSQL's driver reports a connection that broke as InterfaceError; TimeoutError: all busy.
 _AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
@@ -112,13 +114,15 @@ def _engine(url: str) -> Engine:
             # A server that is gone without a word must not hold a turn for minutes.
             timeout = server.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))
             server = server.update_query_dict({"connect_timeout": timeout})
-        made = sa.create_engine(server, pool_pre_ping=True, pool_size=4, max_overflow=4)
+        made = sa.create_engine(server, pool_pre_ping=True, pool_size=4, max_overflow=4, **_JSON)
         sa.event.listen(made, "before_cursor_execute", _without_nul, retval=True)
         return made
     path = sa.make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 15, "check_same_thread": False})
+    engine = sa.create_engine(
+        url, connect_args={"timeout": 15, "check_same_thread": False}, **_JSON
+    )
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -161,6 +165,24 @@ def one_at_a_time(connection: Connection, number: int) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number:d})")
+
+
+def insert_or_update(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows; where the primary key is there, update all other columns given."""
+    if not rows:
+        return
+    made: Any
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+        made = pg_insert(table)
+    else:
+        from sqlalchemy.dialects.sqlite import insert as lite_insert
+
+        made = lite_insert(table)
+    key = [column.name for column in table.primary_key]
+    rest = {name: made.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(made.on_conflict_do_update(index_elements=key, set_=rest), rows)
 
 
 def insert_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:

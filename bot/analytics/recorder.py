@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from functools import cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import redis.asyncio
@@ -16,21 +19,23 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from bot import redis_keys
-from bot.conversation.changes import announce
-from bot.database import Database, insert_ignore
+from bot.conversation.changes import announcement
+from bot.database import Database, insert_ignore, insert_or_update
 from bot.errors import StoreUnavailable
 from bot.files.rows import bind
 from bot.lease import Leases
 from bot.packing import unpack
 from bot.redis_client import guarded
+from bot.redis_lane import Command, lane_of
 from bot.tables import conversations, dead_letters, events, messages, trackers
 from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 
 BATCH = 256
-IDLE_S = 0.02
-"""Pause of an empty round; what the desk sees is at most this much older than Redis."""
+PAUSE_S = 0.02
+"""Between two rounds, so that rows gather: a transaction costs as much for one as for fifty. What
+the desk sees is at most this much older than Redis."""
 
 SHOWN = ("message", "delivery")
 """Kinds of rows that an open desk shows."""
@@ -56,8 +61,8 @@ class Recorder:
                 LOG.warning("recorder.delayed", reason=str(error))
                 await asyncio.sleep(0.5)
                 continue
-            if not moved:
-                await asyncio.sleep(IDLE_S)
+            if moved < BATCH:
+                await asyncio.sleep(PAUSE_S)
 
     async def step(self) -> int:
         """Move what is there, all held shards in one database transaction; return the rows."""
@@ -65,22 +70,23 @@ class Recorder:
         shards = sorted(held)
         if not shards:
             return 0
-        pipeline = self._redis.pipeline(transaction=False)
-        for shard in shards:
-            pipeline.xrange(redis_keys.record(shard), count=BATCH)
-        found = dict(zip(shards, await guarded(pipeline.execute()), strict=True))
+        lane = lane_of(self._redis)
+        looks = [("XRANGE", redis_keys.record(shard), "-", "+", "COUNT", BATCH) for shard in shards]
+        found = dict(zip(shards, await guarded(lane.run(*looks)), strict=True))
         rows = [unpack(fields["body"]) for part in found.values() for _, fields in part]
         if not rows:
             return 0
         await self._database.run(lambda connection: self._store(connection, rows, held))
-        pipeline = self._redis.pipeline(transaction=False)
-        for shard, part in found.items():
-            if part:
-                pipeline.xdel(redis_keys.record(shard), *(row for row, _ in part))
-        await guarded(pipeline.execute())
+        done: list[Command] = [
+            ("XDEL", redis_keys.record(shard), *(row for row, _ in part))
+            for shard, part in found.items()
+            if part
+        ]
+        await guarded(lane.run(*done))
         touched = {row["body"]["conversation"]: row["kind"] for row in rows if row["kind"] in SHOWN}
-        for conversation, kind in touched.items():
-            await announce(self._redis, conversation, kind)
+        told = [announcement(conversation, kind) for conversation, kind in touched.items()]
+        if told:
+            await guarded(lane.run(*told))
         return len(rows)
 
     def _store(
@@ -108,40 +114,53 @@ def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
     for kind, table in _TABLES.items():
         insert_ignore(connection, table, by_kind[kind])
     bind(connection, by_kind["file"])
-    for delivery in by_kind["delivery"]:
-        connection.execute(
-            sa.update(messages)
-            .where(
-                messages.c.id == delivery["id"],
-                messages.c.delivery.not_in(_LATER.get(delivery["delivery"], ())),
-            )
-            .values(delivery=delivery["delivery"])
-        )
-    for tracker in {t["conversation"]: t for t in by_kind["tracker"]}.values():
-        _store_tracker(connection, tracker, now)
-    for message in {m["conversation"]: m for m in by_kind["message"]}.values():
-        connection.execute(
-            sa.update(conversations)
-            .where(
-                conversations.c.id == message["conversation"],
-                conversations.c.last_message_at <= message["created_at"],
-            )
-            .values(last_message_at=message["created_at"])
-        )
+    for state, notes in groupby(by_kind["delivery"], key=itemgetter("delivery")):
+        ids = [{"message": note["id"]} for note in notes]
+        connection.execute(_delivered(state), ids)
+    _store_trackers(connection, by_kind["tracker"], now)
+    latest = {m["conversation"]: m["created_at"] for m in by_kind["message"]}
+    if latest:
+        at = [{"name": name, "at": created_at} for name, created_at in latest.items()]
+        connection.execute(_LAST_MESSAGE, at)
 
 
-def _store_tracker(connection: Connection, tracker: dict[str, Any], now: float) -> None:
-    """Keep the newest tracker, and the language its turn ended in (a single "ok" has none)."""
-    name = tracker["conversation"]
-    values = {"body": tracker["body"], "updated_at": now}
-    changed = connection.execute(
-        sa.update(trackers).where(trackers.c.conversation == name).values(**values)
+@cache
+def _delivered(state: str) -> sa.Update:
+    return (
+        sa.update(messages)
+        .where(
+            messages.c.id == sa.bindparam("message"),
+            *(messages.c.delivery != later for later in _LATER.get(state, ())),
+        )
+        .values(delivery=state)
     )
-    if changed.rowcount == 0:
-        insert_ignore(connection, trackers, [{"conversation": name, **values}])
-    if tracker.get("language"):
-        connection.execute(
-            sa.update(conversations)
-            .where(conversations.c.id == name)
-            .values(language=tracker["language"])
-        )
+
+
+_LAST_MESSAGE = (
+    sa.update(conversations)
+    .where(
+        conversations.c.id == sa.bindparam("name"),
+        conversations.c.last_message_at <= sa.bindparam("at"),
+    )
+    .values(last_message_at=sa.bindparam("at"))
+)
+_LANGUAGE = (
+    sa.update(conversations)
+    .where(conversations.c.id == sa.bindparam("name"))
+    .values(language=sa.bindparam("to"))
+)
+
+
+def _store_trackers(connection: Connection, rows: list[dict[str, Any]], now: float) -> None:
+    """Keep the newest trackers, and the languages their turns ended in (a single "ok" has none)."""
+    newest = {row["conversation"]: row for row in rows}
+    bodies = [
+        {"conversation": name, "body": row["body"], "updated_at": now}
+        for name, row in newest.items()
+    ]
+    insert_or_update(connection, trackers, bodies)
+    spoken = [
+        {"name": name, "to": row["language"]} for name, row in newest.items() if row.get("language")
+    ]
+    if spoken:
+        connection.execute(_LANGUAGE, spoken)

@@ -8,7 +8,6 @@ for the winner. A process that dies in the middle leaves no copy; the next turn 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +17,9 @@ from sqlalchemy.engine import Connection
 from bot import redis_keys
 from bot.conversation.store import Conversation
 from bot.database import Database
+from bot.packing import pack
 from bot.redis_client import guarded
+from bot.redis_lane import Command, lane_of
 
 # KEYS: transition, owner. ARGV: mark ttl.
 _BEGIN = """
@@ -85,5 +86,13 @@ class Changes:
 
 async def announce(client: redis.asyncio.Redis, conversation_id: str, what: str) -> None:
     """Wake the desks; `what` is `message`, `state` or `delivery`."""
-    body = json.dumps({"conversation": conversation_id, "what": what})
-    await guarded(client.publish(redis_keys.LIVE_CHANNEL, body))
+    await guarded(lane_of(client).run(announcement(conversation_id, what)))
+
+
+def announcement(conversation_id: str, what: str) -> Command:
+    """The command that does it."""
+    return (
+        "PUBLISH",
+        redis_keys.LIVE_CHANNEL,
+        pack({"conversation": conversation_id, "what": what}),
+    )

@@ -144,6 +144,23 @@ async def test_delivery_marks_the_message_it_names(
     assert marks == {first["body"]["id"]: "sent", second["body"]["id"]: "queued"}
 
 
+async def test_many_deliveries_in_one_round_each_keep_their_latest_state(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    written = [_message(n, author="bot") for n in range(4)]
+    notes = [(n, state) for state in ("sent", "delivered") for n in range(3)]
+    told = [
+        {"kind": "delivery", "body": {"id": written[n]["body"]["id"], "delivery": state,
+                                      "conversation": written[n]["body"]["conversation"]}}
+        for n, state in [*notes, (0, "read"), (1, "sent")]
+    ]  # fmt: skip
+    await _add(redis, 0, *written, *told)
+    await recorder.step()
+    rows = {row["id"]: row["delivery"] for row in _all(database, messages)}
+    states = [rows[row["body"]["id"]] for row in written]
+    assert states == ["read", "delivered", "delivered", "queued"]
+
+
 @pytest.mark.parametrize("author", ["customer", "bot", "agent"])
 async def test_a_message_counts_as_activity_and_an_older_one_does_not_turn_it_back(
     recorder: Recorder, redis: redis.asyncio.Redis, database: Database, author: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
@@ -20,6 +21,8 @@ MOST_CHARS = 60
 MOST = 100
 ENDS = ("return", "snooze", "resolve")
 """What may come last: the conversation leaves the agent's list."""
+
+_PLACE = re.compile(r"\{(\w+)\}")
 
 Step = Mapping[str, Any]
 """`do` and what it needs: `note` and `reply` have `text`, `label` has `label`, `priority` has
@@ -112,6 +115,4 @@ def remove(connection: Connection, macro_id: str) -> None:
 
 def filled(text: str, **names: str) -> str:
     """Put names in place of `{customer}`, `{agent}` and `{business}`; other braces stay."""
-    for key, value in names.items():
-        text = text.replace(f"{{{key}}}", value)
-    return text
+    return _PLACE.sub(lambda found: names.get(found[1], found[0]), text)

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from bot.desk import attached, reasons
 from bot.desk.texts import Texts
 from bot.desk.thread import Item
+from bot.handoff import opening
 from bot.language import codes
 
 OUTCOMES = ("solved", "partly-solved", "not-solved", "customer-left", "spam")
@@ -73,6 +74,16 @@ def duration(texts: Texts, seconds: float) -> str:
         minutes = texts.clock(f"{whole % 3600 // 60:02d}")
         return texts.say("script.hours", hours=whole // 3600, minutes=minutes)
     return texts.say("script.days", days=whole // 86400, hours=whole % 86400 // 3600)
+
+
+def zone(locale: str) -> str:
+    """Time zone of a customer by the region of their locale; "" unless it has one zone only."""
+    return opening.zone_for(locale, "") if locale else ""
+
+
+def zone_name(texts: Texts, name: str) -> str:
+    """Name a time zone, such as `India Time`."""
+    return opening.zone_name(name, texts.language)
 
 
 def percent(texts: Texts, value: float | None) -> str:
@@ -250,6 +261,7 @@ FILTERS = {
     "duration": _read(duration), "percent": _read(percent), "language": _read(language),
     "topic": _read(topic), "reading_lines": _read(reading_lines), "event_line": _read(event_line),
     "audit_line": _read(audit_line), "word": _read(word), "reason": _read(reasons.sentence),
+    "zone": zone, "zone_name": _read(zone_name),
     "number": _read(Texts.number), "file_size": _read(attached.size), "file_sign": attached.sign,
     "is_picture": attached.is_picture,
 }  # fmt: skip

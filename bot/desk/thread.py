@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.store import Conversation
-from bot.desk import mentions, queries, users
+from bot.desk import episodes, mentions, merging, queries, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
 from bot.files.models import Attachment, without_signs
@@ -61,7 +61,8 @@ class Thread:
     more: bool
     """Older items exist."""
     customer: Mapping[str, Any]
-    """`name`, `locale`, `consent_version`, `consent_at`, `created_at`, `episodes` (count)."""
+    """`name`, `locale`, `consent_version`, `consent_at`, `created_at`, `episodes` (count),
+    `others` (conversations), `earlier` (`bot.desk.episodes`), `merges` (`bot.desk.merging`)."""
     names: Mapping[str, str]
     """User id → display name."""
     last_customer_message: str
@@ -169,27 +170,37 @@ def _customer(connection: Connection, conversation: Conversation) -> dict[str, A
         .mappings()
         .first()
     )
-    episodes = connection.execute(
+    number = connection.execute(
         sa.select(sa.func.count())
         .select_from(events)
         .where(events.c.conversation == conversation.id, events.c.type == "episode.started")
     ).scalar_one()
-    others = connection.execute(
-        sa.select(conversations.c.id, conversations.c.channel)
-        .where(
-            conversations.c.customer_id == conversation.customer_id,
-            conversations.c.id != conversation.id,
+    others = (
+        connection.execute(
+            sa.select(conversations.c.id, conversations.c.channel)
+            .where(
+                conversations.c.customer_id == conversation.customer_id,
+                conversations.c.id != conversation.id,
+            )
+            .limit(10)
         )
-        .limit(10)
-    ).mappings()
+        .mappings()
+        .all()
+    )
     return {
         "name": row["name"] if row else "",
         "locale": row["locale"] if row else "",
         "consent_version": row["consent_version"] if row else None,
         "consent_at": row["consent_at"] if row else None,
         "created_at": row["created_at"] if row else conversation.episode_started_at,
-        "episodes": max(1, episodes),
+        "episodes": max(1, number),
         "others": [dict(other) for other in others],
+        "earlier": episodes.earlier(
+            connection,
+            [conversation.id, *(other["id"] for other in others)],
+            conversation.episode_id,
+        ),
+        "merges": merging.standing(connection, conversation.customer_id),
     }
 
 

@@ -230,3 +230,35 @@ async def test_a_merge_of_another_customer_is_none(desk: Desk) -> None:
     stored = desk.database.call(lambda c: c.execute(sa.select(tables.merges)).all())
     assert stored == []
     assert desk.database.call(lambda c: c.execute(sa.select(conversations)).all())
+
+
+async def test_the_side_tells_time_earlier_episodes_and_merges(desk: Desk) -> None:
+    add(desk, name="Priya", locale="hi-IN")
+    add(desk, "telegram-1", name="Priya", channel="telegram", locale="en-US")
+
+    def rows(connection: sa.Connection) -> None:
+        for number, outcome in enumerate(("solved", "not-solved")):
+            episode = f"old-{number}"
+            at = time.time() - 90000 + number
+            seed.event(
+                connection, "webchat-1", "episode.started", episode_id=episode, occurred_at=at
+            )
+            seed.event(
+                connection, "webchat-1", "conversation.resolved", episode_id=episode,
+                occurred_at=at + 0.5, data={"topic": "refunds", "outcome": outcome},
+            )  # fmt: skip
+        seed.event(connection, "telegram-1", "episode.started", episode_id="over-there")
+
+    desk.database.call(rows)
+    asha = await desk.browser()
+    await asha.act(f"{ONE}/merge", other="telegram-1")
+    html = await asha.text("/inbox/open/webchat-1")
+    side = html.split('id="side"', 1)[1]
+    assert 'data-zone="Asia/Calcutta"' in side
+    assert "India Time" in side
+    assert side.count("data-episode=") == 2
+    assert side.index("Not solved") < side.index("· Solved"), "newest first"
+    assert 'class="quiet" href="/inbox/open/telegram-1"' in side
+    assert "Merged with 1 conversation" in side
+    other = await asha.text("/inbox/open/telegram-1")
+    assert "data-zone" in other, "one customer, one locale: that of the row that is kept"

@@ -44,6 +44,10 @@ export function sameDay(one, other) {
 
 export function tick(root = document) {
   const now = Date.now() / 1000;
+  for (const element of root.querySelectorAll("time[data-zone]")) {
+    const text = form({ weekday: "short", hour: "2-digit", minute: "2-digit", timeZone: element.dataset.zone }).format(now * 1000);
+    if (element.textContent !== text) element.textContent = text;
+  }
   for (const element of root.querySelectorAll("time[data-since]")) {
     const waited = now - Number(element.dataset.since);
     const text = duration(waited);

@@ -18,6 +18,11 @@ export function start(navigate) {
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-forget]");
     if (button) forget(button.dataset.forget);
+    const episode = event.target.closest("[data-episode]");
+    if (episode) {
+      byId("side").classList.remove("open");
+      thread.goTo(Number(episode.dataset.episode)).catch((error) => toast(error.message, true));
+    }
   });
 }
 

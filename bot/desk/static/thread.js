@@ -145,6 +145,18 @@ async function earlier() {
   box.scrollTop = box.scrollHeight - fromEnd;
 }
 
+// Bring an earlier episode into sight, loading what is before it.
+export async function goTo(at) {
+  const items = () => [...byId("thread").querySelectorAll("[data-item]")];
+  while (Number(items()[0]?.dataset.at ?? 0) > at && byId("earlier")) {
+    const before = items().length;
+    await earlier();
+    if (items().length === before) break;
+  }
+  const first = items().find((item) => Number(item.dataset.at) >= at);
+  first?.scrollIntoView({ block: "start" });
+}
+
 // Shown at once, replaced by the stored message when it arrives.
 export function pending(messageId, text) {
   if (byId("thread").querySelector(`[data-item="${CSS.escape(messageId)}"]`)) return;

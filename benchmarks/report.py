@@ -33,6 +33,7 @@ def page(speed: dict[str, Any]) -> str:
         _growth(parts.get("growth", {})),
         _publish(parts.get("publish", {})),
         _desk(parts.get("desk", {})),
+        _ingress(parts.get("ingress", {})),
         METHOD.read_text("utf-8").strip(),
     ]
     return "\n\n".join(sections) + "\n"
@@ -95,7 +96,7 @@ def _head(speed: dict[str, Any]) -> str:
         [name, cell(at(parts, name, "date")), cell(at(parts, name, "commit")),
          "quick: sizes and times too small to quote" if at(parts, name, "quick") else "full"]
         if name in parts else [name, NONE, NONE, NONE]
-        for name in ("throughput", "growth", "publish", "desk")
+        for name in ("throughput", "growth", "publish", "desk", "ingress")
     ]  # fmt: skip
     return f"""# Speed
 
@@ -217,6 +218,30 @@ From posting the customer's message to the row on the agent's screen, \
 {cell(at(part, "agents"))} agents connected, {cell(at(part, "waiting"))} conversations waiting.
 
 {table(["", "p50, ms", "p95, ms", "p99, ms", "worst, ms"], rows)}"""
+
+
+def _ingress(part: dict[str, Any]) -> str:
+    rows = []
+    for name, label in (
+        ("one", "one ingress process"),
+        ("two", "two ingress processes"),
+        ("busy", "one, beside an engine that works the messages off"),
+    ):
+        found = at(part, name)
+        keys = ("sent_per_s", "p50_ms", "p95_ms", "p99_ms", "max_ms")
+        used = at(found, "cpu_ms_per_delivery")
+        if isinstance(used, dict):
+            used = sum(ms for process, ms in used.items() if process.startswith("ingress"))
+        rows.append([label, *(cell(at(found, key), 1) for key in keys), cell(used, 2),
+                     cell(at(found, "refused"))])  # fmt: skip
+    head = ["", "deliveries/s", "p50, ms", "p95, ms", "p99, ms", "worst, ms",
+            "ingress CPU ms", "refused"]  # fmt: skip
+    return f"""## Ingress
+
+Signed deliveries of Messenger, {cell(at(part, "rate"), 0)} a second, \
+each one new message; from the moment one was due to its 200, the message being on disk by then.
+
+{table(head, rows)}"""
 
 
 def _ms(found: Any) -> str:

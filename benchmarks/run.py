@@ -8,9 +8,10 @@ from __future__ import annotations
 import sys
 import traceback
 
-from benchmarks import desk, growth, publish, results, scale, throughput
+from benchmarks import desk, growth, ingress, publish, results, scale, throughput
 
 PARTS = {
+    "ingress": ingress.measure,
     "desk": desk.measure,
     "publish": publish.measure,
     "throughput": throughput.measure,

@@ -10,6 +10,7 @@ import redis.asyncio
 from bot import redis_keys
 from bot.conversation.messages import Outbound
 from bot.redis_client import guarded
+from bot.redis_lane import Script, lane_of
 from bot.settings import Settings
 
 KEPT = 100
@@ -17,7 +18,7 @@ KEPT = 100
 
 # KEYS: sent, mark, record, mark of reads. ARGV: until (ms), state, conversation, mark ttl.
 # A receipt says nothing new about what an earlier one of its kind covered, or what was read.
-_NOTE = """
+_NOTE = Script("""
 local before = tonumber(redis.call('GET', KEYS[2]) or '0')
 before = math.max(before, tonumber(redis.call('GET', KEYS[4]) or '0'))
 if tonumber(ARGV[1]) <= before then return 0 end
@@ -28,7 +29,7 @@ for _, id in ipairs(ids) do
   redis.call('XADD', KEYS[3], '*', 'body', cjson.encode({kind = 'delivery', body = body}))
 end
 return #ids
-"""
+""")
 
 
 class Receipts:
@@ -51,18 +52,14 @@ class Receipts:
     async def note(self, conversation: str, state: str, until: float) -> int:
         """Record `delivered` or `read` for all sent up to a moment; return how many."""
         shard = redis_keys.shard_of(conversation, self._shards)
+        keys = [
+            redis_keys.seen(shard, f"sent-{conversation}"),
+            redis_keys.seen(shard, f"{state}-{conversation}"),
+            redis_keys.record(shard),
+            redis_keys.seen(shard, f"read-{conversation}"),
+        ]
+        moment, ttl = int(until * 1000), redis_keys.SEEN_TTL_S
         done = await guarded(
-            self._redis.eval(
-                _NOTE,
-                4,
-                redis_keys.seen(shard, f"sent-{conversation}"),
-                redis_keys.seen(shard, f"{state}-{conversation}"),
-                redis_keys.record(shard),
-                redis_keys.seen(shard, f"read-{conversation}"),
-                int(until * 1000),
-                state,
-                conversation,
-                redis_keys.SEEN_TTL_S,
-            )
+            lane_of(self._redis).script(_NOTE, keys, moment, state, conversation, ttl)
         )
         return int(done)

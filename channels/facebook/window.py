@@ -11,6 +11,7 @@ from bot import redis_keys
 from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed
 from bot.redis_client import guarded
+from bot.redis_lane import Script, lane_of
 from bot.settings import Settings
 from channels.facebook.api import OUTSIDE_WINDOW
 from channels.limits import FACEBOOK, rule
@@ -23,11 +24,11 @@ TAGGED = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
 
 # KEYS: the moment, a key to read. ARGV: moment, ttl.
 # A delivery that comes late must not make the window shorter.
-_NOTE = """
+_NOTE = Script("""
 local known = tonumber(redis.call('GET', KEYS[1]) or '0')
 if tonumber(ARGV[1]) > known then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end
 return redis.call('GET', KEYS[2])
-"""
+""")
 
 
 class Windows:
@@ -47,7 +48,9 @@ class Windows:
             The value there; empty without one.
         """
         key, ttl = self._key(conversation), int(HUMAN_AGENT_S)
-        found = await guarded(self._redis.eval(_NOTE, 2, key, beside or key, repr(at), ttl))
+        found = await guarded(
+            lane_of(self._redis).script(_NOTE, [key, beside or key], repr(at), ttl)
+        )
         return str(found or "") if beside else ""
 
     async def last(self, conversation: str) -> float | None:

@@ -351,6 +351,7 @@ function showForgotten() {
     if (gate.kind) gate.focus();
     else $("text").focus();
   });
+  header.show();
   if ($("dialog").open) $("dialog").close();
   if (isOpen) gate.focus();
 }

@@ -87,6 +87,8 @@ export class Transport {
     } catch (error) {
       if (run !== this.run) return;
       if (error.status === 401) this.store.change({ token: "" });
+      // An expired login is no reason for silence: the customer goes on as a visitor.
+      if (error.code === "bad-identity") this.identity = null;
       if (error.status === 403 || error.status === 404) {
         this.on.state("refused");
         return;

@@ -250,6 +250,15 @@ async def test_a_logged_in_customer_has_one_conversation_everywhere(
     await phone.context.close()
 
 
+async def test_an_expired_login_leaves_a_visitor_with_a_chat(visit: Visit) -> None:
+    key = identity_key(visit.shop.app[SECRET], "demo")
+    token = jwt({"sub": "ann", "aud": "demo", "exp": time.time() - 600}, key=key)
+    await visit.page.evaluate("token => { Samvad.identify(token); Samvad.open(); }", token)
+    await expect(visit.chat.locator(".message.bot")).to_have_count(1)
+    await visit.say("hi")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+
+
 async def test_the_shops_own_buttons_ask_in_the_chat(visit: Visit) -> None:
     await visit.page.get_by_role("button", name="Where is my order?").click()
     await expect(visit.chat.locator(".message.customer .text")).to_have_text("Where is my order?")

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 from sqlalchemy.engine import Connection
@@ -19,7 +20,9 @@ from webchat_visit import CHROMIUM, Visit, answer, visiting
 from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.states import State
+from bot.handoff import presence
 from bot.redis_client import EmbeddedServer
+from bot.tables import queue_times
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 
@@ -246,6 +249,12 @@ async def test_a_waiting_customer_sees_their_place(visit: Visit) -> None:
         "place 1 in the queue · nobody is there right now"
     )
     await expect(visit.chat.locator("#person")).to_be_hidden()
+    # Five waits of ten minutes are known, and somebody has come.
+    waits = [{"assigned_at": float(n), "wait_s": 600.0} for n in range(5)]
+    await visit.shop.engine.database.run(lambda c: c.execute(sa.insert(queue_times), waits))
+    await presence.seen(visit.shop.redis, "agent-1")
+    await visit.page.reload()
+    await expect(visit.chat.locator("#queue")).to_have_text("place 1 in the queue · about 10 min")
 
 
 async def test_agents_learn_what_was_seen(visit: Visit) -> None:
@@ -360,6 +369,37 @@ async def test_the_conversation_can_be_saved(visit: Visit) -> None:
     assert "where is 4711-AB?" in text
     assert "Bot, " in text
     assert (await download.value).suggested_filename == "Mela.txt"
+
+
+async def test_the_page_chooses_colours(shop: Shop, browser: Browser) -> None:
+    shop.engine.script = answer
+    path = "/webchat/frame?site=demo&theme=dark&colour=%23ffd000"
+    async with visiting(shop, browser, path, color_scheme="light") as visit:
+        await expect(visit.page.locator(".message.bot")).to_have_count(1)
+        root = visit.page.locator("html")
+        assert await root.evaluate("e => getComputedStyle(e).colorScheme") == "dark"
+        bar = visit.page.locator(".bar")
+        assert await bar.evaluate(
+            "e => [getComputedStyle(e).backgroundColor, getComputedStyle(e).color]"
+        ) == ["rgb(255, 208, 0)", "rgb(17, 17, 17)"]
+        # Without attributes the system decides, also when it changes its mind.
+        await visit.page.goto("/webchat/frame?site=demo")
+        await expect(root).to_have_attribute("data-theme", "light")
+        await visit.page.emulate_media(color_scheme="dark")
+        await expect(root).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize("motion", ["reduce", "no-preference"])
+async def test_nothing_moves_where_that_is_not_wanted(
+    shop: Shop, browser: Browser, motion: str
+) -> None:
+    shop.engine.script = lambda inbound: answer(inbound) if inbound.kind == "start" else []
+    async with visiting(shop, browser, reduced_motion=motion) as visit:
+        await visit.open()
+        await visit.say("hi")
+        await expect(visit.chat.locator(".typing")).to_be_visible()
+        moving = "e => e.getAnimations({ subtree: true }).length > 0"
+        assert await visit.chat.locator("body").evaluate(moving) is (motion != "reduce")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

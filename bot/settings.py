@@ -115,9 +115,9 @@ class Settings:
     max_body_bytes: int = field(default=65536, metadata={"env": "MAX_BODY_BYTES"})
     """Largest request body taken by the ingress."""
     files_dir: Path = field(default=Path(), metadata={"env": "FILES_DIR"})
-    """Folder of files people send, shared by ingress, sender and desk; default `<state>/files`."""
+    """Folder of files people send, shared by all processes; default `<state>/files`."""
     max_file_bytes: int = field(default=20 * 1024 * 1024, metadata={"env": "MAX_FILE_BYTES"})
-    """Largest file taken from a customer or an agent; Telegram gives bots no more than 20 MiB."""
+    """Largest file taken from a customer or an agent; Telegram gives bots no more than 20 MB."""
     file_types: tuple[str, ...] = field(
         default=(
             "image/jpeg", "image/png", "image/webp", "image/gif", "image/heif", "application/pdf",

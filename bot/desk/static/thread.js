@@ -40,6 +40,13 @@ export function toEnd() {
   byId("to-end").hidden = true;
 }
 
+// Change something around the text without losing its end from sight.
+export function steady(change) {
+  const stick = atEnd();
+  change();
+  if (stick) toEnd();
+}
+
 export function apply({ items, panels, last: newest }) {
   const stick = atEnd();
   const fresh = merge(items.map((item) => elements(item.html)[0]));

@@ -48,7 +48,7 @@ export function toggle() {
 
 export function toggleReading() {
   localStorage.setItem(READ, on(READ) ? "off" : "on");
-  update();
+  thread.steady(update);
 }
 
 // -- what was said
@@ -76,7 +76,7 @@ async function ask(idents) {
   for (const ident of idents) askedAt.set(ident, Date.now());
   const answers = await post(`/conversations/${id}/translations`, { ids: idents.join(" ") }).catch(() => []);
   for (const answer of answers) known.set(answer.id, answer);
-  if (thread.id() === id && answers.length) update();
+  if (thread.id() === id && answers.length) thread.steady(update);
 }
 
 function paint(item, { text, note }) {
@@ -140,9 +140,11 @@ function write(note, text = "", language = "") {
   words.textContent = text;
   const line = document.createElement("span");
   line.textContent = note;
-  box.replaceChildren(...(text ? [words, line] : [line]));
-  box.classList.toggle("bad", preview !== null && !preview.pending && !text);
-  box.hidden = false;
+  thread.steady(() => {
+    box.replaceChildren(...(text ? [words, line] : [line]));
+    box.classList.toggle("bad", preview !== null && !preview.pending && !text);
+    box.hidden = false;
+  });
 }
 
 export function hide() {

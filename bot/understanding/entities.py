@@ -201,6 +201,28 @@ _PHONE_WORDS = (
     "رقمي",
 )
 
+_IDENTIFIERS = frozenset({"order-number", "phone", "email"})
+_LEAST_LETTERS = 3
+_CODE = re.compile(r"(?<!\w)(?=(?:[A-Za-z]*\d){4})[A-Za-z\d]{8,}(?!\w)")  # parcels, invoices
+
+
+def without_identifiers(text: str) -> str:
+    """Leave out numbers of orders and phones, codes and e-mail: they do not say what is asked.
+
+    Embeddings take them for a subject of its own, so "where is my order 1234567" would be hardly
+    surer than a guess. A message of nothing else stays as it is.
+    """
+    kept, at = [], 0
+    for entity in extract(text):
+        if entity.kind in _IDENTIFIERS:
+            kept.append(text[at : entity.start].rstrip("#"))
+            at = entity.end
+    rest = _CODE.sub("", "".join([*kept, text[at:]]))
+    if rest == text:
+        return text
+    rest = " ".join(rest.split())
+    return rest if sum(map(str.isalpha, rest)) >= _LEAST_LETTERS else text
+
 
 def extract(text: str) -> tuple[Entity, ...]:
     """Find every entity, in order of appearance; two entities never overlap."""

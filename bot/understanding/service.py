@@ -29,7 +29,7 @@ from bot.settings import Settings
 from bot.understanding import index as index_module
 from bot.understanding.cascade import HARDLY, MOST_CHARS, Cascade, is_settled, is_sure
 from bot.understanding.embed import Embedder, load_embedder
-from bot.understanding.entities import Entity, extract
+from bot.understanding.entities import Entity, extract, without_identifiers
 from bot.understanding.index import Example, IntentIndex, Prediction, VectorCache
 from bot.understanding.questions import parts_of
 from bot.understanding.sentiment import SentimentModel, SentimentReading, load_or_fit
@@ -162,17 +162,18 @@ class Understander:
         cascade = knowledge.cascade
         if cascade is None or len(text) > MOST_CHARS:
             return None
-        parts = parts_of(text)
-        if not parts and cascade.embedder.known(text) is not None:
+        asked = without_identifiers(text)
+        parts = parts_of(asked)
+        if not parts and cascade.embedder.known(asked) is not None:
             return self.read(text, knowledge)
         language = detect(text)
         if language.romanised or language.language not in cascade.embedder.second_view_languages:
             return None
-        vector = cascade.embed(text)
+        vector = cascade.embed(asked)
         mood = self.sentiment.predict(text, vector)
         if not is_settled(mood):
             return None
-        whole = knowledge.index.predict(text, vector)
+        whole = knowledge.index.predict(asked, vector)
         if not is_sure(whole) or whole.best == ANGRY:
             return None
         sure: dict[str, Prediction] = {}
@@ -190,8 +191,9 @@ class Understander:
 
     def read(self, text: str, knowledge: Knowledge) -> Reading:
         """Understand one message."""
-        vector: npt.NDArray[np.float32] = self.embedder.embed([text])[0]
-        prediction, also = self._questions(text, knowledge.index.predict(text, vector), knowledge)
+        asked = without_identifiers(text)
+        vector: npt.NDArray[np.float32] = self.embedder.embed([asked])[0]
+        prediction, also = self._questions(asked, knowledge.index.predict(asked, vector), knowledge)
         return Reading(
             language=detect(text),
             prediction=prediction,

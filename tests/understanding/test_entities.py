@@ -1,6 +1,6 @@
 import pytest
 
-from bot.understanding.entities import extract
+from bot.understanding.entities import extract, without_identifiers
 
 
 @pytest.mark.parametrize(
@@ -61,3 +61,19 @@ def test_offsets_are_those_of_the_customers_text() -> None:
 def test_order_and_phone_in_one_message_are_told_apart() -> None:
     kinds = [entity.kind for entity in extract("order 9876543210, call me at 9123456789")]
     assert kinds == ["order-number", "phone"]
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"),
+    [
+        ("where is my order #A-99812?", "where is my order ?"),
+        ("मेरा ऑर्डर १२३४५६७ कहाँ है", "मेरा ऑर्डर कहाँ है"),
+        ("call me at +49 151 12345678 about the sofa", "call me at about the sofa"),
+        ("track 1Z999AA10123456784", "track"),
+        ("I was charged $49.99 twice on 2026-03-09", "I was charged $49.99 twice on 2026-03-09"),
+        ("A123456", "A123456"),
+        ("my two new iPhone15 are  broken", "my two new iPhone15 are  broken"),
+    ],
+)
+def test_numbers_of_things_are_no_part_of_the_question(text: str, rest: str) -> None:
+    assert without_identifiers(text) == rest

@@ -96,6 +96,25 @@ def test_nothing_outside_the_shop_is_answered_as_known(
     assert not answered, "\n".join(answered)
 
 
+@pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        ("where is my order 1234567", "order-status"),
+        ("where is my order A123456 and how do i change my address", "order-status"),
+        ("mera order 12345678 kab aayega", "order-status"),
+        ("मेरा ऑर्डर १२३४५६७ कहाँ है", "order-status"),
+        ("please cancel order ORD-2024-55871", "cancel-order"),
+    ],
+)
+def test_an_order_number_takes_no_confidence_away(
+    understander: Understander, knowledge: Knowledge, text: str, entry: str
+) -> None:
+    reading = understander.read(text, knowledge)
+    assert (reading.intent, reading.entry) == ("faq", entry)
+    assert reading.prediction.confidence > 0.9
+    assert any(found.kind == "order-number" for found in reading.entities)
+
+
 def test_the_held_out_rows_are_enough_and_name_entries(knowledge: Knowledge) -> None:
     counts: dict[str, int] = defaultdict(int)
     for row in PARAPHRASES:

@@ -238,16 +238,12 @@ class IntentIndex:
     def _nearest(
         self, row: Vectors, labels: npt.NDArray[np.int64]
     ) -> tuple[tuple[str, str, float], ...]:
-        found: list[tuple[float, int]] = []
-        for label in labels:
-            start, end = int(self._starts[label]), int(self._starts[label + 1])
-            cosines = normalise(self._rows[start:end].astype(np.float32)) @ row
-            found += [(float(cosines[i]), start + int(i)) for i in np.argsort(-cosines)[:_NEAREST]]
-        found.sort(reverse=True)
-        return tuple(
-            (self.examples[i].text, self.examples[i].label, min(cosine, 1.0))
-            for cosine, i in found[:_NEAREST]
-        )
+        starts = self._starts
+        near = np.concatenate([np.arange(starts[label], starts[label + 1]) for label in labels])
+        cosines = normalise(self._rows[near].astype(np.float32)) @ row
+        best = np.lexsort((-near, -cosines))[:_NEAREST]
+        found = ((self.examples[near[i]], float(cosines[i])) for i in best)
+        return tuple((example.text, example.label, min(cosine, 1.0)) for example, cosine in found)
 
     def save(self, folder: Path) -> None:
         """Write the index; `index.json` comes last, so a folder that has one is complete."""

@@ -24,8 +24,13 @@ def parts_of(text: str) -> list[str]:
     if len(text) > MOST_CHARS:
         return []
     pieces = [piece.strip(" \n\t,") for piece in _cuts().split(text)]
-    parts = [piece for piece in pieces if sum(map(str.isalnum, piece)) >= LEAST_LETTERS]
+    parts = [piece for piece in pieces if _letters(piece) >= LEAST_LETTERS]
     return parts if 2 <= len(parts) <= MOST_PARTS else []
+
+
+def _letters(piece: str) -> int:
+    """Letters without digits: an order number asks nothing."""
+    return sum(character.isalnum() and not character.isdigit() for character in piece)
 
 
 @cache

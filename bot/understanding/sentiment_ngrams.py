@@ -12,11 +12,13 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
+from functools import lru_cache
 from itertools import pairwise
 
 BUCKETS = 1 << 15
 _LONGEST = 4
 _LETTERS_SEEN = 600
+_REMEMBERED_WORDS = 8192
 
 # Offsets inside an Indic block (U+0900–U+0D7F, 128 code points each) and what they sound like.
 _CONSONANT_SOUNDS = (
@@ -54,17 +56,27 @@ def ngram_weights(text: str) -> dict[int, float]:
     text = unicodedata.normalize("NFKC", text[:_LETTERS_SEEN]).lower()
     text = re.sub(r"\d", "0", _HANDLE.sub("@", _LINK.sub("http", text)))
     words = [_folded(piece) for piece in _PIECES.findall(romanised(text))]
-    counts: Counter[str] = Counter(f"{left} {right}" for left, right in pairwise(words))
+    buckets: Counter[int] = Counter(_bucket(f"{left} {right}") for left, right in pairwise(words))
     for word in words:
-        counts["§" + _TWICE.sub(r"\1", _INNER_A.sub("", word))] += 1
-        padded = f" {word} "
-        for length in range(1, min(_LONGEST, len(padded)) + 1):
-            for start in range(len(padded) - length + 1):
-                counts[padded[start : start + length]] += 1
-    buckets: Counter[int] = Counter()
-    for piece, count in counts.items():
-        buckets[zlib.crc32(piece.encode("utf-8", "ignore")) % BUCKETS] += count
+        for bucket in _pieces_of(word):
+            buckets[bucket] += 1
     return {bucket: 1.0 + math.log(count) for bucket, count in buckets.items()}
+
+
+@lru_cache(maxsize=_REMEMBERED_WORDS)
+def _pieces_of(word: str) -> tuple[int, ...]:
+    """Buckets of a word's pieces, with repetitions; customers share most of their words."""
+    padded = f" {word} "
+    pieces = [
+        padded[start : start + length]
+        for length in range(1, min(_LONGEST, len(padded)) + 1)
+        for start in range(len(padded) - length + 1)
+    ]
+    return (_bucket("§" + _TWICE.sub(r"\1", _INNER_A.sub("", word))), *map(_bucket, pieces))
+
+
+def _bucket(piece: str) -> int:
+    return zlib.crc32(piece.encode("utf-8", "ignore")) % BUCKETS
 
 
 def romanised(text: str) -> str:

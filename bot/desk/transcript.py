@@ -9,6 +9,7 @@ from bot.conversation import store
 from bot.desk import present
 from bot.desk.texts import Texts
 from bot.errors import BadRequest
+from bot.files.rows import of_messages
 from bot.tables import messages
 
 MOST_MESSAGES = 5000
@@ -23,17 +24,21 @@ def write(connection: Connection, conversation_id: str, texts: Texts) -> str:
     conversation = store.get(connection, conversation_id)
     if conversation is None:
         raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
-    rows = connection.execute(
+    found = connection.execute(
         sa.select(messages)
         .where(messages.c.conversation == conversation_id)
         .order_by(messages.c.created_at.desc())
         .limit(MOST_MESSAGES)
     ).mappings()
+    rows = list(found)
+    files = of_messages(connection, conversation_id, [row["id"] for row in rows])
     channel = texts.word("channel", conversation.channel)
     lines = [texts.say("transcript.title", id=conversation_id, channel=channel), ""]
-    for row in reversed(list(rows)):
+    for row in reversed(rows):
         who = texts.word("author", row["author"])
         name = f" {row['agent']}" if row["agent"] else ""
         # A line of its own for the text: it may hold line breaks and run right to left.
-        lines += [f"{present.iso(row['created_at'])} {who}{name}", row["text"], ""]
+        lines += [f"{present.iso(row['created_at'])} {who}{name}", row["text"]]
+        lines += [f"[{file.name}]" for file in files.get(row["id"], ())]
+        lines.append("")
     return "\n".join(lines)

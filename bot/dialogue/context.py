@@ -6,7 +6,7 @@ Small by design: it is read and written with every message.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bot.conversation.messages import QuickReply
@@ -98,7 +98,9 @@ class Context:
     def from_dict(cls, data: Mapping[str, Any] | None) -> Context:
         if not data:
             return cls()
-        values = dict(data)
+        # While machines are updated, a newer process may have written more.
+        names = {item.name for item in fields(cls)}
+        values = {key: value for key, value in data.items() if key in names}
         values["belief"] = Belief.from_dict(values["belief"]) if values.get("belief") else None
         values["shown"] = tuple(
             Shown(QuickReply(**item["reply"]), item["message"]) for item in values.get("shown", ())

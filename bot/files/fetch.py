@@ -34,6 +34,8 @@ LOG = structlog.get_logger(__name__)
 
 AT_ONCE = 4
 IDLE_S = 0.5
+AWAY_S = 5.0
+"""Before looking again whether a store is back."""
 TIMEOUT_S = 60.0
 CLAIM_S = 90.0
 """How long a worker has a file to itself; longer than `TIMEOUT_S`."""
@@ -124,12 +126,15 @@ class Fetcher:
     async def _work(self) -> None:
         while goes_on():
             try:
-                busy = await self.step()
+                pause_s = 0.0 if await self.step() else IDLE_S
             except StoreUnavailable as error:
                 LOG.warning("file.delayed", store=error.store)
-                busy = False
-            if not busy:
-                await asyncio.sleep(IDLE_S)
+                pause_s = AWAY_S
+            except Exception as error:
+                # Such as a database that lacks the table: the messages beside us must go on.
+                LOG.error("file.failed", error=type(error).__name__)
+                pause_s = AWAY_S
+            await asyncio.sleep(pause_s)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -39,7 +39,7 @@ class Allowance:
 SESSIONS_PER_ADDRESS = Allowance("webchat-sessions", 600, 3600)
 MESSAGES_PER_ADDRESS = Allowance("webchat-address", 600, 60)
 MESSAGES_PER_SESSION = Allowance("webchat-session", 30, 60)
-UPLOADS_PER_ADDRESS = Allowance("webchat-uploads-address", 120, 600)
+UPLOADS_PER_ADDRESS = Allowance("webchat-uploads-address", 120, 3600)
 UPLOADS_PER_SESSION = Allowance("webchat-uploads", 30, 600)
 ERASURES_PER_ADDRESS = Allowance("webchat-erase-address", 20, 3600)
 ERASURES_PER_SESSION = Allowance("webchat-erase", 5, 3600)

@@ -155,6 +155,13 @@ async def test_what_is_not_there_says_why(desk: Desk, state: str, reason: str, w
     ).status == 404
 
 
+async def test_a_transcript_names_files(desk: Desk) -> None:
+    prepare(desk)
+    await came(desk)
+    told = await (await desk.browser()).text(f"/conversations/{CONVERSATION}/transcript.txt")
+    assert "🖼\n[cat.png]\n" in told
+
+
 async def test_a_hostile_name_is_text(desk: Desk) -> None:
     prepare(desk)
     asha = await desk.browser()
@@ -204,6 +211,14 @@ async def test_only_who_has_the_conversation_uploads_and_only_their_own_files_ar
     assert (status, refusal["code"]) == (400, "unknown-file")
     no_csrf = Browser(asha.client, "wrong")
     assert (await upload(no_csrf))[0] == 403
+
+
+async def test_a_file_may_be_larger_than_other_bodies(desk: Desk) -> None:
+    prepare(desk)
+    status, stored = await upload(
+        await desk.browser(), PNG + bytes(2_000_000), "a.png", "image/png"
+    )
+    assert (status, stored.get("size")) == (201, len(PNG) + 2_000_000)
 
 
 @pytest.mark.parametrize(

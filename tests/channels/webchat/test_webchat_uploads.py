@@ -117,6 +117,27 @@ async def test_what_is_not_taken_is_refused_in_words(
     assert there(shop) == before
 
 
+@pytest.mark.parametrize("in_form", [True, False])
+async def test_a_file_may_be_larger_than_other_bodies(
+    redis_dir: Any, redis_server: EmbeddedServer, in_form: bool
+) -> None:
+    shop = open_shop(redis_dir, redis_server)
+    shop.app._client_max_size = 1000  # as the ingress sets it to MAX_BODY_BYTES
+    content = PNG + bytes(3_000_000)
+    async with TestClient(TestServer(shop.app)) as client:
+        session = await open_session(client)
+        data: Any = content
+        headers = {**bearer(session), "Content-Type": "image/png", "X-File-Name": "large.png"}
+        if in_form:
+            data = aiohttp.FormData({"note": "x"})
+            data.add_field("file", io.BytesIO(content), filename="large.png")
+            headers = bearer(session)
+        answer = await client.post(f"{API}/upload", data=data, headers=headers)
+        assert (answer.status, (await answer.json()).get("size")) == (201, len(content))
+    await shop.redis.aclose()
+    shop.engine.database.close()
+
+
 async def test_a_script_named_as_text_cannot_be_run_by_a_click(client: TestClient) -> None:
     session = await open_session(client)
     _, stored = await put(client, session, b"@echo off\ndel *", "run.bat", "")

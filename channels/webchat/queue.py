@@ -12,14 +12,15 @@ from bot.conversation import store
 from bot.conversation.states import State
 from bot.handoff import presence
 from bot.handoff.waiting import minutes
-from channels.app_keys import DATABASE, REDIS
+from bot.routing import roster
+from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import throttle
 from channels.webchat.guard import NO_STORE, authenticate
 
 
 def look(connection: Connection, conversation: str, agents: int) -> dict[str, Any]:
     """Return `state`, and while waiting `place` (1 is next), `minutes` if they can be told, and
-    `agents` (online)."""
+    `agents` (who serve its team now)."""
     current = store.get(connection, conversation)
     if current is None or current.state != State.WAITING:
         return {"state": current.state.value if current else ""}
@@ -36,6 +37,11 @@ async def show_queue(request: web.Request) -> web.Response:
     await throttle.spend(
         app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
     )
-    agents = await presence.online(app[REDIS])
-    body = await app[DATABASE].read(lambda c: look(c, opened.conversation, agents))
+    here, away_s = await presence.here(app[REDIS]), app[SETTINGS].away_after_s
+
+    def work(connection: Connection) -> dict[str, Any]:
+        people = roster.people_for(connection, opened.conversation, here, away_s)
+        return look(connection, opened.conversation, people)
+
+    body = await app[DATABASE].read(work)
     return web.json_response(body, headers=NO_STORE)

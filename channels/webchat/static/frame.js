@@ -1,18 +1,18 @@
 // The chat in its iframe: ties connection, store and screen together, and talks with the loader.
 
+import { Composer } from "./composer.js";
 import { $ } from "./dom.js";
-import { Files } from "./files.js";
 import { Header, HUMAN } from "./header.js";
 import { Gate, Rating, askToForget, menu } from "./panels.js";
+import { addressOf, save, saveText } from "./saving.js";
 import { Store } from "./store.js";
 import { Texts } from "./texts.js";
 import { dress } from "./theme.js";
-import { API, Transport } from "./transport.js";
+import { Transport } from "./transport.js";
 import { View } from "./view.js";
 
 const TYPING_BOT_MS = 12_000;
 const TYPING_AGENT_MS = 6_000;
-const TYPING_TELL_MS = 3_000;
 const STRICTNESS = ["off", "line", "click"];
 
 const query = new URLSearchParams(location.search);
@@ -30,18 +30,15 @@ const store = new Store(options.site);
 let isOpen = isAlone;
 let isOnline = false;
 let isForgotten = false;
-let limit = 4000;
 let latest = 0;
-let typingTimer;
-let toldTyping = 0;
 const unread = new Set();
 
 const gate = new Gate(texts);
 const view = new View(texts, {
   tap: (reply) => send({ text: reply.title, quick_reply: reply.id }),
   retry: (id) => transport.retry(id),
-  picture: address,
-  open: async (file) => save(await address(file), file.name),
+  picture: (file) => addressOf(file, transport),
+  open: async (file) => save(await addressOf(file, transport), file.name),
 });
 const transport = new Transport(options, store, {
   session: showSession,
@@ -51,7 +48,11 @@ const transport = new Transport(options, store, {
   delivery: showDelivery,
 });
 const header = new Header(texts, () => transport.request("queue"));
-const files = new Files(texts, { token: () => store.read().token ?? "", change: resize });
+const composer = new Composer(texts, {
+  send,
+  typing: () => header.isHuman && transport.typing(),
+  token: () => store.read().token ?? "",
+});
 const rating = new Rating(texts, {
   rate: (body) => transport.request("rating", { body }),
   done: () => {
@@ -80,25 +81,21 @@ function label() {
     $(id).setAttribute("aria-label", text);
     $(id).title = text;
   };
-  for (const id of ["close", "more", "send", "language", "attach"]) name(id, id);
+  for (const id of ["close", "more", "language"]) name(id, id);
   for (const id of ["person", "transcript", "policy", "forget"]) {
     $(id).lastElementChild.textContent = texts.get(id);
   }
   $("title").textContent = options.title || dataset.business || texts.get("title");
   document.title = $("title").textContent;
   $("log").setAttribute("aria-label", texts.get("log"));
-  $("form").setAttribute("aria-label", texts.get("write"));
-  $("text").placeholder = texts.get("write");
-  $("text").setAttribute("aria-label", texts.get("write"));
   $("privacy").textContent = consent === "off" ? "" : texts.get("privacy");
   $("newer").textContent = texts.get("newer");
-  $("drop").textContent = texts.get("drop");
   $("gate-policy").textContent = texts.get("policy");
   $("language").value = texts.language;
   $("language-code").textContent = texts.language.toUpperCase();
   header.show();
   header.showBanner();
-  for (const part of [view, files, rating, gate]) part.relabel();
+  for (const part of [view, composer, rating, gate]) part.relabel();
   const words = { title: document.title };
   for (const key of ["open", "close", "unread"]) words[key] = texts.get(key, { n: "{n}" });
   tell({ words });
@@ -113,9 +110,10 @@ function showLanguages(codes) {
 // What comes from the server
 
 function showSession(session) {
-  limit = session.max_text_chars;
-  files.use(session);
+  composer.use(session);
   showLanguages(session.languages);
+  // Their file may have been out of reach when the page began.
+  if (!texts.language) useLanguage(texts.known(locale) ?? texts.languages[0]);
   label();
 }
 
@@ -142,17 +140,24 @@ function greet() {
   expectBot();
 }
 
+function expectBot() {
+  if (header.isHuman || header.state === "waiting") return;
+  view.setTyping(texts.get("typing_bot"), TYPING_BOT_MS);
+}
+
 function showFrame(frame) {
   if (frame.type === "message") show(frame.message);
-  else if (frame.type === "typing" && header.isHuman) showTyping("typing_agent", TYPING_AGENT_MS);
-  else if (frame.type === "state") changeState(frame.state, frame.agent);
+  else if (frame.type === "typing" && header.isHuman) {
+    const name = header.agent || texts.get("agent");
+    view.setTyping(texts.get("typing_agent", { name }), TYPING_AGENT_MS);
+  } else if (frame.type === "state") changeState(frame.state, frame.agent);
   else if (frame.type === "erased") showForgotten();
 }
 
 function show(message) {
   const { author } = message;
   if (author !== "customer") {
-    stopTyping();
+    view.setTyping(null);
     if (author !== "agent" && message.language) useLanguage(message.language);
   }
   if (message.state || message.agent) {
@@ -190,7 +195,7 @@ function showDelivery(id, delivery, { message, code, retryAfter } = {}) {
   const overBy = code === "too-many" ? texts.get("too_many", { n: retryAfter }) : "";
   if (message) view.rename(id, message);
   view.setDelivery(id, delivery, overBy);
-  if (delivery === "failed") stopTyping();
+  if (delivery === "failed") view.setTyping(null);
 }
 
 function read() {
@@ -202,23 +207,6 @@ function read() {
   const seen = store.read().read ?? 0;
   for (const message of unread) if (message.sent_at <= seen) unread.delete(message);
   tell({ unread: unread.size });
-}
-
-// Typing
-
-function expectBot() {
-  if (!header.isHuman && header.state !== "waiting") showTyping("typing_bot", TYPING_BOT_MS);
-}
-
-function showTyping(key, duration) {
-  view.setTyping(texts.get(key, { name: header.agent || texts.get("agent") }));
-  clearTimeout(typingTimer);
-  typingTimer = setTimeout(stopTyping, duration);
-}
-
-function stopTyping() {
-  clearTimeout(typingTimer);
-  view.setTyping(null);
 }
 
 // What the customer does
@@ -240,57 +228,6 @@ function showPending(message) {
   view.add({ id, author: "customer", text, attachments, sent_at });
   view.setDelivery(id, failed ? "failed" : "waiting");
   latest = Math.max(latest, sent_at);
-}
-
-function submit(event) {
-  event.preventDefault();
-  const text = $("text").value.trim();
-  const attachments = files.ready;
-  if (!(text || attachments.length) || files.isBusy || over()) return;
-  $("text").value = "";
-  files.clear();
-  send({ text, attachments: attachments.length ? attachments : undefined });
-  resize();
-  $("text").focus();
-}
-
-function over() {
-  // The server counts code points.
-  const extra = [...$("text").value.trim()].length - limit;
-  if (extra > 0) $("problem").textContent = texts.get("too_long", { n: extra });
-  return extra > 0;
-}
-
-function resize() {
-  const field = $("text");
-  field.style.height = "auto";
-  field.style.height = `${Math.min(field.scrollHeight, 132)}px`;
-  $("send").disabled = files.isBusy || !(field.value.trim() || files.ready.length);
-  if (!over()) $("problem").textContent = "";
-}
-
-function tellTyping() {
-  if (!header.isHuman || Date.now() - toldTyping < TYPING_TELL_MS) return;
-  toldTyping = Date.now();
-  transport.typing();
-}
-
-// An address for a file, good for a few minutes: pictures cannot show our token.
-async function address({ id }) {
-  const { url } = await transport.request(`files/${id}/link`, { body: {} });
-  return new URL(url, API).href;
-}
-
-function save(href, name) {
-  const link = document.createElement("a");
-  Object.assign(link, { href, download: name });
-  link.click();
-}
-
-function saveTranscript() {
-  const href = URL.createObjectURL(new Blob([view.transcript()], { type: "text/plain" }));
-  save(href, `${document.title.replace(/[^\p{L}\p{M}\p{N}]+/gu, "-")}.txt`);
-  setTimeout(() => URL.revokeObjectURL(href), 1000);
 }
 
 // Consent, and deleting everything
@@ -324,7 +261,7 @@ function agree() {
 function ungate() {
   gate.hide();
   header.show();
-  resize();
+  composer.resize();
 }
 
 async function forget() {
@@ -339,7 +276,7 @@ function showForgotten() {
   transport.stop();
   store.clear();
   store.hold = true;
-  files.clear();
+  composer.files.clear();
   wipe();
   tell({ keep: false, unread: 0 });
   header.connection = "";
@@ -410,18 +347,10 @@ addEventListener("keydown", (event) => {
 });
 document.addEventListener("visibilitychange", read);
 store.onOtherSession(() => isForgotten || location.reload());
-$("form").addEventListener("submit", submit);
-$("text").addEventListener("input", () => {
-  resize();
-  tellTyping();
-});
-$("text").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) submit(event);
-});
 $("close").addEventListener("click", () => tell({ close: true }));
 $("close").hidden = isAlone;
 $("person").addEventListener("click", () => send({ text: texts.get("person_message") }));
-$("transcript").addEventListener("click", saveTranscript);
+$("transcript").addEventListener("click", () => saveText(view.transcript(), document.title));
 $("language").addEventListener("change", async ({ target }) => {
   await useLanguage(target.value);
   if (!gate.kind) send({ text: texts.get("speak") });
@@ -436,5 +365,5 @@ await texts.use(texts.known(store.read().language) ?? texts.known(locale) ?? tex
 showLanguages(texts.languages);
 enter();
 label();
-resize();
+composer.resize();
 tell({ ready: true });

@@ -176,8 +176,9 @@ export class View {
     line.append(" · ", again);
   }
 
-  // `text` is what a reader hears; null takes the sign away.
-  setTyping(text) {
+  // `text` is what a reader hears, for so long at most; null takes the sign away.
+  setTyping(text, duration) {
+    clearTimeout(this.typingTimer);
     if (text === null) {
       this.typing?.remove();
       this.typing = null;
@@ -191,6 +192,7 @@ export class View {
       this.log.append(this.typing);
     }
     this.typing.lastChild.textContent = text;
+    this.typingTimer = setTimeout(() => this.setTyping(null), duration);
     if (follow) this.toEnd();
   }
 

@@ -30,7 +30,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     adding = verbs.add_parser("add", help="create a login; asks for the password")
     adding.add_argument("login")
     adding.add_argument("--name", default="")
-    adding.add_argument("--role", choices=("agent", "admin"), default="agent")
+    adding.add_argument("--role", choices=("agent", "supervisor", "admin"), default="agent")
     adding.set_defaults(run=_add_user)
 
 

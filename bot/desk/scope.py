@@ -7,17 +7,19 @@ about one conversation `sees`; the middleware asks for every address that names 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk.users import User
+from bot.desk.users import SUPERVISING, Role, User
 from bot.errors import BadRequest
 from bot.routing import teams
 from bot.routing.model import EVERYONE
-from bot.tables import conversations
+from bot.tables import conversations, users
+
+CHUNK = 500
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,17 @@ class Scope:
         row = connection.execute(sa.select(c.team, c.owner).where(c.id == conversation_id)).first()
         return row is not None and self.sees(row.team, row.owner)
 
+    def only(self, connection: Connection, conversation_ids: Sequence[str]) -> list[str]:
+        """Those of these conversations that may be seen, in the same order."""
+        if self.teams is None:
+            return list(conversation_ids)
+        c, seen = conversations.c, set[str]()
+        for start in range(0, len(conversation_ids), CHUNK):
+            part = list(conversation_ids[start : start + CHUNK])
+            query = sa.select(c.id).where(c.id.in_(part), self.condition())
+            seen.update(connection.execute(query).scalars())
+        return [one for one in conversation_ids if one in seen]
+
 
 EVERYTHING = Scope("", None)
 
@@ -56,6 +69,14 @@ def of(connection: Connection, user: User) -> Scope:
     if user.supervises:
         return Scope(user.id, None)
     return Scope(user.id, teams.teams_of(connection, user.id))
+
+
+def of_id(connection: Connection, user_id: str) -> Scope:
+    """`of` by a user's id."""
+    role = connection.execute(sa.select(users.c.role).where(users.c.id == user_id)).scalar()
+    if role is not None and Role(role) in SUPERVISING:
+        return Scope(user_id, None)
+    return Scope(user_id, teams.teams_of(connection, user_id))
 
 
 def among(user: User, memberships: Mapping[str, frozenset[str]]) -> Scope:

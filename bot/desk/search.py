@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import search_index
 from bot.desk.folding import fold
+from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import notes
 from bot.tables import conversations as conversation_table
 from bot.tables import customers, messages
@@ -18,7 +19,7 @@ MOST_OCCURRENCES = 5000
 MOST_WORDS = 6
 
 
-def conversations(connection: Connection, query: str) -> list[str]:
+def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING) -> list[str]:
     """Return ids of conversations in which every word of the query occurs somewhere.
 
     The word found in the fewest conversations leads; the others only narrow its finds down, so a
@@ -34,14 +35,16 @@ def conversations(connection: Connection, query: str) -> list[str]:
         # The stored texts are not folded, so the words must not be either.
         found = [_scan(connection, word) for word in cleaned.split()[:MOST_WORDS]]
         rest = [set(matches) for matches in found[1:]]
-        return [one for one in found[0] if all(one in here for here in rest)][:MOST]
+        both = [one for one in found[0] if all(one in here for here in rest)]
+        return scope.only(connection, both)[:MOST]
     finds = {word: search_index.matching(connection, word, MOST_OCCURRENCES) for word in long}
     lead = min(finds, key=lambda word: len(finds[word]))
     left = finds[lead]
     for word in words:
         if word != lead and left:
             left = search_index.narrowed(connection, left, word)
-    return left[:MOST]
+    # Before the cut: what a user may not see must not crowd out what they may.
+    return scope.only(connection, left)[:MOST]
 
 
 def _scan(connection: Connection, word: str) -> list[str]:

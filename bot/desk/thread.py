@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.store import Conversation
-from bot.desk import episodes, mentions, merging, queries, users
+from bot.desk import episodes, mentions, merging, queries, scope, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
 from bot.files.models import Attachment, without_signs
@@ -87,7 +87,7 @@ def load(
         row=rows[0],
         items=tuple(items[-WINDOW:]),
         more=more,
-        customer=_customer(connection, conversation),
+        customer=_customer(connection, conversation, user_id),
         names=names,
         last_customer_message=last_customer_message(connection, conversation_id),
     )
@@ -164,7 +164,7 @@ def _message(row: sa.RowMapping, files: tuple[Attachment, ...]) -> Item:
     )
 
 
-def _customer(connection: Connection, conversation: Conversation) -> dict[str, Any]:
+def _customer(connection: Connection, conversation: Conversation, user_id: str) -> dict[str, Any]:
     row = (
         connection.execute(sa.select(customers).where(customers.c.id == conversation.customer_id))
         .mappings()
@@ -181,6 +181,7 @@ def _customer(connection: Connection, conversation: Conversation) -> dict[str, A
             .where(
                 conversations.c.customer_id == conversation.customer_id,
                 conversations.c.id != conversation.id,
+                scope.of_id(connection, user_id).condition(),
             )
             .limit(10)
         )

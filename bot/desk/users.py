@@ -43,6 +43,10 @@ class Role(StrEnum):
     """Also users, canned replies and replaying dead letters."""
 
 
+SUPERVISING = (Role.SUPERVISOR, Role.ADMIN)
+"""Who sees all teams' conversations and may move them."""
+
+
 @dataclass(frozen=True)
 class User:
     """A row of `users` without its password."""
@@ -81,7 +85,7 @@ class User:
     @property
     def supervises(self) -> bool:
         """Sees all teams' conversations and may move them."""
-        return self.role in (Role.SUPERVISOR, Role.ADMIN)
+        return self.role in SUPERVISING
 
 
 def add_user(

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy.engine import Connection
 
 from bot import dead_letters
-from bot.desk import app_keys, audit, canned, users
+from bot.desk import app_keys, audit, canned, scope, users
 from bot.desk.users import Role
 from bot.desk.web import done, form, page, require_admin, session_of
 from bot.errors import BadRequest
@@ -91,7 +91,15 @@ async def canned_remove(request: web.Request) -> web.StreamResponse:
 
 async def dead_letter_list(request: web.Request) -> web.StreamResponse:
     """Messages that could not be handled or delivered, newest first, with their error."""
-    rows = await request.app[app_keys.DATABASE].read(dead_letters.read_letters)
+    user = session_of(request).user
+
+    def work(connection: Connection) -> list[dict[str, Any]]:
+        rows = dead_letters.read_letters(connection)
+        ids = [row["conversation"] for row in rows]
+        seen = set(scope.of(connection, user).only(connection, ids))
+        return [row for row in rows if row["conversation"] in seen or user.supervises]
+
+    rows = await request.app[app_keys.DATABASE].read(work)
     may_replay = app_keys.REPLAY in request.app and session_of(request).user.is_admin
     return page(request, "dead_letters.html", letters=rows, may_replay=may_replay)
 

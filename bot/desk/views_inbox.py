@@ -104,7 +104,8 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
 
     def work(connection: Connection) -> dict[str, Any]:
         seen = scope.of(connection, user)
-        found = search.conversations(connection, filters.search) if filters.search else None
+        words = filters.search
+        found = search.conversations(connection, words, seen) if words else None
         rows = queries.list_rows(
             connection, view, user.id, filters=filters, offset=offset, limit=queries.PAGE + 1,
             only=found, scope=seen,

@@ -76,9 +76,7 @@ def to_agent(
     )
 
 
-def route(
-    connection: Connection, current: Conversation, match: Match, *, key: str
-) -> Conversation:
+def route(connection: Connection, current: Conversation, match: Match, *, key: str) -> Conversation:
     """Give a waiting conversation to the agent the matching chose.
 
     Raises:

@@ -96,3 +96,12 @@ def serving(seats: Collection[Seat], team: Team) -> list[Seat]:
         s for s in seats
         if s.presence in there and (team.everyone or team.id in s.teams)
     ]  # fmt: skip
+
+
+def people_for(
+    connection: Connection, conversation_id: str, here: Mapping[str, float], away_after_s: float
+) -> int:
+    """How many serve the team a conversation waits for."""
+    c = conversations.c
+    team = connection.execute(sa.select(c.team).where(c.id == conversation_id)).scalar()
+    return len(serving(seats(connection, here, away_after_s), teams.find_team(connection, team)))

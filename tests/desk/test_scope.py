@@ -17,11 +17,11 @@ from aiohttp import ClientWebSocketResponse
 from desk_world import Browser, Desk
 
 from bot.conversation.changes import announce
-from bot.desk import app_keys, queries, scope, users
+from bot.desk import app_keys, queries, scope, search, users
 from bot.desk.queries import View
 from bot.routing import teams
 from bot.routing.model import EVERYONE, Team
-from bot.tables import conversations
+from bot.tables import conversations, dead_letters
 
 
 @pytest.fixture
@@ -186,6 +186,41 @@ async def test_the_owner_sees_their_own_whatever_the_team(desk: Desk, refunds: T
     assert "mine" in _listed(desk, "ravi", View.MINE) & _listed(desk, "ravi", View.OPEN)
     ravi = await desk.browser("ravi")
     await ravi.text("/inbox/mine/mine")
+
+
+async def test_what_may_not_be_seen_crowds_nothing_out(desk: Desk, refunds: Team) -> None:
+    def work(c: sa.Connection) -> None:
+        for number in range(search.MOST + 5):
+            seed.conversation(c, f"s{number}", state="waiting", team=refunds.id)
+            seed.message(c, f"s{number}", "something peculiar")
+
+    desk.database.call(work)
+    ravi = await desk.browser("ravi")
+    html = await ravi.text("/inbox/open?search=peculiar", **{"X-Fragment": "rows"})
+    assert 'data-id="open"' in html
+    assert 'data-id="s' not in html
+
+
+async def test_dead_letters_and_earlier_episodes_are_those_of_the_teams(
+    desk: Desk, refunds: Team
+) -> None:
+    def work(c: sa.Connection) -> None:
+        for name in ("secret", "open"):
+            c.execute(sa.insert(dead_letters).values(
+                id=f"d-{name}", direction="out", conversation=name, error="x", body={},
+                created_at=1.0))  # fmt: skip
+        c.execute(sa.update(conversations).where(conversations.c.id == "secret")
+                  .values(customer_id="c-open"))  # fmt: skip
+        seed.event(c, "secret", "episode.started", episode_id="e-old")
+
+    desk.database.call(work)
+    for login, sees in (("ravi", False), ("boss", True)):
+        browser = await desk.browser(login)
+        letters = await browser.text("/dead-letters")
+        assert ("/inbox/open/secret" in letters) == sees
+        assert "/inbox/open/open" in letters
+        side = (await browser.text("/inbox/open/open")).partition('id="side"')[2]
+        assert ("secret" in side) == sees
 
 
 async def test_with_the_bot_a_conversation_belongs_to_no_team(desk: Desk, refunds: Team) -> None:

@@ -25,6 +25,8 @@ CONVERSATION = (
     " VALUES ('rest-1', 'rest', 'rest', 'ann', 'c-rest-1', 'bot', 1, 'e', 0, 1, 'mr', 0, 5)"
 )
 """A row as the first schema took it; not from bot/database.py, which is about today's."""
+ON_POSTGRESQL = {"0011"}
+"""Revisions that have nothing to do on SQLite."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -86,7 +88,7 @@ def test_each_revision_goes_up_and_down_by_itself(url: str) -> None:
     for number, revision in enumerate(_revisions(url)):
         migrate.upgrade(url, revision)
         after = _schema(url)
-        assert after != before
+        assert after != before or (revision in ON_POSTGRESQL and url.startswith("sqlite"))
         migrate.downgrade(url, _revisions(url)[number - 1] if number else "base")
         assert _schema(url) == before
         migrate.upgrade(url, revision)

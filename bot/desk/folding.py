@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 
-_DROPPED = {
+DROPPED = {
     *range(0x0300, 0x0370),  # accents of Latin, Greek, Cyrillic
     *range(0x064B, 0x0653),  # Arabic vowel signs
     0x0640,  # Arabic lengthening stroke
@@ -19,13 +19,13 @@ _DROPPED = {
     *range(0x202A, 0x202F),
     *range(0x2066, 0x206A),
 }  # fmt: skip
-_SAME = {
+SAME = {
     "أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ة": "ه", "ؤ": "و", "ئ": "ي",
     "ی": "ي", "ک": "ك", "ß": "ss", "ø": "o", "đ": "d", "ł": "l", "ı": "i",
 }  # fmt: skip
 _TABLE: dict[int, str | None] = {
-    **dict.fromkeys(_DROPPED),
-    **{ord(letter): plain for letter, plain in _SAME.items()},
+    **dict.fromkeys(DROPPED),
+    **{ord(letter): plain for letter, plain in SAME.items()},
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk import search_index
+from bot.desk import folded_search, search_index
 from bot.desk.folding import fold
 from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import notes
@@ -32,8 +32,10 @@ def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING)
     indexed = search_index.supported(connection)
     long = [word for word in words if len(word) >= search_index.LEAST_CHARS] if indexed else []
     if not long:
-        # The stored texts are not folded, so the words must not be either.
-        found = [_scan(connection, word) for word in cleaned.split()[:MOST_WORDS]]
+        folds = folded_search.available(connection)
+        # Where the stored texts are not folded, the words must not be either.
+        spelled = words if folds else cleaned.split()[:MOST_WORDS]
+        found = [_scan(connection, word, folds) for word in spelled]
         rest = [set(matches) for matches in found[1:]]
         both = [one for one in found[0] if all(one in here for here in rest)]
         return scope.only(connection, both)[:MOST]
@@ -47,11 +49,13 @@ def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING)
     return scope.only(connection, left)[:MOST]
 
 
-def _scan(connection: Connection, word: str) -> list[str]:
+def _scan(connection: Connection, word: str, folds: bool) -> list[str]:
     pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     c = conversation_table.c
 
     def like(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+        if folds:
+            return sa.func.samvad_fold(column).like(pattern, escape="\\")
         return column.ilike(pattern, escape="\\")
 
     in_messages = sa.select(messages.c.conversation).where(like(messages.c.text))

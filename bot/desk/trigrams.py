@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 EXTENSION = "pg_trgm"
 PREFIX = "ix_trigrams_"
-_INDEXES = {"messages": "text", "desk_notes": "text", "customers": "name"}
+INDEXES = {"messages": "text", "desk_notes": "text", "customers": "name"}
 
 
 def create(connection: Connection) -> None:
@@ -29,7 +29,7 @@ def create(connection: Connection) -> None:
     except sa.exc.DBAPIError as error:
         log.warning("search.without_index", reason=str(error.orig).strip())
         return
-    for table, column in _INDEXES.items():
+    for table, column in INDEXES.items():
         connection.exec_driver_sql(
             f"CREATE INDEX IF NOT EXISTS {PREFIX}{table} ON {table}"
             f" USING gin ({column} gin_trgm_ops)"
@@ -39,7 +39,7 @@ def create(connection: Connection) -> None:
 def drop(connection: Connection) -> None:
     """Drop the indexes; the extension stays, others may use it."""
     if connection.dialect.name == "postgresql":
-        for table in _INDEXES:
+        for table in INDEXES:
             connection.exec_driver_sql(f"DROP INDEX IF EXISTS {PREFIX}{table}")
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 
 import desk_seed as seed
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.database import Database
-from bot.desk import notes, search, search_index, trigrams
+from bot.desk import folded_search, notes, search, search_index, trigrams
+from bot.desk.folding import fold
 
 
 @pytest.fixture
@@ -35,6 +37,7 @@ def filled(postgresql_url: str) -> Iterator[Database]:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
+        ("camion", ["es"]), ("NUNEZ", ["es"]), ("اريد", ["ar"]), ("احمد", ["ar"]), ("mi", ["es"]),
         ("CAMIÓN", ["es"]), ("josé mi", ["es"]), ("ได้รับ", ["th"]), ("المبلغ", ["ar"]),
         ("courier", ["th"]), ("100%_", ["es"]), ("100__", []), ("camión أحمد", []), ("", []),
     ],
@@ -43,17 +46,20 @@ def test_texts_notes_and_names_are_found(
     filled: Database, indexed: bool, query: str, found: list[str]
 ) -> None:
     if not indexed:
-        filled.call(trigrams.drop)
+        filled.call(_without_indexes)
     assert filled.call(lambda c: search.conversations(c, query)) == found
 
 
 def test_a_search_reads_the_index_instead_of_all_texts(filled: Database) -> None:
     def plan(connection: Connection) -> str:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
-        query = "EXPLAIN SELECT conversation FROM messages WHERE text ILIKE '%%camión%%'"
+        query = (
+            "EXPLAIN SELECT conversation FROM messages"
+            " WHERE samvad_fold(text) LIKE '%%camion%%' ESCAPE '\\'"
+        )
         return "\n".join(row[0] for row in connection.exec_driver_sql(query))
 
-    assert f"{trigrams.PREFIX}messages" in filled.call(plan)
+    assert "Bitmap Index Scan" in filled.call(plan)
 
 
 def test_the_index_of_sqlite_has_nothing_to_do_here(filled: Database) -> None:
@@ -65,6 +71,32 @@ def test_without_the_extension_the_schema_comes_up_all_the_same(
     filled: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trigrams, "EXTENSION", "no_such_extension")
-    filled.call(trigrams.drop)
+    filled.call(_without_indexes)
+    filled.call(folded_search.drop)
     filled.call(trigrams.create)
     assert filled.call(lambda c: search.conversations(c, "camión")) == ["es"]
+    assert filled.call(lambda c: search.conversations(c, "camion")) == [], "as written, then"
+
+
+TEXTS = (
+    "JOSÉ", "Straße", "Αθήνας", "Ёлка", "أَحْمَد", "مدرسـة", "फ़िल्म", "ﬁne", "MK\u200b20", "１２３",
+    "Đồng", "कल", "काल", "มา", "ม้า", "കാല", "か", "が", "क्ष\u200dमा", "İstanbul", "a\u202eb",
+    "ΣΊΣΥΦΟΣ", "",
+)  # fmt: skip
+
+
+def test_the_database_folds_as_we_do(filled: Database) -> None:
+    def work(connection: Connection) -> list[tuple[str, str, str]]:
+        made = []
+        for text in TEXTS:
+            folded = connection.execute(sa.select(sa.func.samvad_fold(text))).scalar_one()
+            made.append((text, folded, fold(text)))
+        return made
+
+    assert [one for one in filled.call(work) if one[1] != one[2]] == []
+
+
+def _without_indexes(connection: Connection) -> None:
+    trigrams.drop(connection)
+    for table in trigrams.INDEXES:
+        connection.exec_driver_sql(f"DROP INDEX {folded_search.INDEX}{table}")

@@ -28,8 +28,9 @@ _RIDGE = 0.05  # .03 to .1 measured alike
 _EXACT_ROWS = 16_000  # cubic time: 1 s for 4,500 rows, half a minute for 15,000
 _LANDMARKS = 2_048
 _MOST_LANDMARKS = 2_560  # refits add some; beyond this the next one starts afresh
-_JITTER = 1e-3
+_JITTER, _MOST_JITTER = 1e-3, 1e3
 _BATCH = 4_096
+_NEAR_ROWS = 300  # of each new landmark; a label has about a hundred
 _CHECKED_ROWS = 800  # left out to learn from; their scores cost as much as the fit itself
 
 
@@ -116,24 +117,49 @@ def refit_head(
     """
     if head.sums is None or len(head.landmarks) + len(come[0]) > _MOST_LANDMARKS:
         return None
-    old, count = head.landmarks, len(columns)
+    old, count = np.asarray(head.landmarks), len(columns)
     less, more = _sums(old, *gone, head.weights.shape[1]), _sums(old, *come, count)
-    kept = (head.sums.targets - less.targets)[:, np.maximum(columns, 0)]
-    kept[:, columns < 0] = 0.0
-    size, added = len(old), len(come[0])
-    moments = np.zeros((size + added, size + added), np.float32)
-    moments[:size, :size] = head.sums.moments - less.moments + more.moments
-    targets = np.zeros((size + added, count), np.float32)
-    targets[:size] = kept + more.targets
-    if added:
-        for start in range(0, len(rows), _BATCH):
-            part = rows[start : start + _BATCH].astype(np.float32)
-            new = _kernel(part, come[0])
-            moments[:size, size:] += _kernel(part, old).T @ new
-            moments[size:, size:] += new.T @ new
-            targets[size:] += new.T @ _targets(labels[start : start + _BATCH], count)
-        moments[size:, :size] = moments[:size, size:].T
-    return _solve(np.concatenate([old, come[0]]), Sums(moments, targets))[0]
+    targets = (head.sums.targets - less.targets)[:, np.maximum(columns, 0)]
+    targets[:, columns < 0] = 0.0
+    sums = Sums(head.sums.moments - less.moments + more.moments, targets + more.targets)
+    if not len(come[0]):
+        return _solve(old, sums)[0]
+    return _solve(np.concatenate([old, come[0]]), _widened(sums, old, come[0], rows, labels))[0]
+
+
+def _widened(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labels) -> Sums:
+    """Sums with further landmarks, from the rows near them alone.
+
+    What a new landmark says of a row is, away from it, nearly what the old ones can say together.
+    So its column is their best imitation of it, but for the rows nearest to it, where it is itself.
+    """
+    imitation = linalg.cho_solve(
+        _factor(_kernel(old, old).astype(np.float64)), _kernel(old, new), check_finite=False
+    ).astype(np.float32)
+    near = _nearest(rows, new)
+    there = rows[near].astype(np.float32)
+    seen = _kernel(there, old)
+    rest = _kernel(there, new) - seen @ imitation
+    across = sums.moments @ imitation + seen.T @ rest
+    mixed = imitation.T @ (seen.T @ rest)
+    own = imitation.T @ sums.moments @ imitation + mixed + mixed.T + rest.T @ rest
+    told = _targets(labels[near], sums.targets.shape[1])
+    return Sums(
+        np.block([[sums.moments, across], [across.T, own]]),
+        np.concatenate([sums.targets, imitation.T @ sums.targets + rest.T @ told]),
+    )
+
+
+def _nearest(rows: Vectors, new: Vectors) -> Labels:
+    """The rows nearest to each of some rows, without repetition."""
+    count = min(_NEAR_ROWS, len(rows))
+    products = np.concatenate(
+        [
+            rows[start : start + _BATCH].astype(np.float32) @ new.T
+            for start in range(0, len(rows), _BATCH)
+        ]
+    )
+    return np.unique(np.argpartition(-products, count - 1, axis=0)[:count])
 
 
 def _targets(labels: Labels, count: int) -> Vectors:
@@ -189,10 +215,23 @@ def _sums(landmarks: Vectors, rows: Vectors, labels: Labels, count: int) -> Sums
 
 def _solve(landmarks: Vectors, sums: Sums) -> tuple[Head, tuple[npt.NDArray[np.float64], bool]]:
     system = sums.moments.astype(np.float64) + _RIDGE * _kernel(landmarks, landmarks)
-    system[np.diag_indices_from(system)] += _JITTER
-    factor = linalg.cho_factor(system, lower=True, overwrite_a=True, check_finite=False)
+    factor = _factor(system)
     weights = linalg.cho_solve(factor, sums.targets, check_finite=False)
     return Head(landmarks, weights.astype(np.float32), sums), factor
+
+
+def _factor(system: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
+    """Factorise, with as much added to the diagonal as the rounding of float32 sums asks for."""
+    jitter = _JITTER
+    while True:
+        try:
+            lifted = system.copy()
+            lifted[np.diag_indices_from(lifted)] += jitter
+            return linalg.cho_factor(lifted, lower=True, overwrite_a=True, check_finite=False)
+        except linalg.LinAlgError:
+            jitter *= 10.0
+            if not jitter < _MOST_JITTER:
+                raise
 
 
 def _checked(labels: Labels) -> Labels:

@@ -82,3 +82,31 @@ def test_a_head_without_landmarks_needs_a_fresh_fit() -> None:
     head, _ = fit_head(rows, labels, 2)
     change = (rows[:1], labels[:1])
     assert refit_head(head, np.array([0, 1]), change, change, rows, labels) is None
+
+
+def test_sums_that_rounding_made_indefinite_are_solved_all_the_same() -> None:
+    corner = np.ones((50, 50)) - 1e-2 * np.eye(50)
+    factor = head_module._factor(corner)
+    lifted = np.tril(factor[0]) @ np.tril(factor[0]).T
+    assert np.abs(lifted - corner).max() < 1.0
+
+
+def test_a_new_landmark_is_known_by_the_rows_near_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at the nearest rows alone gives nearly the scores that all rows give."""
+    monkeypatch.setattr(head_module, "_EXACT_ROWS", 10)
+    monkeypatch.setattr(head_module, "_LANDMARKS", 40)
+    random = np.random.default_rng(3)
+    centres = random.normal(size=(20, 12))
+    labels = np.repeat(np.arange(20), 30)
+    rows = normalise((centres[labels] + 0.5 * random.normal(size=(600, 12))).astype(np.float32))
+    first, _ = fit_head(rows[:-3], labels[:-3], 20)
+    scores = []
+    for near in (60, 600):
+        monkeypatch.setattr(head_module, "_NEAR_ROWS", near)
+        again = refit_head(
+            first, np.arange(20), (rows[:0], labels[:0]), (rows[-3:], labels[-3:]), rows, labels
+        )
+        assert again is not None
+        scores.append(again.scores(rows))
+    assert np.abs(scores[0] - scores[1]).mean() < 0.02
+    assert (scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).mean() > 0.97

@@ -63,7 +63,8 @@ class FileStore(Protocol):
         """Delete files; those that are not there are no error."""
 
     async def older_than(self, moment: float) -> list[str]:
-        """Ids of files stored before a moment (Unix seconds), unfinished ones among them."""
+        """Ids of files stored before a moment (Unix seconds); what was left unfinished before it
+        is cleared away."""
 
 
 def new_id() -> str:

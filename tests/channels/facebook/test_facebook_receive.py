@@ -322,13 +322,14 @@ anything = st.recursive(
             "sender", "recipient", "id", "timestamp", "message", "mid", "text", "quick_reply",
             "payload", "attachments", "type", "coordinates", "lat", "long", "postback", "title",
             "referral", "ref", "delivery", "read", "watermark", "reaction", "is_echo", "app_id",
-            "metadata", "sticker_id",
+            "metadata", "sticker_id", "url",
         ]),
         inner, max_size=6,
     ),
     max_leaves=25,
 )  # fmt: skip
 VALID = [
+    sent_files("m", ("image", "https://x.fbcdn.net/a.png"), ("file", "https://fbsbx.com/b")),
     said("hello", "m1", at=NOW), echo("hello", "e1"), event(at=NOW, read={"watermark": 5}),
     event(at=NOW, postback={"title": "x", "payload": "y", "mid": "m2"}),
     event(at=NOW, message={"mid": "m", "attachments": [{"type": "location", "payload": {}}]}),
@@ -362,7 +363,8 @@ def test_no_payload_raises(data: dict[str, Any]) -> None:
     known = Settings(facebook_page_tokens={PAGE: "t"})
     for found in parse(data, known, NOW):
         if found.inbound:
-            assert found.inbound.text or found.inbound.tap or found.inbound.kind == "start"
+            said_ = found.inbound.text or found.inbound.tap or found.inbound.attachments
+            assert said_ or found.inbound.kind == "start"
             json.dumps(found.inbound.to_dict(), ensure_ascii=False).encode()
 
 

@@ -253,7 +253,8 @@ anything = st.recursive(
             "from", "id", "type", "text", "caption", "date", "data", "entities", "user",
             "reply_to_message", "location", "latitude", "longitude", "sticker", "emoji", "photo",
             "new_chat_member", "status", "migrate_to_chat_id", "first_name", "language_code",
-            "message_id", "message_thread_id", "is_topic_message", "is_bot",
+            "message_id", "message_thread_id", "is_topic_message", "is_bot", "document", "voice",
+            "file_id", "file_name", "mime_type", "file_size", "width",
         ]),
         inner, max_size=6,
     ),
@@ -270,7 +271,9 @@ def mutated(data: Any, path: list[int], value: Any) -> Any:
 
 
 VALID = [
-    private(1, "hello"), in_group(2, "@MelaBot hi"), tapped(3, "abc"),
+    private(1, "hello"), private(6, "", photo=[{"file_id": "x", "width": 9, "file_size": 5}]),
+    private(7, "", document={"file_id": "x", "file_name": "a.png", "mime_type": "image/png"}),
+    in_group(2, "@MelaBot hi"), tapped(3, "abc"),
     update(4, edited_message=private(1, "x")["message"]),
     update(5, my_chat_member={"chat": {"id": 7, "type": "private"},
                               "new_chat_member": {"status": "kicked"}}),
@@ -292,7 +295,8 @@ def test_no_payload_raises(data: Any) -> None:
         return
     found = read(data)
     if found.inbound:
-        assert found.inbound.text or found.inbound.tap or found.inbound.kind == "start"
+        said = found.inbound.text or found.inbound.tap or found.inbound.attachments
+        assert said or found.inbound.kind == "start"
         json.dumps(found.inbound.to_dict(), ensure_ascii=False).encode()
 
 

@@ -42,19 +42,24 @@ async function navigate(wanted, push = true) {
   const address = wanted || list.address("");
   const { pathname, search } = new URL(address, location.href);
   const [, , view, id] = pathname.split("/");
+  // What is on show stays: the socket keeps it up to date, and somebody may be typing in it.
+  const stays = id && id === thread.id();
   try {
     const [rows, middle] = await Promise.all([
       view === list.view() && search === location.search ? null : fragment(address, "list"),
-      id ? fragment(address, "thread") : null,
+      id && !stays ? fragment(address, "thread") : null,
     ]);
     if (push) history.pushState(null, "", address);
     if (rows) list.show(rows);
     if (middle) byId("middle").innerHTML = middle;
-    else nothing();
+    else if (!stays) nothing();
   } catch (error) {
     return toast(error.message, true);
   }
-  enter();
+  if (!stays) return enter();
+  list.select(id);
+  byId("head").querySelector(".back").href = list.address("");
+  read();
 }
 
 function nothing() {

@@ -36,7 +36,17 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_processes(commands)
-    from bot.commands import content, customer, db, evaluate, letters, report, talk, vendors
+    from bot.commands import (
+        content,
+        customer,
+        db,
+        evaluate,
+        letters,
+        report,
+        talk,
+        vendors,
+        webchat,
+    )
 
     talk.add(commands)
     content.add(commands)
@@ -45,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     db.add(commands)
     customer.add(commands)
     vendors.add(commands)
+    webchat.add(commands)
     evaluate.add(commands)
     return parser
 

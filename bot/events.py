@@ -43,6 +43,8 @@ TYPES = frozenset(
         "episode.closed",
         "sla.warned",
         "sla.breached",
+        "contact.lost",
+        "contact.regained",
         "turn.failed",
         "content.published",
     }

@@ -39,6 +39,8 @@ the desk sees is at most this much older than Redis."""
 
 SHOWN = ("message", "delivery")
 """Kinds of rows that an open desk shows."""
+SHOWN_EVENTS = ("contact.lost", "contact.regained")
+"""Events that come without such a row."""
 _LATER = {"sent": ("delivered", "read"), "delivered": ("read",)}
 """A receipt may overtake the note that the message was sent; it tells more."""
 _TABLES = {"message": messages, "event": events, "dead": dead_letters}
@@ -83,7 +85,11 @@ class Recorder:
             if part
         ]
         await guarded(lane.run(*done))
-        touched = {row["body"]["conversation"]: row["kind"] for row in rows if row["kind"] in SHOWN}
+        touched = {
+            row["body"]["conversation"]: row["kind"]
+            for row in rows
+            if row["kind"] in SHOWN or row["body"].get("type") in SHOWN_EVENTS
+        }
         told = [announcement(conversation, kind) for conversation, kind in touched.items()]
         if told:
             await guarded(lane.run(*told))

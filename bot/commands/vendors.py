@@ -33,14 +33,14 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
             poll.set_defaults(run=_poll, channel=channel)
 
 
-def _module(channel: str, name: str) -> Any:
+def module_of(channel: str, name: str) -> Any:
     """Channels are wired by dotted name: nothing in `bot` imports them."""
     return import_module(f"channels.{channel}.{name}")
 
 
 def _setup(options: argparse.Namespace) -> int:
     config = settings_module.load()
-    work = _module(options.channel, "setup").run(config, show_only=options.show)
+    work = module_of(options.channel, "setup").run(config, show_only=options.show)
     print("\n".join(asyncio.run(work)))
     return 0
 
@@ -49,7 +49,7 @@ def _poll(options: argparse.Namespace) -> int:
     config = settings_module.load()
     logs.configure(config.log_level, "telegram-poll")
     server = redis_client.ensure(config)
-    work = _module(options.channel, "poll").run(config, replace_webhook=options.replace_webhook)
+    work = module_of(options.channel, "poll").run(config, replace_webhook=options.replace_webhook)
     print("fetching updates; Ctrl-C stops", flush=True)
     try:
         with contextlib.suppress(asyncio.CancelledError):

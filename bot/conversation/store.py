@@ -101,6 +101,15 @@ class QueuePlace:
     """The team's calendar says that it does not work now."""
 
 
+ELSEWHERE = "page-inbox:"
+"""Begins the owner's name where people answer outside our desk."""
+
+
+def is_elsewhere(conversation: Conversation) -> bool:
+    """Tell whether its owner is no agent of the desk, and may be relieved by anyone there."""
+    return (conversation.owner or "").startswith(ELSEWHERE)
+
+
 def get(connection: Connection, conversation_id: str) -> Conversation | None:
     """Read one conversation."""
     row = (

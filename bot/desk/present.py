@@ -185,6 +185,9 @@ def event_line(texts: Texts, item: Item, names: Mapping[str, str]) -> Markup:
         return texts.html("event.prioritised", agent=who, priority=level)
     if item.author == "episode.closed" and data.get("outcome") == "blocked":
         return texts.html("event.closed_blocked")
+    if item.author == "message.failed" and data.get("reason"):
+        reason = texts.word("failed", str(data["reason"]))
+        return texts.html("event.message_failed_because", reason=reason)
     if item.author == "sla.breached":
         return texts.html("event.sla_breached", clock=texts.word("sla", str(data.get("clock", ""))))
     if item.author == "language.switched" and data.get("to"):
@@ -241,6 +244,8 @@ _EVENT_LINES = {
     "turn.failed": "event.turn_failed",
     "consent.given": "event.consent_given",
     "message.failed": "event.message_failed",
+    "contact.lost": "event.contact_lost",
+    "contact.regained": "event.contact_regained",
     "language.switched": "event.language_switched",
 }
 

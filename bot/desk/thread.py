@@ -25,7 +25,8 @@ SHOWN_EVENTS = (
     "handoff.transferred", "handoff.requeued", "handoff.left", "handoff.delayed", "sla.breached",
     "handoff.returned", "handoff.cancelled", "conversation.resolved", "conversation.reopened",
     "conversation.prioritised", "turn.failed",
-    "message.failed", "language.switched", "survey.answered", "consent.given",
+    "message.failed", "contact.lost", "contact.regained",
+    "language.switched", "survey.answered", "consent.given",
 )  # fmt: skip
 
 

@@ -55,7 +55,8 @@ class HandoffService:
         self._texts = SystemTexts.load(settings.default_language)
 
     async def claim(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
-        """Take a waiting conversation, or take it over from the bot; exactly one caller wins.
+        """Take a waiting conversation, or take it over from the bot or from the people of a page's
+        own inbox, who never say that they are done; exactly one caller wins.
 
         Raises:
             StaleConversation, TransitionRefused: Somebody was faster, or it has ended.
@@ -63,6 +64,11 @@ class HandoffService:
 
         def work(connection: Connection) -> Conversation:
             current = self._get(connection, conversation_id)
+            if current.state in HUMAN and store.is_elsewhere(current):
+                return passing.to_agent(
+                    connection, current, agent.id, key=key,
+                    event=lambda c, kind, data: self._event(c, kind, key, agent, data),
+                )  # fmt: skip
             repeated = current.owner == agent.id and current.last_change == key
             if current.state in HUMAN | ENDED and not repeated:
                 raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)

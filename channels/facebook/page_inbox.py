@@ -107,7 +107,7 @@ class PageInbox:
 
 def owner_of(page: str) -> str:
     """Name the people of a page's inbox, as owner of conversations."""
-    return f"page-inbox:{page}"[:64]
+    return f"{store.ELSEWHERE}{page}"[:64]
 
 
 def _event(

@@ -16,13 +16,15 @@ import structlog
 from bot import redis_keys
 from bot.conversation.messages import Inbound, conversation_id, message_id
 from bot.conversation.states import HUMAN, State
+from bot.delivery import record_row
 from bot.errors import BadRequest
+from bot.events import Event
 from bot.redis_client import guarded
 from bot.settings import Settings, TelegramBot
 from channels import menu
 from channels.app_keys import TakesMessages
 from channels.copies import Copies
-from channels.reading import read_json
+from channels.reading import number_at, read_json
 from channels.telegram.client import origin_key
 from channels.telegram.moves import Moves
 from channels.telegram.payload import CHANNEL, Update, chat_of, parse
@@ -76,14 +78,34 @@ class TelegramReceiver:
             await self._moves.note(name, update.chat, update.moved_to)
             LOG.info("telegram.moved", bot=name)
         elif update.blocked is not None:
-            conversation = conversation_id(CHANNEL, name, update.chat)
-            LOG.info("telegram.blocked" if update.blocked else "telegram.unblocked",
-                     conversation=conversation)  # fmt: skip
+            await self._note_contact(name, update, number_at(data, "update_id") or 0)
         elif update.inbound is None:
             LOG.info("telegram.ignored", bot=name, reason=update.ignored)
         else:
             await self._keep(update, update.inbound)
         return update.callback
+
+    async def _note_contact(self, name: str, update: Update, number: int) -> None:
+        """The customer blocked us, or took it back: agents see it; the same update again is one
+        event."""
+        conversation = conversation_id(CHANNEL, name, update.chat)
+        known = await self._copies.of(conversation)
+        kind = "contact.lost" if update.blocked else "contact.regained"
+        event = Event(
+            id=f"{message_id(conversation, f'{number}:member')}:{kind}",
+            type=kind,
+            conversation=conversation,
+            episode_id=str(known.get("episode_id", "")),
+            channel=CHANNEL,
+            language=str(known.get("language", "")),
+            actor="customer",
+            data={"reason": "blocked"} if update.blocked else {},
+        )
+        shard = redis_keys.shard_of(conversation, self._settings.shards)
+        body = record_row("event", event.to_dict())
+        await guarded(self._redis.xadd(redis_keys.record(shard), {"body": body}))
+        LOG.info("telegram.blocked" if update.blocked else "telegram.unblocked",
+                 conversation=conversation)  # fmt: skip
 
     async def _keep(self, update: Update, inbound: Inbound) -> None:
         inbound = await self._named_as_before(inbound)

@@ -21,9 +21,9 @@ SOURCES = [*DESK.glob("templates/*.html"), *DESK.glob("static/*.js"), *DESK.glob
 # Texts chosen by a stored value, `word("state", …)` and the like; `meta` is about the file.
 CHOSEN = (
     "meta", "audit", "author", "cause", "channel", "decision", "delivery", "error", "event",
-    "file_reason", "letters.in", "letters.out", "list.empty", "macro.does_", "mood", "outcome",
-    "reading", "reason", "role", "priority", "row.by_", "sentiment", "sort", "state", "topic",
-    "translation.why", "view", "presence", "sla",
+    "failed", "file_reason", "letters.in", "letters.out", "list.empty", "macro.does_", "mood",
+    "outcome", "reading", "reason", "role", "priority", "row.by_", "sentiment", "sort", "state",
+    "topic", "translation.why", "view", "presence", "sla",
 )  # fmt: skip
 
 

@@ -134,3 +134,16 @@ async def test_what_has_ended_stays_ended(
     with pytest.raises(TransitionRefused):
         await service.assign(seen.id, BOSS, "ravi", key=KEY)
     assert _now(database, seen) == seen
+
+
+async def test_anyone_relieves_the_people_of_a_pages_inbox_but_not_a_colleague(
+    service: HandoffService, database: Database
+) -> None:
+    """Nobody tells us when they are done, so the desk need not wait until they count as gone."""
+    elsewhere = builders.brought_to(database, State.ASSIGNED, user="ann", owner="page-inbox:1001")
+    taken = await service.claim(elsewhere.id, ASHA, key=KEY)
+    assert (taken.state, taken.owner) == (State.ASSIGNED, "asha")
+    assert await service.claim(elsewhere.id, ASHA, key=KEY) == taken, "the same click again"
+    colleagues = builders.brought_to(database, State.ASSIGNED, user="bob", owner="ravi")
+    with pytest.raises(TransitionRefused):
+        await service.claim(colleagues.id, ASHA, key=KEY)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import redis.asyncio
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -316,3 +317,17 @@ def test_no_payload_raises(data: Any) -> None:
 async def test_no_delivery_is_answered_500(hook: Hook, data: bytes) -> None:
     answer = await hook.http.post(hook.path, data=data, headers=hook.headers)
     assert answer.status in (200, 400)
+
+
+async def test_agents_learn_that_a_customer_blocked_us_and_took_it_back(
+    hook: Hook, redis: redis.asyncio.Redis, settings: Settings
+) -> None:
+    for number, status in ((1, "kicked"), (1, "kicked"), (2, "member")):
+        chat = {"chat": {"id": 7, "type": "private"}, "new_chat_member": {"status": status}}
+        await hook.deliver(update(number, my_chat_member=chat))
+    conversation = conversation_id("telegram", "MelaBot", "7")
+    record = redis_keys.record(redis_keys.shard_of(conversation, settings.shards))
+    rows = [json.loads(fields["body"])["body"] for _, fields in await redis.xrange(record)]
+    assert [row["type"] for row in rows] == ["contact.lost", "contact.lost", "contact.regained"]
+    assert len({row["id"] for row in rows}) == 2, "the same update again is the same event"
+    assert {row["conversation"] for row in rows} == {conversation}

@@ -118,7 +118,7 @@ def _language(detectors: Mapping[str, Outcome], asked: Mapping[str, float]) -> l
         f"| set | {' | '.join(names)} | langdetect is asked |",
         "|---" * (len(names) + 2) + "|",
         *rows,
-        f"| ms a text, median / p99 | {' | '.join(cost)} | |",
+        f"| ms of processor time a text, median / p99 | {' | '.join(cost)} | |",
         "",
     ]
 

@@ -110,9 +110,9 @@ def _ours(sample: Sequence[Row]) -> Outcome:
     warm_up()
     labels, spent = [], []
     for row in sample:
-        begin = time.perf_counter()
+        begin = time.thread_time()
         labels.append(examine(row.text)[0].language)
-        spent.append(1000 * (time.perf_counter() - begin))
+        spent.append(1000 * (time.thread_time() - begin))
     return _outcome(sample, labels, spent)
 
 

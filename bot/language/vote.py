@@ -23,6 +23,8 @@ _FLOOR: Final = 0.003
 # from 24 characters on.
 _TRUST: Final = 0.2
 _TRUSTED_CHARS: Final = 30
+# And up to twice from 54 on: names in English are many in long messages, and fool the others.
+_MOST_TRUST: Final = 2.0
 # Of the fast detector alone, for languages the n-gram model does not know.
 _UNKNOWN: Final = -2.0
 # CLD2 gives whole shares and no doubts, so what it leaves out is not ruled out.
@@ -105,7 +107,7 @@ def vote(text: str, script: str) -> Opinion:
     if model is None:
         return Opinion(tuple(fast_shares.items()), False, False)
     scores = model.scores(text)
-    trust = min(1.0, _TRUST + len(text) / _TRUSTED_CHARS)
+    trust = min(_MOST_TRUST, _TRUST + len(text) / _TRUSTED_CHARS)
     known = np.zeros(len(model.tags), dtype=np.float32)
     others = {}
     for tag, share in fast_shares.items():
@@ -115,7 +117,9 @@ def vote(text: str, script: str) -> Opinion:
             others[tag] = share
     if model.romanised.any():
         unknown = max(others.values(), default=0.0)
-        typed = romanised.weigh(model, scores, known, unknown, trust, accents=_accents(text))
+        typed = romanised.weigh(
+            model, scores, known, unknown, min(1.0, trust), accents=_accents(text)
+        )
         if typed.probability >= 0.5:
             ranking = tuple((tag, share * typed.probability) for tag, share in typed.ranking)
             return Opinion(ranking, True, False)

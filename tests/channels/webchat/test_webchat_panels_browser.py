@@ -18,6 +18,7 @@ from webchat_visit import CHROMIUM, Visit, answer, visiting
 
 from bot import redis_keys
 from bot.conversation import store
+from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.states import State
 from bot.handoff import presence
 from bot.redis_client import EmbeddedServer
@@ -220,6 +221,54 @@ async def test_the_conversation_can_be_saved(visit: Visit) -> None:
     assert "where is 4711-AB?" in text
     assert "Bot, " in text
     assert (await download.value).suggested_filename == "Mela.txt"
+
+
+@pytest.mark.parametrize("language", ["en", "hi", "mr", "ml", "th", "es", "ar"])
+async def test_nothing_sticks_out_of_the_smallest_window(
+    shop: Shop, browser: Browser, language: str
+) -> None:
+    def speak(inbound: Inbound) -> list[Outbound]:
+        return [reply_to(inbound, "123", language=language, state="bot")]
+
+    shop.engine.script = speak
+    path = f"/webchat/frame?site=demo&consent=click&language={language}"
+    async with visiting(shop, browser, path, viewport={"width": 320, "height": 480}) as visit:
+        page = visit.page
+        await expect(page.locator("html")).to_have_attribute("lang", language)
+        await _all_inside(visit, "#gate")
+        await page.locator("#gate-yes").click()
+        await expect(page.locator(".message.bot")).to_have_count(1)
+        await page.locator("#text").fill("1")
+        await page.locator("#text").press("Enter")
+        await expect(page.locator(".message.bot")).to_have_count(2)
+        resolved = reply_to(shop.engine.taken[-1], "2", 7, language=language, state="resolved")
+        await shop.engine.say(resolved)
+        await page.locator("#stars input").nth(4).check()
+        await page.locator("#file").set_input_files(
+            [{"name": "a" * 90 + ".exe", "mimeType": "a/b", "buffer": b"MZ" + bytes(99)}]
+        )
+        await expect(page.locator('.upload[data-state="failed"]')).to_have_count(1)
+        await _all_inside(visit, "#rating", "#form", "#tools", "#send")
+        for part in ("#rate", "#comment"):
+            await page.locator(part).scroll_into_view_if_needed()
+            await _all_inside(visit, part)
+        await page.locator("#more").click()
+        await _all_inside(visit, "#menu")
+        await page.locator("#forget").click()
+        await _all_inside(visit, "#dialog", "#dialog-no", "#dialog-yes")
+
+
+async def _all_inside(visit: Visit, *selectors: str) -> None:
+    root = visit.page.locator("html")
+    assert await root.evaluate("e => e.scrollWidth <= innerWidth")
+    for selector in selectors:
+        box = await visit.page.locator(selector).bounding_box()
+        assert box is not None, selector
+        assert box["x"] >= 0, selector
+        assert box["x"] + box["width"] <= 320, selector
+        assert box["y"] + box["height"] <= 480, selector
+        part = visit.page.locator(selector)
+        assert await part.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), selector
 
 
 async def test_the_page_chooses_colours(shop: Shop, browser: Browser) -> None:

@@ -66,6 +66,9 @@ class SlaKeeper:
                         await self.step(time.time())
                 except StoreUnavailable as error:
                     log.warning("sla.delayed", reason=str(error))
+                except Exception:
+                    # The outermost loop of this task: one odd row must not stop all clocks.
+                    log.exception("sla.failed")
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)

@@ -99,6 +99,10 @@ class Router:
             except StoreUnavailable as error:
                 log.warning("routing.delayed", reason=str(error))
                 await asyncio.sleep(RETRY_S)
+            except Exception:
+                # The outermost loop of this task: one odd row must not end the routing.
+                log.exception("routing.failed")
+                await asyncio.sleep(RETRY_S)
 
     async def _listen(self) -> None:
         while goes_on():

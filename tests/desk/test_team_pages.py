@@ -5,13 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import builders
 import desk_seed as seed
 import pytest
 import sqlalchemy as sa
 from desk_world import Browser, Desk
 
-from bot.desk import users
+from bot.desk import app_keys, users
 from bot.handoff import presence
+from bot.redis_keys import ACTIVITY
 from bot.routing import policies, teams
 from bot.routing.hours import parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
@@ -129,6 +131,24 @@ async def test_a_status_is_chosen_and_shown(desk: Desk) -> None:
     assert 'value="busy" aria-current="true"' in menu
     status, answer = await asha.act("/presence", presence="asleep")
     assert (status, answer["code"]) == (400, "bad-presence")
+
+
+async def test_whoever_moves_at_an_open_page_is_not_away(desk: Desk) -> None:
+    asha = await desk.browser("asha")
+    origin = f"http://{desk.server.host}:{desk.server.port}"
+    socket = await asha.client.ws_connect("/socket", headers={"Origin": origin})
+    await socket.receive_str()
+    await desk.redis.zadd(ACTIVITY, {"u-asha": 1.0})
+    (seat,) = desk.server.app[app_keys.HUB]._seats
+    seat.active_at -= 60
+    assert (await presence.here(desk.redis))["u-asha"] > 10**6
+    await socket.send_json({"type": "active"})
+
+    async def noted() -> bool:
+        return (await presence.here(desk.redis))["u-asha"] < 60
+
+    await builders.until(noted)
+    await socket.close()
 
 
 async def test_a_policy_is_added_changed_and_removed(desk: Desk) -> None:

@@ -76,7 +76,7 @@ def pages_of(desk: Desk) -> list[str]:
     found = {"/inbox/waiting", "/inbox/done", f"/inbox/open/{WAITING}", f"/inbox/mine/{MINE}"}
     for route in desk.server.app.router.routes():
         path = route.resource.canonical if route.resource else ""
-        if route.method == "GET" and "{" not in path and "." not in path:
+        if route.method == "GET" and not any(sign in path for sign in ("{", ".", "/static")):
             found.add(path)
     return sorted(found - {"/", "/health", "/socket", "/login"})
 

@@ -80,8 +80,8 @@ async def words_of_its_own(page: Page, business: str) -> list[str]:
         for name in sorted(known, key=len, reverse=True):
             piece = piece.replace(name, "")
         found += [word for word in re.findall(r"\w+", piece) if re.search(r"[^\W\d]", word)]
-    # Short codes of languages, and what stands for data: shortcuts, ids, labels, zones.
-    data = {"hi", "es", "en", "late", "delivery", "demo", "webchat", "thanks", "vip"}
+    # Short codes of languages, and what is data: shortcuts, ids, labels, the name of a team.
+    data = {"hi", "es", "en", "late", "delivery", "demo", "webchat", "thanks", "vip", "Everyone"}
     return [word for word in found if word not in data]
 
 

@@ -125,9 +125,10 @@ async def sender(settings: Settings, holder: str) -> None:
     leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
     outbox = import_module("channels.outbox").Sender(client, leases, channels)
     fetcher = import_module("channels.fetching").make_fetcher(settings, database, client)
+    shown = import_module("channels.agent_typing").TypingShown(settings, client, leases, channels)
     try:
         async with answering(settings, client, "sender", holder):
-            await _together(leases, outbox.run(), fetcher.run())
+            await _together(leases, outbox.run(), fetcher.run(), shown.run())
     finally:
         await client.aclose()
         database.close()

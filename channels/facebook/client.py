@@ -87,6 +87,16 @@ class FacebookClient:
         await self._receipts.sent(outbound, time.time())
         return ids[-1]
 
+    async def show_typing(self, account: str, vendor_user: str) -> None:
+        """Show that somebody writes; it lasts 20 s, or until the next message.
+
+        Raises:
+            DeliveryFailed: See `send`.
+        """
+        if page := self._pages.get(account):
+            body = {"recipient": {"id": vendor_user}, "sender_action": "typing_on"}
+            await page.post(f"{page.id}/messages", body, timeout_s=ACTION_TIMEOUT_S)
+
     async def aclose(self) -> None:
         """Close the session to the vendor."""
         await self._http.aclose()

@@ -28,6 +28,8 @@ LOG = structlog.get_logger(__name__)
 SendCall = Callable[..., Awaitable[Any]]
 """A method of the Bot API that sends; gets the parameters and returns the message."""
 
+ACTION_TIMEOUT_S = 2.0
+
 # A little slower than allowed: messages may come closer together on the network than they left.
 CHAT = Pace("telegram-chat", 1.05 / rule(TELEGRAM, "messages in a chat").value)
 # Four at once and one every 3.75 s are never more than 20 in a minute.
@@ -99,6 +101,19 @@ class TelegramClient:
 
         return (await self._progress.send(outbound, send_part))[-1]
 
+    async def show_typing(self, account: str, vendor_user: str) -> None:
+        """Show that somebody writes; it lasts 5 s, or until the next message.
+
+        Raises:
+            DeliveryFailed: See `send`.
+        """
+        if api := self._bots.get(account):
+            known, in_group = chat_of(vendor_user)
+            chat = await self._moves.now(account, known) if in_group else known
+            await api.call(
+                "sendChatAction", action="typing", chat_id=int(chat), timeout_s=ACTION_TIMEOUT_S
+            )
+
     async def aclose(self) -> None:
         """Close the session to the vendor."""
         await self._http.aclose()
@@ -134,7 +149,7 @@ class TelegramClient:
         """Show that more is coming; nothing depends on it."""
         where = {k: body[k] for k in ("chat_id", "message_thread_id") if k in body}
         try:
-            await api.call("sendChatAction", action="typing", timeout_s=2.0, **where)
+            await api.call("sendChatAction", action="typing", timeout_s=ACTION_TIMEOUT_S, **where)
         except DeliveryFailed as error:
             LOG.debug("typing.failed", reason=error.reason)
 

@@ -1,0 +1,116 @@
+"""Agents' typing, shown to customers of vendors while it lasts.
+
+Desks tell each other who writes (pub/sub, nothing depends on it); the sender that holds a
+conversation's shard tells its vendor. The widget listens for itself (channels.webchat.hub).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import redis.asyncio
+import structlog
+from redis.exceptions import RedisError
+
+from bot import redis_keys
+from bot.conversation.states import State
+from bot.errors import DeliveryFailed, StoreUnavailable
+from bot.lease import Leases
+from bot.settings import Settings
+from bot.tasks import goes_on
+from channels.copies import Copies
+
+LOG = structlog.get_logger(__name__)
+AGAIN_S = 4.0
+"""A sign lasts 5 s on Telegram and 20 s on Messenger, or until the next message."""
+AT_ONCE = 16
+"""Signs on their way; more are left out."""
+KNOWN = 4096
+LISTEN_AGAIN_S = 1.0
+
+
+@runtime_checkable
+class ShowsTyping(Protocol):
+    """A channel's client that can show that somebody writes."""
+
+    async def show_typing(self, account: str, vendor_user: str) -> None:
+        """Show it once.
+
+        Raises:
+            DeliveryFailed: The vendor did not take it; nothing depends on it.
+        """
+
+
+class TypingShown:
+    """Shows what agents do to the customers of the shards held by `leases`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        client: redis.asyncio.Redis,
+        leases: Leases,
+        channels: Mapping[str, Any],
+    ) -> None:
+        self._redis = client
+        self._leases = leases
+        self._channels = {n: c for n, c in channels.items() if isinstance(c, ShowsTyping)}
+        self._copies = Copies(settings, client)
+        self._shown: OrderedDict[str, float] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        try:
+            while goes_on():
+                try:
+                    await self._listen()
+                except (RedisError, OSError) as error:
+                    LOG.info("typing.unheard", reason=str(error))
+                await asyncio.sleep(LISTEN_AGAIN_S)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    async def _listen(self) -> None:
+        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
+            await pubsub.subscribe(redis_keys.LIVE_CHANNEL)
+            async for message in pubsub.listen():
+                self.take(str(message["data"]))
+
+    def take(self, body: str) -> None:
+        """Take a notice of the desks; most are about other things."""
+        try:
+            notice = json.loads(body)
+        except ValueError:
+            return
+        if not isinstance(notice, dict) or notice.get("what") != "typing":
+            return
+        conversation, now = str(notice.get("conversation", "")), time.monotonic()
+        if conversation.partition("-")[0] not in self._channels or len(self._tasks) >= AT_ONCE:
+            return
+        shard = redis_keys.shard_of(conversation, self._leases.shards)
+        if shard not in self._leases.held or now < self._shown.get(conversation, 0.0) + AGAIN_S:
+            return
+        self._shown[conversation] = now
+        self._shown.move_to_end(conversation)
+        if len(self._shown) > KNOWN:
+            self._shown.popitem(last=False)
+        task = asyncio.create_task(self._show(conversation))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _show(self, conversation: str) -> None:
+        try:
+            known = await self._copies.of(conversation)
+            client = self._channels.get(str(known.get("channel", "")))
+            # The bot's and the queue's conversations show nobody: there is nobody.
+            if client is None or known.get("state") != State.ASSIGNED.value:
+                return
+            await client.show_typing(str(known["account"]), str(known["vendor_user"]))
+        except (DeliveryFailed, StoreUnavailable, KeyError) as error:
+            LOG.debug("typing.not_shown", reason=str(error))

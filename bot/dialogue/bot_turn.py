@@ -164,6 +164,10 @@ class BotTurn:
         if decision.kind == "clarify":
             if intent == "not_helped":
                 return _parsed("not_helped", reading)
+            if not decision.failed and reading.sentiment.label != "negative":
+                # A thumb or a sticker asks nothing: neither do we ask what it meant.
+                turn.decision = Decision("answer")
+                return _parsed("affirm", reading)
             outside = intent == "out_of_scope" and not offered
             return _parsed("out_of_scope" if outside else "clarify", reading, turn.reading)
         if intent == "faq":

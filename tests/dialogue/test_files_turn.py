@@ -62,7 +62,15 @@ async def test_the_row_of_a_file_leads_to_its_message_and_where_to_fetch_it(talk
 
 
 @pytest.mark.parametrize("said", ["👍", "😡", "🙏🏽"])
-async def test_stickers_hand_nobody_off(talk: Talk, said: str) -> None:
+async def test_stickers_hand_nobody_off_and_are_not_asked_back(talk: Talk, said: str) -> None:
     for _ in range(4):
-        assert await talk.say(said, after_s=60)
+        replies = await talk.say(said, after_s=60)
+        assert replies[-1].text == talk.texts.render("utter_anything_else", "en")
+    assert (await talk.state()).state == State.BOT
+    assert await talk.recorded("clarification.asked") == []
+
+
+async def test_a_sticker_between_two_failures_hands_nobody_off(talk: Talk) -> None:
+    for said in ("flibber flabber", "👍", "flibber flabber"):
+        await talk.say(said, after_s=60)
     assert (await talk.state()).state == State.BOT

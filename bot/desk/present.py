@@ -169,6 +169,7 @@ def event_line(texts: Texts, item: Item, names: Mapping[str, str]) -> Markup:
             "event.handoff_requested", reason=reasons.sentence(texts, cause, detail, names)
         )
     if item.author == "handoff.assigned":
+        who = names.get(str(data.get("to", "")), who)  # a colleague, or the routing, gave it
         waited = data.get("wait_s")
         if not isinstance(waited, int | float) or not waited:
             return texts.html("event.handoff_assigned", agent=who)

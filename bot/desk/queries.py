@@ -18,6 +18,7 @@ from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import labels, mentions, reads, snoozes
 from bot.routing import policies
 from bot.routing.policies import Kept
+from bot.routing.tables import teams
 from bot.tables import conversations, customers, messages, users
 
 PAGE = 60
@@ -123,6 +124,10 @@ class Row:
     """File of the content the conversation is about, as far as the bot knows."""
     blocked: bool = False
     team: str | None = None
+    team_name: str = ""
+    """Empty for the team of everyone, too."""
+    callback_at: float | None = None
+    """Since when the customer does not wait in the chat, but for an answer later."""
     sla: Kept | None = None
     """The clock of a service level that is due first, of those that run."""
     labels: tuple[str, ...] = field(default=())
@@ -283,7 +288,7 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
         sa.select(
             c.id, c.channel, c.account, c.language, c.state, c.owner, c.cause, c.cause_detail,
             c.sentiment, c.priority, c.waiting_since, c.last_message_at, c.topic, c.blocked,
-            c.team,
+            c.team, c.callback_at, sa.func.coalesce(teams.c.name, "").label("team_name"),
             sa.func.coalesce(customers.c.name, "").label("name"),
             sa.func.coalesce(users.c.name, "").label("owner_name"),
             sa.func.coalesce(customer_at, 0.0).label("last_customer_at"),
@@ -295,6 +300,7 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
         .select_from(conversations)
         .outerjoin(customers, customers.c.id == c.customer_id)
         .outerjoin(users, users.c.id == c.owner)
+        .outerjoin(teams, sa.and_(teams.c.id == c.team, sa.not_(teams.c.everyone)))
         .outerjoin(last, last.c.id == latest)
         .outerjoin(
             snoozes, sa.and_(snoozes.c.conversation == c.id, c.state == State.SNOOZED.value)

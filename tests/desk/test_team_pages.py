@@ -227,6 +227,24 @@ async def test_a_row_says_what_is_due_and_what_is_overdue(desk: Desk) -> None:
     assert "sla" not in rows["calm"]
 
 
+async def test_a_conversation_names_the_team_and_who_was_given_it(desk: Desk) -> None:
+    team = _team(desk)
+
+    def work(c: Any) -> None:
+        seed.conversation(c, "one", state="assigned", owner="u-ravi", team=team.id,
+                          callback_at=time.time())  # fmt: skip
+        seed.event(c, "one", "handoff.assigned", actor="agent", actor_id="u-asha",
+                   data={"wait_s": 5, "to": "u-ravi"})  # fmt: skip
+
+    desk.database.call(work)
+    html = await (await desk.browser("ravi")).text("/inbox/open/one")
+    row = html.partition('data-id="one"')[2].partition("</li>")[0]
+    assert "Refunds" in row
+    assert "Left as message" in row
+    assert "Refunds" in html.partition('id="side"')[2]
+    assert "<bdi>Ravi</bdi> joined after" in html
+
+
 async def test_hostile_names_stay_text(desk: Desk) -> None:
     name = '<img src=x onerror="alert(1)">\u202etxt'
     team = _team(desk, name)

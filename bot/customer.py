@@ -109,7 +109,7 @@ def export(connection: Connection, found: Found) -> dict[str, Any]:
 
     Returns:
         `customers` (rows), `conversations`: each a row with `messages`, `events`, `notes`,
-        `files` and `survey_answers`, oldest first.
+        `files`, `survey_answers` and `translations`, oldest first.
     """
     customers = sa.select(tables.customers).where(tables.customers.c.id.in_(found.customers))
     return {
@@ -167,6 +167,7 @@ def _conversation(connection: Connection, id_: str) -> dict[str, Any]:
         "notes": of(desk.notes, "created_at"),
         "files": of(files_table, "created_at"),
         "survey_answers": of(tables.survey_answers, "answered_at"),
+        "translations": of(desk.translations, "created_at"),
     }
 
 

@@ -99,14 +99,17 @@ def _items(
 ) -> list[Item]:
     """Newest `WINDOW` + 1 items, oldest first."""
     words = _comments(connection, conversation_id)
-    logins = dict(mentions.people(connection))
     rows = _newest(connection, messages, "created_at", conversation_id, before)
     files = of_messages(connection, conversation_id, [row["id"] for row in rows])
     found = [_message(row, files.get(row["id"], ())) for row in rows]
+    noted = _newest(connection, notes, "created_at", conversation_id, before)
+    # Who there is matters only where somebody may be named.
+    named = any("@" in row["text"] for row in noted)
+    logins = dict(mentions.people(connection)) if named else {}
     found += [
         Item(row["id"], "note", row["created_at"], "note", names.get(row["user_id"], ""),
              row["text"], data={"parts": mentions.parts(row["text"], logins)})
-        for row in _newest(connection, notes, "created_at", conversation_id, before)
+        for row in noted
     ]  # fmt: skip
     found += [
         Item(row["id"], "event", row["occurred_at"], row["type"], names.get(row["actor_id"], ""),

@@ -62,6 +62,7 @@ export function start(navigate) {
     const field = event.target.closest("input, textarea, select, dialog");
     if (event.key === "Escape") {
       byId("side")?.classList.remove("open");
+      for (const menu of document.querySelectorAll(".more-actions[open], .filters[open]")) menu.open = false;
       if (field && !field.matches("dialog")) event.target.blur();
       return;
     }

@@ -29,8 +29,9 @@ async def check(
 
     Returns:
         `{"ok": bool, "redis": bool, "database": bool, "engine": n, "sender": n, "recorder": n,
-        "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n, "outbox": n}`, and
-        `translation` (bot.language.translate.figures) when a provider is set, whose failures
+        "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n, "outbox": n}`,
+        `refused` (`{"<channel> <code>": n}`) once there was any, and `translation`
+        (bot.language.translate.figures) when a provider is set, whose failures
         hinder nobody; `ok` is False when a part is down, and HTTP answers 503 then.
     """
     report: dict[str, Any] = {"ok": True, "redis": False, "database": False}
@@ -79,4 +80,7 @@ async def _redis_parts(
     report["inbox"], report["outbox"] = sum(lengths[::2]), sum(lengths[1::2])
     if settings.translation_provider:
         report["translation"] = await translate.figures(settings.translation_provider, client)
+    refused: Any = await guarded(client.hgetall(redis_keys.REFUSED))
+    if refused:
+        report["refused"] = {what: int(number) for what, number in sorted(refused.items())}
     report["redis"] = True

@@ -24,6 +24,7 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:content:ready            | hash   | engine → JSON: version, model        | none: bounded by engines | engine | publish, health |
 | samvad:translation:v1:<source>:<target>:<sha256> | string | JSON: text, made by a machine | 30 days | engine | engine |
 | samvad:translation:figures      | hash   | hits, misses, failures, last failure, pause | none: six numbers | engine | health |
+| samvad:refused                  | hash   | `<channel> <code>` → deliveries refused | none: bounded by codes | ingress | health |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
 
 Under `seen` there are also, with the life of its row unless said otherwise:
@@ -59,6 +60,7 @@ CONTENT_LIVE = f"{PREFIX}:content:live"
 CONTENT_READY = f"{PREFIX}:content:ready"
 PRESENCE = f"{PREFIX}:presence"
 ACTIVITY = f"{PREFIX}:activity"
+REFUSED = f"{PREFIX}:refused"
 TRANSLATION_FIGURES = f"{PREFIX}:translation:figures"
 
 SEEN_TTL_S = 48 * 3600

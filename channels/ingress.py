@@ -19,6 +19,7 @@ from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.clients import off
 from channels.facebook.routes import add_routes as add_facebook
 from channels.inbox import Inbox
+from channels.refusals import REFUSALS, add_counter
 from channels.telegram.routes import add_routes as add_telegram
 from channels.webchat.routes import add_routes as add_webchat
 
@@ -35,6 +36,7 @@ def make_app(settings: Settings) -> web.Application:
     app[DATABASE] = Database.of(settings)
     app[INBOX] = Inbox(client, settings.shards)
     app.cleanup_ctx.append(_connections)
+    add_counter(app)
     app.router.add_get("/health", show_health)
     add_webchat(app)
     add_facebook(app)
@@ -64,6 +66,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     except BadRequest as error:
         LOG.info("ingress.refused", path=request.path, code=error.code, status=error.status)
+        request.app[REFUSALS].note(request.path, error.code)
         return _error(error.code, str(error), error.status)
     except StoreUnavailable as error:
         LOG.warning("ingress.unavailable", path=request.path, store=error.store)

@@ -1,0 +1,68 @@
+"""Refused deliveries are counted, however many ingresses there are."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from dataclasses import replace
+
+import pytest
+import redis.asyncio
+from aiohttp.test_utils import TestClient, TestServer
+from vendors.graph_server import APP_SECRET, PAGE, TOKEN, delivery, said, signed
+
+from bot import redis_keys
+from bot.database import Database
+from bot.errors import StoreUnavailable
+from bot.settings import Settings
+from channels import refusals
+from channels.ingress import make_app
+from channels.refusals import Refusals
+
+WEBHOOK = "/webhooks/facebook/webhook"
+
+
+async def test_refusals_are_counted_by_channel_and_code_and_shown(
+    settings: Settings, redis_url: str, redis: redis.asyncio.Redis, database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(refusals, "EVERY_S", 3600.0)
+    told = replace(
+        settings, redis_url=redis_url, facebook_app_secret=APP_SECRET,
+        facebook_verify_token="v", facebook_page_tokens={PAGE: TOKEN},
+    )  # fmt: skip
+    right = delivery(said("hello", "mid-1"))
+    async with TestClient(TestServer(make_app(told))) as http:
+        for headers, body, status in (
+            ({"X-Hub-Signature-256": "sha256=00"}, right, 401),
+            ({}, right, 401),
+            (signed(b"no json"), b"no json", 400),
+            (signed(right), right, 200),
+        ):
+            assert (await http.post(WEBHOOK, data=body, headers=headers)).status == status
+        await http.app[refusals.REFUSALS].write()
+        shown = await (await http.get("/health")).json()
+        assert shown["refused"] == {"facebook not-json": 1, "facebook wrong-signature": 2}
+        await http.post(WEBHOOK, data=right)
+    assert await redis.hgetall(redis_keys.REFUSED) == {
+        "facebook not-json": "1", "facebook wrong-signature": "3",
+    }, "the last ones are written at the end"  # fmt: skip
+
+
+async def test_what_cannot_be_written_is_kept(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = Refusals(redis)
+    counter.note("/webhooks/telegram/MelaBot/webhook", "wrong-secret")
+    counter.note("/somewhere/else", "not-json")
+
+    async def away(call: Coroutine[object, object, object]) -> None:
+        call.close()
+        raise StoreUnavailable("redis", "away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(refusals, "guarded", away)
+        await counter.write()
+    await counter.write()
+    assert await redis.hgetall(redis_keys.REFUSED) == {
+        "telegram wrong-secret": "1", "other not-json": "1",
+    }  # fmt: skip

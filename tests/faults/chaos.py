@@ -31,7 +31,7 @@ import postgresql_server  # noqa: E402
 import redis.asyncio  # noqa: E402
 from chaos_herd import Herd  # noqa: E402
 from chaos_script import Conversation, Courier, Message, talk, write  # noqa: E402
-from chaos_vendors import BadBotApi, BadDay, BadGraph, Mood, Taken  # noqa: E402
+from chaos_vendors import BadBotApi, BadDay, BadGraph, Mood  # noqa: E402
 from chaos_verdict import Verdict, judge_replies, judge_stores  # noqa: E402
 from running import CACHE, REPO  # noqa: E402
 from vendors.graph_server import APP_SECRET, PAGE, TOKEN  # noqa: E402
@@ -138,9 +138,7 @@ async def _storm(
     total = sum(len(talk.messages) for talk in talks)
     began = time.monotonic()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=200)) as session:
-        courier = Courier(
-            session, herd.ingresses, dice, SECRET, BOT, total, size.deliveries, lambda: False
-        )
+        courier = Courier(session, herd.ingresses, dice, SECRET, BOT, total, size.deliveries)
         keeper = asyncio.create_task(herd.keep())
         tormentor = asyncio.create_task(herd.maltreat(random.Random(seed + 3), size.fault_every_s))
         try:
@@ -168,7 +166,7 @@ async def _storm(
     for channel, where in (("facebook", day), ("telegram", phone)):
         for one in where.taken:
             taken[f"{channel}:{one.user}"].append(one)
-    hold_s = getattr(settings, "reorder_hold_ms", 0) / 1000
+    hold_s = settings.reorder_hold_ms / 1000
     judge_replies(verdict, talks, taken, herd.faults, hold_s)
     judge_stores(verdict, talks, herd.environment["REDIS_URL"], sql_url, settings.shards)
     if not settled:
@@ -244,10 +242,6 @@ def _table(
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:<{width}}  {value}" for name, value in rows]
     return "\n".join([*lines, *(f"  ! {told}" for told in verdict.wrong)])
-
-
-def taken_by(day: BadDay, user: str) -> list[Taken]:
-    return day.arrived(user)
 
 
 def main() -> int:

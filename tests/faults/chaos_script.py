@@ -127,7 +127,6 @@ class Courier:
     bot: str
     messages: int
     deliveries: int
-    calm: Callable[[], bool]
     made: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     _waiting: list[tuple[Conversation, Message]] = field(default_factory=list)

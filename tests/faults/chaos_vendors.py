@@ -14,6 +14,8 @@ from vendors.graph_server import GraphServer
 from vendors.telegram_server import BotApiServer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+MessageOf = Callable[[web.Request, Any], tuple[str, str, str] | None]
+"""Customer, text and metadata of a message that is sent; None for any other call."""
 SILENT_S = 17.0
 """Longer than our patience (channels.vendor_http)."""
 
@@ -65,7 +67,9 @@ class BadDay:
                 return str(name)
         return ""
 
-    def middleware(self, message_of: Callable[[web.Request, Any], tuple[str, str, str] | None]):  # type: ignore[no-untyped-def]
+    def middleware(self, message_of: MessageOf) -> Any:
+        """Return a middleware that misbehaves with messages and leaves everything else alone."""
+
         @web.middleware
         async def misbehave(request: web.Request, handler: Handler) -> web.StreamResponse:
             body = await request.json() if request.can_read_body else {}

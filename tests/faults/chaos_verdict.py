@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import bisect
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,8 +14,6 @@ from chaos_vendors import Taken
 
 from bot import redis_keys
 from bot.tables import conversations, dead_letters, events, messages
-
-HOLD_MARGIN_S = 0.0
 
 
 @dataclass
@@ -116,11 +114,12 @@ def _doubled(
 
 
 def _order(verdict: Verdict, talk: Conversation, answered: dict[str, Taken], hold_s: float) -> None:
+    """Who is taken within the time a later message is held back is answered before it."""
     lines = [m for m in talk.messages if m.id in answered]
     for place, earlier in enumerate(lines):
         for later in lines[place + 1 :]:
             came_first = later.first_tried < earlier.first_tried
-            if earlier.accepted > later.first_tried + hold_s - HOLD_MARGIN_S:
+            if earlier.accepted > later.first_tried + hold_s:
                 verdict.late += 1
             elif answered[earlier.id].at > answered[later.id].at:
                 verdict.add(
@@ -178,20 +177,25 @@ def _judge_sql(
     sent = [row.id for row in rows if row.author != "customer" and row.delivery == "queued"]
     if sent:
         verdict.add("unsettled", f"{len(sent)} replies are queued for ever in SQL: {sent[:3]}")
-    replied = [row.in_reply_to for row in rows if row.in_reply_to]
+    replied = Counter(row.in_reply_to for row in rows if row.in_reply_to)
     transcripts: dict[str, list[str]] = {}
+    answers: dict[str, dict[str, None]] = {}
     for row in rows:
         if row.author == "customer":
             transcripts.setdefault(row.conversation, []).append(row.id)
+        elif row.in_reply_to:
+            answers.setdefault(row.conversation, {})[row.in_reply_to] = None
     for talk in talks:
         ids = [talk.our_id(message) for message in talk.messages]
         for one in ids:
             if one not in heard:
                 verdict.add("not in SQL", f"{talk.id} {one}")
-            if not 1 <= replied.count(one) <= 2:
-                verdict.add("replies in SQL", f"{talk.id} {one}: {replied.count(one)}")
+            if not 1 <= replied[one] <= 2:  # the first answer comes with an introduction
+                verdict.add("replies in SQL", f"{talk.id} {one}: {replied[one]}")
         if len(transcripts.get(talk.id, [])) != len(ids):
             verdict.add("transcript", f"{talk.id}: {len(transcripts.get(talk.id, []))} messages")
+        elif transcripts[talk.id] != list(answers.get(talk.id, {})):
+            verdict.add("transcript", f"{talk.id}: not in the order of its answers")
     states = dict(
         connection.execute(sa.select(conversations.c.id, conversations.c.state)).tuples().all()
     )
@@ -203,12 +207,11 @@ def _judge_sql(
     asked = connection.execute(
         sa.select(events.c.conversation).where(events.c.type == "handoff.requested")
     ).scalars()
-    handoffs = sorted(asked)
+    handoffs = Counter(asked)
     for talk in talks:
         wanted = "waiting" if talk.leaves else "bot"
         if states.get(talk.id) != wanted:
             why = causes.get(talk.id)
             verdict.add("state", f"{talk.id}: {states.get(talk.id)} instead of {wanted}: {why}")
-        count = bisect.bisect_right(handoffs, talk.id) - bisect.bisect_left(handoffs, talk.id)
-        if count != int(talk.leaves):
-            verdict.add("handoffs", f"{talk.id}: {count}")
+        if handoffs[talk.id] != int(talk.leaves):
+            verdict.add("handoffs", f"{talk.id}: {handoffs[talk.id]}")

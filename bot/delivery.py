@@ -22,8 +22,11 @@ from bot.packing import pack
 from bot.redis_client import guarded
 from bot.redis_lane import Script, lane_of
 
-# KEYS: seen, outbox, record. ARGV: seen ttl, outbound, then rows for the recorder.
+# KEYS: seen, outbox, record, owner. ARGV: seen ttl, outbound, then rows for the recorder.
+# A blocked customer (bot.desk.blocking) is sent nothing, whoever asks.
 _POST = Script("""
+local copy = redis.call('GET', KEYS[4])
+if copy and cjson.decode(copy)['blocked'] == true then return 0 end
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 0 end
 if ARGV[2] ~= '' then redis.call('XADD', KEYS[2], '*', 'body', ARGV[2]) end
 for i = 3, #ARGV do redis.call('XADD', KEYS[3], '*', 'body', ARGV[i]) end
@@ -99,7 +102,8 @@ async def send(
     """Put a reply into the outbox.
 
     Returns:
-        False when a reply with this id was taken before; nothing is done then.
+        False when a reply with this id was taken before or the customer is blocked; nothing is
+        done then.
 
     Raises:
         StoreUnavailable: Redis is away; nothing was taken.
@@ -109,6 +113,11 @@ async def send(
     rows = [record_row("message", message_row(outbound, episode_id))]
     rows += [record_row("file", row) for row in files_of(outbound)]
     rows += [record_row("event", event) for event in events]
-    keys = [redis_keys.seen(shard, outbound.id), redis_keys.outbox(shard), redis_keys.record(shard)]
+    keys = [
+        redis_keys.seen(shard, outbound.id),
+        redis_keys.outbox(shard),
+        redis_keys.record(shard),
+        redis_keys.owner(shard, outbound.conversation),
+    ]
     arguments = (redis_keys.SEEN_TTL_S, pack(told), *rows)
     return bool(await guarded(lane_of(client).script(_POST, keys, *arguments)))

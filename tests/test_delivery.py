@@ -40,6 +40,20 @@ async def test_sending_twice_sends_once(redis: redis.asyncio.Redis) -> None:
     assert 0 < await redis.ttl(redis_keys.seen(shard, message.id)) <= 48 * 3600
 
 
+async def test_a_blocked_customer_is_sent_nothing(redis: redis.asyncio.Redis) -> None:
+    message = builders.outbound("नमस्ते")
+    shard = redis_keys.shard_of(message.conversation, SHARDS)
+    copy = redis_keys.owner(shard, message.conversation)
+    await redis.set(copy, json.dumps({"version": 2, "blocked": True}))
+    assert not await delivery.send(redis, SHARDS, message, episode_id="ep")
+    assert await redis.xlen(redis_keys.outbox(shard)) == 0
+    assert await redis.xlen(redis_keys.record(shard)) == 0
+    for body in ({"version": 3, "blocked": False}, {"version": 3}):
+        await redis.set(copy, json.dumps(body))
+        later = replace(message, id=f"m-{len(body)}")
+        assert await delivery.send(redis, SHARDS, later, episode_id="ep")
+
+
 async def test_the_row_says_who_wrote_and_that_it_is_queued(redis: redis.asyncio.Redis) -> None:
     button = QuickReply("q1", "Back", action="cancel")
     message = builders.outbound(author="agent", agent="Asha", quick_replies=(button,))

@@ -34,21 +34,32 @@ async def reply(request: web.Request) -> web.StreamResponse:
     `last` is the id of the newest customer message on the page; leave it out to send anyway.
     """
     fields = await form(request)
-    key, last = action_key(fields), fields.get("last")
-    if last is not None:
-        newest = await request.app[app_keys.DATABASE].read(
-            lambda c: threads.last_customer_message(c, _id(request)),
-        )
-        if newest != last[:96]:
-            raise BadRequest(
-                "thread-changed", "The customer wrote again. Read it, then send.", status=409
-            )
+    key = action_key(fields)
+    await hold_back(request, fields)
     text = fields.get("text", "").replace("\r\n", "\n")
     message = await request.app[app_keys.SERVICE].reply(
         _id(request), agent_of(request), text, key=key, translated=_translated(request, fields),
         files=[id_ for id_ in fields.get("files", "").split(",") if id_],
     )  # fmt: skip
     return done(request, _page_of(request), message=message)
+
+
+async def hold_back(request: web.Request, fields: dict[str, str]) -> None:
+    """Compare `last`, the newest customer message on the page, with the newest there is.
+
+    Raises:
+        BadRequest: The customer wrote something the page did not show yet (status 409).
+    """
+    last = fields.get("last")
+    if last is None:
+        return
+    newest = await request.app[app_keys.DATABASE].read(
+        lambda c: threads.last_customer_message(c, _id(request))
+    )
+    if newest != last[:96]:
+        raise BadRequest(
+            "thread-changed", "The customer wrote again. Read it, then send.", status=409
+        )
 
 
 def _translated(request: web.Request, fields: dict[str, str]) -> dict[str, str] | None:
@@ -92,7 +103,7 @@ async def transfer(request: web.Request) -> web.StreamResponse:
         to_team=target if kind == "team" else "", to_agent=target if kind == "agent" else "",
     )  # fmt: skip
     if text:
-        await _add_note(request, text, key)
+        await write_note(request, text, key)
     return done(request, "/inbox/mine")
 
 
@@ -110,7 +121,7 @@ async def add_note(request: web.Request) -> web.StreamResponse:
     text = notes.clean(fields.get("text", ""))
     if not text:
         raise BadRequest("empty-note", "Write something.")
-    await _add_note(request, text, action_key(fields))
+    await write_note(request, text, action_key(fields))
     return done(request, _page_of(request, "open"))
 
 
@@ -156,7 +167,8 @@ async def mark_read(request: web.Request) -> web.StreamResponse:
     return web.Response(status=204)
 
 
-async def _add_note(request: web.Request, text: str, key: str) -> None:
+async def write_note(request: web.Request, text: str, key: str) -> None:
+    """Store a note once per key; colleagues it names hear of it."""
     user, conversation = session_of(request).user, _id(request)
 
     def work(connection: Connection) -> list[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, audit, labels, macros, mentions, moves, notes, present, queries
+from bot.conversation.states import State
+from bot.conversation.store import Conversation
+from bot.desk import app_keys, audit, labels, macros, moves, present, queries, views_actions
 from bot.desk.macros import Macro, Step
 from bot.desk.snooze import UNTIL_REPLY
 from bot.desk.texts import Texts
@@ -19,6 +21,7 @@ from bot.desk.web import (
     session_of,
     texts_of,
 )
+from bot.errors import TransitionRefused
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -71,23 +74,28 @@ async def choices(request: web.Request) -> web.StreamResponse:
 
 
 async def run(request: web.Request) -> web.StreamResponse:
-    """Do what a macro says, in order; the first refusal stops it.
+    """Do what a macro says to a conversation of this agent, in order; the first refusal stops it.
 
     Each step has a key of its own made from the click's, so a repeated request does none twice.
     """
     fields = await form(request)
     key, conversation = action_key(fields), request.match_info["conversation"]
 
-    def look(connection: Connection) -> tuple[Macro, str, str]:
+    def look(connection: Connection) -> tuple[Macro, str, Conversation]:
         found = moves.found(connection, conversation)
         name = queries.rows_of(connection, [conversation])[0].name
-        return macros.get(connection, request.match_info["macro"]), name, found.last_change or ""
+        return macros.get(connection, request.match_info["macro"]), name, found
 
-    macro, name, last_change = await request.app[app_keys.DATABASE].read(look)
+    macro, name, current = await request.app[app_keys.DATABASE].read(look)
     customer = present.customer_name(texts_of(request), name, conversation)
     ends = macro.steps[-1]["do"] in macros.ENDS
     # Ended by this very click: nothing is left to do.
-    repeated = ends and last_change == f"{key}-{len(macro.steps) - 1}"
+    repeated = ends and current.last_change == f"{key}-{len(macro.steps) - 1}"
+    if not repeated and current.owner != agent_of(request).id:
+        # Before the first step: half a macro helps nobody.
+        raise TransitionRefused(conversation, current.state, State.ASSIGNED)
+    if any(step["do"] == "reply" for step in macro.steps):
+        await views_actions.hold_back(request, {} if repeated else fields)
     for number, step in enumerate(() if repeated else macro.steps):
         await _do(request, conversation, step, f"{key}-{number}", customer)
     target = "/inbox/mine" if ends else f"/inbox/mine/{conversation}"
@@ -99,14 +107,7 @@ async def _do(request: web.Request, conversation: str, step: Step, key: str, cus
     service, database = app[app_keys.SERVICE], app[app_keys.DATABASE]
     match step["do"]:
         case "note":
-
-            def write(connection: Connection) -> None:
-                if notes.add(connection, conversation, agent.id, step["text"], key=key):
-                    note = notes.id_of(key)
-                    mentions.add(connection, conversation, note, agent.id, step["text"])
-
-            await database.run(write)
-            await app[app_keys.HUB].publish(conversation, "note")
+            await views_actions.write_note(request, step["text"], key)
         case "label":
             await database.run(lambda c: labels.add(c, conversation, step["label"]))
             await app[app_keys.HUB].publish(conversation, "label")

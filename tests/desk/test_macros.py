@@ -78,15 +78,28 @@ async def test_a_macro_does_everything_in_order_and_once(desk: Desk) -> None:
     assert list(called) == ["u-ravi"]
 
 
-async def test_the_first_refusal_stops_a_macro(desk: Desk) -> None:
+async def test_a_macro_is_for_the_agent_who_has_the_conversation(desk: Desk) -> None:
     assigned(desk)
-    made = await written(desk, name="Reply and end", reply="Bye", end="return")
+    made = await written(desk, name="Note and end", note="done", end="return")
     ravi = await desk.browser("ravi")
     assert (await ravi.act(f"{ONE}/macros/{made.id}"))[0] == 409
+    stored = desk.database.call(lambda c: c.execute(sa.select(tables.notes)).all())
+    assert stored == [], "not even the first step is done"
     assert await sent(desk) == 0
     found = desk.database.call(lambda c: store.get(c, "webchat-1"))
     assert found is not None
     assert found.state == State.ASSIGNED
+
+
+async def test_a_macro_that_replies_is_held_back_when_the_customer_wrote(desk: Desk) -> None:
+    assigned(desk)
+    made = await written(desk, name="Bye", reply="Bye")
+    desk.database.call(lambda c: seed.message(c, "webchat-1", "wait"))
+    asha = await desk.browser()
+    path = f"{ONE}/macros/{made.id}"
+    assert (await asha.act(path, last="m00000"))[1]["code"] == "thread-changed"
+    assert await sent(desk) == 0
+    assert (await asha.act(path, last="m00001"))[0] == 200
 
 
 async def test_snoozing_by_macro_waits_for_a_reply(desk: Desk) -> None:

@@ -88,7 +88,7 @@ async function fillMacros(dialog) {
 
 async function runMacro(id, name) {
   try {
-    const { stays } = await post(`/conversations/${thread.id()}/macros/${id}`, { key: newKey() });
+    const { stays } = await post(`/conversations/${thread.id()}/macros/${id}`, { key: newKey(), last: thread.last() });
     toast(t("ran", { name }));
     if (!stays) await go("");
   } catch (error) {

@@ -19,7 +19,13 @@ const query = new URLSearchParams(location.search);
 const asked = (name) => query.get(name) ?? "";
 const { dataset } = document.documentElement;
 const locale = asked("language") || navigator.language || "en";
-const options = { site: asked("site") || "demo", origin: asked("origin"), title: asked("title"), locale };
+const options = {
+  site: asked("site") || "demo",
+  origin: asked("origin"),
+  title: asked("title"),
+  wording: dataset.consentVersion,
+  locale,
+};
 const isAlone = parent === window;
 // The page may ask for more than our settings, never for less.
 const strict = (mode) => Math.max(0, STRICTNESS.indexOf(mode));

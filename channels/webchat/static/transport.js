@@ -6,6 +6,7 @@ export const API = new URL("../webhooks/webchat/", location.href);
 const OPEN = 1;
 const ACCEPT_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
+const RELOAD_MS = 60_000;
 const RETRIED = new Set(["too-many", "unavailable"]);
 
 export class Refused extends Error {
@@ -89,6 +90,7 @@ export class Transport {
       if (error.status === 401) this.store.change({ token: "" });
       // An expired login is no reason for silence: the customer goes on as a visitor.
       if (error.code === "bad-identity") this.identity = null;
+      if (error.code === "bad-consent") this.#askAgain();
       if (error.status === 403 || error.status === 404) {
         this.on.state("refused");
         return;
@@ -126,9 +128,10 @@ export class Transport {
   }
 
   async #openSession() {
-    const { token = "", consent } = this.store.read();
+    const { token = "", consent: agreed } = this.store.read();
     if (this.session && token && !this.identity) return;
-    const { site, origin, locale } = this.options;
+    const { site, origin, locale, wording } = this.options;
+    const consent = agreed === wording ? agreed : undefined;
     const { identity } = this;
     this.session = await this.request("session", {
       body: { site, origin, token, locale, consent, identity },
@@ -281,8 +284,18 @@ export class Transport {
     this.flush();
   }
 
+  // The wording has changed since this page was loaded: the new page asks, and sends what waits.
+  #askAgain() {
+    const { reloaded = 0 } = this.store.read();
+    if (Date.now() - reloaded < RELOAD_MS) return false;
+    this.store.change({ reloaded: Date.now() });
+    location.reload();
+    return true;
+  }
+
   #refused(id, code, retryAfter) {
     clearTimeout(this.acceptTimer);
+    if (code === "consent-needed" && this.#askAgain()) return;
     if (RETRIED.has(code)) {
       this.on.delivery(id, "waiting", { code, retryAfter });
       const { run } = this;

@@ -29,8 +29,8 @@ class House:
     server: TestServer | None = None
     port: int = 0
 
-    async def start(self) -> Shop:
-        self.shop = open_shop(self.folder, self.redis)
+    async def start(self, **settings: object) -> Shop:
+        self.shop = open_shop(self.folder, self.redis, **settings)
         self.shop.engine.script = answer
         # A new process knows what was taken: the inbox keeps that, not the process.
         self.shop.engine.taken = self.taken
@@ -140,3 +140,21 @@ async def test_an_acknowledgement_that_was_lost_doubles_nothing(house: House, pa
     await expect(chat.locator(".message.bot").last).to_contain_text("Answer: two")
     assert [i.text for i in house.taken if i.text] == ["one", "two"]
     await expect(chat.locator(".message.customer .text")).to_have_text(["one", "two"])
+
+
+async def test_a_new_wording_is_asked_for_in_open_windows(house: House, page: Page) -> None:
+    chat = await open_chat(page)
+    await house.stop()
+    await house.start(webchat_consent="click", webchat_consent_version="2")
+    await say(chat, "one")
+    await expect(chat.locator("#gate")).to_be_visible()
+    assert [i.text for i in house.taken if i.text] == []
+    await chat.locator("#gate-yes").click()
+    await expect(chat.locator(".message.bot").last).to_contain_text("Answer: one")
+    assert [i.text for i in house.taken if i.text] == ["one"]
+    # A wording that was agreed to is no hindrance when none is asked for any more.
+    await house.stop()
+    await house.start(webchat_consent="line", webchat_consent_version="3")
+    await page.reload()
+    await say(chat, "two")
+    await expect(chat.locator(".message.bot").last).to_contain_text("Answer: two")

@@ -17,6 +17,7 @@ from bot import partitions
 from bot.database import Database
 from bot.desk.tables import notes, translations
 from bot.errors import StoreUnavailable
+from bot.routing.tables import sla_clocks
 from bot.settings import Settings
 from bot.tables import dead_letters, events, messages, survey_answers, trackers
 from bot.tasks import goes_on
@@ -77,6 +78,8 @@ class Retention:
             before = now - facts * DAY_S
             gone += await self._drop("events", before)
             gone += await self._delete(events, events.c.occurred_at, before)
+            began = sla_clocks.c.started_at
+            gone += await self._delete(sla_clocks, began, before, sla_clocks.c.conversation)
         if gone:
             LOG.info("retention.forgot", count=gone)
         return gone

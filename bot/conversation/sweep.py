@@ -27,6 +27,7 @@ from bot.handoff import presence
 from bot.handoff.opening import Attendance, attendance, sentence
 from bot.handoff.waiting import actions_under, buttons, notice
 from bot.routing import roster, teams
+from bot.routing.model import Team
 from bot.settings import Settings
 from bot.tables import conversations, customers, events, users
 from bot.tasks import goes_on
@@ -101,11 +102,18 @@ class Sweeper:
         """Those who wait in the chat, and were not told yet that it takes longer."""
         if not self._settings.wait_apology_s:
             return []
-        c = conversations.c
-        since = now - self._settings.wait_apology_s
-        return await self._waiting(
-            c.waiting_since < since, c.callback_at.is_(None), c.late_told_at.is_(None)
-        )
+        c, limit_s = conversations.c, self._settings.wait_apology_s
+        known = await self._database.read(teams.list_teams)
+        named = [team.id for team in known if not team.everyone]
+        late = [
+            sa.and_(
+                sa.or_(c.team.is_(None), c.team.not_in(named)) if team.everyone
+                else c.team == team.id,
+                c.waiting_since < _late_since(team, now, limit_s),
+            )
+            for team in known
+        ]  # fmt: skip
+        return await self._waiting(sa.or_(*late), c.callback_at.is_(None), c.late_told_at.is_(None))
 
     async def _waiting(self, *conditions: sa.ColumnElement[bool]) -> list[Conversation]:
         def work(connection: Connection) -> list[Conversation]:
@@ -208,6 +216,16 @@ class Sweeper:
         await delivery.send(
             self._redis, self._settings.shards, message, episode_id=conversation.episode_id
         )
+
+
+def _late_since(team: Team, now: float, limit_s: float) -> float:
+    """Who has waited since before this moment is told that it takes longer.
+
+    Only working time counts: who came to a closed team was told when it opens, and is not told
+    again before; who waited when it closed is.
+    """
+    since = team.hours.back(now, limit_s if team.hours.is_open(now) else 1.0)
+    return 0.0 if since is None else min(now - limit_s, since)
 
 
 def _name_of(connection: Connection, user_id: str | None) -> str:

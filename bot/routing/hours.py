@@ -107,6 +107,28 @@ class Hours:
             left -= end - begin
         return at + seconds
 
+    def back(self, at: float, seconds: float) -> float | None:
+        """The latest moment since which the team has worked this long; the inverse of `add`.
+
+        Returns:
+            None for a team that did not work that long within a year.
+        """
+        if self.always:
+            return at - seconds
+        zone, left = zone_of(self.zone), seconds
+        day = datetime.fromtimestamp(at, zone).date()
+        for number in range(LOOK_AHEAD_DAYS):
+            today = day - timedelta(days=number)
+            for span in reversed(self.on(today)):
+                start, end = _moment(today, span.start, zone), _moment(today, span.end, zone)
+                end = min(end, at)
+                if end <= start:
+                    continue
+                if left <= end - start:
+                    return end - left
+                left -= end - start
+        return None
+
     def between(self, start: float, end: float) -> float:
         """Seconds the team works between two moments."""
         if self.always:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import builders
@@ -17,10 +16,14 @@ from bot.conversation.sweep import Sweeper
 from bot.handoff import presence
 from bot.handoff.service import Agent, HandoffService
 from bot.routing import teams
-from bot.routing.hours import Hours, parse_spans
+from bot.routing.hours import Hours, Span, parse_spans
 from bot.routing.model import EVERYONE, Team
 from bot.tables import conversations, messages
 
+CLOCK = builders.NOW + 10_000
+"""When the sweeper looks: 01:00 UTC on the day after `builders.NOW`."""
+TODAY = datetime.fromtimestamp(CLOCK, UTC).date()
+DAY = timedelta(days=1)
 OPENS = (datetime.fromtimestamp(builders.NOW, UTC) + timedelta(days=1)).date()
 
 
@@ -31,13 +34,18 @@ def _closed_today(talk: Talk, zone: str = "UTC") -> None:
     talk.database.call(lambda c: teams.save_team(c, everyone))
 
 
+def _calendar(talk: Talk, days: dict[date, tuple[Span, ...]]) -> None:
+    hours = Hours("UTC", ((),) * 7, days)
+    talk.database.call(lambda c: teams.save_team(c, Team(EVERYONE, "E", hours=hours)))
+
+
 async def _waits_since(talk: Talk, seconds: float) -> None:
     state = await talk.state()
     talk.database.call(
         lambda c: c.execute(
             sa.update(conversations)
             .where(conversations.c.id == state.id)
-            .values(waiting_since=time.time() - seconds, last_message_at=time.time())
+            .values(waiting_since=CLOCK - seconds, last_message_at=CLOCK)
         )
     )
 
@@ -123,7 +131,7 @@ async def test_a_person_who_comes_answers_without_joining_a_chat(talk: Talk) -> 
 async def _late(talk: Talk, **settings: Any) -> tuple[int, list[dict[str, Any]]]:
     """Sweep; return how many changed, and the automatic messages since."""
     sweeper = Sweeper(replace(talk.settings, **settings), talk.database, talk.redis)
-    changed = await sweeper.step(time.time())
+    changed = await sweeper.step(CLOCK)
     while await talk.recorder.step():
         pass
     rows = talk.database.call(lambda c: c.execute(
@@ -147,11 +155,18 @@ async def test_a_long_wait_is_apologised_for_once_and_may_become_a_message(talk:
 async def test_the_apology_says_when_people_are_back(talk: Talk) -> None:
     await talk.say("talk to a person")
     await _waits_since(talk, 700)
-    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
-    hours = Hours("UTC", ((),) * 7, {tomorrow: parse_spans("09:00-17:00")})
-    talk.database.call(lambda c: teams.save_team(c, Team(EVERYONE, "E", hours=hours)))
+    _calendar(talk, {TODAY: parse_spans("00:00-00:59"), TODAY + DAY: parse_spans("09:00-17:00")})
     _, (told,) = await _late(talk)
     assert "back tomorrow at 09:00 (UTC)" in told["text"]
+
+
+async def test_who_came_to_a_closed_team_is_not_told_twice(talk: Talk) -> None:
+    _calendar(talk, {TODAY + DAY: parse_spans("09:00-17:00")})
+    await talk.say("talk to a person")
+    await _waits_since(talk, 7000)
+    assert await _late(talk) == (0, [])
+    _calendar(talk, {TODAY - DAY: parse_spans("09:00-24:00")})
+    assert (await _late(talk))[0] == 1, "who waited when it closed is told"
 
 
 @pytest.mark.parametrize(("waited_s", "limit_s"), [(500, 600), (5000, 0)])
@@ -170,6 +185,6 @@ async def test_a_message_is_kept_for_its_own_time(talk: Talk) -> None:
     for age, then in ((2 * 86400, State.WAITING), (8 * 86400, State.CLOSED)):
         talk.database.call(lambda c, a=age: c.execute(
             sa.update(conversations).where(conversations.c.id == state.id)
-            .values(last_message_at=time.time() - a)))  # fmt: skip
+            .values(last_message_at=CLOCK - a)))  # fmt: skip
         await _late(talk)
         assert (await talk.state()).state == then

@@ -123,6 +123,16 @@ def test_time_added_is_time_worked(week: Hours, start: float, seconds: float) ->
         assert week.between(start, end) == pytest.approx(seconds, abs=0.01)
 
 
+@given(weeks, instants, st.floats(1, 5 * 86400))
+def test_going_back_is_the_inverse_of_adding(week: Hours, now: float, seconds: float) -> None:
+    start = week.back(now, seconds)
+    if start is None:
+        assert week.between(now - 360 * 86400, now) < seconds
+        return
+    assert start <= now - seconds + 0.01
+    assert week.between(start, now) == pytest.approx(seconds, abs=0.01)
+
+
 @given(weeks, instants)
 def test_the_next_opening_is_open_and_nothing_before_it_is(week: Hours, now: float) -> None:
     opening = week.next_opening(now)

@@ -17,6 +17,7 @@ from bot.database import Database
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.redis_keys import LIVE_CHANNEL
+from bot.retention import Retention
 from bot.routing import policies
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.keeper import SlaKeeper
@@ -189,6 +190,14 @@ def test_what_cannot_be_promised_is_refused(
             lambda c: policies.save_policy(c, replace(USUAL, **{"name": "New", **change}))
         )
     assert refused.value.code == code
+
+
+async def test_clocks_are_forgotten_with_the_events(settings: Settings, database: Database) -> None:
+    old = Kept("c", Clock.NEXT, NOW - 90000, "e", "p", EVERYONE, "", 1.0, 2.0, Standing.MET, 3.0)
+    young = replace(old, clock=Clock.FIRST, started_at=NOW - 80000)
+    database.call(lambda c: policies.write_clocks(c, [old, young]))
+    await Retention(replace(settings, keep_events_days=1), database).step(NOW)
+    assert _clocks(database) == {"first-reply": "met"}
 
 
 def test_clocks_are_read_as_they_were_written(database: Database) -> None:

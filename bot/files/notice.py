@@ -50,6 +50,7 @@ class Notice:
             author="automatic",
             language=self._texts.language_for(UTTER, found.language),
             utter=UTTER,
+            in_reply_to=row["message"],
             created_at=time.time(),
             state=found.state.value,
         )

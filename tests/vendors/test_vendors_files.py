@@ -128,6 +128,8 @@ def test_the_customer_is_told_when_a_file_reached_nobody(
     beginning = texts.render("utter_file_refused", "en").partition("{")[0]
     said = [words(message) for message in said_on_messenger(world, user)]
     assert [text for text in said if text.startswith(beginning)] == said[-1:]
+    last = [m for m in world.graph.sent if m["recipient"]["id"] == user][-1]
+    assert last["messaging_type"] == "RESPONSE"
 
 
 def test_telegrams_token_is_in_no_file_and_on_no_page(world: World, agent: DeskAgent) -> None:

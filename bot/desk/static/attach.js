@@ -70,14 +70,24 @@ export function show(reply) {
   draw();
 }
 
-async function take(files) {
+// One after the other, so that they stand in the order they were given in.
+let queue = Promise.resolve();
+
+function take(files) {
   const id = thread.id();
   under += files.length;
+  queue = queue.then(() => send(id, files));
+}
+
+async function send(id, files) {
   for (const file of files) {
     const waiting = line(t("uploading", { name: file.name }));
-    byId("attached").append(waiting);
-    byId("attached").hidden = false;
     try {
+      // Another conversation may be on show by now.
+      if (thread.id() === id) {
+        byId("attached").append(waiting);
+        byId("attached").hidden = false;
+      }
       const stored = await upload(id, file);
       keep(id, [...list(id), { id: stored.id, name: stored.name }]);
     } catch (error) {
@@ -88,7 +98,7 @@ async function take(files) {
       draw();
     }
   }
-  byId("text")?.focus();
+  if (thread.id() === id) byId("text").focus();
 }
 
 async function upload(id, file) {

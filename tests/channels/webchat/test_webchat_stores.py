@@ -1,0 +1,80 @@
+"""What the widget writes into SQL, on both databases."""
+
+from __future__ import annotations
+
+import pytest
+import sqlalchemy as sa
+
+from bot.conversation import store
+from bot.conversation.messages import Inbound
+from bot.conversation.states import State
+from bot.database import Database
+from bot.errors import BadRequest
+from bot.tables import customers, events, survey_answers
+from channels.webchat import consent, erasing, queue, rating
+from channels.webchat.session import session_of
+
+OPENED = session_of("demo", "ann", 0.0, "7")
+
+
+def _arrive(connection: sa.Connection) -> store.Conversation:
+    inbound = Inbound(
+        "m1", OPENED.conversation, "webchat", "demo", "ann", received_at=5.0, **values
+    )
+    return store.open_for(connection, inbound, "hi")
+
+
+def test_consent_comes_before_or_after_the_first_message(database: Database) -> None:
+    for step, now in enumerate((10.0, 20.0, 30.0)):
+        database.call(lambda c, at=now: consent.keep(c, OPENED, locale="hi-IN", now=at))
+        if step == 0:
+            database.call(_arrive)
+    (row,) = database.call(lambda c: c.execute(sa.select(customers)).mappings().all())
+    assert (row["consent_version"], row["consent_at"], row["locale"]) == ("7", 10.0, "hi-IN")
+    newer = session_of("demo", "ann", 0.0, "8")
+    database.call(lambda c: consent.keep(c, newer, locale="", now=40.0))
+    (row,) = database.call(lambda c: c.execute(sa.select(customers)).mappings().all())
+    assert (row["consent_version"], row["consent_at"]) == ("8", 40.0)
+    given = sa.select(events.c.data).where(events.c.type == "consent.given")
+    told = database.call(lambda c: c.execute(given).scalars().all())
+    assert sorted(one["version"] for one in told) == ["7", "8"]
+
+
+def test_a_rating_is_kept_once_an_episode(database: Database) -> None:
+    name, said = OPENED.conversation, rating.Rating(2, "बहुत देर लगी")
+    with pytest.raises(BadRequest):
+        database.call(lambda c: rating.keep(c, name, said, now=1.0))
+
+    def resolve(connection: sa.Connection, key: str) -> None:
+        found = _arrive(connection)
+        found = store.change(connection, found, State.ASSIGNED, key=f"{key}1", owner="u")
+        store.change(connection, found, State.RESOLVED, key=f"{key}2")
+
+    database.call(lambda c: resolve(c, "a"))
+    assert database.call(lambda c: rating.is_due(c, store.get(c, name)))
+    assert [database.call(lambda c: rating.keep(c, name, said, now=9.0)) for _ in "xx"] == [
+        True, False,
+    ]  # fmt: skip
+    assert not database.call(lambda c: rating.is_due(c, store.get(c, name)))
+    (row,) = database.call(lambda c: c.execute(sa.select(survey_answers)).mappings().all())
+    assert (row["score"], row["comment"], row["language"]) == (2, "बहुत देर लगी", "hi")
+
+
+def test_who_waits_alone_is_next(database: Database) -> None:
+    name = OPENED.conversation
+    assert database.call(lambda c: queue.look(c, name, 0)) == {"state": ""}
+
+    def wait(connection: sa.Connection) -> None:
+        store.change(connection, _arrive(connection), State.WAITING, key="w", cause="asked")
+
+    database.call(wait)
+    told = database.call(lambda c: queue.look(c, name, 2))
+    assert told == {"state": "waiting", "place": 1, "agents": 2}
+
+
+def test_a_visitor_is_found_with_and_without_a_conversation(database: Database) -> None:
+    for _ in "ab":
+        found = database.call(lambda c: erasing.found(c, OPENED))
+        assert found.customers == (f"c-{OPENED.conversation}",)
+        assert (found.conversations, found.vendor_users) == ((OPENED.conversation,), ("ann",))
+        database.call(_arrive)

@@ -18,9 +18,7 @@ OPENED = session_of("demo", "ann", 0.0, "7")
 
 
 def _arrive(connection: sa.Connection) -> store.Conversation:
-    inbound = Inbound(
-        "m1", OPENED.conversation, "webchat", "demo", "ann", received_at=5.0, **values
-    )
+    inbound = Inbound("m1", OPENED.conversation, "webchat", "demo", "ann", received_at=5.0)
     return store.open_for(connection, inbound, "hi")
 
 

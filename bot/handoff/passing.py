@@ -81,11 +81,13 @@ def route(connection: Connection, current: Conversation, match: Match, *, key: s
 
     Raises:
         TransitionRefused: It changed since, or the agent has as many as they can by now.
+        BadRequest: The agent may not log in any more.
     """
     if current.last_change == key and current.owner == match.agent:
         return current
     if current.state != State.WAITING or current.version != match.version:
         raise StaleConversation(current.id, current.state, State.ASSIGNED)
+    name(connection, match.agent)
     now = time.time()
     # Writing to the agent's row first keeps two processes from counting at the same time.
     teams.note_routed(connection, match.agent, now)

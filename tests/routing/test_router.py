@@ -143,6 +143,16 @@ async def test_a_decision_from_before_a_change_is_not_carried_out(
     assert _owner(database, seen) == "asha"
 
 
+async def test_an_account_that_was_closed_meanwhile_gets_nothing(
+    router: Router, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    seen = _waiting(database, "a")
+    await presence.seen(redis, "asha")
+    database.call(lambda c: c.execute(sa.update(users).values(password_hash="!x")))
+    assert await router.step() == 0
+    assert _owner(database, seen) is None
+
+
 async def test_a_returning_customer_gets_the_agent_they_had(
     router: Router, database: Database, redis: redis.asyncio.Redis
 ) -> None:

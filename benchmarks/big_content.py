@@ -20,6 +20,7 @@ from bot.content.models import PERSON, Content, Entry
 from bot.database import Database
 from bot.settings import Settings
 from bot.understanding.embed import Vectors, load_embedder
+from bot.understanding.service import Understander
 from bot.understanding.vector_cache import VectorCache
 
 EXAMPLES_EACH = 10
@@ -71,6 +72,11 @@ def fill_vectors(settings: Settings, content: Content, seed: int = 5) -> None:
                           chance)  # fmt: skip
         vectors = _around(np.repeat(centres, EXAMPLES_EACH, axis=0), _CLOSE, widths, chance)
         cache.put_many([text for entry in part for text in entry.examples["en"]], vectors)
+
+
+def fit(settings: Settings, content: Content) -> None:
+    """Fit the index, as publishing from a running system does: its start finds it there."""
+    Understander.load(settings).learn(content)
 
 
 def publish_first(settings: Settings, content: Content) -> int:

@@ -151,6 +151,7 @@ def big_system(options: Options, folder: Path, entries: int) -> Iterator[tuple[S
     content = big_content.make_content(big_content.real_content(settings), entries)
     big_content.fill_vectors(settings, content)
     big_content.publish_first(settings, content)
+    big_content.fit(settings, content)
     with ours(folder, cache_dir=cache) as system:
         yield system, content
 

@@ -18,7 +18,7 @@ from bot.conversation.messages import Inbound, Outbound
 from bot.events import Event
 from bot.files.models import signs
 from bot.files.rows import row_of
-from bot.packing import pack
+from bot.packing import pack, unpack
 from bot.redis_client import guarded
 from bot.redis_lane import Script, lane_of
 
@@ -32,6 +32,18 @@ if ARGV[2] ~= '' then redis.call('XADD', KEYS[2], '*', 'body', ARGV[2]) end
 for i = 3, #ARGV do redis.call('XADD', KEYS[3], '*', 'body', ARGV[i]) end
 return 1
 """)
+
+
+def turn_row(conversation: str, rows: Sequence[tuple[str, object]]) -> str:
+    """Make one row of all rows of a turn, (kind, body) each: written and read in one piece."""
+    told = [{"kind": kind, "body": body} for kind, body in rows]
+    return pack({"kind": "turn", "body": {"conversation": conversation, "rows": told}})
+
+
+def rows_in(text: str) -> list[dict[str, Any]]:
+    """Read a row of the record stream: `{"kind", "body"}` each, several when it is a turn's."""
+    row: dict[str, Any] = unpack(text)
+    return list(row["body"]["rows"]) if row["kind"] == "turn" else [row]
 
 
 def record_row(kind: str, body: object) -> str:

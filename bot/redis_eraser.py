@@ -80,6 +80,7 @@ async def _from_stream(
             body = told["body"] if isinstance(told.get("body"), dict) else told
             if body.get("conversation") in conversations:
                 known.add(str(body.get("id", "")))
+                known.update(str(one["body"].get("id", "")) for one in body.get("rows", ()))
                 await guarded(client.hdel(redis_keys.attempts(shard), row))
                 gone += int(await guarded(client.xdel(stream, row)))
         if len(found) < _BATCH:

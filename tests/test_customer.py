@@ -99,6 +99,10 @@ async def filled(settings: Settings, database: Database, redis: redis.asyncio.Re
     await redis.set(redis_keys.seen(shard, f"parts-{MESSAGE.id}"), WORDS[0])
     reply = outbound(WORDS[0], user=MESSAGE.vendor_user, n=4)
     await redis.xadd(redis_keys.replies(shard), {"body": json.dumps(reply.to_dict())})
+    rows = [("message", {"id": "m-in-turn", "text": WORDS[0]})]
+    turn = delivery.turn_row(MESSAGE.conversation, rows)
+    await redis.xadd(redis_keys.record(shard), {"body": turn})
+    await redis.set(redis_keys.seen(shard, "parts-m-in-turn"), WORDS[0])
     for message in (MESSAGE, OTHER):
         await WebchatClient(redis, settings).echo(message, "client-1")
         on_its_way = inbound(WORDS[5], user=message.vendor_user, n=2)

@@ -21,10 +21,10 @@ from sqlalchemy.engine import Connection
 from bot import redis_keys
 from bot.conversation.changes import announcement
 from bot.database import Database, insert_ignore, insert_or_update
+from bot.delivery import rows_in
 from bot.errors import StoreUnavailable
 from bot.files.rows import bind
 from bot.lease import Leases
-from bot.packing import unpack
 from bot.redis_client import guarded
 from bot.redis_lane import Command, lane_of
 from bot.tables import conversations, dead_letters, events, messages, trackers
@@ -75,7 +75,9 @@ class Recorder:
         lane = lane_of(self._redis)
         looks = [("XRANGE", redis_keys.record(shard), "-", "+", "COUNT", BATCH) for shard in shards]
         found = dict(zip(shards, await guarded(lane.run(*looks)), strict=True))
-        rows = [unpack(fields["body"]) for part in found.values() for _, fields in part]
+        rows = [
+            row for part in found.values() for _, fields in part for row in rows_in(fields["body"])
+        ]
         if not rows:
             return 0
         await self._database.run(lambda connection: self._store(connection, rows, held))

@@ -18,7 +18,7 @@ import redis.asyncio
 from bot import redis_keys
 from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.store import Conversation, QueuePlace
-from bot.delivery import files_of, message_row, record_row
+from bot.delivery import files_of, message_row, turn_row
 from bot.dialogue.context import Context
 from bot.errors import LeaseLost, TurnInterrupted
 from bot.escalation import Decision
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # KEYS: lease, inbox, outbox, record, tracker, owner, transition, attempts
 # ARGV: holder|fence, inbox row, tracker JSON, ttl, owner JSON, owner version, number of outbox
-#       rows, the outbox rows, then the rows for the recorder.
+#       rows, the outbox rows, then the row for the recorder.
 # Returns 1 done, 0 lease lost, -1 the owner changed, 2 the row was committed before.
 _COMMIT = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -150,18 +150,15 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
     replies = [replace(reply, metadata={**reply.metadata, **told}) for reply in turn.replies]
     outbox = [pack(reply) for reply in replies]
     kept = turn.inbound.kind == "message" and not turn.dropped
-    records = [record_row("message", _customer_row(turn))] if kept else []
-    records += [record_row("file", row) for row in files_of(turn.inbound)] if kept else []
-    records += [
-        record_row("message", message_row(reply, conversation.episode_id)) for reply in turn.replies
-    ]
+    rows: list[tuple[str, object]] = [("message", _customer_row(turn))] if kept else []
+    rows += [("file", row) for row in files_of(turn.inbound)] if kept else []
+    rows += [("message", message_row(reply, conversation.episode_id)) for reply in turn.replies]
     # What happened before the language was known belongs to it all the same.
-    events = [{**vars(event), "language": turn.language} for event in turn.events]
-    records += [record_row("event", event) for event in events]
+    rows += [("event", {**vars(event), "language": turn.language}) for event in turn.events]
     tracker = {"conversation": conversation.id, "body": body, "language": conversation.language}
-    records.append(record_row("tracker", tracker))
+    rows.append(("tracker", tracker))
     if turn.dead:
-        records.append(record_row("dead", turn.dead))
+        rows.append(("dead", turn.dead))
     keys = [
         redis_keys.lease(shard, "engine"),
         redis_keys.inbox(shard),
@@ -184,7 +181,7 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
             conversation.version,
             len(outbox),
             *outbox,
-            *records,
+            turn_row(conversation.id, rows),
         )
     )
     if outcome == 0:

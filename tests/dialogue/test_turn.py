@@ -14,6 +14,7 @@ from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.database import Database
+from bot.delivery import rows_in
 from bot.dialogue.turn import CURRENT, Ticket, Turn, commit, current
 from bot.errors import LeaseLost, StoreUnavailable, TurnInterrupted
 from bot.redis_client import connect
@@ -58,7 +59,12 @@ class Scene:
         return found
 
     async def bodies(self, key: str) -> list[dict[str, object]]:
-        return [json.loads(fields["body"]) for _, fields in await self.redis.xrange(key)]
+        return [
+            row
+            for _, fields in await self.redis.xrange(key)
+            for row in (rows_in(fields["body"]) if key.endswith("record") else
+                        [json.loads(fields["body"])])
+        ]  # fmt: skip
 
 
 @pytest.fixture

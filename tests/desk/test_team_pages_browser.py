@@ -125,6 +125,9 @@ async def test_the_overview_follows_what_happens(desk: Desk, chromium: Browser, 
 
 async def test_a_status_is_chosen_in_the_menu(desk: Desk, chromium: Browser, team: Team) -> None:
     page = await signed_in(desk, chromium, "asha")
+    await show(desk, page, "/inbox/waiting/w0")
+    await expect(page.locator('.row[data-id="w0"] .sla.breached')).to_be_visible()
+    await picture(page, "overdue")
     await show(desk, page, "/inbox/mine")
     await page.locator("#account summary").click()
     await page.locator('button[name="presence"][value="away"]').click()

@@ -39,6 +39,10 @@ MEASURE = """() => {
     while (inside && open()) inside = inside.parentElement;
     const over = box.right > width + 1 || box.left < -1;
     if (over && (!inside || inside === document.body)) found.push(`runs over: ${name(element)}`);
+    if (element.matches(".views .count")) {
+      const list = element.closest("a").getBoundingClientRect();
+      if (box.right > list.right || box.left < list.left) found.push(`cut off: ${name(element)}`);
+    }
     if (element.matches("button, summary, select, .places a, .views a, .back, [role=tab]")) {
       // WCAG 2.2, 2.5.8: 24 by 24 pixels.
       if (box.width < 23.5 || box.height < 23.5) found.push(`too small: ${name(element)}`);

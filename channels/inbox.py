@@ -102,9 +102,11 @@ class InboxReader:
                 await self._handle(inbound, ticket)
                 return
             except LeaseLost:
-                # Only this grant is lost; by now we may hold the shard under a newer one.
+                # Not the message's fault: a slow machine must not give messages up. And only this
+                # grant is lost; by now we may hold the shard under a newer one.
                 if self._leases.held.get(ticket.shard) == ticket.lease:
                     del self._leases.held[ticket.shard]
+                await self._forgive(ticket)
                 return
             except StoreUnavailable as error:
                 LOG.warning("message.delayed", conversation=inbound.conversation, reason=str(error))

@@ -54,8 +54,6 @@ class Line:
 
     rows: list[Row] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
-    latest: float = 0.0
-    """When the newest row that was worked off had been received, Unix seconds."""
 
 
 Work = Callable[[Row], Awaitable[None]]
@@ -181,10 +179,6 @@ class ShardReader:
             while line.rows:
                 row = await self._next(line)
                 line.rows.remove(row)
-                if row.body.get("position"):
-                    # Transcripts go by this moment: it must follow the order of the work.
-                    received = max(float(row.body.get("received_at") or 0.0), line.latest + 0.001)
-                    row.body["received_at"] = line.latest = received
                 try:
                     if self._leases.held.get(row.shard) == row.lease:
                         await self._work(row)

@@ -15,6 +15,8 @@ from bot.language.follow import Belief
 KEPT_QUICK_REPLIES = 12
 """Buttons still found without asking SQL; older ones are looked up in the messages."""
 
+CLOCKS_APART_S = 60.0
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -45,6 +47,8 @@ class Context:
     """Unix seconds of the last "still waiting" notice."""
     files_at: float = 0.0
     """Unix seconds of the last file nobody could open."""
+    heard_at: float = 0.0
+    """Unix seconds at which the newest numbered message that was worked off had been received."""
     shown: tuple[Shown, ...] = ()
     """Newest last."""
 
@@ -56,6 +60,15 @@ class Context:
             self, episode=episode, failures=0, negative_mean=0.0, negative_count=0,
             answered="", noticed_at=0.0,
         )  # fmt: skip
+
+    def hear(self, received_at: float) -> float:
+        """Return when the next message counts as received: after the one before it.
+
+        Transcripts go by this moment, and messages may be worked off in another order than they
+        came in (channels.shards). A clock that was wrong once is not followed for ever.
+        """
+        after = self.heard_at + 0.001
+        return after if received_at < after < received_at + CLOCKS_APART_S else received_at
 
     def with_shown(self, message: str, replies: tuple[QuickReply, ...]) -> Context:
         if not replies:

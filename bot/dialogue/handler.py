@@ -115,11 +115,15 @@ class Handler:
         if body is None:
             body = await self._database.read(lambda c: _stored_tracker(c, inbound.conversation))
         tracker = unpack(body) if body else {}
-        context = Context.from_dict(tracker.pop("context", None))
+        known = Context.from_dict(tracker.pop("context", None))
+        context = known.in_episode(conversation.episode_id)
+        if inbound.position:
+            inbound = replace(inbound, received_at=context.hear(inbound.received_at))
+            context = replace(context, heard_at=inbound.received_at)
         turn = Turn(
             inbound=inbound,
             conversation=conversation,
-            context=context.in_episode(conversation.episode_id),
+            context=context,
             tracker=tracker,
             knowledge=self._catalog.knowledge,
         )

@@ -255,6 +255,7 @@ async def test_on_a_cluster_each_shard_is_read_by_itself(
         return await xread(streams, *rest)
 
     monkeypatch.setattr(redis, "xread", one_node_a_command)
+    monkeypatch.setattr(shards_module, "is_clustered", lambda _: True)
     handled: list[str] = []
 
     async def handle(message: Inbound, ticket: Ticket) -> None:
@@ -267,3 +268,23 @@ async def test_on_a_cluster_each_shard_is_read_by_itself(
             await Inbox(redis, SHARDS).accept(message)
         await builders.until(lambda: len(handled) == len(wanted))
     assert sorted(handled) == sorted(message.id for message in wanted)
+
+
+async def test_a_lost_lease_is_not_the_messages_fault(redis: redis.asyncio.Redis) -> None:
+    message = builders.inbound("hello")
+    await Inbox(redis, SHARDS).accept(message)
+    lost = asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        await redis.hincrby(redis_keys.attempts(ticket.shard), ticket.row, 1)
+        lost.set()
+        raise LeaseLost(ticket.shard)
+
+    shard = redis_keys.shard_of(message.conversation, SHARDS)
+    async with reading(redis, handle), asyncio.timeout(10):
+        await lost.wait()
+        await builders.until(lambda: _is_forgiven(redis, shard))
+
+
+async def _is_forgiven(client: redis.asyncio.Redis, shard: int) -> bool:
+    return list((await client.hgetall(redis_keys.attempts(shard))).values()) == ["0"]

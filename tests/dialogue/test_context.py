@@ -97,3 +97,11 @@ def test_titles_of_older_messages_are_plain_text_again() -> None:
     context = Context().with_shown("m1", (REFUND,)).with_shown("m2", (PERSON,))
     assert context.typed("Refund time?") is None
     assert context.typed("किसी से बात करें") == PERSON
+
+
+def test_a_message_counts_as_received_after_the_one_that_was_worked_off_before_it() -> None:
+    context = Context(heard_at=100.0)
+    assert context.hear(101.0) == 101.0
+    assert context.hear(99.9) == 100.001, "it overtook the other on the way"
+    assert context.hear(10.0) == 10.0, "a clock was wrong: not followed for ever"
+    assert Context().hear(5.0) == 5.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gettext
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +162,6 @@ class Catalogue:
             if one and codes.normalise(one) in self.texts:
                 return self.texts[codes.normalise(one)]
         return self.texts[self.default]
-
-    def __iter__(self) -> Iterable[str]:
-        return iter(self.texts)
 
 
 def read(file: Path) -> dict[str, Entry]:

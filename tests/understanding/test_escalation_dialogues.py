@@ -1,0 +1,114 @@
+"""Whole dialogues through the shipped models and the shipped thresholds: who gets a person.
+
+Each message is heard as in a turn of the bot (`bot/dialogue/bot_turn.py`), without Redis and Rasa.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from bot.content.load import load_folder
+from bot.conversation.states import Cause
+from bot.escalation import Decision, decide
+from bot.settings import Settings, Thresholds
+from bot.settings import load as load_settings
+from bot.understanding import parse
+from bot.understanding.sentiment import running_mean
+from bot.understanding.service import Knowledge, Understander
+
+DECAY = 0.6
+
+World = tuple[Understander, Knowledge]
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    settings: Settings = load_settings()
+    understander = Understander.load(settings)
+    content = load_folder(settings.data_dir / "faq", settings.languages)
+    return understander, understander.learn(content)
+
+
+def _play(world: World, messages: Sequence[str]) -> list[Decision]:
+    understander, knowledge = world
+    decisions: list[Decision] = []
+    mean, failures = 0.0, 0
+    for count, text in enumerate(messages, start=1):
+        reading = understander.read(text, knowledge)
+        mean = running_mean(mean, reading.sentiment, decay=DECAY)
+        signals = parse.signals(
+            reading, knowledge.content, negative_mean=mean, negative_count=count, failures=failures
+        )
+        decision = decide(signals, Thresholds())
+        failures = failures + 1 if decision.failed else 0
+        decisions.append(decision)
+    return decisions
+
+
+@pytest.mark.timeout(300)  # the first test of a fresh checkout embeds the content
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ["this is terrible news for my cat", "where is my order"],
+        ["hello", "my parcel arrived damaged", "how do i send it back", "thanks"],
+        ["I HAVE NOT RECEIVED MY ORDER", "how long does delivery take"],
+        ["mera order abhi tak nahi aaya", "refund kab milega", "ok thank you"],
+        ["mi pedido llegó roto", "¿cómo lo devuelvo?", "gracias"],
+        ["मेरा पार्सल टूटा हुआ आया", "इसे वापस कैसे करूँ"],
+    ],
+)
+def test_a_problem_that_can_be_answered_summons_nobody(world: World, messages: list[str]) -> None:
+    for text, decision in zip(messages, _play(world, messages), strict=True):
+        assert decision.kind != "handoff", text
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [
+            "it is taking rather long",
+            "I already asked this yesterday and got no reply",
+            "this is a bit annoying, I have to say",
+        ],
+        ["bahut der ho rahi hai", "kal bhi pucha tha koi jawab nahi mila", "thoda pareshan hu ab"],
+    ],
+)
+def test_three_annoyed_messages_bring_a_person(world: World, messages: list[str]) -> None:
+    assert any(decision.kind == "handoff" for decision in _play(world, messages))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "you are the worst company i have ever dealt with, you idiots",
+        "chor company",
+        "sois unos ladrones, el peor servicio de mi vida",
+    ],
+)
+def test_anger_at_us_brings_a_person_at_once(world: World, text: str) -> None:
+    (decision,) = _play(world, [text])
+    assert (decision.kind, decision.cause) == ("handoff", Cause.NEGATIVE_SENTIMENT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["i want to talk to a human", "kisi insaan se baat karni hai", "quiero hablar con una persona"],
+)
+def test_asking_for_a_person_brings_one(world: World, text: str) -> None:
+    (decision,) = _play(world, [text])
+    assert (decision.kind, decision.cause) == ("handoff", Cause.ASKED)
+
+
+def test_two_messages_nobody_understands_bring_a_person(world: World) -> None:
+    first, second = _play(world, ["the moon is made of green cheese", "fjords sing on tuesdays"])
+    assert first.kind == "clarify"
+    assert (second.kind, second.cause) == ("handoff", Cause.REPEATED_FALLBACK)
+
+
+def test_an_answer_in_between_starts_the_count_again(world: World) -> None:
+    strange = ["the moon is made of green cheese", "where is my order", "fjords sing on tuesdays"]
+    assert [decision.kind for decision in _play(world, strange)] == [
+        "clarify", "answer", "clarify"
+    ]  # fmt: skip

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import redis.asyncio
 import structlog
@@ -33,6 +34,10 @@ from bot.tasks import goes_on
 log = structlog.get_logger()
 
 EVERY_S = 5.0
+REST_SHARE = 10.0
+"""Rests at least this many times as long as a look took."""
+AT_ONCE = 500
+"""Clocks written in one transaction: on SQLite other writers wait for it."""
 TOLD = {Standing.WARNED: "sla.warned", Standing.BREACHED: "sla.breached",
         Standing.LATE: "sla.breached"}  # fmt: skip
 
@@ -41,8 +46,8 @@ TOLD = {Standing.WARNED: "sla.warned", Standing.BREACHED: "sla.breached",
 class Verdict:
     """What one look changes."""
 
-    clocks: tuple[Kept, ...]
-    events: tuple[Event, ...]
+    changes: tuple[tuple[Kept, Event | None], ...]
+    """Clocks to store, each with the event that goes with it."""
 
 
 class SlaKeeper:
@@ -59,8 +64,11 @@ class SlaKeeper:
         """Look until cancelled."""
         keeping = asyncio.create_task(self.leases.keep())
         try:
+            took_s = 0.0
             while goes_on():
-                await asyncio.sleep(EVERY_S)
+                # A long queue takes a while to look at; the desk's pages need the time more.
+                await asyncio.sleep(max(EVERY_S, REST_SHARE * took_s))
+                began = time.monotonic()
                 try:
                     if self.leases.held:
                         await self.step(time.time())
@@ -69,24 +77,25 @@ class SlaKeeper:
                 except Exception:
                     # The outermost loop of this task: one odd row must not stop all clocks.
                     log.exception("sla.failed")
+                took_s = time.monotonic() - began
         finally:
             keeping.cancel()
             await asyncio.gather(keeping, return_exceptions=True)
 
     async def step(self, now: float) -> int:
         """Look once; return how many clocks changed."""
-        verdict = await self._database.read(lambda c: look(c, now))
-        if not verdict.clocks:
-            return 0
+        changes = (await self._database.read(lambda c: look(c, now))).changes
+        for start in range(0, len(changes), AT_ONCE):
+            part = changes[start : start + AT_ONCE]
+            await self._database.run(partial(_write, changes=part))
+            for conversation in sorted({clock.conversation for clock, _ in part}):
+                await announce(self._redis, conversation, "sla")
+        return len(changes)
 
-        def work(connection: Connection) -> None:
-            policies.write_clocks(connection, verdict.clocks)
-            store.write_events(connection, verdict.events)
 
-        await self._database.run(work)
-        for conversation in sorted({clock.conversation for clock in verdict.clocks}):
-            await announce(self._redis, conversation, "sla")
-        return len(verdict.clocks)
+def _write(connection: Connection, changes: Sequence[tuple[Kept, Event | None]]) -> None:
+    policies.write_clocks(connection, [clock for clock, _ in changes])
+    store.write_events(connection, [event for _, event in changes if event])
 
 
 def look(connection: Connection, now: float) -> Verdict:
@@ -94,22 +103,20 @@ def look(connection: Connection, now: float) -> Verdict:
     promised = policies.list_policies(connection)
     kept = policies.open_clocks(connection)
     if not promised and not kept:
-        return Verdict((), ())
+        return Verdict(())
     by_conversation: dict[str, list[Kept]] = {}
     for clock in kept:
         by_conversation.setdefault(clock.conversation, []).append(clock)
     known = {team.id: team for team in teams.list_teams(connection)}
-    clocks: list[Kept] = []
-    told: list[Event] = []
+    changes: list[tuple[Kept, Event | None]] = []
     for watched in facts.read(connection, by_conversation):
         before = by_conversation.pop(watched.id, [])
         for clock, was in judge(watched, before, promised, known, now):
-            clocks.append(clock)
-            if clock.state in TOLD and was not in (Standing.BREACHED, clock.state):
-                told.append(_event(watched, clock, now))
+            tells = clock.state in TOLD and was not in (Standing.BREACHED, clock.state)
+            changes.append((clock, _event(watched, clock, now) if tells else None))
     for gone in by_conversation.values():  # erased meanwhile
-        clocks += [replace(clock, state=Standing.VOID, ended_at=now) for clock in gone]
-    return Verdict(tuple(clocks), tuple(told))
+        changes += [(replace(c, state=Standing.VOID, ended_at=now), None) for c in gone]
+    return Verdict(tuple(changes))
 
 
 def judge(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import sqlalchemy as sa
@@ -97,20 +97,17 @@ def open_clocks(connection: Connection) -> list[Kept]:
     return [_kept(row) for row in rows]
 
 
-def write_clocks(connection: Connection, clocks: Iterable[Kept]) -> None:
+def write_clocks(connection: Connection, clocks: Sequence[Kept]) -> None:
     """Insert or overwrite."""
-    for kept in clocks:
-        row = asdict(kept)
-        if not insert_ignore(connection, sla_clocks, [row]):
-            c = sla_clocks.c
-            connection.execute(
-                sa.update(sla_clocks)
-                .where(
-                    c.conversation == kept.conversation, c.clock == kept.clock.value,
-                    c.started_at == kept.started_at,
-                )
-                .values(**row)
-            )  # fmt: skip
+    rows = [asdict(kept) for kept in clocks]
+    if not rows or insert_ignore(connection, sla_clocks, rows) == len(rows):
+        return
+    c = sla_clocks.c
+    keys = (c.conversation, c.clock, c.started_at)
+    connection.execute(
+        sa.update(sla_clocks).where(*(key == sa.bindparam(f"k_{key.name}") for key in keys)),
+        [{**row, **{f"k_{key.name}": row[key.name] for key in keys}} for row in rows],
+    )
 
 
 def badges(connection: Connection, conversations: Sequence[str]) -> dict[str, Kept]:

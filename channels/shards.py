@@ -108,8 +108,10 @@ class ShardReader:
             for reader in done:
                 reader.result()
         finally:
-            lines = self._tasks()
-            await _stop(readers if finish else [*readers, *lines])
+            await _stop(readers)
+            lines = self._tasks()  # now that nobody starts more of them
+            if not finish:
+                await _stop(lines)
             await asyncio.gather(*readers, *lines, return_exceptions=True)
 
     async def _read(self, shards: Sequence[int]) -> None:

@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any
 
 import redis.asyncio
+import redis.exceptions
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
@@ -37,6 +38,9 @@ PAUSE_S = 0.02
 """Between two rounds, so that rows gather: a transaction costs as much for one as for fifty. What
 the desk sees is at most this much older than Redis."""
 
+WAIT_MS = 200
+"""Longest wait for a row before the shards we hold are looked at again."""
+
 SHOWN = ("message", "delivery")
 """Kinds of rows that an open desk shows."""
 SHOWN_EVENTS = ("contact.lost", "contact.regained")
@@ -59,12 +63,25 @@ class Recorder:
         while goes_on():
             try:
                 moved = await self.step()
+                if not moved:
+                    await self._wait()
             except StoreUnavailable as error:
                 LOG.warning("recorder.delayed", reason=str(error))
                 await asyncio.sleep(0.5)
                 continue
-            if moved < BATCH:
+            if moved and moved < BATCH:
                 await asyncio.sleep(PAUSE_S)
+
+    async def _wait(self) -> None:
+        """Wait for a row, or a while: a shard may have come to us meanwhile."""
+        streams: Any = {redis_keys.record(shard): "0-0" for shard in self._leases.held}
+        try:
+            if streams:
+                await guarded(self._redis.xread(streams, count=1, block=WAIT_MS))
+                return
+        except redis.exceptions.ResponseError:
+            pass  # a cluster reads no streams of two nodes in one command
+        await asyncio.sleep(PAUSE_S)
 
     async def step(self) -> int:
         """Move what is there, all held shards in one database transaction; return the rows."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import time
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 from builders import NOW
+from redis.exceptions import ResponseError
 
 from bot import delivery, redis_keys
 from bot.analytics.recorder import Recorder, store_rows
@@ -242,3 +245,25 @@ async def test_desks_are_woken_for_messages(recorder: Recorder, redis: redis.asy
         told = await desk.get_message(timeout=5)
     assert told is not None
     assert json.loads(told["data"]) == {"conversation": message.conversation, "what": "message"}
+
+
+@pytest.mark.parametrize("cluster", [False, True])
+async def test_it_wakes_up_for_a_row(
+    recorder: Recorder,
+    redis: redis.asyncio.Redis,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    cluster: bool,
+) -> None:
+    async def refuse(*_: object, **__: object) -> None:
+        raise ResponseError("CROSSSLOT Keys in request don't hash to the same slot")
+
+    if cluster:
+        monkeypatch.setattr(redis, "xread", refuse)
+    running = asyncio.create_task(recorder.run())
+    for n in range(3):
+        await _add(redis, n % SHARDS, _event(n))
+        await builders.until(lambda n=n: len(_all(database, events)) == n + 1)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

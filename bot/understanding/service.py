@@ -241,7 +241,7 @@ class Understander:
         """Names the index by all that shapes it, its own code included."""
         digest = hashlib.sha256(self.embedder.name.encode())
         for path in sorted(Path(index_module.__file__).parent.glob("*.py")):
-            if path.stem in {"index", "calibrate", "views", "head", "cascade"}:
+            if path.stem in {"index", "calibrate", "views", "head", "names", "cascade"}:
                 digest.update(path.read_bytes())
         digest.update(json.dumps([(e.label, e.language, e.text) for e in examples]).encode())
         return digest.hexdigest()[:24]

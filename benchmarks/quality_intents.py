@@ -93,7 +93,7 @@ def _banking(data: Path, run: Any) -> Iterator[Line]:
         several = [run(few(train, count, seed), test) for seed in range(SEEDS)]
         accuracy, error = (fmean(one[key] for one in several) for key in ("accuracy", "ece"))
         yield (
-            f"BANKING77, {count} examples an intent, mean of {SEEDS} draws",
+            f"BANKING77, {count} examples an intent and its name, mean of {SEEDS} draws",
             f"{_percent(accuracy)}, calibration error {error:.3f}",
             theirs,
         )

@@ -14,7 +14,6 @@ from operator import itemgetter
 from typing import Any
 
 import redis.asyncio
-import redis.exceptions
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
@@ -26,7 +25,7 @@ from bot.delivery import rows_in
 from bot.errors import StoreUnavailable
 from bot.files.rows import bind
 from bot.lease import Leases
-from bot.redis_client import guarded
+from bot.redis_client import guarded, is_clustered
 from bot.redis_lane import Command, lane_of
 from bot.tables import conversations, dead_letters, events, messages, trackers
 from bot.tasks import goes_on
@@ -75,13 +74,11 @@ class Recorder:
     async def _wait(self) -> None:
         """Wait for a row, or a while: a shard may have come to us meanwhile."""
         streams: Any = {redis_keys.record(shard): "0-0" for shard in self._leases.held}
-        try:
-            if streams:
-                await guarded(self._redis.xread(streams, count=1, block=WAIT_MS))
-                return
-        except redis.exceptions.ResponseError:
-            pass  # a cluster reads no streams of two nodes in one command
-        await asyncio.sleep(PAUSE_S)
+        if not streams or is_clustered(self._redis):
+            # A cluster reads no streams of two shards in one command.
+            await asyncio.sleep(PAUSE_S)
+        else:
+            await guarded(self._redis.xread(streams, count=1, block=WAIT_MS))
 
     async def step(self) -> int:
         """Move what is there, all held shards in one database transaction; return the rows."""

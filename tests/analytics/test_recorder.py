@@ -13,9 +13,10 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 from builders import NOW
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisClusterException
 
 from bot import delivery, redis_keys
+from bot.analytics import recorder as recorder_module
 from bot.analytics.recorder import Recorder, store_rows
 from bot.conversation import store
 from bot.database import Database
@@ -256,9 +257,10 @@ async def test_it_wakes_up_for_a_row(
     cluster: bool,
 ) -> None:
     async def refuse(*_: object, **__: object) -> None:
-        raise ResponseError("CROSSSLOT Keys in request don't hash to the same slot")
+        raise RedisClusterException("XREAD - all keys must map to the same key slot")
 
     if cluster:
+        monkeypatch.setattr(recorder_module, "is_clustered", lambda _: True)
         monkeypatch.setattr(redis, "xread", refuse)
     running = asyncio.create_task(recorder.run())
     for n in range(3):

@@ -142,9 +142,7 @@ class Settings:
     """Signs widget sessions; generated once into the state folder when empty."""
     webchat_consent: str = field(default="line", metadata={"env": "WEBCHAT_CONSENT"})
     """Before the first message: `off`, a `line` about privacy, or a `click` that agrees to it."""
-    webchat_consent_version: str = field(
-        default="1", metadata={"env": "WEBCHAT_CONSENT_VERSION"}
-    )
+    webchat_consent_version: str = field(default="1", metadata={"env": "WEBCHAT_CONSENT_VERSION"})
     """Wording customers agree to, 1–32 of A–Z a–z 0–9 . _ -; another one asks them again."""
     webchat_privacy_url: str = field(default="", metadata={"env": "WEBCHAT_PRIVACY_URL"})
     """Address of the privacy policy, linked from the widget; empty links nothing."""

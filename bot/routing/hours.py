@@ -93,7 +93,8 @@ class Hours:
     def add(self, at: float, seconds: float) -> float:
         """The moment by which the team will have worked this long, from a moment on.
 
-        A team that never opens within a year is taken as working always: a clock must end.
+        A team that does not work that long within a year is taken as working always: a clock must
+        end.
         """
         if self.always:
             return at + seconds

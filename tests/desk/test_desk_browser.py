@@ -149,10 +149,11 @@ async def test_drafts_survive_a_reload_and_notes_stay_apart(desk: Desk, chromium
     desk.database.call(rows)
     page = await log_in(desk, chromium, "asha")
     await page.goto(str(desk.server.make_url("/inbox/waiting/webchat-d")))
+    # At once: who claims and writes waits for nothing and loses no letter.
     await page.keyboard.press("c")
-    await page.wait_for_url("**/inbox/mine/webchat-d")
     await page.keyboard.press("r")
     await page.keyboard.type("/sor")
+    await page.wait_for_url("**/inbox/mine/webchat-d")
     await expect(page.locator("#canned-menu button")).to_have_count(1)
     await page.keyboard.press("Enter")
     await page.keyboard.type(" One moment")

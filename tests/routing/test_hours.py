@@ -119,8 +119,9 @@ def test_a_team_that_never_opens_has_no_next_opening_and_clocks_still_end() -> N
 @given(weeks, instants, st.floats(1, 20 * 86400))
 def test_time_added_is_time_worked(week: Hours, start: float, seconds: float) -> None:
     end = week.add(start, seconds)
-    if week.next_opening(start) is not None:
-        assert week.between(start, end) == pytest.approx(seconds, abs=0.01)
+    if week.between(start, start + 360 * 86400) < seconds:
+        return  # so little is worked in a year that the clock of the wall has to do
+    assert week.between(start, end) == pytest.approx(seconds, abs=0.01)
 
 
 @given(weeks, instants, st.floats(1, 5 * 86400))

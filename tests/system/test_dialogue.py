@@ -10,11 +10,10 @@ from typing import Any
 import redis
 from running import DeskAgent, System, Visitor, until
 
-from bot import redis_client
+from bot import redis_client, redis_keys
 from bot.content.models import Content
 from bot.content.texts import SystemTexts
 from bot.conversation.messages import Inbound, conversation_id
-from bot.redis_keys import inbox, shard_of
 from bot.settings import Settings
 
 DEFAULTS = Settings()
@@ -213,12 +212,18 @@ def later(system: System, who: str, text: str, received_at: float) -> list[dict[
         id=f"m{uuid.uuid4().hex[:24]}", conversation=name, channel="rest", account="rest",
         vendor_user=who, text=text, sent_at=received_at, received_at=received_at,
     )  # fmt: skip
-    shard = shard_of(name, settings.shards)
+    shard = redis_keys.shard_of(name, settings.shards)
     with redis.Redis.from_url(redis_client.address(settings), decode_responses=True) as client:
-        client.xadd(inbox(shard), {"body": json.dumps(inbound.to_dict())})
-        key = f"samvad:{{s{shard}}}:replies:{inbound.id}"
-        rows = until(lambda: client.xrange(key), within_s=20, what="the turn's replies")
-    return [json.loads(fields["body"]) for _, fields in rows if "body" in fields]
+        client.xadd(redis_keys.inbox(shard), {"body": json.dumps(inbound.to_dict())})
+
+        def said() -> list[dict[str, Any]]:
+            rows = [
+                json.loads(fields["body"]) for _, fields in client.xrange(redis_keys.replies(shard))
+            ]
+            return [row for row in rows if row["in_reply_to"] == inbound.id]
+
+        turn = until(said, within_s=20, what="the turn's replies")
+    return [row for row in turn if "text" in row]
 
 
 def test_start_over_forgets_failures(system: System, who: str) -> None:

@@ -1,6 +1,7 @@
 // Claim, return, resolve, transfer, snooze, labels and the rest: buttons, dialogs and their keys.
 import { byId, newKey, post, toast } from "./page.js";
 import { t } from "./texts.js";
+import * as composer from "./composer.js";
 import * as moves from "./moves.js";
 import * as thread from "./thread.js";
 
@@ -64,11 +65,13 @@ export function open(name, opener) {
 export async function act(name, fields = {}, id = thread.id()) {
   if (!id || busy.has(id + name)) return;
   busy.add(id + name);
+  if (MINE.has(name)) composer.expect(true);
   try {
     const { target, undo } = await post(`/conversations/${id}/${name}`, { ...fields, key: newKey() });
     toast(t(name === "labels" && fields.remove ? "unlabelled" : DONE[name]), false, undo && (() => takeBack(id, undo)));
     if (!STAYS.has(name) && id === thread.id()) await go(MINE.has(name) ? target : "");
   } catch (error) {
+    if (MINE.has(name)) composer.expect(false);
     toast(error.message, true);
   } finally {
     busy.delete(id + name);

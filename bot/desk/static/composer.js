@@ -8,9 +8,11 @@ import * as translate from "./translate.js";
 
 const TYPING_EVERY_MS = 3000;
 const COUNT_FROM = 3500;
+const CLAIM_MS = 3000;
 let mode = "reply";
 let lastTyping = 0;
 let sending = false;
+let claimed = -CLAIM_MS;
 export let onTyping = () => {};
 export const setTyping = (tell) => { onTyping = tell; };
 
@@ -55,13 +57,22 @@ export function start() {
   allow(true);
 }
 
+// Who claims and writes at once loses no letter: the box opens before the news is here. What the
+// server refuses stays a draft.
+export const expect = (won) => {
+  claimed = won ? performance.now() : -CLAIM_MS;
+  if (!won) allow();
+};
+const claiming = () => performance.now() - claimed < CLAIM_MS;
+
 // Called again after every change of state.
 export function allow(first = false) {
   if (!thread.id()) return;
   const may = byId("tools-hint").dataset.canReply === "yes";
   const reply = document.querySelector('[data-mode="reply"]');
   reply.disabled = !may;
-  if (first || (!may && mode === "reply")) setMode(may ? "reply" : "note", false);
+  if (may) claimed = -CLAIM_MS;
+  if (first || (!may && mode === "reply" && !claiming())) setMode(may ? "reply" : "note", false);
   else if (may && mode === "note" && !box().value) setMode("reply", false);
 }
 
@@ -84,7 +95,7 @@ export function setMode(wanted, focus) {
 
 export function write(kind) {
   const tab = document.querySelector(`[data-mode="${kind}"]`);
-  if (tab && !tab.disabled) setMode(kind, true);
+  if (tab && (!tab.disabled || claiming())) setMode(kind, true);
 }
 
 function onKey(event) {

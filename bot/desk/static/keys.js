@@ -6,7 +6,8 @@ import * as list from "./list.js";
 import * as translate from "./translate.js";
 
 const VIEWS = { m: "mine", w: "waiting", o: "open", n: "mentions", s: "snoozed", d: "done" };
-let leader = 0;
+const LEADER_MS = 3000;
+let leader = -LEADER_MS;
 
 // Letters of the shortcuts are those of the keycap, also where the layout is not Latin.
 function letter(event) {
@@ -68,11 +69,11 @@ export function start(navigate) {
     }
     if (field) return;
     const key = letter(event);
-    if (Date.now() - leader < 1500 && VIEWS[key]) {
-      leader = 0;
+    if (event.timeStamp - leader < LEADER_MS && VIEWS[key]) {
+      leader = -LEADER_MS;
       event.preventDefault();
       navigate(`/inbox/${VIEWS[key]}`);
-    } else if (key === "g") leader = Date.now();
+    } else if (key === "g") leader = event.timeStamp;
     else if (keys[key]) {
       event.preventDefault();
       keys[key]();

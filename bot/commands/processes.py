@@ -43,13 +43,18 @@ def run(settings: Settings, role: str, name: str) -> None:
     server = redis_client.ensure(settings)
     try:
         with contextlib.suppress(asyncio.CancelledError):
-            uvloop.run(_until_stopped(ROLES[role](settings, holder)))
+            uvloop.run(until_stopped(ROLES[role](settings, holder)))
     finally:
         if server:
             server.stop()
 
 
-async def _until_stopped(work: Coroutine[Any, Any, None]) -> None:
+async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run until it ends, or cancel it on SIGTERM or SIGINT, also where a shell had us ignore those.
+
+    Raises:
+        asyncio.CancelledError: It was stopped.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -91,6 +96,7 @@ async def engine(settings: Settings, holder: str) -> None:
     from bot.content.catalog import Catalog
     from bot.dialogue.handler import Handler
     from bot.dialogue.load import MODELS, load_engine
+    from bot.language import slow
     from bot.language.translate import Translator
     from bot.understanding.service import Understander
 
@@ -110,6 +116,9 @@ async def engine(settings: Settings, holder: str) -> None:
     LOG.info("engine.ready", model=model)
     try:
         async with answering(settings, client, "engine", holder):
+            # Not needed by the first messages, so nobody waits for it.
+            warming = asyncio.ensure_future(asyncio.to_thread(slow.load))
+            warming.add_done_callback(lambda task: task.cancelled() or task.result())
             await _together(leases, inbox.run(), catalog.follow())
     finally:
         await client.aclose()

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot import logs, redis_client
 from bot import settings as settings_module
+from bot.commands.processes import until_stopped
 
 SETUPS = {
     "facebook": "subscribe the pages; set greeting, get-started and menu in all languages",
@@ -53,7 +54,7 @@ def _poll(options: argparse.Namespace) -> int:
     print("fetching updates; Ctrl-C stops", flush=True)
     try:
         with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(work)
+            asyncio.run(until_stopped(work))
     finally:
         if server:
             server.stop()

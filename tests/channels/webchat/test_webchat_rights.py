@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -85,7 +86,8 @@ async def converse(client: TestClient, shop: Shop, text: str = WORD) -> dict[str
 
 async def _settle(shop: Shop) -> None:
     while shop.engine.tasks:
-        await next(iter(shop.engine.tasks))
+        await asyncio.gather(*shop.engine.tasks)
+        await asyncio.sleep(0)  # for the callback that takes them off the list
 
 
 async def resolve(shop: Shop, inbound: Inbound, agent: str = "agent-1") -> None:

@@ -43,8 +43,9 @@ Under `seen` there are also, with the life of its row unless said otherwise:
 | webchat:<message>       | string | its place in the widget's stream                      | sender, ingress | same |
 
 Pub/sub channels (nothing depends on their delivery): `samvad:content` (version number),
-`samvad:live` (JSON: conversation, what), `samvad:routing` (JSON: what), `samvad:webchat:<conv>`
-(wake-up).
+`samvad:live` (JSON: conversation, what), `samvad:news` (JSON: list of conversations with something
+new to read, for desks alone: it speaks up with every message), `samvad:routing` (JSON: what),
+`samvad:webchat:<conv>` (wake-up).
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from functools import lru_cache
 
 PREFIX = "samvad"
 LIVE_CHANNEL = f"{PREFIX}:live"
+NEWS_CHANNEL = f"{PREFIX}:news"
 ROUTING_CHANNEL = f"{PREFIX}:routing"
 CONTENT_CHANNEL = f"{PREFIX}:content"
 CONTENT_LIVE = f"{PREFIX}:content:live"

@@ -19,12 +19,12 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from bot import redis_keys
-from bot.conversation.changes import announcement
 from bot.database import Database, insert_ignore, insert_or_update
 from bot.delivery import rows_in
 from bot.errors import StoreUnavailable
 from bot.files.rows import bind
 from bot.lease import Leases
+from bot.packing import pack
 from bot.redis_client import guarded, is_clustered
 from bot.redis_lane import Command, lane_of
 from bot.tables import conversations, dead_letters, events, messages, trackers
@@ -102,13 +102,13 @@ class Recorder:
         ]
         await guarded(lane.run(*done))
         touched = {
-            row["body"]["conversation"]: row["kind"]
+            row["body"]["conversation"]
             for row in rows
             if row["kind"] in SHOWN or row["body"].get("type") in SHOWN_EVENTS
         }
-        told = [announcement(conversation, kind) for conversation, kind in touched.items()]
-        if told:
-            await guarded(lane.run(*told))
+        if touched:
+            news = pack(sorted(touched))
+            await guarded(lane.run(("PUBLISH", redis_keys.NEWS_CHANNEL, news)))
         return len(rows)
 
     def _store(

@@ -19,7 +19,7 @@ from bot.conversation.store import Conversation
 from bot.database import Database
 from bot.packing import pack
 from bot.redis_client import guarded
-from bot.redis_lane import Command, lane_of
+from bot.redis_lane import lane_of
 
 # KEYS: transition, owner. ARGV: mark ttl.
 _BEGIN = """
@@ -85,14 +85,6 @@ class Changes:
 
 
 async def announce(client: redis.asyncio.Redis, conversation_id: str, what: str) -> None:
-    """Wake the desks; `what` is `message`, `state` or `delivery`."""
-    await guarded(lane_of(client).run(announcement(conversation_id, what)))
-
-
-def announcement(conversation_id: str, what: str) -> Command:
-    """The command that does it."""
-    return (
-        "PUBLISH",
-        redis_keys.LIVE_CHANNEL,
-        pack({"conversation": conversation_id, "what": what}),
-    )
+    """Wake the desks; `what` is `message`, `state` and the like."""
+    body = pack({"conversation": conversation_id, "what": what})
+    await guarded(lane_of(client).run(("PUBLISH", redis_keys.LIVE_CHANNEL, body)))

@@ -1,8 +1,9 @@
 """What is live at the desk: one WebSocket a page, one Redis subscription a process.
 
-A change arrives as (conversation, what) on `redis_keys.LIVE_CHANNEL`. Changes are collected for
-`COALESCE_S`, read from SQL once, rendered once, and sent to every page that shows them. Nothing
-depends on a notice arriving: a page that reconnects fetches its list and thread again.
+A change arrives as (conversation, what) on `redis_keys.LIVE_CHANNEL`, new messages as a list of
+conversations on `NEWS_CHANNEL`. Changes are collected for `COALESCE_S`, read from SQL once,
+rendered once, and sent to every page that shows them. Nothing depends on a notice arriving: a page
+that reconnects fetches its list and thread again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from bot.desk.thread import Thread
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.redis_client import guarded
-from bot.redis_keys import LIVE_CHANNEL
+from bot.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
 from bot.routing import teams
 
 log = structlog.get_logger()
@@ -212,13 +213,16 @@ class Hub:
         while True:
             pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
             try:
-                await pubsub.subscribe(LIVE_CHANNEL)
+                await pubsub.subscribe(LIVE_CHANNEL, NEWS_CHANNEL)
                 self.listening.set()
                 delay = RETRY_FIRST_S
                 # What happened while nobody listened is unknown: let every page fetch again.
                 self._to_all('{"type":"resync"}')
                 async for message in pubsub.listen():
-                    self._take(message["data"])
+                    if message["channel"] == NEWS_CHANNEL:
+                        self._take_news(message["data"])
+                    else:
+                        self._take(message["data"])
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 log.warning("desk.live_lost", reason=str(error), retry_s=delay)
             finally:
@@ -241,6 +245,16 @@ class Hub:
         if what == "mention":
             self._mention(conversation, notice)
         self._dirty.add(conversation)
+        self._wake.set()
+
+    def _take_news(self, body: str) -> None:
+        if not self._seats:
+            return
+        try:
+            self._dirty.update(map(str, json.loads(body)))
+        except (ValueError, TypeError):
+            log.warning("desk.live_unreadable")
+            return
         self._wake.set()
 
     def _mention(self, conversation: str, notice: dict[str, Any]) -> None:

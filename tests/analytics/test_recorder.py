@@ -238,14 +238,14 @@ async def test_a_recorder_that_slept_past_its_lease_stores_nothing(
 
 async def test_desks_are_woken_for_messages(recorder: Recorder, redis: redis.asyncio.Redis) -> None:
     async with redis.pubsub() as desk:
-        await desk.subscribe(redis_keys.LIVE_CHANNEL)
+        await desk.subscribe(redis_keys.NEWS_CHANNEL)
         await desk.get_message(timeout=5)
         message = builders.outbound()
         await delivery.send(redis, SHARDS, message, episode_id="ep")
         await recorder.step()
         told = await desk.get_message(timeout=5)
     assert told is not None
-    assert json.loads(told["data"]) == {"conversation": message.conversation, "what": "message"}
+    assert json.loads(told["data"]) == [message.conversation]
 
 
 @pytest.mark.parametrize("cluster", [False, True])

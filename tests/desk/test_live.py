@@ -11,7 +11,7 @@ from desk_world import Browser, Desk
 from bot.conversation.changes import announce
 from bot.desk import app_keys
 from bot.handoff import presence
-from bot.redis_keys import LIVE_CHANNEL
+from bot.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
 from bot.tables import sessions
 
 
@@ -124,9 +124,21 @@ async def test_nonsense_on_the_wire_harms_nobody(desk: Desk) -> None:
     await ws.send_bytes(b"\xff")
     for body in ("", "{}", '{"conversation":1}', "[1]", '{"conversation":"nowhere","what":"look"}'):
         await desk.redis.publish(LIVE_CHANNEL, body)
+        await desk.redis.publish(NEWS_CHANNEL, body)
     desk.database.call(lambda c: seed.conversation(c, "alive", state="waiting"))
     await announce(desk.redis, "alive", "state")
     while "alive" not in [row["id"] for row in (await frame(ws, "rows"))["rows"]]:
+        pass
+    await ws.close()
+
+
+async def test_new_messages_of_many_conversations_come_in_one_notice(desk: Desk) -> None:
+    ws = await connect(desk, await desk.browser())
+    await frame(ws, "hello")
+    for name in ("n1", "n2"):
+        desk.database.call(lambda c, name=name: seed.conversation(c, name, state="waiting"))
+    await desk.redis.publish(NEWS_CHANNEL, '["n1", "n2"]')
+    while {row["id"] for row in (await frame(ws, "rows"))["rows"]} != {"n1", "n2"}:
         pass
     await ws.close()
 

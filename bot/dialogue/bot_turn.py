@@ -34,9 +34,6 @@ from bot.understanding.service import Reading
 
 LOG = structlog.get_logger(__name__)
 
-SENTIMENT_DECAY = 0.6
-"""Weight of the past in the running mean of negativity."""
-
 ALBUM_S = 10.0
 """Pictures sent together come as several messages (Telegram's albums); one answer is enough."""
 
@@ -117,7 +114,7 @@ class BotTurn:
             turn.event("turn.failed", ordinal=":understanding", reason="understanding")
             return _parsed("")
         known = turn.context
-        mean = running_mean(known.negative_mean, reading.sentiment, decay=SENTIMENT_DECAY)
+        mean = running_mean(known.negative_mean, reading.sentiment.negative)
         turn.context = replace(known, negative_mean=mean, negative_count=known.negative_count + 1)
         # A word we told the customer to write means what we said it means.
         commanded = self._hearing.command(turn.inbound.text)

@@ -35,10 +35,11 @@ class Hearing:
         """Understand the text and follow its language; the turn then speaks that language."""
         text, knowledge = turn.inbound.text, turn.knowledge
         # A glance takes a millisecond: less than handing it to the thread and back under load.
-        reading = self._understander.glance(text, knowledge)
+        glance = self._understander.glance(text, knowledge, turn.context.negative_mean)
+        reading = glance.reading
         if reading is None:
             reading = await asyncio.get_running_loop().run_in_executor(
-                self._thinking, self._understander.read, text, knowledge
+                self._thinking, self._understander.read, text, knowledge, glance
             )
         self._follow(turn, reading)
         return reading

@@ -11,7 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ SHIPPED = Path(__file__).with_name("fitted")
 _MEANING_WEIGHT = 0.5  # mean length of a centred embedding beside spelling of length one
 _SURFACE_WEIGHT = 0.3
 _FOLDS = 4
+DECAY = 0.6
+"""Weight of the past in the running mean of a conversation's negativity."""
 _SHOUTED_EVERY = 6  # one sentence in so many is also trained in capitals
 
 
@@ -139,42 +141,57 @@ class SentimentModel:
             return cls(**{field.name: arrays[field.name] for field in fields(cls)})
 
 
-def load_or_fit(state_dir: Path, data_dir: Path, embedder: Embedder) -> SentimentModel:
+def load_or_fit(
+    state_dir: Path,
+    data_dir: Path,
+    embedder: Embedder,
+    languages: Collection[str] | None = None,
+) -> SentimentModel:
     """Open the model for the present training files, fitting it when there is none yet.
 
     Args:
         state_dir: Folder that keeps fitted models, one file for each content of the data.
         data_dir: The project's data folder; training files are `sentiment/*.tsv` in it.
+        languages: Train on these languages alone; None for all.
     Raises:
         SentimentDataError: The training files are missing or malformed.
     """
-    name = file_name(data_dir, embedder)
+    name = file_name(data_dir, embedder, languages)
     for folder in (state_dir, SHIPPED):
         if (folder / name).exists():
             return SentimentModel.load(folder / name)
-    return SentimentModel.load(fit_into(state_dir, data_dir, embedder))
+    return SentimentModel.load(fit_into(state_dir, data_dir, embedder, languages))
 
 
-def file_name(data_dir: Path, embedder: Embedder) -> str:
+def file_name(data_dir: Path, embedder: Embedder, languages: Collection[str] | None = None) -> str:
     """Name the model that the present data, code and embedder make."""
     content = hashlib.sha256(f"{_FORMAT} {embedder.name} {FEATURE_NAMES}".encode())
-    for file in _files(data_dir):
+    for file in _files(data_dir, languages):
         content.update(file.name.encode() + b"\0" + file.read_bytes())
     return f"sentiment-{content.hexdigest()[:16]}.npz"
 
 
-def fit_into(folder: Path, data_dir: Path, embedder: Embedder) -> Path:
+def fit_into(
+    folder: Path,
+    data_dir: Path,
+    embedder: Embedder,
+    languages: Collection[str] | None = None,
+) -> Path:
     """Fit the model and save it; takes half a minute, mostly for embedding the sentences."""
-    rows = [row for file in _files(data_dir) for row in read_rows(file)]
+    rows = [row for file in _files(data_dir, languages) for row in read_rows(file)]
     rows += _shouted(rows)
     model = SentimentModel.fit(rows, embedder.embed([text for text, _ in rows]))
-    path = folder / file_name(data_dir, embedder)
+    path = folder / file_name(data_dir, embedder, languages)
     model.save(path)
     return path
 
 
-def _files(data_dir: Path) -> list[Path]:
-    files = sorted((data_dir / "sentiment").glob("*.tsv"))
+def _files(data_dir: Path, languages: Collection[str] | None) -> list[Path]:
+    files = [
+        path
+        for path in sorted((data_dir / "sentiment").glob("*.tsv"))
+        if languages is None or path.stem in languages
+    ]
     if not files:
         raise SentimentDataError(f"{data_dir / 'sentiment'}: no training files (*.tsv)")
     return files
@@ -199,14 +216,15 @@ def read_rows(file: Path) -> list[tuple[str, str]]:
     return rows
 
 
-def running_mean(previous: float, reading: SentimentReading, *, decay: float) -> float:
+def running_mean(previous: float, negative: float, *, decay: float = DECAY) -> float:
     """Update the negativity of a conversation, 0–1, with its next message.
 
     Args:
         previous: Negativity before this message; 0 at the start of a conversation.
+        negative: Probability that the message is negative.
         decay: Share of the past that is kept, 0–1; 0 looks at the latest message alone.
     """
-    return decay * previous + (1.0 - decay) * reading.negative
+    return decay * previous + (1.0 - decay) * negative
 
 
 def _shouted(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

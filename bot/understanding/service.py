@@ -22,12 +22,20 @@ import numpy.typing as npt
 import structlog
 import yaml
 
-from bot.content.models import Content
+from bot.content.models import PERSON_WHEN_NEGATIVE, Content
 from bot.errors import ConfigurationError
 from bot.language.detect import LanguageReading, detect
 from bot.settings import Settings
 from bot.understanding import index as index_module
-from bot.understanding.cascade import HARDLY, MOST_CHARS, Cascade, is_settled, is_sure
+from bot.understanding.cascade import (
+    HARDLY,
+    MOST_CHARS,
+    Cascade,
+    SecondView,
+    has_two_views,
+    is_sure,
+    stays_calm,
+)
 from bot.understanding.embed import Embedder, load_embedder
 from bot.understanding.entities import Entity, extract, without_identifiers
 from bot.understanding.index import Example, IntentIndex, Prediction, VectorCache
@@ -98,6 +106,20 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Glance:
+    """What a first look settles."""
+
+    reading: Reading | None = None
+    """The whole of it."""
+    whole: Prediction | None = None
+    """What the message asks, parts of it apart that may ask something else."""
+    mood: SentimentReading | None = None
+
+
+NOTHING = Glance()
+
+
+@dataclass(frozen=True)
 class Knowledge:
     """A content version and the index fitted to it."""
 
@@ -110,9 +132,21 @@ class Knowledge:
 class Understander:
     """The models of one process; methods block and may be called from threads."""
 
-    def __init__(self, embedder: Embedder, sentiment: SentimentModel, settings: Settings) -> None:
+    def __init__(
+        self,
+        embedder: Embedder,
+        sentiment: SentimentModel,
+        settings: Settings,
+        quick_sentiment: SentimentModel | None = None,
+    ) -> None:
+        """Use `load`.
+
+        Args:
+            quick_sentiment: Reads the mood from the embedder's second view alone.
+        """
         self.embedder = embedder
         self.sentiment = sentiment
+        self.quick_sentiment = quick_sentiment
         self._settings = settings
         self._dialogue = load_dialogue_examples(settings.data_dir / "nlu")
         self._commands = {_plain(example.text): example.label for example in self._dialogue}
@@ -123,8 +157,12 @@ class Understander:
         settings.made_dir.mkdir(parents=True, exist_ok=True)
         embedder = load_embedder(settings.made_dir)
         sentiment = load_or_fit(settings.made_dir, settings.data_dir, embedder)
+        quick = None
+        if has_two_views(embedder):
+            second = SecondView(embedder)
+            quick = load_or_fit(settings.made_dir, settings.data_dir, second, second.languages)
         detect("warm up")
-        return cls(embedder, sentiment, settings)
+        return cls(embedder, sentiment, settings, quick)
 
     def learn(self, content: Content, previous: Knowledge | None = None) -> Knowledge:
         """Fit the index to a version, or map the one another process fitted already.
@@ -153,29 +191,34 @@ class Understander:
         cascade = Cascade.load(folder / CASCADE, self.embedder)
         return Knowledge(content, IntentIndex.load(folder, self.embedder), cascade)
 
-    def glance(self, text: str, knowledge: Knowledge) -> Reading | None:
+    def glance(self, text: str, knowledge: Knowledge, unrest: float = 0.0) -> Glance:
         """Understand a message in a fifth of the time, by the second view alone (`cascade.py`).
 
+        Args:
+            unrest: Running mean of the conversation's negativity so far.
+
         Returns:
-            None when that leaves a doubt about anything; then `read` must do it.
+            What it left without a doubt; `read` must do the rest.
         """
-        cascade = knowledge.cascade
-        if cascade is None or len(text) > MOST_CHARS:
-            return None
+        cascade, quick = knowledge.cascade, self.quick_sentiment
+        if cascade is None or quick is None or len(text) > MOST_CHARS:
+            return NOTHING
         asked = without_identifiers(text)
         parts = parts_of(asked)
         if not parts and cascade.embedder.known(asked) is not None:
-            return self.read(text, knowledge)
+            return Glance(self.read(text, knowledge))
         language = detect(text)
         if language.romanised or language.language not in cascade.embedder.second_view_languages:
-            return None
-        vector = cascade.embed(asked)
-        mood = self.sentiment.predict(text, vector)
-        if not is_settled(mood):
-            return None
-        whole = knowledge.index.predict(asked, vector)
+            return NOTHING
+        second = cascade.embedder.second_view(asked)
+        whole = knowledge.index.predict(asked, cascade.complete(second))
         if not is_sure(whole) or whole.best == ANGRY:
-            return None
+            return NOTHING
+        mood = quick.predict(text, second)
+        entry = knowledge.content.by_id.get(whole.best.removeprefix(FAQ_PREFIX))
+        limit = self._settings.thresholds.negative_mean
+        if not stays_calm(mood, unrest, limit) or (entry and entry.policy == PERSON_WHEN_NEGATIVE):
+            return NOTHING  # a person may be needed
         sure: dict[str, Prediction] = {}
         perhaps = set[str]()
         for part in parts:
@@ -185,22 +228,24 @@ class Understander:
             elif found.confidence >= HARDLY:
                 perhaps.add(found.best)
         if perhaps and len(perhaps | sure.keys() | {whole.best}) > 1:
-            return None  # it may be two questions
+            return Glance(whole=whole, mood=mood)  # it may be two questions
         prediction, also = _first_two(sure, whole)
-        return Reading(language, prediction, mood, extract(text), also)
+        return Glance(Reading(language, prediction, mood, extract(text), also))
 
-    def read(self, text: str, knowledge: Knowledge) -> Reading:
-        """Understand one message."""
+    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING) -> Reading:
+        """Understand one message.
+
+        Args:
+            glance: What a first look has settled of it.
+        """
         asked = without_identifiers(text)
-        vector: npt.NDArray[np.float32] = self.embedder.embed([asked])[0]
-        prediction, also = self._questions(asked, knowledge.index.predict(asked, vector), knowledge)
-        return Reading(
-            language=detect(text),
-            prediction=prediction,
-            sentiment=self.sentiment.predict(text, vector),
-            entities=extract(text),
-            also=also,
-        )
+        whole, mood = glance.whole, glance.mood
+        if whole is None or mood is None:
+            vector: npt.NDArray[np.float32] = self.embedder.embed([asked])[0]
+            whole = knowledge.index.predict(asked, vector)
+            mood = self.sentiment.predict(text, vector)
+        prediction, also = self._questions(asked, whole, knowledge)
+        return Reading(detect(text), prediction, mood, extract(text), also)
 
     def _questions(
         self, text: str, whole: Prediction, knowledge: Knowledge

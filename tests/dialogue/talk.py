@@ -28,7 +28,7 @@ from bot.settings import Settings, Thresholds
 from bot.tables import events
 from bot.understanding.index import Prediction
 from bot.understanding.sentiment import SentimentReading
-from bot.understanding.service import Knowledge, Reading
+from bot.understanding.service import Glance, Knowledge, Reading
 
 LEASE = "engine-0|1"
 LIMITS = Thresholds(confidence=0.4, margin=0.1)
@@ -90,10 +90,10 @@ class ScriptedUnderstander:
         self.meanwhile: Any = None
         """Called in the middle of reading: what others do at that moment."""
 
-    def glance(self, text: str, knowledge: Knowledge) -> Reading | None:
-        return None
+    def glance(self, text: str, knowledge: Knowledge, unrest: float = 0.0) -> Glance:
+        return Glance()
 
-    def read(self, text: str, knowledge: Knowledge) -> Reading:
+    def read(self, text: str, knowledge: Knowledge, glance: Glance) -> Reading:
         if self.broken:
             raise RuntimeError("the model is gone")
         if self.meanwhile:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 from bot.content.load import load_folder
+from bot.content.models import PERSON_WHEN_NEGATIVE
 from bot.settings import Settings
-from bot.understanding.cascade import Cascade
+from bot.understanding.cascade import DOUBT, Cascade, SecondView
 from bot.understanding.embed import Embedder, Vectors, normalise
-from bot.understanding.index import Example
-from bot.understanding.service import Knowledge, Understander
+from bot.understanding.index import Example, Prediction
+from bot.understanding.sentiment import SentimentReading, read_rows
+from bot.understanding.service import Glance, Knowledge, Understander
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
@@ -111,13 +113,13 @@ def test_a_glance_decides_as_both_views_do(
     readable = set(understander.embedder.second_view_languages)  # type: ignore[attr-defined]
     texts = [row["text"] for row in rows]
     glances = {text: understander.glance(text, knowledge) for text in texts}
-    settled = [text for text, reading in glances.items() if reading is not None]
+    settled = [text for text, glance in glances.items() if glance.reading]
     could = [row["text"] for row in rows if row["lang"] in readable]
     assert len(settled) >= LEAST_SETTLED * len(could)
     different = []
     for text in settled:
-        seen, whole = glances[text], understander.read(text, knowledge)
-        assert seen is not None
+        seen, whole = glances[text].reading, understander.read(text, knowledge)
+        assert seen
         if (seen.prediction.label, seen.also) != (whole.prediction.label, whole.also):
             different.append(text)
     assert len(different) <= (1 - LEAST_AGREEMENT) * len(texts), different
@@ -137,22 +139,63 @@ def test_a_glance_decides_as_both_views_do(
 def test_what_a_glance_must_not_settle(
     text: str, understander: Understander, knowledge: Knowledge
 ) -> None:
-    assert understander.glance(text, knowledge) is None
+    assert understander.glance(text, knowledge).reading is None
 
 
 def test_a_text_embedded_before_is_read_at_once(
     understander: Understander, knowledge: Knowledge
 ) -> None:
     text = "मेरा पार्सल अब तक नहीं आया"
-    assert understander.glance(text, knowledge) is None
+    assert understander.glance(text, knowledge).reading is None
     whole = understander.read(text, knowledge)
-    assert understander.glance(text, knowledge) == whole
+    assert understander.glance(text, knowledge).reading == whole
 
 
 def test_a_glance_finds_two_questions(understander: Understander, knowledge: Knowledge) -> None:
     text = "where is my order? and what are your opening hours?"
     whole = understander.read(text, knowledge)
     assert whole.also
-    fresh = Understander(understander.embedder, understander.sentiment, SETTINGS)
-    seen = fresh.glance(text, knowledge)
-    assert seen is None or (seen.entry, seen.also) == (whole.entry, whole.also)
+    text = "hello, where is my order? and what are your opening hours?"
+    glance = understander.glance(text, knowledge)
+    seen = glance.reading or understander.read(text, knowledge, glance)
+    assert (seen.entry, seen.also) == (whole.entry, whole.also)
+
+
+def test_a_message_that_may_need_a_person_is_read_by_both_views(
+    understander: Understander, knowledge: Knowledge
+) -> None:
+    complaint = next(e for e in knowledge.content.entries if e.policy == PERSON_WHEN_NEGATIVE)
+    assert all(
+        understander.glance(text, knowledge).reading is None
+        for text in complaint.examples["en"][:5]
+    )
+
+
+def test_a_doubtful_mood_is_looked_at_again_where_it_may_tip_the_conversation(
+    understander: Understander, knowledge: Knowledge
+) -> None:
+    text = "how many days until my refund is on my card"
+    calm = understander.glance(text, knowledge)
+    assert calm.reading
+    assert calm.reading.sentiment.negative < 0.5
+    assert understander.glance(text, knowledge, unrest=0.9).reading is None
+
+
+def test_the_mood_of_a_glance_is_much_that_of_both_views(understander: Understander) -> None:
+    texts = [text for text, _ in read_rows(SETTINGS.data_dir / "sentiment" / "en.tsv")[::7]]
+    second = SecondView(understander.embedder)  # type: ignore[arg-type]
+    assert understander.quick_sentiment
+    quick = understander.quick_sentiment.probabilities(texts, second.embed(texts))
+    both = understander.sentiment.probabilities(texts, understander.embedder.embed(texts))
+    assert float((quick.argmax(axis=1) == both.argmax(axis=1)).mean()) > 0.85
+    assert float((both[:, 0] > quick[:, 0] + DOUBT).mean()) < 0.1
+
+
+def test_what_a_glance_settles_is_not_read_again(
+    understander: Understander, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Prediction("faq/refund-time", "faq/refund-time", 0.95, 0.9, 0.4, (), ())
+    mood = SentimentReading("neutral", 0.1, 0.1, 0.0)
+    monkeypatch.setattr(type(understander.embedder), "embed", lambda *_: pytest.fail("embedded"))
+    reading = understander.read("when is my refund due", knowledge, Glance(None, whole, mood))
+    assert (reading.prediction, reading.sentiment) == (whole, mood)

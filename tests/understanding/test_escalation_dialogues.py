@@ -18,8 +18,6 @@ from bot.understanding import parse
 from bot.understanding.sentiment import running_mean
 from bot.understanding.service import Knowledge, Understander
 
-DECAY = 0.6
-
 World = tuple[Understander, Knowledge]
 
 
@@ -37,7 +35,7 @@ def _play(world: World, messages: Sequence[str]) -> list[Decision]:
     mean, failures = 0.0, 0
     for count, text in enumerate(messages, start=1):
         reading = understander.read(text, knowledge)
-        mean = running_mean(mean, reading.sentiment, decay=DECAY)
+        mean = running_mean(mean, reading.sentiment.negative)
         signals = parse.signals(
             reading, knowledge.content, negative_mean=mean, negative_count=count, failures=failures
         )

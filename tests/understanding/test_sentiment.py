@@ -10,6 +10,7 @@ import pytest
 
 from bot.settings import Settings
 from bot.understanding import sentiment
+from bot.understanding.cascade import SecondView, has_two_views
 from bot.understanding.embed import load_embedder
 from bot.understanding.sentiment import (
     SHIPPED,
@@ -170,7 +171,7 @@ def _means(*negatives: float) -> list[float]:
     mean, seen = 0.0, []
     for negative in negatives:
         reading = SentimentReading("negative", negative, 0.0, -negative)
-        mean = running_mean(mean, reading, decay=0.6)
+        mean = running_mean(mean, reading.negative, decay=0.6)
         seen.append(mean)
     return seen
 
@@ -188,7 +189,7 @@ def test_calm_messages_let_annoyance_fade() -> None:
 
 
 def test_without_decay_only_the_last_message_counts() -> None:
-    assert running_mean(1.0, SentimentReading("neutral", 0.2, 0.1, -0.1), decay=0.0) == 0.2
+    assert running_mean(1.0, 0.2, decay=0.0) == 0.2
 
 
 @pytest.mark.timeout(300)
@@ -196,3 +197,6 @@ def test_the_shipped_model_is_the_one_the_shipped_sentences_make(settings: Setti
     """When this fails, run `make fitted`: a first start would spend half a minute otherwise."""
     embedder = load_embedder(settings.made_dir)
     assert (SHIPPED / file_name(settings.data_dir, embedder)).exists()
+    assert has_two_views(embedder)
+    second = SecondView(embedder)
+    assert (SHIPPED / file_name(settings.data_dir, second, second.languages)).exists()

@@ -15,7 +15,6 @@ from bot.understanding.embed import Embedder, load_embedder
 from bot.understanding.sentiment import SentimentModel, load_or_fit, running_mean
 
 ROOT = Path(__file__).parents[2]
-DECAY = 0.6
 UPSET = 0.55
 MESSAGES = 3
 
@@ -33,7 +32,7 @@ def _upset(reader: Reader, messages: Sequence[str]) -> bool:
     model, embedder = reader
     mean = 0.0
     for count, text in enumerate(messages, start=1):
-        mean = running_mean(mean, model.predict(text, embedder.embed([text])[0]), decay=DECAY)
+        mean = running_mean(mean, model.predict(text, embedder.embed([text])[0]).negative)
         if count >= MESSAGES and mean >= UPSET:
             return True
     return False

@@ -1,4 +1,4 @@
-"""Fit the sentiment model and put it into this folder."""
+"""Fit the models of mood and put them into this folder."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from bot import settings
+from bot.understanding.cascade import SecondView, has_two_views
 from bot.understanding.embed import load_embedder
 from bot.understanding.sentiment import fit_into
 
@@ -13,8 +14,13 @@ if __name__ == "__main__":
     config = settings.load()
     home = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
-        path = fit_into(Path(folder), config.data_dir, load_embedder(config.made_dir))
+        embedder = load_embedder(config.made_dir)
+        made = [fit_into(Path(folder), config.data_dir, embedder)]
+        if has_two_views(embedder):
+            second = SecondView(embedder)
+            made.append(fit_into(Path(folder), config.data_dir, second, second.languages))
         for old in home.glob("*.npz"):
             old.unlink()
-        (home / path.name).write_bytes(path.read_bytes())
-    print(f"{home / path.name}")
+        for path in made:
+            (home / path.name).write_bytes(path.read_bytes())
+            print(f"{home / path.name}")

@@ -14,9 +14,6 @@ import numpy as np
 from bot.understanding.graph import FUSED, GraphBuilder
 from bot.understanding.wheel_weights import WheelWeights
 
-FORMAT = 2
-"""Raise when the graph changes: it is part of the name of the folder the graph is kept in."""
-
 
 def write_graph(weights: WheelWeights, path: Path) -> None:
     """Write the graph: "rows" (1, tokens, hidden) in, "pooled" (1, hidden) out."""

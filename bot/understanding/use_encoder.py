@@ -24,7 +24,6 @@ from bot.understanding.graph import GraphBuilder, open_session
 from bot.understanding.tokenizer import Tokenizer, write_tokenizer
 from bot.understanding.vocabulary import Vocabulary
 
-FORMAT = 1
 DIMENSIONS = 512
 
 _CHUNKS = 17  # row i of the table lies in block i % 17, each block with its own scale

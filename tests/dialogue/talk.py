@@ -28,7 +28,7 @@ from bot.settings import Settings, Thresholds
 from bot.tables import events
 from bot.understanding.index import Prediction
 from bot.understanding.sentiment import SentimentReading
-from bot.understanding.service import Glance, Knowledge, Reading
+from bot.understanding.service import NOTHING, Glance, Knowledge, Reading
 
 LEASE = "engine-0|1"
 LIMITS = Thresholds(confidence=0.4, margin=0.1)
@@ -91,9 +91,9 @@ class ScriptedUnderstander:
         """Called in the middle of reading: what others do at that moment."""
 
     def glance(self, text: str, knowledge: Knowledge, unrest: float = 0.0) -> Glance:
-        return Glance()
+        return NOTHING
 
-    def read(self, text: str, knowledge: Knowledge, glance: Glance) -> Reading:
+    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING) -> Reading:
         if self.broken:
             raise RuntimeError("the model is gone")
         if self.meanwhile:

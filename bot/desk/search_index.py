@@ -8,6 +8,7 @@ once, by triggers, so what was erased cannot be found.
 from __future__ import annotations
 
 import asyncio
+import json
 
 import sqlalchemy as sa
 import structlog
@@ -135,16 +136,25 @@ def _take(connection: Connection, source: str) -> int:
         f"{_SOURCES[source]} WHERE m.rowid > ? ORDER BY m.rowid LIMIT ?",
         (done, BATCH),
     ).all()
-    for _, key, conversation, text in rows:
-        made = connection.exec_driver_sql(
-            "INSERT INTO desk_search_rows (source, key, conversation) VALUES (?, ?, ?)"
-            " ON CONFLICT DO NOTHING RETURNING id",
-            (source, key, conversation),
-        ).scalar()
-        if made is not None:
-            connection.exec_driver_sql(
-                "INSERT INTO desk_search (rowid, text) VALUES (?, ?)", (made, fold(text))
-            )
+    keys = json.dumps([key for _, key, _, _ in rows])
+    known = connection.exec_driver_sql(
+        "SELECT key FROM desk_search_rows WHERE source = ?"
+        " AND key IN (SELECT value FROM json_each(?))",
+        (source, keys),
+    )
+    there = set(known.scalars())
+    last = connection.exec_driver_sql("SELECT max(id) FROM desk_search_rows").scalar() or 0
+    fresh = [row[1:] for row in rows if row[1] not in there]
+    if fresh:
+        # Numbered here, so that a batch is two statements instead of two for each row.
+        connection.exec_driver_sql(
+            "INSERT INTO desk_search_rows (id, source, key, conversation) VALUES (?, ?, ?, ?)",
+            [(last + i, source, key, one) for i, (key, one, _) in enumerate(fresh, 1)],
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO desk_search (rowid, text) VALUES (?, ?)",
+            [(last + i, fold(text)) for i, (_, _, text) in enumerate(fresh, 1)],
+        )
     # Short of a full batch, everything up to `newest` is done, also rows that were deleted.
     mark = rows[-1][0] if len(rows) == BATCH else max(newest, rows[-1][0] if rows else 0)
     connection.exec_driver_sql(

@@ -28,6 +28,7 @@ from bot.language.detect import LanguageReading, detect
 from bot.settings import Settings
 from bot.understanding import index as index_module
 from bot.understanding.cascade import (
+    CALM,
     HARDLY,
     MOST_CHARS,
     Cascade,
@@ -217,7 +218,8 @@ class Understander:
         mood = quick.predict(text, second)
         entry = knowledge.content.by_id.get(whole.best.removeprefix(FAQ_PREFIX))
         limit = self._settings.thresholds.negative_mean
-        if not stays_calm(mood, unrest, limit) or (entry and entry.policy == PERSON_WHEN_NEGATIVE):
+        touchy = entry is not None and entry.policy == PERSON_WHEN_NEGATIVE
+        if not stays_calm(mood, unrest, limit) or (touchy and mood.negative > CALM):
             return NOTHING  # a person may be needed
         sure: dict[str, Prediction] = {}
         perhaps = set[str]()

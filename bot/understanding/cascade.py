@@ -28,7 +28,7 @@ none of 829 messages of our own traffic; 0.85 doubles that, 0.95 saves a tenth f
 LEAD = 0.5
 """And its least lead over the runner-up."""
 CALM = 0.4
-"""Probability of a negative mood up to which a message is surely not 0.9 negative for both views."""
+"""Probability of a negative mood up to which a message is not 0.9 negative for both views."""
 DOUBT = 0.25
 """How much more negative a message may be for both views than for the second alone: more than that
 were 8 % of 1,244 messages of the recorded traffic."""

@@ -10,6 +10,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -25,6 +26,11 @@ LOG = structlog.get_logger(__name__)
 Process = Callable[[Settings, str], Coroutine[Any, Any, None]]
 GARBAGE = (20_000, 20, 50)
 """Objects, and rounds, between rounds of the garbage collector; Python's own are 700, 10, 10."""
+PATIENT = 5
+"""Niceness of engines: taking a message in, which a vendor waits for, goes before thinking about it
+where both share a core."""
+AUTOGROUP = Path("/proc/self/autogroup")
+"""Linux weighs sessions against each other where this exists; each of our processes is one."""
 DRAIN_S = 10.0
 """Seconds a stopping process may spend on finishing what it has begun."""
 
@@ -100,6 +106,7 @@ async def engine(settings: Settings, holder: str) -> None:
     from bot.language.translate import Translator
     from bot.understanding.service import Understander
 
+    _let_others_first()
     database, client = Database.of(settings), redis_client.connect(settings)
     understander = await asyncio.to_thread(Understander.load, settings)
     actions = import_module("actions.local").load()
@@ -194,6 +201,12 @@ async def _together(leases: Leases, *work: Awaitable[None]) -> None:
         keeper.cancel()
         with contextlib.suppress(Exception):
             await leases.release_all()
+
+
+def _let_others_first() -> None:
+    os.nice(PATIENT)
+    with contextlib.suppress(OSError):
+        AUTOGROUP.write_text(str(PATIENT))
 
 
 def _settle_memory() -> None:

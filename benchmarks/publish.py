@@ -61,10 +61,10 @@ def _rounds(options: Options, system: System, content: Content, rounds: int) -> 
     write_folder(content, folder)
     lives, says, latencies = [], [], []
     for number in range(rounds):
-        content, marker = edited(content, number)
+        content, marker, question = edited(content, number)
         topic = content.by_id[ENTRY].topic
         write_folder(Content(tuple(e for e in content.entries if e.topic == topic)), folder)
-        live_s, told, asked_s = _publish(system, folder, marker)
+        live_s, told, asked_s = _publish(system, folder, marker, question)
         lives.append(live_s)
         says.append(told)
         latencies += asked_s
@@ -79,8 +79,13 @@ def _rounds(options: Options, system: System, content: Content, rounds: int) -> 
     }
 
 
-def edited(content: Content, number: int) -> tuple[Content, str]:
-    """Change one entry's answer and add ten examples; return the content and the new words."""
+def edited(content: Content, number: int) -> tuple[Content, str, str]:
+    """Change one entry's answer and add ten examples.
+
+    Returns:
+        The content, the new words of the answer, and a new example: among 10,000 made entries the
+        plain question is near to several.
+    """
     marker = f"Edited {number + 1} times."
     traffic = fresh_traffic(f"edit-{number}")
     texts = [f"{traffic.question().text} edit {number}-{i}" for i in range(10)]
@@ -94,10 +99,13 @@ def edited(content: Content, number: int) -> tuple[Content, str]:
         answers = {**entry.answers, "en": f"{entry.answers['en'].split(' Edited ')[0]} {marker}"}
         return replace(entry, examples={**entry.examples, "en": (*kept, *own)}, answers=answers)
 
-    return Content(tuple(change(entry) for entry in content.entries)), marker
+    changed = Content(tuple(change(entry) for entry in content.entries))
+    return changed, marker, f"{QUESTION} {texts[0]}"
 
 
-def _publish(system: System, folder: Any, marker: str) -> tuple[float, float, list[float]]:
+def _publish(
+    system: System, folder: Any, marker: str, question: str
+) -> tuple[float, float, list[float]]:
     done: list[subprocess.CompletedProcess[str]] = []
     began = time.perf_counter()
     runner = threading.Thread(
@@ -108,7 +116,7 @@ def _publish(system: System, folder: Any, marker: str) -> tuple[float, float, li
     try:
         while True:
             asked = time.perf_counter()
-            replies = system.ask(f"publish-{marker}-{len(latencies)}", QUESTION)
+            replies = system.ask(f"publish-{marker}-{len(latencies)}", question)
             now = time.perf_counter()
             latencies.append(now - asked)
             if any(marker in reply["text"] for reply in replies):

@@ -31,6 +31,7 @@ _MOST_LANDMARKS = 2_560  # refits add some; beyond this the next one starts afre
 _JITTER, _MOST_JITTER = 1e-3, 1e3
 _BATCH = 4_096
 _NEAR_ROWS = 300  # of each new landmark; a label has about a hundred
+_PATCHED_ROWS = 100  # around each changed one, when a few rows of an exact head change
 _CHECKED_ROWS = 800  # left out to learn from; their scores cost as much as the fit itself
 
 
@@ -127,6 +128,44 @@ def refit_head(
     return _solve(np.concatenate([old, come[0]]), _widened(sums, old, come[0], rows, labels))[0]
 
 
+def patch_head(
+    head: Head,
+    columns: npt.NDArray[np.int64],
+    source: npt.NDArray[np.int64],
+    gone: Vectors,
+    rows: Vectors,
+    labels: Labels,
+) -> Head:
+    """Fit an exact head again around the rows that changed, and leave the others' weights.
+
+    One step of block Gauss-Seidel: the equations of new rows, and of those nearest to what came or
+    went, are solved anew; those far away hardly change. For a head without sums.
+
+    Args:
+        columns: For each label of the new head, its number in `head`, or -1 when it is new.
+        source: For each row there is now, its number among the rows `head` was fitted to, or -1.
+        gone: Rows no longer there.
+        rows: All rows there are now, float32; `labels`: theirs.
+    """
+    before = len(gone) + int((source >= 0).sum())
+    hints = np.asarray(head.landmarks[before:], np.float32)
+    old = np.asarray(head.weights)[:, np.maximum(columns, 0)]
+    old[:, columns < 0] = 0.0
+    weights = np.zeros((len(rows) + len(hints), len(columns)), np.float32)
+    weights[: len(rows)][source >= 0] = old[source[source >= 0]]
+    weights[len(rows) :] = old[before:]
+    landmarks = np.concatenate([rows, hints])
+    come = np.flatnonzero(source < 0)
+    near = _nearest(rows, np.concatenate([rows[come], gone]), _PATCHED_ROWS)
+    part = np.union1d(come, near)
+    seen = _kernel(rows[part], landmarks)
+    missing = _targets(labels[part], len(columns)) - seen @ weights - _RIDGE * weights[part]
+    system = seen[:, part].astype(np.float64)
+    system[np.diag_indices_from(system)] += _RIDGE
+    weights[part] += linalg.solve(system, missing, assume_a="pos", check_finite=False)
+    return Head(landmarks, weights)
+
+
 def _widened(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labels) -> Sums:
     """Sums with further landmarks, from the rows near them alone.
 
@@ -136,7 +175,7 @@ def _widened(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labe
     imitation = linalg.cho_solve(
         _factor(_kernel(old, old).astype(np.float64)), _kernel(old, new), check_finite=False
     ).astype(np.float32)
-    near = _nearest(rows, new)
+    near = _nearest(rows, new, _NEAR_ROWS)
     there = rows[near].astype(np.float32)
     seen = _kernel(there, old)
     rest = _kernel(there, new) - seen @ imitation
@@ -150,9 +189,9 @@ def _widened(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labe
     )
 
 
-def _nearest(rows: Vectors, new: Vectors) -> Labels:
+def _nearest(rows: Vectors, new: Vectors, most: int) -> Labels:
     """The rows nearest to each of some rows, without repetition."""
-    count = min(_NEAR_ROWS, len(rows))
+    count = min(most, len(rows))
     products = np.concatenate(
         [
             rows[start : start + _BATCH].astype(np.float32) @ new.T

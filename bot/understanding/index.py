@@ -20,7 +20,15 @@ import numpy.typing as npt
 
 from bot.understanding.calibrate import Calibration, calibrate
 from bot.understanding.embed import Embedder, Vectors, normalise
-from bot.understanding.head import BACKGROUND, Head, Sums, fit_head, refit_head, takes_hints
+from bot.understanding.head import (
+    BACKGROUND,
+    Head,
+    Sums,
+    fit_head,
+    patch_head,
+    refit_head,
+    takes_hints,
+)
 from bot.understanding.names import TRUST, fitting, in_words
 from bot.understanding.vector_cache import VectorCache
 from bot.understanding.views import Space
@@ -34,6 +42,9 @@ _RANKED = 10
 _NEAREST = 5
 _NEAREST_LABELS = 3  # nearest examples are looked for among those of the best labels
 _SMALL_CHANGE = 0.05  # share of changed examples up to which a large index is refitted by them
+_PATCHED_ROWS = 4_000  # rows from which a fit takes longer than a second
+_FEW = 50  # changed examples up to which an index of those rows is patched
+_MOST_PATCHES = 20  # then the next one is fitted afresh, so that errors do not add up
 
 
 @dataclass(frozen=True)
@@ -70,12 +81,14 @@ class IntentIndex:
         head: Head,
         calibration: Calibration,
         embedder: Embedder | None,
+        patches: int = 0,
     ) -> None:
         """Use `fit` or `load`.
 
         Args:
             examples: Sorted by label, in the order of `labels`; those out of scope come last.
             rows: The examples in `space`, shape (len(examples), d).
+            patches: How often it was patched since all of it was fitted.
         """
         self.examples = examples
         self.labels = labels
@@ -84,6 +97,7 @@ class IntentIndex:
         self._rows = rows
         self._head = head
         self._calibration = calibration
+        self._patches = patches
         counts = np.zeros(len(labels) + 2, np.int64)
         place = {label: i + 1 for i, label in enumerate((*labels, OUT_OF_SCOPE))}
         for example in examples:
@@ -166,12 +180,17 @@ class IntentIndex:
         embedder: Embedder | None,
     ) -> IntentIndex | None:
         """The index of other examples, by what differs; None when too much does."""
-        if self._head.sums is None:
+        exact = self._head.sums is None
+        if exact and (
+            len(examples) < _PATCHED_ROWS
+            or self._patches >= _MOST_PATCHES
+            or not takes_hints(len(examples))
+        ):
             return None
         old = {(example.text, example.label): i for i, example in enumerate(self.examples)}
         source = np.array([old.pop((e.text, e.label), -1) for e in examples])
         gone, come = np.array(sorted(old.values()), np.int64), np.flatnonzero(source < 0)
-        if len(gone) + len(come) > _SMALL_CHANGE * len(examples):
+        if len(gone) + len(come) > (_FEW if exact else _SMALL_CHANGE * len(examples)):
             return None
         numbers = {label: i for i, label in enumerate(self.labels)}
         places = {label: i for i, label in enumerate(labels)}
@@ -179,22 +198,22 @@ class IntentIndex:
         rows = self._rows[np.maximum(source, 0)]
         rows[come] = fresh
         of = np.array([places.get(example.label, BACKGROUND) for example in examples])
-        head = refit_head(
-            self._head,
-            np.array([numbers.get(label, -1) for label in labels]),
-            (
-                self._rows[gone].astype(np.float32),
-                np.array([numbers.get(self.examples[i].label, BACKGROUND) for i in gone], np.int64),
-            ),
-            (fresh, of[come]),
-            rows,
-            of,
-        )
+        columns = np.array([numbers.get(label, -1) for label in labels])
+        left = self._rows[gone].astype(np.float32)
+        head: Head | None
+        if exact:
+            head = patch_head(self._head, columns, source, left, rows.astype(np.float32), of)
+        else:
+            were = [numbers.get(self.examples[i].label, BACKGROUND) for i in gone]
+            head = refit_head(
+                self._head, columns, (left, np.array(were, np.int64)), (fresh, of[come]), rows, of
+            )
         if head is None:
             return None
         return IntentIndex(
-            examples, labels, self._space, rows, head, self._calibration, embedder or self.embedder
-        )
+            examples, labels, self._space, rows, head, self._calibration,
+            embedder or self.embedder, self._patches + 1,
+        )  # fmt: skip
 
     def predict(self, text: str, vector: Vectors | None = None) -> Prediction:
         """Classify one message; `vector` is its embedding when the caller has it already."""
@@ -262,6 +281,7 @@ class IntentIndex:
             "examples": [[e.text, e.label, e.language] for e in self.examples],
             "labels": self.labels,
             "calibration": asdict(self._calibration),
+            "patches": self._patches,
         }
         text = json.dumps(meta, ensure_ascii=False)
         _replace(folder / "index.json", lambda path: path.write_text(text, encoding="utf-8"))
@@ -288,6 +308,7 @@ class IntentIndex:
             Head(landmarks, weights, sums),
             Calibration(**meta["calibration"]),
             embedder,
+            meta["patches"],
         )
 
 

@@ -69,8 +69,8 @@ def test_made_content_passes_the_validator(real: Content) -> None:
 
 
 def test_an_edit_changes_one_answer_and_ten_examples(real: Content) -> None:
-    once, first = edited(real, 0)
-    twice, second = edited(once, 1)
+    once, first, asked = edited(real, 0)
+    twice, second, _ = edited(once, 1)
     before, after = real.by_id[ENTRY], twice.by_id[ENTRY]
     assert after.answers["en"] == f"{before.answers['en']} {second}"
     assert first in once.by_id[ENTRY].answers["en"]

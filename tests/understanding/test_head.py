@@ -3,7 +3,7 @@ import pytest
 
 from bot.understanding import head as head_module
 from bot.understanding.embed import normalise
-from bot.understanding.head import BACKGROUND, fit_head, refit_head
+from bot.understanding.head import BACKGROUND, fit_head, patch_head, refit_head
 
 
 def clusters(labels: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -75,6 +75,29 @@ def test_refitting_by_the_difference_is_fitting_anew(monkeypatch: pytest.MonkeyP
     anew, _ = head_module._solve(refitted.landmarks, sums)
     asked = rows[::7]
     assert np.abs(refitted.scores(asked) - anew.scores(asked)).max() < 1e-2
+
+
+def test_patching_around_what_changed_is_nearly_fitting_anew() -> None:
+    """Label 1 goes, label 5 is new, two rows of label 0 change; a hint stays."""
+    rows, labels = clusters(6, 60)
+    old = labels < 5
+    hint = (normalise(rows[labels == 2].mean(axis=0, keepdims=True)), np.array([2]), 0.5)
+    head, _ = fit_head(rows[old], labels[old], 5, hint)
+    changed = np.isin(np.arange(len(rows)), [0, 1])
+    stays = old & ~changed & (labels != 1)
+    number = np.array([0, -9, 1, 2, 3, 4])
+    now = np.concatenate([rows[stays], -rows[changed], rows[labels == 5]])
+    of = number[np.concatenate([labels[stays], labels[changed], labels[labels == 5]])]
+    source = np.full(len(now), -1)
+    source[: stays.sum()] = np.flatnonzero(stays[old])
+    columns = np.array([0, 2, 3, 4, -1])
+    patched = patch_head(head, columns, source, rows[old & ~stays], now, of)
+    fresh, _ = fit_head(now, of, 5, (hint[0], np.array([1]), 0.5))
+    asked, _ = clusters(6, 20, seed=3)
+    assert len(patched.landmarks) == len(fresh.landmarks)
+    assert np.abs(patched.scores(now) - fresh.scores(now)).max() < 0.1
+    agree = patched.scores(asked).argmax(axis=1) == fresh.scores(asked).argmax(axis=1)
+    assert agree.mean() > 0.98
 
 
 def test_a_head_without_landmarks_needs_a_fresh_fit() -> None:

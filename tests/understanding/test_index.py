@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from bot.understanding import head as head_module
+from bot.understanding import index as index_module
 from bot.understanding.embed import Vectors, normalise
 from bot.understanding.index import OUT_OF_SCOPE, Example, IntentIndex, VectorCache
 
@@ -123,6 +124,29 @@ def test_a_large_index_is_refitted_by_what_changed(
     assert index.predict("refund please").label == "faq/refund"
     assert index.predict(changed[0].text).nearest[0][0] == changed[0].text
     assert previous.predict("gift please").best != "faq/gift"
+
+
+def test_an_exact_index_is_patched_where_it_changed_and_now_and_then_fitted_afresh(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(index_module, "_PATCHED_ROWS", 30)
+    monkeypatch.setattr(index_module, "_MOST_PATCHES", 2)
+    embedder = WordEmbedder()
+    rows = examples()
+    index = IntentIndex.fit(rows, None, embedder=embedder)
+    spaces = []
+    for topic in ("gift", "invoice", "voucher"):
+        rows = [*rows[1:], *(Example(f"{topic} {end}", f"faq/{topic}", "en") for end in "abc")]
+        vectors = embedder.embed([example.text for example in rows])
+        previous = index
+        index = IntentIndex.fit(rows, vectors, embedder=embedder, previous=previous)
+        spaces.append(index._space is previous._space)
+        assert index.predict(f"{topic} a").label == f"faq/{topic}"
+        assert index.predict("refund please").label == "faq/refund"
+        index.save(tmp_path)
+        index = IntentIndex.load(tmp_path, embedder)
+    assert spaces == [True, True, False]
+    assert index.predict("gift b").label == "faq/gift"
 
 
 def test_refuses_what_cannot_be_learned() -> None:

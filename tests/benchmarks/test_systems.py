@@ -74,6 +74,7 @@ def test_an_edit_changes_one_answer_and_ten_examples(real: Content) -> None:
     before, after = real.by_id[ENTRY], twice.by_id[ENTRY]
     assert after.answers["en"] == f"{before.answers['en']} {second}"
     assert first in once.by_id[ENTRY].answers["en"]
+    assert asked in once.by_id[ENTRY].examples["en"]
     assert len(set(after.examples["en"]) - set(before.examples["en"])) == 10
     assert set(before.examples["en"]) < set(after.examples["en"])
     assert [e for e in twice.entries if e.id != ENTRY] == [e for e in real.entries if e.id != ENTRY]

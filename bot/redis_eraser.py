@@ -53,10 +53,26 @@ async def rewrite_log(client: redis.asyncio.Redis) -> None:
         told = await everywhere(client, "INFO persistence")
         if not any(node.get("aof_enabled") for node in told):
             return
-        await everywhere(client, "BGREWRITEAOF")
         async with asyncio.timeout(REWRITE_TIMEOUT_S):
-            while await _rewriting(client):  # noqa: ASYNC110 - the server tells nobody
-                await asyncio.sleep(0.02)
+            while not await _begun(client):
+                await _rewritten(client)
+            await _rewritten(client)
+
+
+async def _begun(client: redis.asyncio.Redis) -> bool:
+    """Begin a rewrite; False while one is under way, which may hold what was deleted since."""
+    try:
+        await everywhere(client, "BGREWRITEAOF")
+    except redis.exceptions.ResponseError as error:
+        if "in progress" in str(error):
+            return False
+        raise
+    return True
+
+
+async def _rewritten(client: redis.asyncio.Redis) -> None:
+    while await _rewriting(client):  # noqa: ASYNC110 - the server tells nobody
+        await asyncio.sleep(0.02)
 
 
 async def _rewriting(client: redis.asyncio.Redis) -> bool:

@@ -11,9 +11,10 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 from builders import NOW, inbound, outbound
+from redis.exceptions import ResponseError
 from sqlalchemy.engine import Connection
 
-from bot import customer, delivery, redis_keys
+from bot import customer, delivery, redis_eraser, redis_keys
 from bot.__main__ import main
 from bot.analytics.recorder import store_rows
 from bot.conversation import store
@@ -315,3 +316,25 @@ def test_erased_customers_have_no_name(database: Database) -> None:
         )
     )
     assert (row["name"], row["locale"]) == ("", "")
+
+
+async def test_a_rewrite_under_way_does_not_count(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have read what was deleted since; another one must follow."""
+    asked: list[str] = []
+
+    async def answer(_: Any, command: str) -> list[Any]:
+        asked.append(command)
+        if command == "BGREWRITEAOF" and asked.count(command) == 1:
+            raise ResponseError("ERR Background append only file rewriting already in progress")
+        busy = int(asked.count("INFO persistence") == 2)
+        told = {"aof_enabled": 1, "aof_rewrite_in_progress": busy, "aof_rewrite_scheduled": 0}
+        return [told]
+
+    monkeypatch.setattr(redis_eraser, "everywhere", answer)
+    await redis_eraser.rewrite_log(redis)
+    assert asked == [
+        "INFO persistence", "BGREWRITEAOF", "INFO persistence", "INFO persistence", "BGREWRITEAOF",
+        "INFO persistence",
+    ]  # fmt: skip

@@ -60,7 +60,9 @@ export function start(navigate) {
       return chosen?.click();
     }
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const field = event.target.closest("input, textarea, select, dialog");
+    // A dialog that has just closed keeps the focus for a moment, and must not swallow a key.
+    const closed = event.target.closest("dialog:not([open])");
+    const field = !closed && event.target.closest("input, textarea, select, dialog");
     if (event.key === "Escape") {
       byId("side")?.classList.remove("open");
       for (const menu of document.querySelectorAll(".more-actions[open], .filters[open]")) menu.open = false;

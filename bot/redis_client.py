@@ -40,6 +40,7 @@ CLUSTER = "+cluster"
 """Behind `redis` or `rediss` in the scheme of an address."""
 MOVES = 3
 """How often a command follows a slot that moved before it counts as failed."""
+CLOSED = "the connection was closed while it was used"
 _AWAY = (
     redis.ConnectionError,
     redis.TimeoutError,
@@ -71,6 +72,9 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
             decode_responses=True,
             socket_connect_timeout=5,
             retry=Retry(NoBackoff(), MOVES),
+            # Each slot that moved is learnt by itself. To learn all anew, the driver closes every
+            # connection, those in use by others included.
+            reinitialize_steps=0,
             max_connections=256,
         )
         return cast(redis.asyncio.Redis, made)
@@ -84,7 +88,13 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
 
 
 class _Cluster(redis.asyncio.cluster.RedisCluster):
-    """A cluster's client one can also subscribe with before anything else was asked of it."""
+    """A cluster's client that may be asked anything, by many at once, before it knows the nodes."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        if self.get_default_node() is None:
+            # The driver would send this command to any node, key or no key.
+            await self.initialize()
+        return await super().execute_command(*args, **options)
 
     def pubsub(self, *args: Any, **options: Any) -> redis.asyncio.cluster.ClusterPubSub:
         return _PubSub(self, *args, **options)
@@ -95,9 +105,13 @@ class _PubSub(redis.asyncio.cluster.ClusterPubSub):
         try:
             # The driver looks for a node without having learnt which there are.
             await self.cluster.initialize()
+            await super().execute_command(*args)
         except exceptions.RedisClusterException as error:
             raise redis.ConnectionError(str(error)) from error
-        await super().execute_command(*args)
+        except (RuntimeError, AttributeError) as error:
+            if not _is_closed_beneath(error):
+                raise
+            raise redis.ConnectionError(CLOSED) from error
 
 
 def is_cluster(url: str) -> bool:
@@ -160,6 +174,21 @@ async def guarded(call: Awaitable[Result]) -> Result:
         if "cannot be connected" not in str(error):
             raise
         raise StoreUnavailable("redis", str(error)) from error
+    except (RuntimeError, AttributeError) as error:
+        if not _is_closed_beneath(error):
+            raise
+        raise StoreUnavailable("redis", CLOSED) from error
+
+
+def _is_closed_beneath(error: RuntimeError | AttributeError) -> bool:
+    """Tell whether an error is the driver's and the loop's way to say that a connection was
+    closed while this task was about to write on it.
+
+    When a node says that the cluster is down, redis-py closes the connections of all tasks.
+    """
+    if isinstance(error, AttributeError):
+        return error.obj is None and error.name == "writelines"
+    return "the handler is closed" in str(error)
 
 
 class EmbeddedServer:

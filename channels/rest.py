@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 import redis.asyncio
+import structlog
 from aiohttp import web
 
 from bot import redis_keys
@@ -29,6 +30,8 @@ from bot.settings import Settings
 from channels.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat.receive import clean as clean_text
 from channels.webchat.receive import is_visible
+
+log = structlog.get_logger()
 
 CHANNEL = "rest"
 ANSWER_TIMEOUT_S = 30.0
@@ -110,6 +113,11 @@ class Replies:
             try:
                 answer: Any = await guarded(self._redis.xread(streams, block=BLOCK_MS))
             except StoreUnavailable:
+                await asyncio.sleep(AGAIN_S)
+                continue
+            except Exception:
+                # Without this task no request of this process would get its replies any more.
+                log.exception("rest.replies_failed")
                 await asyncio.sleep(AGAIN_S)
                 continue
             for key, rows in answer or ():

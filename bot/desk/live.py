@@ -225,9 +225,12 @@ class Hub:
                         self._take(message["data"])
             except (redis.ConnectionError, redis.TimeoutError) as error:
                 log.warning("desk.live_lost", reason=str(error), retry_s=delay)
+            except Exception:
+                # The outermost loop of this task: without it no page would hear anything more.
+                log.exception("desk.live_failed")
             finally:
                 self.listening.clear()
-                with contextlib.suppress(redis.RedisError, OSError):
+                with contextlib.suppress(redis.RedisError, OSError, RuntimeError):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]
             await asyncio.sleep(delay)
             delay = min(RETRY_LONGEST_S, delay * 2)
@@ -390,6 +393,9 @@ class Hub:
                 self._to_all(json.dumps({"type": "online", "agents": online}))
             except StoreUnavailable as error:
                 log.warning("desk.presence_skipped", reason=str(error))
+            except Exception:
+                # The outermost loop of this task, as above.
+                log.exception("desk.presence_failed")
 
     async def _drop_ended(self) -> None:
         """Close pages whose session has ended: expired, logged out elsewhere, new password."""

@@ -123,6 +123,9 @@ async def run(database: Database) -> None:
             taken = await refresh(database)
         except StoreUnavailable as error:
             log.warning("desk.search_skipped", reason=str(error))
+        except Exception:
+            # The outermost loop of this task: what one look fails at, the next may not.
+            log.exception("desk.search_failed")
         # A full batch means there is more; give writers a chance in between.
         await asyncio.sleep(0.05 if taken >= BATCH else EVERY_S)
 

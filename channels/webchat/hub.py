@@ -145,6 +145,9 @@ class Hub:
                 await self._listen()
             except (redis.exceptions.RedisError, OSError) as error:
                 log.warning("webchat.subscription_lost", error=str(error))
+            except Exception:
+                # Without this task no window of this process would hear anything any more.
+                log.exception("webchat.subscription_failed")
             self._lose_all()
             await asyncio.sleep(RECONNECT_S)
 

@@ -3,7 +3,9 @@ node that dies and comes back."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -11,7 +13,9 @@ from redis_cluster import Cluster, cluster
 from running import DeskAgent, System, Visitor, running, until
 
 from bot import redis_keys
-from bot.redis_client import blocking
+from bot.errors import StoreUnavailable
+from bot.redis_client import blocking, connect, guarded
+from bot.settings import Settings
 
 PERSON = "I want to talk to a person"
 WORD = "Quittenmarder"
@@ -39,6 +43,51 @@ def keys_of(nodes: Cluster) -> list[list[str]]:
     return found
 
 
+def misdirected(nodes: Cluster) -> list[str]:
+    """What each node says of commands it was sent that were another's."""
+    found = []
+    for port in nodes.ports:
+        with redis.Redis("127.0.0.1", port, decode_responses=True) as node:
+            found.append(str(node.info("errorstats").get("errorstat_MOVED", "")))
+    return found
+
+
+async def test_many_may_ask_before_the_nodes_are_known(nodes: Cluster, tmp_path: Path) -> None:
+    client = connect(Settings(state_dir=tmp_path, redis_url=nodes.url))
+    streams = [redis_keys.replies(shard) for shard in range(64)]
+    try:
+        found = await asyncio.gather(
+            *(guarded(client.xread({stream: "0-0"}, block=10)) for stream in streams)
+        )
+    finally:
+        await client.aclose()
+    assert not any(found)
+    assert not any(misdirected(nodes))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("unable to perform operation on <TCPTransport>; the handler is closed"),
+        AttributeError("no attribute", name="writelines", obj=None),
+    ],
+)
+async def test_a_connection_closed_beneath_a_command_is_redis_away(error: Exception) -> None:
+    async def command() -> None:
+        raise error
+
+    with pytest.raises(StoreUnavailable):
+        await guarded(command())
+
+
+async def test_an_error_of_ours_stays_what_it_is() -> None:
+    async def command() -> None:
+        raise RuntimeError("generator didn't stop")
+
+    with pytest.raises(RuntimeError):
+        await guarded(command())
+
+
 def test_answers_and_handoff(system: System, nodes: Cluster) -> None:
     visitors = [Visitor(system) for _ in range(6)]
     for visitor in visitors:
@@ -57,6 +106,7 @@ def test_answers_and_handoff(system: System, nodes: Cluster) -> None:
     assert agent.act(visitor.conversation, "return").status == 200
     until(lambda: visitor.state() == "bot", within_s=20, what="the bot has it again")
     until(system.drained, within_s=20, what="nothing is under way")
+    assert not any(misdirected(nodes))
 
 
 def test_a_published_version_reaches_the_engines(system: System) -> None:

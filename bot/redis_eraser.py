@@ -17,9 +17,28 @@ import redis.exceptions
 
 from bot import redis_keys
 from bot.redis_client import everywhere, guarded
+from bot.redis_lane import Script, lane_of
 
 REWRITE_TIMEOUT_S = 60.0
 _BATCH = 500
+# A deleted row of a stream is only marked as such while its neighbours live: its words stay in
+# memory, in snapshots and in the append-only file. Adding the living ones again leaves no trace.
+# KEYS: stream.
+_COMPACT = Script("""
+local rows = redis.call('XRANGE', KEYS[1], '-', '+')
+if #rows == 0 then return 0 end
+local told = redis.call('XINFO', 'STREAM', KEYS[1])
+local last = ''
+for at = 1, #told, 2 do
+  if told[at] == 'last-generated-id' then last = told[at + 1] end
+end
+redis.call('DEL', KEYS[1])
+for _, row in ipairs(rows) do
+  redis.call('XADD', KEYS[1], row[1], unpack(row[2]))
+end
+redis.call('XSETID', KEYS[1], last)
+return #rows
+""")
 _STREAMS = (redis_keys.inbox, redis_keys.outbox, redis_keys.record, redis_keys.replies)
 
 
@@ -100,6 +119,8 @@ async def _from_stream(
                 await guarded(client.hdel(redis_keys.attempts(shard), row))
                 gone += int(await guarded(client.xdel(stream, row)))
         if len(found) < _BATCH:
+            # Whether or not a row went now: a turn that is done has deleted its own.
+            await guarded(lane_of(client).script(_COMPACT, [stream]))
             return gone
         start = f"({found[-1][0]}"
 

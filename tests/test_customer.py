@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,14 @@ async def filled(settings: Settings, database: Database, redis: redis.asyncio.Re
     return database
 
 
+@pytest.fixture
+async def uncompressed(redis: redis.asyncio.Redis) -> AsyncIterator[None]:
+    """What the server writes can be searched for words."""
+    await redis.config_set("rdbcompression", "no")
+    yield
+    await redis.config_set("rdbcompression", "yes")
+
+
 async def _in_redis(client: redis.asyncio.Redis) -> str:
     """Every key with its value, whatever its type."""
     told = []
@@ -163,6 +171,7 @@ async def _erase(settings: Settings, database: Database, client: redis.asyncio.R
     )
 
 
+@pytest.mark.usefixtures("uncompressed")
 async def test_no_store_and_no_file_has_a_word_of_them(
     settings: Settings, filled: Database, redis: redis.asyncio.Redis, redis_server: EmbeddedServer
 ) -> None:
@@ -180,6 +189,40 @@ async def test_no_store_and_no_file_has_a_word_of_them(
         if spelling.encode() in content
     ]
     assert found == []
+
+
+@pytest.mark.usefixtures("uncompressed")
+async def test_a_row_among_living_ones_leaves_no_trace(
+    settings: Settings, filled: Database, redis: redis.asyncio.Redis, redis_server: EmbeddedServer
+) -> None:
+    """The server keeps a deleted row's words for as long as rows beside it live."""
+    stream = redis_keys.replies(redis_keys.shard_of(MESSAGE.conversation, settings.shards))
+    ours = outbound("Dotterblume", user=USER, n=7).to_dict()
+    others = outbound("Heidekraut", user="someone-else", n=8).to_dict()
+    await redis.delete(stream)
+    done = ""
+    for body in (others, ours, others, ours, others):
+        done = await redis.xadd(stream, {"body": json.dumps(body)})
+    own = [row for row, fields in await redis.xrange(stream) if "Dotter" in fields["body"]]
+    await redis.xdel(stream, own[0])
+    await redis.xdel(stream, done)
+    before = await redis.xrange(stream)
+    assert b"Dotterblume" in await _dump(redis, stream)
+
+    await _erase(settings, filled, redis)
+    assert b"Dotterblume" not in await _dump(redis, stream)
+    files = _in_files(redis_server.folder)
+    assert not [path for path, content in files if b"Dotterblume" in content]
+    assert await redis.xrange(stream) == [row for row in before if row[0] != own[1]]
+    told: Any = await redis.xinfo_stream(stream)
+    assert told["last-generated-id"] == done, "readers go on behind what they have read"
+
+
+async def _dump(client: redis.asyncio.Redis, key: str) -> bytes:
+    options = {**client.connection_pool.connection_kwargs, "decode_responses": False}
+    pool = redis.asyncio.ConnectionPool(client.connection_pool.connection_class, **options)
+    async with redis.asyncio.Redis(connection_pool=pool) as raw:
+        return bytes(await raw.dump(key))
 
 
 async def test_others_stay_as_they_were(

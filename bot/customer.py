@@ -188,7 +188,7 @@ def _erase_rows(connection: Connection, found: Found, names: dict[str, str], by:
     connection.execute(
         sa.update(tables.customers)
         .where(tables.customers.c.id.in_(found.customers))
-        .values(name="", locale="")
+        .values(name="", locale="", zone="")
     )
     for id_, name in names.items():
         subjects = [id_, *found.customers]

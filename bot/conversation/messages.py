@@ -66,6 +66,8 @@ class Inbound:
     """Our time, Unix seconds."""
     locale: str = ""
     """Locale the channel reports, such as "hi-IN": a prior, not a fact."""
+    zone: str = ""
+    """IANA time zone the channel reports, such as "Asia/Kolkata"; empty if it does not."""
     name: str = ""
     """Display name, where the channel gives one."""
     kind: str = "message"

@@ -134,6 +134,7 @@ def open_for(connection: Connection, inbound: Inbound, language: str) -> Convers
                     "id": customer,
                     "name": inbound.name[:256],
                     "locale": inbound.locale[:32],
+                    "zone": inbound.zone,
                     "created_at": now,
                 }
             ],
@@ -152,6 +153,13 @@ def open_for(connection: Connection, inbound: Inbound, language: str) -> Convers
         found = get(connection, inbound.conversation)
         assert found is not None  # noqa: S101 - inserted above in this very transaction
     if found.state in ENDED and not found.blocked:
+        if inbound.zone:
+            c = customers.c
+            connection.execute(
+                sa.update(customers)
+                .where(c.id == found.customer_id, c.zone != inbound.zone)
+                .values(zone=inbound.zone)
+            )
         return change(
             connection,
             found,

@@ -144,18 +144,20 @@ class Sweeper:
         here = await presence.here(self._redis)
         away_s = self._settings.away_after_s
 
-        def work(connection: Connection) -> tuple[QueuePlace, Attendance, str]:
+        def work(connection: Connection) -> tuple[QueuePlace, Attendance, str, str]:
             team = teams.find_team(connection, told.team)
             people = roster.serving(roster.seats(connection, here, away_s), team)
             place = store.place_of(connection, told, len(people))
             there = attendance(team.hours, now)
-            locale = connection.execute(
-                sa.select(customers.c.locale).where(customers.c.id == told.customer_id)
-            ).scalar()
-            return replace(place, closed=there.closed), there, str(locale or "")
+            who = customers.c
+            row = connection.execute(
+                sa.select(who.locale, who.zone).where(who.id == told.customer_id)
+            ).first()
+            locale, zone = row or ("", "")
+            return replace(place, closed=there.closed), there, locale, zone
 
-        place, there, locale = await self._database.read(work)
-        hours = sentence(self._texts, told.language, there, now, locale)
+        place, there, locale, zone = await self._database.read(work)
+        hours = sentence(self._texts, told.language, there, now, locale, zone)
         utter, values = notice("late", place, hours)
         await self._tell(told, utter, key, **values)
         return 1

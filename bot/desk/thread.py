@@ -62,7 +62,7 @@ class Thread:
     more: bool
     """Older items exist."""
     customer: Mapping[str, Any]
-    """`name`, `locale`, `consent_version`, `consent_at`, `created_at`, `episodes` (count),
+    """`name`, `locale`, `zone`, `consent_version`, `consent_at`, `created_at`, `episodes` (count),
     `others` (conversations), `earlier` (`bot.desk.episodes`), `merges` (`bot.desk.merging`)."""
     names: Mapping[str, str]
     """User id → display name."""
@@ -195,6 +195,7 @@ def _customer(connection: Connection, conversation: Conversation, user_id: str) 
     return {
         "name": row["name"] if row else "",
         "locale": row["locale"] if row else "",
+        "zone": row["zone"] if row else "",
         "consent_version": row["consent_version"] if row else None,
         "consent_at": row["consent_at"] if row else None,
         "created_at": row["created_at"] if row else conversation.episode_started_at,

@@ -24,8 +24,9 @@ class Wording:
     def hours(self, turn: Turn) -> str:
         """When people are there, in the turn's language."""
         there = turn.attendance or Attendance()
-        now, locale = turn.inbound.received_at, turn.inbound.locale
-        return sentence(self._texts, turn.language, there, now, locale)
+        came = turn.inbound
+        now, locale, zone = came.received_at, came.locale, came.zone
+        return sentence(self._texts, turn.language, there, now, locale, zone)
 
     def introduce(self, turn: Turn) -> None:
         """Once an episode, and once after each return: say that it is a bot."""

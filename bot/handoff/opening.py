@@ -21,7 +21,8 @@ from babel.dates import (  # type: ignore[import-untyped]
 )
 
 from bot.content.texts import SystemTexts
-from bot.routing.hours import Hours, local
+from bot.errors import BadRequest
+from bot.routing.hours import Hours, local, zone_of
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,18 @@ def attendance(hours: Hours, now: float) -> Attendance:
 
 
 def sentence(
-    texts: SystemTexts, language: str, there: Attendance, now: float, locale: str = ""
+    texts: SystemTexts,
+    language: str,
+    there: Attendance,
+    now: float,
+    locale: str = "",
+    zone: str = "",
 ) -> str:
     """Say when people are there, as the placeholder `{hours}` of a notice.
 
     Args:
         locale: What the channel reports of the customer, such as `hi-IN`.
+        zone: Time zone it reports; without one, the locale's territory may tell.
 
     Returns:
         While closed the next opening ("tomorrow at 09:00, India Time"), while open the end
@@ -56,7 +63,7 @@ def sentence(
     """
     if there.at is None:
         return texts.render("utter_hours", language)
-    zone = zone_for(locale, there.zone)
+    zone = zone or zone_for(locale, there.zone)
     moment, today = local(there.at, zone), local(now, zone).date()
     babel = _locale(language)
     values = {
@@ -81,6 +88,24 @@ def zone_for(locale: str, otherwise: str) -> str:
     territory = next((p.upper() for p in parts[1:] if len(p) == 2), "")
     zones = _zones().get(territory, ())
     return zones[0] if len(zones) == 1 else otherwise
+
+
+def is_place(zone: str) -> bool:
+    """Tell whether a name is the time zone of a place.
+
+    `UTC` is none: it is what a browser reports that will not tell where it is.
+    """
+    of = get_global("zone_territories")
+    territory = of.get(zone) or of.get(get_global("zone_aliases").get(zone, ""), "")
+    return territory not in {"", "001", "ZZ"} and _exists(zone)
+
+
+@lru_cache(maxsize=1024)
+def _exists(zone: str) -> bool:
+    try:
+        return bool(zone_of(zone))
+    except BadRequest:
+        return False
 
 
 def zone_name(zone: str, language: str) -> str:

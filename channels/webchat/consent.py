@@ -28,11 +28,11 @@ def check_version(settings: Settings, version: str) -> None:
         raise BadRequest("bad-consent", "this wording is not the current one; load the page again")
 
 
-def keep(connection: Connection, opened: Session, *, locale: str, now: float) -> None:
+def keep(connection: Connection, opened: Session, *, locale: str, zone: str, now: float) -> None:
     """Store the consent of `opened`; the same version again changes nothing.
 
     Args:
-        locale: As the browser reports it; the row may be older than the first message.
+        locale, zone: As the browser reports them; the row may be older than the first message.
         now: Unix seconds.
     """
     c = conversations.c
@@ -41,7 +41,7 @@ def keep(connection: Connection, opened: Session, *, locale: str, now: float) ->
     insert_ignore(
         connection,
         customers,
-        [{"id": customer, "name": "", "locale": locale[:32], "created_at": now}],
+        [{"id": customer, "name": "", "locale": locale[:32], "zone": zone, "created_at": now}],
     )
     connection.execute(
         sa.update(customers)

@@ -46,8 +46,10 @@ async def open_session(request: web.Request) -> web.Response:
     token, visitor = session.issue(secret, site, now=now, visitor=visitor, consent=agreed or before)
     opened = session.session_of(site, visitor, now + session.SESSION_S, agreed or before)
     if agreed and agreed != before:
-        locale = receive.field(data, "locale")
-        await request.app[DATABASE].run(lambda c: consent.keep(c, opened, locale=locale, now=now))
+        locale, zone = receive.field(data, "locale"), receive.zone(data)
+        await request.app[DATABASE].run(
+            lambda c: consent.keep(c, opened, locale=locale, zone=zone, now=now)
+        )
     body = {
         "token": token,
         "visitor": visitor,

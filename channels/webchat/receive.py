@@ -14,6 +14,7 @@ from typing import Any
 from bot.conversation.messages import Inbound, message_id
 from bot.errors import BadRequest, TooLarge
 from bot.files.models import MOST_IN_MESSAGE, Attachment
+from bot.handoff.opening import is_place
 from bot.settings import Settings
 from channels.webchat.session import CHANNEL, Session
 
@@ -30,7 +31,8 @@ def parse_message(body: bytes | str, session: Session, settings: Settings, now: 
 
     Args:
         body: JSON object with `id` (the client's, 1–64 of A–Z a–z 0–9 _ -), and `text` or
-            `quick_reply`; optional `locale`, and `kind` "start" for an opened, empty chat.
+            `quick_reply`; optional `locale`, `zone` (IANA), and `kind` "start" for an opened, empty
+            chat.
         now: Unix seconds.
 
     Raises:
@@ -117,9 +119,16 @@ def message_from(
         received_at=now,
         # A hint only: what does not look like a locale is no reason to refuse a message.
         locale=locale if _LOCALE.fullmatch(locale) else "",
+        zone=zone(data),
         kind=kind,
         attachments=attachments,
     )
+
+
+def zone(data: dict[str, Any]) -> str:
+    """Time zone a browser reports; "" for what is none."""
+    given = field(data, "zone")
+    return given if is_place(given) else ""
 
 
 def check_consent(session: Session, settings: Settings) -> None:

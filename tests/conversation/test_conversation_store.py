@@ -77,14 +77,14 @@ def test_a_change_and_its_event_are_one_transaction(database: Database) -> None:
 def test_the_first_message_opens_a_bot_conversation_with_customer_and_episode(
     database: Database,
 ) -> None:
-    message = builders.inbound(name="Ann", locale="hi-IN")
+    message = builders.inbound(name="Ann", locale="hi-IN", zone="Asia/Calcutta")
     made = database.call(lambda c: store.open_for(c, message, "hi"))
     assert (made.state, made.version, made.stint, made.language) == (State.BOT, 1, 1, "hi")
     assert (made.episode_id, made.episode_started_at) == (message.id, message.received_at)
     row = database.call(
         lambda c: c.execute(sa.select(customers).where(customers.c.id == made.customer_id)).one()
     )
-    assert (row.name, row.locale) == ("Ann", "hi-IN")
+    assert (row.name, row.locale, row.zone) == ("Ann", "hi-IN", "Asia/Calcutta")
     assert _events(database, "episode.started") == [f"{message.id}:episode.started"]
 
 
@@ -104,6 +104,18 @@ def test_a_message_after_the_end_starts_an_episode(database: Database, ended: St
     assert (after.stint, after.owner, after.cause) == (before.stint + 1, None, None)
     assert f"{message.id}:episode.started" in _events(database, "episode.started")
     assert database.call(lambda c: store.open_for(c, message, "en")) == after
+
+
+@pytest.mark.parametrize(("told", "kept"), [("Asia/Dubai", "Asia/Dubai"), ("", "Asia/Calcutta")])
+def test_who_comes_back_may_have_travelled(database: Database, told: str, kept: str) -> None:
+    before = builders.brought_to(database, State.CLOSED)
+    for n, zone in enumerate(("Asia/Calcutta", told), start=8):
+        message = builders.inbound(n=n, zone=zone)
+        database.call(lambda c, m=message: store.open_for(c, m, "en"))
+        seen = database.call(lambda c: store.get(c, before.id))
+        assert seen is not None
+        database.call(lambda c, s=seen, n=n: store.change(c, s, State.CLOSED, key=f"end-{n}"))
+    assert database.call(lambda c: c.execute(sa.select(customers.c.zone)).scalar()) == kept
 
 
 def test_waiting_keeps_cause_and_numbers_until_the_bot_is_back(database: Database) -> None:

@@ -24,7 +24,11 @@ def conversation(connection: Connection, ident: str, **values: Any) -> str:
     name = values.pop("name", "")
     connection.execute(
         sa.insert(customers).values(
-            id=f"c-{ident}", name=name, locale=values.pop("locale", ""), created_at=now - 9000
+            id=f"c-{ident}",
+            name=name,
+            locale=values.pop("locale", ""),
+            zone=values.pop("zone", ""),
+            created_at=now - 9000,
         )
     )
     row: dict[str, Any] = {

@@ -235,6 +235,7 @@ async def test_a_merge_of_another_customer_is_none(desk: Desk) -> None:
 async def test_the_side_tells_time_earlier_episodes_and_merges(desk: Desk) -> None:
     add(desk, name="Priya", locale="hi-IN")
     add(desk, "telegram-1", name="Priya", channel="telegram", locale="en-US")
+    add(desk, "webchat-2", name="Joe", locale="en-US", zone="America/Denver")
 
     def rows(connection: sa.Connection) -> None:
         for number, outcome in enumerate(("solved", "not-solved")):
@@ -262,3 +263,4 @@ async def test_the_side_tells_time_earlier_episodes_and_merges(desk: Desk) -> No
     assert "Merged with 1 conversation" in side
     other = await asha.text("/inbox/open/telegram-1")
     assert "data-zone" in other, "one customer, one locale: that of the row that is kept"
+    assert 'data-zone="America/Denver"' in await asha.text("/inbox/open/webchat-2")

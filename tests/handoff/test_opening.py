@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from bot.content.texts import SystemTexts
-from bot.handoff.opening import Attendance, attendance, sentence, zone_for, zone_name
+from bot.handoff.opening import Attendance, attendance, is_place, sentence, zone_for, zone_name
 from bot.routing.hours import Hours, parse_spans, zone_of
 
 TEXTS = SystemTexts.load()
@@ -18,8 +18,8 @@ def at(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=zone_of("Asia/Kolkata")).timestamp()
 
 
-def told(now: float, language: str = "en", locale: str = "") -> str:
-    return sentence(TEXTS, language, attendance(SHOP, now), now, locale)
+def told(now: float, language: str = "en", locale: str = "", zone: str = "") -> str:
+    return sentence(TEXTS, language, attendance(SHOP, now), now, locale, zone)
 
 
 def test_without_a_calendar_the_text_of_the_hours_is_used() -> None:
@@ -68,6 +68,26 @@ def test_a_zone_is_named_in_the_language() -> None:
     assert zone_name("UTC", "hi") == "UTC"
     assert zone_name("Asia/Bangkok", "th") == "เวลาไทย"
     assert zone_name("Asia/Bangkok", "xx-unknown") == "Thailand Time"
+
+
+def test_a_zone_that_is_told_outdoes_the_locale() -> None:
+    """A country of several zones tells nothing by its name, and travellers take theirs along."""
+    sunday_night = at("2026-11-22T21:00")
+    new_york = told(sunday_night, "en", "en-US", "America/New_York")
+    assert new_york == "today at 22:30 (United States (New York) Time)"
+    assert told(sunday_night, "en", "ja-JP", "Asia/Calcutta") == "tomorrow at 09:00 (India Time)"
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "Asia/Calcutta", "US/Eastern", "Asia/Katmandu"])
+def test_places_have_zones(zone: str) -> None:
+    assert is_place(zone)
+
+
+@pytest.mark.parametrize(
+    "zone", ["", "UTC", "Etc/GMT-5", "EST5EDT", "Factory", "localtime", "../../etc/passwd", "🙂"]
+)
+def test_not_every_name_of_a_zone_is_a_place(zone: str) -> None:
+    assert not is_place(zone)
 
 
 def test_an_odd_locale_leads_to_the_teams_zone() -> None:

@@ -25,6 +25,7 @@ const options = {
   title: asked("title"),
   wording: dataset.consentVersion,
   locale,
+  zone: Intl.DateTimeFormat().resolvedOptions().timeZone,
 };
 const isAlone = parent === window;
 // The page may ask for more than our settings, never for less.

@@ -130,11 +130,11 @@ export class Transport {
   async #openSession() {
     const { token = "", consent: agreed } = this.store.read();
     if (this.session && token && !this.identity) return;
-    const { site, origin, locale, wording } = this.options;
+    const { site, origin, locale, zone, wording } = this.options;
     const consent = agreed === wording ? agreed : undefined;
     const { identity } = this;
     this.session = await this.request("session", {
-      body: { site, origin, token, locale, consent, identity },
+      body: { site, origin, token, locale, zone, consent, identity },
     });
     this.identity = null;
     this.store.change({ token: this.session.token, visitor: this.session.visitor });
@@ -254,8 +254,9 @@ export class Transport {
     if (!next) return;
     this.inFlight = next.id;
     const { id, text, quick_reply, kind, locale, files } = next;
+    const { zone } = this.options;
     const attachments = files?.map((file) => file.id);
-    const body = { type: "message", id, text, quick_reply, kind, locale, attachments };
+    const body = { type: "message", id, text, quick_reply, kind, locale, zone, attachments };
     if (!this.isPolling) {
       this.socket.send(JSON.stringify(body));
       // A connection can be dead without knowing it.

@@ -8,8 +8,8 @@ import time
 
 import pytest
 from playwright.async_api import Browser, expect
-from webchat_shop import jwt, reply_to
-from webchat_visit import CHROMIUM, HINDI, Visit
+from webchat_shop import Shop, jwt, reply_to
+from webchat_visit import CHROMIUM, HINDI, Visit, answer, visiting
 
 from bot.conversation.messages import QuickReply
 from bot.redis_keys import LIVE_CHANNEL
@@ -32,6 +32,15 @@ async def test_a_hindi_question_is_answered_and_a_quick_reply_tapped(visit: Visi
     assert [i.kind for i in visit.shop.engine.taken] == ["start", "message", "message"]
     assert visit.shop.engine.taken[2].tap == "q-yes"
     assert visit.errors == []
+
+
+async def test_the_browser_tells_where_it_is(shop: Shop, browser: Browser) -> None:
+    shop.engine.script = answer
+    async with visiting(shop, browser, timezone_id="America/Denver") as visit:
+        await visit.open()
+        await visit.say("hello")
+        await expect(visit.chat.locator(".message.bot .text").last).to_have_text("Answer: hello")
+        assert {i.zone for i in visit.shop.engine.taken} == {"America/Denver"}
 
 
 async def test_the_conversation_survives_a_reload(visit: Visit) -> None:

@@ -121,6 +121,12 @@ def test_bot_syntax_is_plain_text() -> None:
     assert parse({"id": "a", "text": '/faq{"a":1}'}).text == '/faq{"a":1}'
 
 
+def test_a_zone_is_taken_where_it_is_one() -> None:
+    assert parse({"id": "a", "text": "x", "zone": "America/Sao_Paulo"}).zone == "America/Sao_Paulo"
+    assert parse({"id": "a", "text": "x", "zone": "../../etc/passwd"}).zone == ""
+    assert parse({"id": "a", "text": "x", "zone": "UTC"}).zone == ""
+
+
 def test_a_strange_locale_is_no_reason_to_refuse() -> None:
     assert parse({"id": "a", "text": "x", "locale": "<script>"}).locale == ""
     assert parse({"id": "a", "text": "x", "locale": "zh-Hant-TW"}).locale == "zh-Hant-TW"
@@ -134,7 +140,7 @@ JSON = st.recursive(
 patient = hypothesis_settings(
     deadline=None, max_examples=500, suppress_health_check=[HealthCheck.too_slow]
 )
-FIELDS = st.sampled_from(["id", "text", "quick_reply", "kind", "locale", "type"])
+FIELDS = st.sampled_from(["id", "text", "quick_reply", "kind", "locale", "zone", "type"])
 
 
 @patient

@@ -24,13 +24,15 @@ def _arrive(connection: sa.Connection) -> store.Conversation:
 
 def test_consent_comes_before_or_after_the_first_message(database: Database) -> None:
     for step, now in enumerate((10.0, 20.0, 30.0)):
-        database.call(lambda c, at=now: consent.keep(c, OPENED, locale="hi-IN", now=at))
+        told = {"locale": "hi-IN", "zone": "Asia/Calcutta", "now": now}
+        database.call(lambda c, told=told: consent.keep(c, OPENED, **told))
         if step == 0:
             database.call(_arrive)
     (row,) = database.call(lambda c: c.execute(sa.select(customers)).mappings().all())
     assert (row["consent_version"], row["consent_at"], row["locale"]) == ("7", 10.0, "hi-IN")
+    assert row["zone"] == "Asia/Calcutta"
     newer = session_of("demo", "ann", 0.0, "8")
-    database.call(lambda c: consent.keep(c, newer, locale="", now=40.0))
+    database.call(lambda c: consent.keep(c, newer, locale="", zone="", now=40.0))
     (row,) = database.call(lambda c: c.execute(sa.select(customers)).mappings().all())
     assert (row["consent_version"], row["consent_at"]) == ("8", 40.0)
     given = sa.select(events.c.data).where(events.c.type == "consent.given")

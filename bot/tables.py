@@ -50,7 +50,7 @@ customers = sa.Table(
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("name", sa.String(256), nullable=False, default=""),
     sa.Column("locale", sa.String(32), nullable=False, default=""),
-    sa.Column("zone", sa.String(64), nullable=False, default="", server_default=""),
+    sa.Column("zone", sa.String(64), nullable=False, server_default=""),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("consent_version", sa.String(32)),
     sa.Column("consent_at", sa.Float),

@@ -114,6 +114,9 @@ class Snoozer:
                 await self.sweep(time.time())
             except StoreUnavailable as error:
                 log.warning("desk.snooze_skipped", reason=str(error))
+            except Exception:
+                # The outermost loop of this task: one bad row must not keep all others asleep.
+                log.exception("desk.snooze_failed")
 
 
 def _due(connection: Connection, now: float) -> list[tuple[str, str, int]]:

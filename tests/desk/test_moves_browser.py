@@ -1,19 +1,22 @@
 """Assign, priority, merge, block, own lists and mentions in a real browser, by keyboard."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import desk_seed as seed
 import pytest
+import sqlalchemy as sa
 from desk_world import Desk
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, Route, async_playwright, expect
 from sqlalchemy.engine import Connection
-from test_desk_browser import ARGUMENTS, CHROMIUM, HOSTILE, log_in, record
+from test_desk_browser import ARGUMENTS, CHROMIUM, HOSTILE, log_in, record, say
 
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
+from bot.desk import tables
 
 
 @pytest.fixture
@@ -170,6 +173,51 @@ async def test_a_colleague_is_named_with_help_and_hears_of_it(
     await ravi.keyboard.press("n")
     await ravi.locator(".row-link").click()
     await expect(ravi.locator('[data-count="mentions"]')).to_have_attribute("data-zero", "")
+
+
+async def test_a_note_stays_a_note_whatever_happens_meanwhile(
+    desk: Desk, chromium: Chromium
+) -> None:
+    add(desk, "webchat-d", state="assigned", owner="u-asha")
+    page = await log_in(desk, chromium, "asha")
+    await show(desk, page, "/inbox/mine/webchat-d")
+    await page.keyboard.press("n")
+    await say(desk, "webchat-d", "are you there?")
+    await expect(page.locator(".message.customer").last).to_contain_text("are you there?")
+    await page.keyboard.type("seems impatient")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".message.note .text")).to_have_text("seems impatient")
+    assert desk.database.call(lambda c: c.execute(sa.select(tables.notes.c.text)).scalars().all())
+
+
+async def test_what_is_typed_while_a_reply_is_sent_stays(desk: Desk, chromium: Chromium) -> None:
+    add(desk, "webchat-d", state="assigned", owner="u-asha")
+    page = await log_in(desk, chromium, "asha")
+    await show(desk, page, "/inbox/mine/webchat-d")
+    held, go = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        held.set()
+        await go.wait()
+        await route.continue_()
+
+    await page.route("**/webchat-d/reply", hold)
+    await page.locator("#text").focus()
+    await page.keyboard.type("Hello")
+    await page.keyboard.press("Enter")
+    await held.wait()
+    await page.keyboard.type(" your order is on its way")
+    await page.keyboard.press("Enter")  # too early, and not lost
+    go.set()
+    await expect(page.locator(".message.agent.pending")).to_have_count(1)
+    await expect(page.locator("#text")).to_have_value("your order is on its way")
+    await page.reload()
+    await expect(page.locator("#text")).to_have_value("your order is on its way")
+    await page.locator("#text").press("Enter")
+    await expect(page.locator(".message.agent.pending")).to_have_count(1)
+    await record(desk, "webchat-d")
+    replies = page.locator(".message.agent .text")
+    await expect(replies).to_have_text(["Hello", "your order is on its way"])
 
 
 async def test_drafts_and_their_key_survive_until_the_answer_is_there(

@@ -10,6 +10,8 @@ const TYPING_EVERY_MS = 3000;
 const COUNT_FROM = 3500;
 const CLAIM_MS = 3000;
 let mode = "reply";
+// Notes only because replies were not allowed; whoever chose to write a note stays at it.
+let forced = false;
 let lastTyping = 0;
 let sending = false;
 let claimed = -CLAIM_MS;
@@ -19,9 +21,9 @@ export const setTyping = (tell) => { onTyping = tell; };
 const box = () => byId("text");
 const draftName = (id, kind) => `desk:draft:${me.id}:${id}:${kind}`;
 
-function readDraft() {
+function readDraft(id = thread.id(), kind = mode) {
   try {
-    return JSON.parse(localStorage.getItem(draftName(thread.id(), mode))) ?? { text: "", key: newKey() };
+    return JSON.parse(localStorage.getItem(draftName(id, kind))) ?? { text: "", key: newKey() };
   } catch {
     return { text: "", key: newKey() };
   }
@@ -34,6 +36,19 @@ function keepDraft() {
   if (!text.trim()) return localStorage.removeItem(name);
   const old = readDraft();
   localStorage.setItem(name, JSON.stringify({ text, key: old.text === text ? old.key : newKey() }));
+}
+
+// A text is sent; what was typed behind it meanwhile stays a draft.
+function forget(id, kind, text) {
+  const left = (value) => {
+    const written = value.trimStart();
+    return written.startsWith(text) ? written.slice(text.length).trimStart() : value;
+  };
+  const name = draftName(id, kind);
+  const draft = left(readDraft(id, kind).text);
+  if (draft.trim()) localStorage.setItem(name, JSON.stringify({ text: draft, key: newKey() }));
+  else localStorage.removeItem(name);
+  if (thread.id() === id && mode === kind) box().value = left(box().value);
 }
 
 export function clearDrafts() {
@@ -72,12 +87,18 @@ export function allow(first = false) {
   const reply = document.querySelector('[data-mode="reply"]');
   reply.disabled = !may;
   if (may) claimed = -CLAIM_MS;
-  if (first || (!may && mode === "reply" && !claiming())) setMode(may ? "reply" : "note", false);
-  else if (may && mode === "note" && !box().value) setMode("reply", false);
+  if (first || (!may && mode === "reply" && !claiming())) {
+    forced = !may;
+    setMode(may ? "reply" : "note", false);
+  } else if (may && forced && mode === "note" && !box().value && document.activeElement !== box()) {
+    forced = false;
+    setMode("reply", false);
+  }
 }
 
 export function setMode(wanted, focus) {
   mode = wanted;
+  if (focus) forced = false;
   lastTyping = 0;
   for (const tab of document.querySelectorAll("[data-mode]")) {
     tab.setAttribute("aria-selected", String(tab.dataset.mode === mode));
@@ -147,10 +168,9 @@ async function send(anyway = false) {
   byId("composer").setAttribute("aria-busy", "true");
   try {
     const answer = await post(`/conversations/${id}/${kind}`, fields);
-    localStorage.removeItem(draftName(id, kind));
+    forget(id, kind, text);
     if (files.length) attach.clear(id);
     if (thread.id() !== id) return;
-    box().value = "";
     byId("held").hidden = true;
     count();
     translate.hide();

@@ -39,6 +39,9 @@ _FORGET = (
     " (SELECT id FROM desk_search_rows WHERE source = '{source}' AND {which});"
     " DELETE FROM desk_search_rows WHERE source = '{source}' AND {which};"
 )
+_OF_CUSTOMER = "key IN (SELECT id FROM conversations WHERE customer_id = old.id)"
+_OUTDATED = "desk_search_k_upd"
+"""Trigger of an earlier version: it forgot a renamed customer and left the mark where it was."""
 _SCHEMA = [
     "CREATE VIRTUAL TABLE IF NOT EXISTS desk_search USING fts5(text, tokenize='trigram')",
     "CREATE TABLE IF NOT EXISTS desk_search_rows (id INTEGER PRIMARY KEY, source TEXT NOT NULL,"
@@ -54,10 +57,15 @@ _SCHEMA = [
             ("n_del", "DELETE ON desk_notes", "note", "key = old.id"),
             ("n_upd", "UPDATE OF text ON desk_notes", "note", "key = old.id"),
             ("c_del", "DELETE ON conversations", "name", "key = old.id"),
-            ("k_upd", "UPDATE OF name ON customers", "name",
-             "key IN (SELECT id FROM conversations WHERE customer_id = old.id)"),
         )
     ),
+    # A name often comes after the conversation. Folding is not SQL, so the trigger cannot index
+    # the new one; it moves the mark back instead, and what is still there is skipped on the way.
+    "CREATE TRIGGER IF NOT EXISTS desk_search_k_name AFTER UPDATE OF name ON customers"  # noqa: S608
+    " WHEN old.name IS NOT new.name BEGIN"
+    f" {_FORGET.format(source='name', which=_OF_CUSTOMER)}"
+    " UPDATE desk_search_marks SET done = min(done, coalesce((SELECT min(rowid) - 1"
+    " FROM conversations WHERE customer_id = old.id), done)) WHERE source = 'name'; END",
 ]  # fmt: skip
 
 
@@ -70,6 +78,7 @@ def prepare(connection: Connection) -> None:
     if supported(connection):
         for statement in _SCHEMA:
             connection.exec_driver_sql(statement)
+        _replace_outdated(connection)
 
 
 def behind(connection: Connection) -> bool:
@@ -128,6 +137,15 @@ async def run(database: Database) -> None:
             log.exception("desk.search_failed")
         # A full batch means there is more; give writers a chance in between.
         await asyncio.sleep(0.05 if taken >= BATCH else EVERY_S)
+
+
+def _replace_outdated(connection: Connection) -> None:
+    query = sa.text("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = :name")
+    if connection.execute(query, {"name": _OUTDATED}).first() is None:
+        return
+    connection.exec_driver_sql(f"DROP TRIGGER {_OUTDATED}")
+    # Look through all names once more, for those it has lost.
+    connection.exec_driver_sql("DELETE FROM desk_search_marks WHERE source = 'name'")
 
 
 def _take(connection: Connection, source: str) -> int:

@@ -83,6 +83,45 @@ def test_erased_and_changed_texts_cannot_be_found(filled: Desk) -> None:
     assert "camion" not in (left or "")
 
 
+def test_a_customer_named_later_is_found_by_the_new_name_and_by_id(filled: Desk) -> None:
+    for ident in ("page-1-4711", "page-1-4712"):
+        filled.database.call(lambda c, ident=ident: seed.conversation(c, ident))
+    assert find(filled, "page-1-4711") == ["page-1-4711"]
+    _rename(filled, "page-1-4711", "Zoë Kant")
+    assert find(filled, "zoe") == ["page-1-4711"]
+    assert find(filled, "page-1-4711") == ["page-1-4711"]
+    _rename(filled, "page-1-4711", "Xanthippe")
+    assert find(filled, "zoe") == []
+    assert find(filled, "xanthippe") == ["page-1-4711"]
+    _rename(filled, "page-1-4711", "Xanthippe")
+    assert not filled.database.call(search_index.behind), "the name it had costs nothing"
+
+
+def test_names_lost_by_the_trigger_of_before_come_back(filled: Desk) -> None:
+    def as_before(connection: Connection) -> None:
+        connection.exec_driver_sql("DROP TRIGGER desk_search_k_name")
+        connection.exec_driver_sql(
+            "CREATE TRIGGER desk_search_k_upd AFTER UPDATE OF name ON customers BEGIN"
+            " DELETE FROM desk_search WHERE rowid IN (SELECT id FROM desk_search_rows"
+            " WHERE source = 'name'); DELETE FROM desk_search_rows WHERE source = 'name'; END"
+        )
+
+    find(filled, "x")
+    filled.database.call(as_before)
+    _rename(filled, "es", "Zoë Kant")
+    assert find(filled, "zoe") == []
+    filled.database.call(search_index.prepare)
+    assert find(filled, "zoe") == ["es"]
+    _rename(filled, "es", "Xanthippe")
+    assert find(filled, "xanthippe") == ["es"]
+    assert find(filled, "zoe") == []
+
+
+def _rename(desk: Desk, ident: str, name: str) -> None:
+    change = sa.update(customers).where(customers.c.id == f"c-{ident}").values(name=name)
+    desk.database.call(lambda c: c.execute(change))
+
+
 def test_index_follows_new_rows_and_a_renumbering(filled: Desk) -> None:
     find(filled, "x")
     assert not filled.database.call(search_index.behind)

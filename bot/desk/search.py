@@ -15,15 +15,15 @@ from bot.tables import customers, messages
 MOST = 300
 """Conversations a search returns."""
 MOST_OCCURRENCES = 5000
-"""Newest occurrences of a word that are looked at."""
+"""Newest occurrences of a word that are looked at first."""
 MOST_WORDS = 6
 
 
 def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING) -> list[str]:
     """Return ids of conversations in which every word of the query occurs somewhere.
 
-    The word found in the fewest conversations leads; the others only narrow its finds down, so a
-    rare word is never missed because a common one was cut off at `MOST_OCCURRENCES`.
+    On SQLite the word found in the fewest conversations leads; the others only narrow its finds
+    down, so a rare word is never missed because a common one was cut off at `MOST_OCCURRENCES`.
     """
     cleaned = query.replace("\x00", " ")
     words = list(dict.fromkeys(fold(cleaned).split()))[:MOST_WORDS]
@@ -35,41 +35,57 @@ def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING)
         folds = folded_search.available(connection)
         # Where the stored texts are not folded, the words must not be either.
         spelled = words if folds else cleaned.split()[:MOST_WORDS]
-        found = [_scan(connection, word, folds) for word in spelled]
-        rest = [set(matches) for matches in found[1:]]
-        both = [one for one in found[0] if all(one in here for here in rest)]
-        return scope.only(connection, both)[:MOST]
+        return _scan(connection, spelled, folds, scope)
     finds = {word: search_index.matching(connection, word, MOST_OCCURRENCES) for word in long}
-    lead = min(finds, key=lambda word: len(finds[word]))
-    left = finds[lead]
+    lead = min(finds, key=lambda word: (finds[word].cut, len(finds[word].conversations)))
+    left = finds[lead].conversations
     for word in words:
         if word != lead and left:
             left = search_index.narrowed(connection, left, word)
     # Before the cut: what a user may not see must not crowd out what they may.
-    return scope.only(connection, left)[:MOST]
+    seen = scope.only(connection, left)
+    if finds[lead].cut and len(seen) < MOST:
+        # All words are common, and too few of the newest finds are wanted: look at the older, too.
+        seen = search_index.matching_all(connection, words, scope.condition(), MOST)
+    return seen[:MOST]
 
 
-def _scan(connection: Connection, word: str, folds: bool) -> list[str]:
-    pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
+def _scan(connection: Connection, words: list[str], folds: bool, scope: Scope) -> list[str]:
+    """Read what was said, noted and named; newest conversations first.
+
+    One query for all words, and the scope in it: whatever is cut off before would be missed.
+    """
     c = conversation_table.c
+    return list(
+        connection.execute(
+            sa.select(c.id)
+            .where(*(c.id.in_(_with(word, folds)) for word in words), scope.condition())
+            .order_by(c.last_message_at.desc())
+            .limit(MOST)
+        ).scalars()
+    )
+
+
+def _with(word: str, folds: bool) -> sa.CompoundSelect[tuple[str]]:
+    """Conversations a word occurs in, some several times.
+
+    Each part of the `UNION ALL` has an index of its own; with an `OR` over tables PostgreSQL would
+    fold all names for every word.
+    """
+    pattern = "%" + word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
     def like(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
         if folds:
             return sa.func.samvad_fold(column).like(pattern, escape="\\")
         return column.ilike(pattern, escape="\\")
 
-    in_messages = sa.select(messages.c.conversation).where(like(messages.c.text))
-    in_notes = sa.select(notes.c.conversation).where(like(notes.c.text))
-    in_customers = (
-        sa.select(c.id)
-        .join(customers, customers.c.id == c.customer_id)
-        .where(sa.or_(like(customers.c.name), like(c.id)))
-    )
-    return list(
-        connection.execute(
-            sa.select(c.id)
-            .where(sa.or_(c.id.in_(in_messages), c.id.in_(in_notes), c.id.in_(in_customers)))
-            .order_by(c.last_message_at.desc())
-            .limit(MOST * 4)
-        ).scalars()
+    named, called = conversation_table.alias("named"), conversation_table.alias("called")
+    return sa.union_all(
+        sa.select(messages.c.conversation).where(like(messages.c.text)),
+        sa.select(notes.c.conversation).where(like(notes.c.text)),
+        sa.select(named.c.id)
+        .join(customers, customers.c.id == named.c.customer_id)
+        .where(like(customers.c.name)),
+        # Nothing to fold in an id, and no index to fold it for.
+        sa.select(called.c.id).where(called.c.id.ilike(pattern, escape="\\")),
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
@@ -17,6 +19,7 @@ from sqlalchemy.engine import Connection
 from bot.database import Database
 from bot.desk.folding import fold
 from bot.errors import StoreUnavailable
+from bot.tables import conversations
 
 log = structlog.get_logger()
 
@@ -32,6 +35,10 @@ _SOURCES = {
     "name": "SELECT m.rowid, m.id, m.id, c.name || ' ' || m.id FROM conversations m"
             " JOIN customers c ON c.id = m.customer_id",
 }  # fmt: skip
+_OCCURRENCES = (
+    "SELECT r.conversation FROM desk_search s JOIN desk_search_rows r ON r.id = s.rowid"
+    " WHERE s.text"
+)
 _TABLES = {"message": "messages", "note": "desk_notes", "name": "conversations"}
 
 _FORGET = (
@@ -93,19 +100,47 @@ def catch_up(connection: Connection) -> int:
     return sum(_take(connection, source) for source in _SOURCES)
 
 
-def matching(connection: Connection, word: str, most: int) -> list[str]:
+@dataclass(frozen=True)
+class Finds:
+    """Where a word occurs."""
+
+    conversations: list[str]
+    """Ids, latest occurrence first."""
+    cut: bool
+    """There may be more."""
+
+
+def matching(connection: Connection, word: str, most: int) -> Finds:
     """Return conversations in which a folded word of three or more characters occurs.
 
     Args:
         most: Newest occurrences looked at.
     """
-    phrase = '"' + word.replace('"', '""') + '"'
     found = connection.exec_driver_sql(
-        "SELECT r.conversation FROM desk_search s JOIN desk_search_rows r ON r.id = s.rowid"
-        " WHERE s.text MATCH ? ORDER BY s.rowid DESC LIMIT ?",
-        (phrase, most),
+        f"{_OCCURRENCES} MATCH ? ORDER BY s.rowid DESC LIMIT ?", (_phrase(word), most)
+    ).all()
+    return Finds(list(dict.fromkeys(row[0] for row in found)), len(found) >= most)
+
+
+def matching_all(
+    connection: Connection, words: Sequence[str], condition: sa.ColumnElement[bool], most: int
+) -> list[str]:
+    """Return conversations in which all folded words occur, the latest active first.
+
+    Slower than `matching` where words are common, since it looks at all their occurrences.
+
+    Args:
+        words: At least one of three or more characters.
+        condition: Over the table of conversations: which of them count.
+    """
+    c = conversations.c
+    query = (
+        sa.select(c.id)
+        .where(*(_occurs(word) for word in words), condition)
+        .order_by(c.last_message_at.desc())
+        .limit(most)
     )
-    return list(dict.fromkeys(row[0] for row in found))
+    return list(connection.execute(query).scalars())
 
 
 def narrowed(connection: Connection, found: list[str], word: str) -> list[str]:
@@ -146,6 +181,23 @@ def _replace_outdated(connection: Connection) -> None:
     connection.exec_driver_sql(f"DROP TRIGGER {_OUTDATED}")
     # Look through all names once more, for those it has lost.
     connection.exec_driver_sql("DELETE FROM desk_search_marks WHERE source = 'name'")
+
+
+def _occurs(word: str) -> sa.ColumnElement[bool] | sa.TextClause:
+    """Condition over the table of conversations."""
+    if len(word) >= LEAST_CHARS:
+        found = sa.text(f"{_OCCURRENCES} MATCH :word").bindparams(
+            sa.bindparam("word", _phrase(word), unique=True)
+        )
+        return conversations.c.id.in_(found.columns(sa.column("conversation")))
+    return sa.text(
+        "EXISTS (SELECT 1 FROM desk_search_rows r JOIN desk_search s ON s.rowid = r.id"
+        " WHERE r.conversation = conversations.id AND instr(s.text, :word) > 0)"
+    ).bindparams(sa.bindparam("word", word, unique=True))
+
+
+def _phrase(word: str) -> str:
+    return '"' + word.replace('"', '""') + '"'
 
 
 def _take(connection: Connection, source: str) -> int:

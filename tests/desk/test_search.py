@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import notes, search, search_index
 from bot.desk.folding import fold
+from bot.desk.scope import Scope
 from bot.tables import customers, messages
 
 
@@ -168,6 +169,50 @@ def test_a_rare_word_is_found_beside_a_common_one(
     filled.database.call(rows)
     assert find(filled, "refund mk-777") == ["ar"]
     assert find(filled, "mk-777 refund") == ["ar"]
+
+
+@pytest.fixture
+def crowded(filled: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Two common words in an old conversation of a small team; one of them in each later one."""
+    monkeypatch.setattr(search, "MOST_OCCURRENCES", 3)
+
+    def rows(connection: Connection) -> None:
+        seed.conversation(connection, "both", team="small", last_message_at=1.0)
+        seed.message(connection, "both", "refund of an order, mk 7")
+        for number in range(8):
+            word = "refund" if number % 2 else "order"
+            seed.conversation(connection, f"more-{number}", team="big")
+            seed.message(connection, f"more-{number}", f"{word} please")
+
+    filled.database.call(rows)
+    return filled
+
+
+@pytest.mark.parametrize("query", ["order refund", "refund order", "order mk refund"])
+def test_common_words_are_found_together(crowded: Desk, query: str) -> None:
+    assert find(crowded, query) == ["both"]
+
+
+@pytest.mark.parametrize("query", ["order", "refund order", "mk order", "or", "mk or"])
+def test_what_others_see_crowds_out_nothing(
+    crowded: Desk, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    monkeypatch.setattr(search, "MOST", 1)
+    find(crowded, "x")
+    small = Scope("u-asha", frozenset({"small"}))
+    assert crowded.database.call(lambda c: search.conversations(c, query, small)) == ["both"]
+
+
+def test_a_word_said_often_in_one_conversation_does_not_lead(crowded: Desk) -> None:
+    def rows(connection: Connection) -> None:
+        seed.conversation(connection, "long")
+        for number in range(5):
+            seed.message(connection, "long", f"order again, {number}")
+        for ident in ("both", "long"):
+            seed.message(connection, ident, "mk-4711")
+
+    crowded.database.call(rows)
+    assert set(find(crowded, "order mk-4711")) == {"both", "long"}
 
 
 @pytest.mark.parametrize(

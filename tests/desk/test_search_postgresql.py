@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from bot.database import Database
 from bot.desk import folded_search, notes, search, search_index, trigrams
 from bot.desk.folding import fold
+from bot.desk.scope import Scope
 
 
 @pytest.fixture
@@ -48,6 +49,28 @@ def test_texts_notes_and_names_are_found(
     if not indexed:
         filled.call(_without_indexes)
     assert filled.call(lambda c: search.conversations(c, query)) == found
+
+
+@pytest.mark.parametrize(
+    ("query", "teams"),
+    [("common mk-20931", None), ("mk-20931 common", None), ("common", {"small"}),
+     ("common mk-20931", {"small"})],
+)  # fmt: skip
+def test_newer_conversations_crowd_out_no_older_one(
+    filled: Database, monkeypatch: pytest.MonkeyPatch, query: str, teams: set[str] | None
+) -> None:
+    monkeypatch.setattr(search, "MOST", 1)
+
+    def rows(connection: Connection) -> None:
+        seed.conversation(connection, "old", team="small", last_message_at=1.0)
+        seed.message(connection, "old", "Common words, MK-20931")
+        for number in range(6):
+            seed.conversation(connection, f"new-{number}", team="big")
+            seed.message(connection, f"new-{number}", "Common words")
+
+    filled.call(rows)
+    seen = Scope("u", None if teams is None else frozenset(teams))
+    assert filled.call(lambda c: search.conversations(c, query, seen)) == ["old"]
 
 
 def test_a_search_reads_the_index_instead_of_all_texts(filled: Database) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
     episodes = {row.id: row.episode_id for row in rows}
     e, m = events.c, messages.c
     asked: dict[str, float] = {}
+    asked_last: dict[str, float] = {}
     resolved: dict[str, float] = {}
     for conversation, episode, kind, first, last in connection.execute(
         sa.select(e.conversation, e.episode_id, e.type, sa.func.min(e.occurred_at),
@@ -67,13 +68,11 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
         if episodes[conversation] != episode:
             continue
         if kind == "handoff.requested":
-            asked[conversation] = first
+            asked[conversation], asked_last[conversation] = first, last
         else:
             resolved[conversation] = last
     said: dict[str, tuple[float, float | None]] = {}
-    since = sa.case(
-        *[(m.conversation == one, at) for one, at in asked.items()], else_=sa.literal(0.0)
-    ) if asked else sa.literal(0.0)  # fmt: skip
+    since = _moment(asked)
     for conversation, last, first in connection.execute(
         sa.select(
             m.conversation, sa.func.max(m.created_at),
@@ -83,19 +82,21 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
         .group_by(m.conversation)
     ):  # fmt: skip
         said[conversation] = (last, first)
-    answered = sa.case(
-        *[(m.conversation == one, last) for one, (last, _) in said.items()],
-        else_=sa.literal(0.0),
-    ) if said else sa.literal(0.0)  # fmt: skip
+    answered = _moment({one: last for one, (last, _) in said.items()})
     wrote = dict(
         connection.execute(
             sa.select(m.conversation, sa.func.min(m.created_at))
-            .where(m.conversation.in_(ids), m.author == "customer", m.created_at > answered)
+            .where(
+                m.conversation.in_(ids), m.author == "customer", m.created_at > answered,
+                # What they said to the bot in between nobody owed an answer. The message that
+                # causes a handoff bears its moment.
+                m.created_at >= _moment(asked_last),
+            )
             .group_by(m.conversation)
         )
         .tuples()
         .all()
-    )
+    )  # fmt: skip
     return [
         Watched(
             row.id, row.episode_id, row.owner or "", row.channel, row.language,
@@ -113,6 +114,16 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _moment(moments: Mapping[str, float]) -> sa.ColumnElement[float]:
+    """The moment of a message's conversation; 0 where there is none."""
+    if not moments:
+        return sa.literal(0.0)
+    conversation = messages.c.conversation
+    return sa.case(
+        *((conversation == one, at) for one, at in moments.items()), else_=sa.literal(0.0)
+    )
 
 
 def _chunks(items: Sequence[Any]) -> Iterable[list[Any]]:

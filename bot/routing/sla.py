@@ -78,7 +78,8 @@ class Facts:
     first_reply_at: float | None
     """First words of a person since then."""
     unanswered_since: float | None
-    """First message of the customer after the last words of a person; None if there is none."""
+    """First message of the customer after the last words of a person, and since the last handoff;
+    None if there is none."""
     answered_at: float | None
     """Last words of a person."""
     resolved_at: float | None

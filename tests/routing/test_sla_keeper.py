@@ -136,6 +136,32 @@ async def test_with_the_bot_again_nothing_is_owed(keeper: SlaKeeper, database: D
     assert _told(database) == []
 
 
+async def test_what_was_said_to_the_bot_after_a_return_starts_no_clock(
+    keeper: SlaKeeper, database: Database
+) -> None:
+    asked = _asked(database)
+    _said(database, asked, "agent", NOW + 120)
+    returned = builders.changed(database, asked, State.BOT, key="returned", now=NOW + 240)
+    for minute in range(5, 25):
+        _said(database, asked, "customer", NOW + 60 * minute)
+        _said(database, asked, "bot", NOW + 60 * minute + 1)
+    again = Event("again", "handoff.requested", asked.id, asked.episode_id, occurred_at=NOW + 1500)
+    builders.changed(
+        database, returned, State.WAITING, key="again", events=(again,), now=NOW + 1500
+    )
+    await keeper.step(NOW + 1500)
+    assert "next-reply" not in _clocks(database)
+    _said(database, asked, "customer", NOW + 1500)
+    await keeper.step(NOW + 1501)
+    (badge,) = database.call(lambda c: policies.badges(c, [asked.id])).values()
+    assert (badge.clock, badge.started_at) == (Clock.NEXT, NOW + 1500), "what caused the handoff"
+    assert badge.state == Standing.RUNNING
+    assert _told(database) == []
+    _said(database, asked, "agent", NOW + 1560)
+    await keeper.step(NOW + 1561)
+    assert _clocks(database)["next-reply"] == "met"
+
+
 async def test_the_team_decides_the_policy_and_the_hours_that_count(
     keeper: SlaKeeper, database: Database
 ) -> None:

@@ -111,7 +111,7 @@ def overview(
         assigned=int(assigned),
         longest_since=min((x.longest_since for x in lines if x.longest_since), default=None),
         online=sum(s.presence == Presence.ONLINE for s in seats),
-        overdue=len({b.conversation for b in broken if b.ended_at is None}),
+        overdue=policies.overdue(connection),
         teams=tuple(lines),
         agents=tuple(
             AgentLine(s, people.get(s.id, s.id), tuple(sorted(names[t] for t in s.teams)))

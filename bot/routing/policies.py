@@ -145,6 +145,13 @@ def breaches(
     return [_kept(row) for row in rows]
 
 
+def overdue(connection: Connection) -> int:
+    """Conversations with a clock that is broken and still runs, since whenever."""
+    c = sla_clocks.c
+    query = sa.select(sa.func.count(c.conversation.distinct()))
+    return connection.execute(query.where(c.state == Standing.BREACHED.value)).scalar_one()
+
+
 def _kept(row: sa.RowMapping) -> Kept:
     values = dict(row)
     return Kept(**{**values, "clock": Clock(row["clock"]), "state": Standing(row["state"])})

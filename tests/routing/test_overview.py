@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import builders
 import sqlalchemy as sa
@@ -70,3 +71,21 @@ def test_queue_people_and_breaches_are_counted_by_team(database: Database) -> No
     ]  # fmt: skip
     assert seen.longest[0].id == waiting.id
     assert {(b.agent, round(b.late_s)) for b in seen.breaches} == {("Asha", 300), ("Asha", 100)}
+
+
+def test_all_that_is_overdue_is_counted_however_much_and_old(database: Database) -> None:
+    late = Kept("old", Clock.FIRST, NOW - 300000, "e", "p", EVERYONE, "", NOW - 250000,
+                NOW - 200000, Standing.BREACHED)  # fmt: skip
+    many = [
+        replace(late, conversation=f"c{number}", due_at=NOW - 100 - number)
+        for number in range(supervisor.MOST_BREACHES + 10)
+    ]
+    others = [
+        replace(late, clock=Clock.RESOLUTION),
+        replace(late, conversation="answered", due_at=NOW - 1, state=Standing.LATE, ended_at=NOW),
+        replace(late, conversation="warned", due_at=NOW + 1, state=Standing.WARNED),
+    ]
+    database.call(lambda c: policies.write_clocks(c, [late, *many, *others]))
+    seen = database.call(lambda c: supervisor.overview(c, {}, 900, NOW))
+    assert seen.overdue == len(many) + 1
+    assert len(seen.breaches) == supervisor.MOST_BREACHES

@@ -28,7 +28,8 @@ from channels.webchat.photos import photo_of
 
 HISTORY_LENGTH = 50
 BEGINNING = "0-0"
-_CURSOR = re.compile(r"\d{1,20}-\d{1,20}")
+_CURSOR = re.compile(r"[0-9]{1,19}-[0-9]{1,19}")
+"""An id of a stream is two numbers below 2^64; any nineteen digits are, and Redis refuses more."""
 
 
 @dataclass(frozen=True)

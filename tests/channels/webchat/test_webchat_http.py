@@ -17,6 +17,7 @@ from bot.conversation.messages import QuickReply
 from channels.webchat import live, routes, throttle
 from channels.webchat.client import notify
 from channels.webchat.guard import SECRET
+from channels.webchat.history import read_tail
 from channels.webchat.hub import HUB
 from channels.webchat.session import identity_key
 
@@ -322,6 +323,45 @@ async def test_bad_frames_get_an_error_and_the_socket_lives(client: TestClient) 
     await socket.send_json({"type": "message", "id": "b", "text": "still here"})
     assert (await until(socket, "accepted"))["id"] == "b"
     await socket.close()
+
+
+NO_CURSORS = [
+    "yesterday", "18446744073709551616-0", "0-18446744073709551616", "99999999999999999999-1",
+    "18446744073709551615-18446744073709551615", "१७-०", "1-0\n",
+]  # fmt: skip
+"""The large ones reach 2^64, or are the last id below it, behind which Redis does not read."""
+
+
+@pytest.mark.parametrize("cursor", NO_CURSORS)
+async def test_a_cursor_that_redis_would_not_take_is_refused_on_every_way(
+    client: TestClient, cursor: str
+) -> None:
+    session = await open_session(client)
+    await send(client, session, "hi")
+    polled = await client.get(f"{API}/poll", params={"after": cursor}, headers=bearer(session))
+    told = await client.post(f"{API}/read", json={"until": cursor}, headers=bearer(session))
+    for answer in (polled, told):
+        assert (answer.status, (await answer.json())["error"]["code"]) == (400, "bad-cursor")
+    socket = await open_socket(client, session)
+    await socket.send_json({"type": "read", "until": cursor})
+    assert (await until(socket, "error"))["code"] == "bad-cursor"
+    await socket.close()
+    socket = await open_socket(client, session, cursor)
+    assert (await socket.receive_json(timeout=10))["code"] == "bad-cursor"
+    assert (await socket.receive(timeout=10)).type == WSMsgType.CLOSE
+    assert socket.close_code == 1008
+
+
+@pytest.mark.parametrize("cursor", ["0-0", f"{'9' * 19}-{'9' * 19}", f"{'0' * 18}1-0"])
+async def test_whatever_looks_like_a_cursor_can_be_read_from(
+    client: TestClient, shop: Shop, cursor: str
+) -> None:
+    session = await open_session(client)
+    await send(client, session, "hi")
+    tail = await read_tail(shop.redis, shop.settings, session["conversation"], cursor)
+    assert (tail.frames == []) == cursor.startswith("9")
+    told = await client.post(f"{API}/read", json={"until": cursor}, headers=bearer(session))
+    assert told.status == 200
 
 
 async def test_a_lost_subscription_closes_sockets_with_a_hint(

@@ -100,6 +100,10 @@ def parse(
     if message := object_at(update, "message"):
         return reader.message(message)
     if message := object_at(update, "edited_message"):
+        if object_at(message, "location"):
+            # Only a shared live location changes its place: this is a step on somebody's way, and
+            # one comes every few seconds for hours.
+            return Update(ignored="live-location")
         return replace(reader.message(message), edited=True)
     if member := object_at(update, "my_chat_member"):
         return reader.member(member)

@@ -10,6 +10,7 @@ import redis.asyncio
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from vendors.telegram_server import BOT_ID, TOKEN, in_group, person, private, tapped, update
 
 from bot import redis_keys
@@ -155,6 +156,22 @@ async def test_an_edit_is_no_new_question_but_people_see_it(hook: Hook) -> None:
     await hook.redis.set(redis_keys.owner(shard, conversation), json.dumps({"state": "assigned"}))
     await hook.deliver(edited(3))
     assert [i.text for i in await hook.kept()] == ["✏️ I mean order 17"]
+
+
+async def test_a_live_location_is_one_message_however_far_it_moves(hook: Hook) -> None:
+    conversation = conversation_id("telegram", "MelaBot", "7")
+    shard = redis_keys.shard_of(conversation, hook.shards)
+    await hook.redis.set(redis_keys.owner(shard, conversation), json.dumps({"state": "assigned"}))
+    message = private(1, "")["message"]
+    del message["text"]
+    place = {"latitude": 18.5, "longitude": 73.8, "live_period": 900}
+    await hook.deliver(update(1, message={**message, "location": place}))
+    with capture_logs() as lines:
+        for number in range(2, 5):
+            moved = {**message, "location": {**place, "latitude": 18.5 + number / 100}}
+            await hook.deliver(update(number, edited_message=moved))
+    assert [i.text for i in await hook.kept()] == ["📍 18.50000, 73.80000"]
+    assert {line.get("reason") for line in lines} == {"live-location"}
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ class Rule:
     what: str
     value: float
     unit: str
-    """`characters` (counted as UTF-16 units, the strictest reading), `bytes`, `items`, `seconds`
-    or `per second`."""
+    """`characters` (counted as UTF-16 units, the strictest reading), `bytes`, `pixels`, `times`,
+    `items`, `seconds` or `per second`."""
     source: str
 
     def fits(self, text: str) -> bool:
@@ -71,6 +71,9 @@ RULES: tuple[Rule, ...] = (
     Rule(FACEBOOK, "greeting", 160, "characters", f"{_META_OLD}/messenger-profile/greeting-text"),
     Rule(TELEGRAM, "text", 4096, "characters", f"{_BOT_API}: sendMessage, after entities parsing"),
     Rule(TELEGRAM, "photo", 10_000_000, "bytes", f"{_BOT_API}: sendPhoto"),
+    # Not measured before sending: what Telegram refuses by these, it gets as a document.
+    Rule(TELEGRAM, "photo sides", 10_000, "pixels", f"{_BOT_API}: sendPhoto, width and height"),
+    Rule(TELEGRAM, "photo ratio", 20, "times", f"{_BOT_API}: sendPhoto, width to height"),
     Rule(TELEGRAM, "file", 50_000_000, "bytes", f"{_BOT_API}: sendDocument, sendVideo, sendAudio"),
     Rule(TELEGRAM, "fetched file", 20_000_000, "bytes", f"{_BOT_API}: getFile"),
     Rule(TELEGRAM, "caption", 1024, "characters", f"{_BOT_API}: sendPhoto"),

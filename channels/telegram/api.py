@@ -11,6 +11,9 @@ from channels.reading import number_at, object_at
 from channels.vendor_http import RETRY_AFTER, Upload, VendorHttp
 
 DEFAULT_RETRY_S = 5.0
+PHOTO_SIGNS = ("photo_invalid_dimensions", "image_process_failed")
+"""The first is for what breaks the rules "photo sides" and "photo ratio" of channels.limits; the
+second is not documented (github.com/nickoala/telepot/issues/274). Both come in either case."""
 _PATH = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*){0,8}", re.ASCII)
 
 
@@ -20,6 +23,13 @@ class ChatMoved(DeliveryFailed):
     def __init__(self, chat: str) -> None:
         super().__init__("chat-moved")
         self.chat = chat
+
+
+class PhotoRefused(DeliveryFailed):
+    """Telegram does not make a photo of this picture; it takes it as a document."""
+
+    def __init__(self) -> None:
+        super().__init__("refused", permanent=True)
 
 
 class BotApi:
@@ -86,6 +96,8 @@ def refusal(status: int, answer: dict[str, Any]) -> DeliveryFailed:
         return DeliveryFailed("not-authorised")
     if code == 400:
         told = str(answer.get("description", "")).casefold()
+        if any(sign in told for sign in PHOTO_SIGNS):
+            return PhotoRefused()
         words = {"chat not found": "unknown-chat", "file is too big": "too-large"}
         word = next((word for sign, word in words.items() if sign in told), "refused")
         return DeliveryFailed(word, permanent=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,11 +19,11 @@ from bot.settings import Settings
 from channels.limits import TELEGRAM, Part, rule
 from channels.pacing import Pace, Pacer
 from channels.progress import Progress, claim
-from channels.telegram.api import BotApi, ChatMoved
+from channels.telegram.api import BotApi, ChatMoved, PhotoRefused
 from channels.telegram.moves import Moves
-from channels.telegram.payload import chat_of, shape, shape_file
+from channels.telegram.payload import AS_DOCUMENT, chat_of, shape, shape_file
 from channels.uploads import Uploads
-from channels.vendor_http import VendorHttp
+from channels.vendor_http import Upload, VendorHttp
 
 LOG = structlog.get_logger(__name__)
 SendCall = Callable[..., Awaitable[Any]]
@@ -90,14 +91,22 @@ class TelegramClient:
                 moved = {**body, "chat_id": int(chat)}
                 return await self._send(api, outbound.account, moved, in_group, False, call)
 
+        async def send_file(method: str, upload: Upload) -> str:
+            call = partial(api.call, method, upload=upload)
+            return await send_shaped({"chat_id": int(chat), **hung}, False, call)
+
         async def send_part(part: Part, number: int) -> str:
             if part.attachment is None:
                 body = {**shape(part, chat, keyboard=self._settings.telegram_keyboard), **hung}
                 return await send_shaped(body, number > 0, partial(api.call, "sendMessage"))
             method, field = shape_file(part.attachment)
             async with self._uploads.open(part.attachment, TELEGRAM, field) as upload:
-                call = partial(api.call, method, upload=upload)
-                return await send_shaped({"chat_id": int(chat), **hung}, False, call)
+                try:
+                    return await send_file(method, upload)
+                except PhotoRefused:
+                    LOG.info("telegram.photo_refused", conversation=outbound.conversation)
+                    method, field = AS_DOCUMENT
+                    return await send_file(method, replace(upload, field=field))
 
         return (await self._progress.send(outbound, send_part))[-1]
 

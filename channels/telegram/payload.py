@@ -44,6 +44,7 @@ FETCHED = {
 }  # fmt: skip
 """Fields with a file → its kind and usual type. An animation comes as a document too."""
 PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
+AS_DOCUMENT = ("sendDocument", "document")
 SENT_AS = {
     "video/mp4": ("sendVideo", "video"),
     "image/gif": ("sendAnimation", "animation"),
@@ -272,7 +273,7 @@ def shape_file(attachment: Attachment) -> tuple[str, str]:
     """Choose how a file is sent: the method, and the field its bytes go to."""
     if attachment.type in PHOTOS and rule(TELEGRAM, "photo").value >= attachment.size:
         return "sendPhoto", "photo"
-    return SENT_AS.get(attachment.type, ("sendDocument", "document"))
+    return SENT_AS.get(attachment.type, AS_DOCUMENT)
 
 
 def shape(part: Part, chat: str, *, keyboard: str) -> dict[str, Any]:

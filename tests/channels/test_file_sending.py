@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
@@ -75,16 +76,18 @@ async def telegram(chosen: Settings, redis: redis.asyncio.Redis) -> AsyncIterato
     await client.aclose()
 
 
-async def stored(settings: Settings, id_: str, type_: str, **more: Any) -> Attachment:
+async def stored(
+    settings: Settings, id_: str, type_: str, content: bytes = CONTENT, **more: Any
+) -> Attachment:
     """Put a file into the store."""
 
     async def chunks() -> AsyncIterator[bytes]:
-        yield CONTENT
+        yield content
 
     await store_of(settings).put(id_, chunks(), 10**6, lambda head: None)
     kind = type_.partition("/")[0]
     kind = kind if kind in ("image", "audio", "video") else "file"
-    values = {"name": f"रसीद {id_}.bin", "type": type_, "size": len(CONTENT), **more}
+    values = {"name": f"रसीद {id_}.bin", "type": type_, "size": len(content), **more}
     return Attachment(id_, kind, **values)
 
 
@@ -150,6 +153,34 @@ async def test_a_retry_sends_only_the_files_that_are_missing(
     await telegram.send(message)
     names = [v.name for m in bot_api.sent for v in m.values() if isinstance(v, SentFile)]
     assert names == ["रसीद f1.bin", "रसीद f2.bin"]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "method"),
+    [
+        (5000, 5000, "sendPhoto"), (5001, 5000, "sendDocument"),
+        (100, 2000, "sendPhoto"), (100, 2001, "sendDocument"), (2001, 100, "sendDocument"),
+    ],
+)  # fmt: skip
+async def test_a_picture_telegram_makes_no_photo_of_goes_whole_and_the_next_file_follows(
+    chosen: Settings, telegram: TelegramClient, bot_api: BotApiServer, width: int, height: int,
+    method: str,
+) -> None:  # fmt: skip
+    content = CONTENT[:8] + b"\0\0\0\rIHDR" + struct.pack(">II", width, height) + bytes(500)
+    picture = await stored(chosen, "f1", "image/png", content)
+    bill = await stored(chosen, "f2", "application/pdf")
+    assert await telegram.send(reply("telegram", picture, bill)) == "2"
+    assert [sent["method"] for sent in bot_api.sent] == [method, "sendDocument"]
+    first = next(v for v in bot_api.sent[0].values() if isinstance(v, SentFile))
+    assert (first.name, first.content) == (picture.name, content)
+
+
+async def test_a_picture_telegram_cannot_process_goes_as_a_document_too(
+    chosen: Settings, telegram: TelegramClient, bot_api: BotApiServer
+) -> None:
+    bot_api.failures = [Refused(400, "Bad Request: IMAGE_PROCESS_FAILED")]
+    await telegram.send(reply("telegram", await stored(chosen, "f1", "image/png")))
+    assert [sent["method"] for sent in bot_api.sent] == ["sendDocument"]
 
 
 async def test_messenger_outside_the_window_sends_an_agents_file_with_the_tag(

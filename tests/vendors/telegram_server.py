@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -167,6 +168,9 @@ class BotApiServer:
         return {"message_id": len(self.sent), "chat": {"id": chat}}
 
     def _do_sendPhoto(self, body: dict[str, Any]) -> Any:
+        file = body.get("photo")
+        if isinstance(file, SentFile) and not _can_be_photo(file.content):
+            raise Refused(400, "Bad Request: PHOTO_INVALID_DIMENSIONS")
         return self._take_file("sendPhoto", "photo", body, 10_000_000)
 
     def _do_sendDocument(self, body: dict[str, Any]) -> Any:
@@ -274,6 +278,14 @@ class BotApiServer:
         if content:
             body = json.loads(content)
             getattr(self, f"_do_{body.pop('method')}")(body)
+
+
+def _can_be_photo(content: bytes) -> bool:
+    """Judge the sides of a PNG as sendPhoto does; pictures without a header in it are let pass."""
+    if content[12:16] != b"IHDR":
+        return True
+    width, height = struct.unpack(">II", content[16:24])
+    return width + height <= 10_000 and max(width, height) <= 20 * min(width, height)
 
 
 def update(number: int, **what: Any) -> dict[str, Any]:

@@ -32,9 +32,9 @@ Under `seen` there are also, with the life of its row unless said otherwise:
 | in place of <message>   | type   | content                                               | written by | read by |
 |-------------------------|--------|-------------------------------------------------------|------------|---------|
 | sending-<message>       | hash   | `ids`: JSON, parts a vendor took; `by`: who sends next | sender     | sender  |
-| sent-<conv>             | zset   | message → Unix ms at which Messenger took it          | sender     | ingress |
-| delivered-<conv>        | string | Unix ms up to which Messenger delivered               | ingress    | ingress |
-| read-<conv>             | string | the same for what was read                            | ingress    | ingress |
+| sent-<conv>             | zset   | message → Unix ms right before Messenger was given it | sender     | ingress |
+| delivered-<conv>        | string | Unix ms up to which Messenger delivered               | ingress    | ingress, sender |
+| read-<conv>             | string | the same for what was read                            | ingress    | ingress, sender |
 | window-<conv>           | string | Unix time the customer last wrote to Messenger, 7 days | ingress   | sender  |
 | profile-<conv>          | string | locale Messenger told, or `-`                         | ingress    | ingress |
 | echo-<message>          | string | 1: words from a page's inbox are noted                | ingress    | ingress |

@@ -71,20 +71,26 @@ class FacebookClient:
         if first:
             await self._act(page, outbound, "mark_seen")
 
+        # A try that finds all parts taken knows no better moment than its own beginning.
+        handed = time.time()
+
         async def send_part(part: Part, number: int) -> str:
+            nonlocal handed
             metadata = f"{METADATA}{outbound.id}"[: limit(FACEBOOK, "metadata")]
             body = {**common, "message": shape(part, metadata)}
             if number:
                 await self._act(page, outbound, "typing_on")
             if part.attachment is None:
-                return await self._send(page, outbound, body, declared)
+                taken, handed = await self._send(page, outbound, body, declared)
+                return taken
             if part.attachment.kind in ("audio", "video"):
                 await self._pacer.wait((self._media_pace, page.id))
             async with self._uploads.open(part.attachment, FACEBOOK, "filedata") as upload:
-                return await self._send(page, outbound, body, declared, upload)
+                taken, handed = await self._send(page, outbound, body, declared, upload)
+            return taken
 
         ids = await self._progress.send(outbound, send_part)
-        await self._receipts.sent(outbound, time.time())
+        await self._receipts.sent(outbound, handed)
         return ids[-1]
 
     async def show_typing(self, account: str, vendor_user: str) -> None:
@@ -108,10 +114,12 @@ class FacebookClient:
         body: dict[str, Any],
         declared: dict[str, str],
         upload: Upload | None = None,
-    ) -> str:
+    ) -> tuple[str, float]:
+        """Send one part; return Messenger's id and the moment right before the call."""
         await self._pacer.wait((self._pace, page.id))
         await claim()
         path = f"{page.id}/messages"
+        handed = time.time()
         try:
             answer = await page.post(path, {**body, **declared}, upload=upload)
         except DeliveryFailed as error:
@@ -121,8 +129,9 @@ class FacebookClient:
             if not late or declared == TAGGED:
                 raise
             # We did not know when the customer wrote: a person may still answer for a week.
+            handed = time.time()
             answer = await page.post(path, {**body, **TAGGED}, upload=upload)
-        return str(answer.get("message_id", ""))
+        return str(answer.get("message_id", "")), handed
 
     async def _act(self, page: Page, outbound: Outbound, action: str) -> None:
         """Show a sign of life, in a request of its own; nothing depends on it."""

@@ -16,6 +16,23 @@ from bot.settings import Settings
 KEPT = 100
 """Messages per conversation that still wait for a receipt."""
 
+# KEYS: sent, record, marks of reads and of deliveries. ARGV: message, handed over (ms),
+# conversation, ttl, how many are kept.
+# A receipt may have come before this: no later one names what lies before its mark.
+_SENT = Script("""
+redis.call('ZADD', KEYS[1], 'NX', ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -ARGV[5] - 1)
+redis.call('EXPIRE', KEYS[1], ARGV[4])
+for at, state in ipairs({'read', 'delivered'}) do
+  if tonumber(redis.call('GET', KEYS[at + 2]) or '-1') >= tonumber(ARGV[2]) then
+    local body = {id = ARGV[1], conversation = ARGV[3], delivery = state}
+    redis.call('XADD', KEYS[2], '*', 'body', cjson.encode({kind = 'delivery', body = body}))
+    return state
+  end
+end
+return ''
+""")
+
 # KEYS: sent, mark, record, mark of reads. ARGV: until (ms), state, conversation, mark ttl.
 # A receipt says nothing new about what an earlier one of its kind covered, or what was read.
 _NOTE = Script("""
@@ -39,15 +56,25 @@ class Receipts:
         self._shards = settings.shards
         self._redis = client
 
-    async def sent(self, outbound: Outbound, at: float) -> None:
-        """A message was taken by Messenger."""
+    async def sent(self, outbound: Outbound, handed: float) -> None:
+        """Note a message that Messenger has taken.
+
+        Args:
+            handed: Unix seconds right before it was handed over. Messenger's moments are those at
+                which it passed the message on, often before we have its answer.
+
+        Raises:
+            StoreUnavailable: Redis is away; noting it again is safe.
+        """
         shard = redis_keys.shard_of(outbound.conversation, self._shards)
-        key = redis_keys.seen(shard, f"sent-{outbound.conversation}")
-        pipeline = self._redis.pipeline(transaction=False)
-        pipeline.zadd(key, {outbound.id: int(at * 1000)})
-        pipeline.zremrangebyrank(key, 0, -KEPT - 1)
-        pipeline.expire(key, redis_keys.SEEN_TTL_S)
-        await guarded(pipeline.execute())
+        keys = [
+            redis_keys.seen(shard, f"sent-{outbound.conversation}"),
+            redis_keys.record(shard),
+            redis_keys.seen(shard, f"read-{outbound.conversation}"),
+            redis_keys.seen(shard, f"delivered-{outbound.conversation}"),
+        ]
+        told = (outbound.id, int(handed * 1000), outbound.conversation, redis_keys.SEEN_TTL_S, KEPT)
+        await guarded(lane_of(self._redis).script(_SENT, keys, *told))
 
     async def note(self, conversation: str, state: str, until: float) -> int:
         """Record `delivered` or `read` for all sent up to a moment; return how many."""

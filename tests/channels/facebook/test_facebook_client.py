@@ -15,6 +15,7 @@ from bot.conversation.messages import Outbound, QuickReply, conversation_id
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from channels.facebook.client import FacebookClient
+from channels.facebook.receipts import Receipts
 from channels.facebook.window import Windows, messaging_type
 from channels.pacing import Pace, Pacer
 from channels.vendor_http import VendorHttp
@@ -64,6 +65,35 @@ async def test_buttons_then_quick_replies_then_a_list(
     assert third["text"].endswith("1. " + "x" * 21)
     assert "quick_replies" not in fourth
     assert fourth["text"].endswith("14. t13")
+
+
+@pytest.mark.parametrize("text", ["नमस्ते", "Sentence. " * 400], ids=["one part", "several"])
+async def test_a_message_was_handed_over_before_messenger_passed_it_on(
+    client: FacebookClient, graph: GraphServer, redis: redis.asyncio.Redis,
+    facebook_settings: Settings, text: str,
+) -> None:  # fmt: skip
+    passed_on: list[int] = []
+    original = graph._post_messages
+
+    def pass_on(*call: Any) -> Any:
+        answer = original(*call)
+        if "message_id" in answer:
+            passed_on.append(now_ms())
+            while now_ms() == passed_on[-1]:
+                pass  # the answer is on its way for a moment longer
+        return answer
+
+    graph._post_messages = pass_on  # type: ignore[method-assign]
+    outbound = message(text)
+    await client.send(outbound)
+    receipts = Receipts(facebook_settings, redis)
+    for moment in passed_on[:-1]:
+        assert await receipts.note(outbound.conversation, "delivered", moment / 1000) == 0
+    assert await receipts.note(outbound.conversation, "delivered", passed_on[-1] / 1000 + 5e-4) == 1
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 async def test_long_text_arrives_whole_in_order(client: FacebookClient, graph: GraphServer) -> None:

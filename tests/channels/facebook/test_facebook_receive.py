@@ -208,6 +208,36 @@ async def test_receipts_mark_what_was_sent_before_them_once(
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("kinds", "after_s", "told"),
+    [
+        (["delivery"], 1.0, ["delivered"]), (["delivery"], 0.0, ["delivered"]),
+        (["delivery", "read"], 1.0, ["read"]), (["delivery", "read"], -1.0, []),
+    ],
+)  # fmt: skip
+async def test_a_receipt_that_overtakes_the_sender_counts(
+    hook: Hook, facebook_settings: Settings, kinds: list[str], after_s: float, told: list[str]
+) -> None:
+    handed = int(time.time()) - 30
+    for kind in kinds:
+        await hook.deliver(event(**{kind: {"watermark": int((handed + after_s) * 1000)}}))
+    message = Outbound("o1", CONVERSATION, "facebook", PAGE, "501", "x")
+    await Receipts(facebook_settings, hook.redis).sent(message, handed)
+    rows = [(r["id"], r["delivery"]) for r in await hook.recorded("delivery")]
+    assert rows == [("o1", state) for state in told]
+
+
+async def test_what_is_noted_twice_was_handed_over_when_it_first_was(
+    hook: Hook, facebook_settings: Settings
+) -> None:
+    message = Outbound("o1", CONVERSATION, "facebook", PAGE, "501", "x")
+    handed = int(time.time()) - 30
+    for late_s in (0, 20):
+        await Receipts(facebook_settings, hook.redis).sent(message, handed + late_s)
+    await hook.deliver(event(delivery={"watermark": (handed + 1) * 1000}))
+    assert [r["id"] for r in await hook.recorded("delivery")] == ["o1"]
+
+
 def conversation_of(database: Database) -> Any:
     return database.look(lambda c: store.get(c, CONVERSATION))
 

@@ -15,18 +15,41 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot import redis_keys
-from bot.database import Database
+from bot.database import Database, insert_ignore
 from bot.errors import BadRequest
 from bot.redis_client import guarded
 from bot.tables import dead_letters
 
 
 def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
-    """Newest first, with the columns of `dead_letters`."""
+    """Newest first, those already sent again last; with the columns of `dead_letters`."""
+    c = dead_letters.c
     rows = connection.execute(
-        sa.select(dead_letters).order_by(dead_letters.c.created_at.desc()).limit(limit)
+        sa.select(dead_letters)
+        .order_by(c.replayed_at.is_not(None), c.created_at.desc())
+        .limit(limit)
     ).mappings()
     return [dict(row) for row in rows]
+
+
+def waiting(connection: Connection) -> list[str]:
+    """Ids of all letters not sent again yet, in the order in which they were given up: a
+    customer's replies must not come backwards."""
+    c = dead_letters.c
+    query = sa.select(c.id).where(c.replayed_at.is_(None)).order_by(c.created_at, c.id)
+    return list(connection.execute(query).scalars())
+
+
+def store(connection: Connection, letters: list[dict[str, Any]]) -> None:
+    """Keep letters, each once by its id; one that fails again can be replayed again."""
+    insert_ignore(connection, dead_letters, letters)
+    c = dead_letters.c
+    for letter in letters:
+        connection.execute(
+            sa.update(dead_letters)
+            .where(c.id == letter["id"], c.replayed_at < letter["created_at"])
+            .values(replayed_at=None, error=letter["error"], created_at=letter["created_at"])
+        )
 
 
 async def replay(

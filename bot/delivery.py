@@ -22,6 +22,9 @@ from bot.packing import pack, unpack
 from bot.redis_client import guarded
 from bot.redis_lane import Script, lane_of
 
+AGENT_CHARS = 64
+"""As many of an agent's name as `messages.agent` holds; PostgreSQL refuses a longer one."""
+
 # KEYS: seen, outbox, record, owner. ARGV: seen ttl, outbound, then rows for the recorder.
 # A blocked customer (bot.desk.blocking) is sent nothing, whoever asks.
 _POST = Script("""
@@ -58,7 +61,7 @@ def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
         "conversation": outbound.conversation,
         "episode_id": episode_id,
         "author": outbound.author,
-        "agent": outbound.agent,
+        "agent": outbound.agent[:AGENT_CHARS],
         "text": outbound.text or signs(outbound.attachments),
         "language": outbound.language,
         "entry": outbound.entry,

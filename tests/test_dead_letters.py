@@ -55,3 +55,13 @@ async def test_an_unknown_letter_is_refused(database: Database, redis) -> None:
     with pytest.raises(BadRequest) as refused:
         await dead_letters.replay(database, redis, SHARDS, "nobody")
     assert refused.value.status == 404
+
+
+def test_all_that_wait_go_in_the_order_they_were_given_up(database: Database) -> None:
+    """A customer's replies must not come backwards, and none is too old to be found."""
+    names = [keep(database, "out", {}, NOW + n) for n in range(260)]
+    sent = sa.update(table).where(table.c.id == names[1]).values(replayed_at=NOW + 900)
+    database.call(lambda c: c.execute(sent))
+    assert database.look(dead_letters.waiting) == [names[0], *names[2:]]
+    listed = database.look(lambda c: dead_letters.read_letters(c, 260))
+    assert listed[-1]["id"] == names[1], "what was sent again is listed last"

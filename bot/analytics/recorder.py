@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from operator import itemgetter
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
+from bot import dead_letters, redis_keys
 from bot.database import Database, insert_ignore, insert_or_update
 from bot.delivery import rows_in
 from bot.errors import StoreUnavailable
@@ -27,7 +28,7 @@ from bot.lease import Leases
 from bot.packing import pack
 from bot.redis_client import guarded, is_clustered
 from bot.redis_lane import Command, lane_of
-from bot.tables import conversations, dead_letters, events, messages, trackers
+from bot.tables import conversations, events, messages, trackers
 from bot.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
@@ -46,7 +47,13 @@ SHOWN_EVENTS = ("contact.lost", "contact.regained")
 """Events that come without such a row."""
 _LATER = {"sent": ("delivered", "read"), "delivered": ("read",)}
 """A receipt may overtake the note that the message was sent; it tells more."""
-_TABLES = {"message": messages, "event": events, "dead": dead_letters}
+_TABLES = {"message": messages, "event": events}
+
+
+_SYSTEMIC = (StoreUnavailable, sa.exc.ProgrammingError)
+"""No fault of a row: the database is away, or its schema is another one."""
+Found = tuple[int, str, str]
+"""Shard, id in its stream, body."""
 
 
 class Recorder:
@@ -56,6 +63,9 @@ class Recorder:
         self._redis = client
         self._leases = leases
         self._database = database
+        self._refused: dict[int, set[str]] = defaultdict(set)
+        """Shard → rows SQL will not have. They stay in Redis, out of the way of all others, and
+        are tried again by the next recorder that starts."""
 
     async def run(self) -> None:
         """Record until cancelled."""
@@ -73,7 +83,10 @@ class Recorder:
 
     async def _wait(self) -> None:
         """Wait for a row, or a while: a shard may have come to us meanwhile."""
-        streams: Any = {redis_keys.record(shard): "0-0" for shard in self._leases.held}
+        streams: Any = {
+            redis_keys.record(shard): max(self._refused[shard], key=_number, default="0-0")
+            for shard in self._leases.held
+        }
         if not streams or is_clustered(self._redis):
             # A cluster reads no streams of two shards in one command.
             await asyncio.sleep(PAUSE_S)
@@ -87,20 +100,33 @@ class Recorder:
         if not shards:
             return 0
         lane = lane_of(self._redis)
-        looks = [("XRANGE", redis_keys.record(shard), "-", "+", "COUNT", BATCH) for shard in shards]
-        found = dict(zip(shards, await guarded(lane.run(*looks)), strict=True))
-        rows = [
-            row for part in found.values() for _, fields in part for row in rows_in(fields["body"])
+        looks = [
+            ("XRANGE", redis_keys.record(s), "-", "+", "COUNT", BATCH + len(self._refused[s]))
+            for s in shards
         ]
-        if not rows:
+        found = [
+            (shard, row, fields["body"])
+            for shard, part in zip(shards, await guarded(lane.run(*looks)), strict=True)
+            for row, fields in part
+            if row not in self._refused[shard]
+        ]
+        if not found:
             return 0
-        await self._database.run(lambda connection: self._store(connection, rows, held))
+        try:
+            rows = await self._move(found, held)
+        except _SYSTEMIC:
+            raise
+        except Exception:
+            rows = await self._move_singly(found, held)
+        stored: dict[int, list[str]] = defaultdict(list)
+        for shard, row, _ in found:
+            if row not in self._refused[shard]:
+                stored[shard].append(row)
         done: list[Command] = [
-            ("XDEL", redis_keys.record(shard), *(row for row, _ in part))
-            for shard, part in found.items()
-            if part
+            ("XDEL", redis_keys.record(shard), *ids) for shard, ids in stored.items()
         ]
-        await guarded(lane.run(*done))
+        if done:
+            await guarded(lane.run(*done))
         touched = {
             row["body"]["conversation"]
             for row in rows
@@ -110,6 +136,29 @@ class Recorder:
             news = pack(sorted(touched))
             await guarded(lane.run(("PUBLISH", redis_keys.NEWS_CHANNEL, news)))
         return len(rows)
+
+    async def _move(self, found: Sequence[Found], held: dict[int, str]) -> list[dict[str, Any]]:
+        """Store what was found in one transaction; return the rows."""
+        rows = [row for _, _, body in found for row in rows_in(body)]
+        await self._database.run(lambda connection: self._store(connection, rows, held))
+        return rows
+
+    async def _move_singly(
+        self, found: Sequence[Found], held: dict[int, str]
+    ) -> list[dict[str, Any]]:
+        """Store one by one, since one of them is refused: it must not hold up all others."""
+        rows = []
+        for one in found:
+            try:
+                rows += await self._move([one], held)
+            except _SYSTEMIC:
+                raise
+            except Exception as error:
+                shard, row, _ = one
+                self._refused[shard].add(row)
+                # Without the error's own words, which may quote the customer's.
+                LOG.error("recorder.refused", shard=shard, row=row, error=type(error).__name__)
+        return rows
 
     def _store(
         self, connection: Connection, rows: list[dict[str, Any]], held: dict[int, str]
@@ -125,6 +174,11 @@ class Recorder:
             raise StoreUnavailable("lease", "the shards may have passed to another recorder")
 
 
+def _number(row: str) -> tuple[int, ...]:
+    """Order of a stream's ids, `<milliseconds>-<number>`."""
+    return tuple(map(int, row.split("-")))
+
+
 def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
     """Write rows of the record streams; each kind once by its id."""
     now = time.time()
@@ -135,6 +189,7 @@ def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
         event["stored_at"] = now
     for kind, table in _TABLES.items():
         insert_ignore(connection, table, by_kind[kind])
+    dead_letters.store(connection, by_kind["dead"])
     bind(connection, by_kind["file"])
     for state, notes in groupby(by_kind["delivery"], key=itemgetter("delivery")):
         ids = [{"message": note["id"]} for note in notes]

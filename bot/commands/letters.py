@@ -64,10 +64,7 @@ async def _replay_all(wanted: str) -> int:
     config = settings_module.load()
     store, client = Database.of(config), redis_client.connect(config)
     try:
-        letters = store.look(dead_letters.read_letters)
-        ids = [letter["id"] for letter in letters if not letter["replayed_at"]]
-        if wanted != "all":
-            ids = [wanted]
+        ids = store.look(dead_letters.waiting) if wanted == "all" else [wanted]
         for letter in ids:
             await dead_letters.replay(store, client, config.shards, letter)
         return len(ids)

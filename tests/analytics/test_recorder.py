@@ -115,15 +115,58 @@ async def test_nothing_leaves_redis_while_sql_refuses(
     assert await recorder.step() == 1
 
 
-async def test_one_bad_row_undoes_its_whole_batch(
+async def test_a_row_sql_refuses_stays_and_holds_up_no_other(
     recorder: Recorder, redis: redis.asyncio.Redis, database: Database
 ) -> None:
-    await _add(redis, 0, _message())
-    await _add(redis, 1, {"kind": "event", "body": {"id": "no type"}})
-    with pytest.raises(Exception, match="type"):
-        await recorder.step()
-    assert _all(database, messages) == []
-    assert await redis.xlen(redis_keys.record(0)) == 1
+    await _add(redis, 0, _message(1))
+    await _add(redis, 1, {"kind": "event", "body": {"id": "no type"}}, _message(2))
+    assert await recorder.step() == 2
+    assert len(_all(database, messages)) == 2
+    assert [await redis.xlen(redis_keys.record(s)) for s in (0, 1)] == [0, 1]
+    assert await recorder.step() == 0
+    await _add(redis, 1, _message(3))
+    assert await recorder.step() == 1
+    assert await redis.xlen(redis_keys.record(1)) == 1, "for a recorder that can store it"
+
+
+async def test_nothing_is_set_aside_for_a_schema_that_is_another(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    await _add(redis, 0, _message(1))
+
+    async def run(_: object) -> None:
+        raise sa.exc.ProgrammingError("insert", {}, Exception("no such column"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "run", run)
+        with pytest.raises(sa.exc.ProgrammingError):
+            await recorder.step()
+    assert await recorder.step() == 1
+
+
+async def test_a_long_name_of_an_agent_is_cut_not_refused(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    outbound = builders.outbound("hello", author="agent", agent="Ann " * 32)
+    await _add(redis, 0, {"kind": "message", "body": message_row(outbound, "ep")})
+    assert await recorder.step() == 1
+    assert _all(database, messages)[0]["agent"] == ("Ann " * 32)[:64]
+
+
+async def test_a_letter_that_fails_again_can_be_replayed_again(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    for error, at in (("token expired", NOW), ("still expired", NOW + 60)):
+        letter = {"kind": "dead", "body": {**_dead("m1"), "error": error, "created_at": at}}
+        await _add(redis, 0, letter)
+        assert await recorder.step() == 1
+        # The same note once more, as after a crash, opens nothing that was replayed.
+        await _add(redis, 0, letter)
+        mark = sa.update(dead_letters).values(replayed_at=at + 30)
+        database.call(lambda c, mark=mark: c.execute(mark))
+        assert await recorder.step() == 1
+        (row,) = _all(database, dead_letters)
+        assert (row["error"], row["replayed_at"]) == (error, at + 30)
 
 
 async def test_the_newest_tracker_wins_within_a_batch_and_over_the_stored_one(

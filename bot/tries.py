@@ -10,7 +10,7 @@ from bot.redis_client import guarded
 # KEYS: attempts, stream. ARGV: row, change. A row that is done is not counted: whoever was late
 # (stopped, swapped out) would leave a number behind that nobody removes.
 COUNT = """
-if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return 0 end
+if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return false end
 return redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
 """
 
@@ -20,4 +20,4 @@ async def count(
 ) -> int:
     """Count a try, or take one back; return how many it were, 0 when the row is done."""
     keys = (redis_keys.attempts(shard), stream)
-    return int(await guarded(client.eval(COUNT, 2, *keys, row, change)))
+    return int(await guarded(client.eval(COUNT, 2, *keys, row, change)) or 0)

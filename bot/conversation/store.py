@@ -214,7 +214,8 @@ def change(
         updates.setdefault("callback_at", None)
         updates.setdefault("late_told_at", None)
     if target == State.BOT and current.state in ENDED:
-        updates.update(episode_started_at=moment, topic=None)
+        # At once, not when the recorder comes by: whoever looks for the idle must not find it.
+        updates.update(episode_started_at=moment, last_message_at=moment, topic=None)
     _write(connection, current, target, updates)
     if current.state == State.WAITING and target == State.ASSIGNED and current.waiting_since:
         connection.execute(

@@ -71,7 +71,12 @@ class Handler:
         """
         started = time.perf_counter()
         while True:
-            attempt, turn = await self._begin(inbound, ticket)
+            begun = await self._begin(inbound, ticket)
+            if begun is None:
+                # Committed, and only the answer to the commit was lost; or erased meanwhile.
+                LOG.info("message.done_already", conversation=inbound.conversation)
+                return
+            attempt, turn = begun
             try:
                 if attempt > self._settings.attempts:
                     await self._give_up(turn, attempt)
@@ -96,8 +101,13 @@ class Handler:
             )
         self._log(turn, time.perf_counter() - started, written)
 
-    async def _begin(self, inbound: Inbound, ticket: Ticket) -> tuple[int, Turn]:
-        """Read what the turn starts from: one round trip, and SQL only where Redis has nothing."""
+    async def _begin(self, inbound: Inbound, ticket: Ticket) -> tuple[int, Turn] | None:
+        """Read what the turn starts from: one round trip, and SQL only where Redis has nothing.
+
+        Returns:
+            Which try it is, and the turn; None when the row is no longer in the inbox, since a
+            turn begun now would change the conversation in SQL and commit nothing.
+        """
         shard = ticket.shard
         counted = (redis_keys.attempts(shard), redis_keys.inbox(shard))
         body, copy, attempt = await guarded(
@@ -107,6 +117,8 @@ class Handler:
                 ("EVAL", tries.COUNT, 2, *counted, ticket.row, 1),
             )
         )
+        if attempt is None:
+            return None
         conversation = Conversation.from_json(copy) if copy else None
         ended = conversation is not None and conversation.state in ENDED
         if conversation is None or (ended and not conversation.blocked):

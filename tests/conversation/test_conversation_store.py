@@ -100,7 +100,7 @@ def test_a_message_after_the_end_starts_an_episode(database: Database, ended: St
     message = builders.inbound(n=9)
     after = database.call(lambda c: store.open_for(c, message, "en"))
     assert (after.state, after.episode_id) == (State.BOT, message.id)
-    assert after.episode_started_at == message.received_at
+    assert after.episode_started_at == after.last_message_at == message.received_at
     assert (after.stint, after.owner, after.cause) == (before.stint + 1, None, None)
     assert f"{message.id}:episode.started" in _events(database, "episode.started")
     assert database.call(lambda c: store.open_for(c, message, "en")) == after

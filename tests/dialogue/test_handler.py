@@ -362,6 +362,18 @@ async def test_a_message_handled_twice_is_answered_once(talk: Talk) -> None:
     assert len(await talk.recorded("answer.sent")) == 1
 
 
+async def test_a_turn_whose_commit_was_not_heard_of_changes_nothing_again(talk: Talk) -> None:
+    """Once more would be the second failure in a row, and a handoff in SQL alone."""
+    message = talk.message("what is the meaning of life")
+    ticket = await talk.arrive(message)
+    await talk.handler.handle(message, ticket)
+    before, said = await talk.state(), await talk.replies(message)
+    assert (before.state, len(said) > 0) == (State.BOT, True)
+    await talk.handler.handle(message, ticket)
+    assert await talk.state() == before
+    assert await talk.replies(message) == said
+
+
 @pytest.mark.parametrize("text", ["talk to a person", "cancel"])
 async def test_a_turn_that_died_between_sql_and_commit_ends_as_if_it_had_not(
     talk: Talk, text: str, monkeypatch: pytest.MonkeyPatch

@@ -89,6 +89,10 @@ class Snoozer:
 
         def work(connection: Connection) -> Conversation:
             current = _owned(connection, conversation_id, owner, State.ASSIGNED)
+            if current.last_change == key and current.state == State.ASSIGNED:
+                return current
+            if current.state != State.SNOOZED:
+                raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
             connection.execute(sa.delete(snoozes).where(snoozes.c.conversation == conversation_id))
             return store.change(connection, current, State.ASSIGNED, key=key)
 

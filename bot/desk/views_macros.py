@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.conversation.states import State
+from bot.conversation.states import HUMAN, State
 from bot.conversation.store import Conversation
 from bot.desk import app_keys, audit, labels, macros, moves, present, queries, views_actions
 from bot.desk.macros import Macro, Step
@@ -91,7 +91,8 @@ async def run(request: web.Request) -> web.StreamResponse:
     ends = macro.steps[-1]["do"] in macros.ENDS
     # Ended by this very click: nothing is left to do.
     repeated = ends and current.last_change == f"{key}-{len(macro.steps) - 1}"
-    if not repeated and current.owner != agent_of(request).id:
+    ours = current.owner == agent_of(request).id and current.state in HUMAN
+    if not repeated and not ours:
         # Before the first step: half a macro helps nobody.
         raise TransitionRefused(conversation, current.state, State.ASSIGNED)
     if any(step["do"] == "reply" for step in macro.steps):

@@ -34,7 +34,8 @@ def to_team(
     data: dict[str, Any] = {"note_characters": len(note), "team": team.id}
     awake = _awake(connection, current, key)
     return store.change(
-        connection, awake, State.WAITING, key=key, team=team.id,
+        # Without an agent to come back to, or the next look would give it to who passed it on.
+        connection, awake, State.WAITING, key=key, team=team.id, last_agent=None,
         events=(event(current, "handoff.transferred", data),),
     )  # fmt: skip
 

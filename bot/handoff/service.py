@@ -172,7 +172,7 @@ class HandoffService:
         """Pass the conversation on; it waits again, in front of what came later."""
         changed = await self._owned(
             conversation_id, agent, State.WAITING, key, "handoff.transferred",
-            {"note_characters": len(note)},
+            {"note_characters": len(note)}, last_agent=None,
         )  # fmt: skip
         await self._notice(changed, "utter_agent_transferred", key, agent)
         return changed
@@ -289,15 +289,18 @@ class HandoffService:
         key: str,
         event: str,
         data: dict[str, Any],
+        **values: Any,
     ) -> Conversation:
         def work(connection: Connection) -> Conversation:
             current = self._get(connection, conversation_id)
             if current.last_change == key and current.state == target:
                 return current
-            if current.owner != agent.id:
+            # Who had it stays its owner after the end, when only the customer's next message or
+            # taking it up again may change it.
+            if current.owner != agent.id or current.state not in HUMAN:
                 raise TransitionRefused(conversation_id, current.state, target)
             events = (self._event(current, event, key, agent, data),)
-            return store.change(connection, current, target, key=key, events=events)
+            return store.change(connection, current, target, key=key, events=events, **values)
 
         return await self._changes.apply(conversation_id, work)
 

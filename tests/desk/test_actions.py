@@ -12,7 +12,7 @@ from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.desk import app_keys, snooze, tables
-from bot.errors import BadRequest
+from bot.errors import BadRequest, TransitionRefused
 
 
 def waiting(desk: Desk, **values: object) -> None:
@@ -162,6 +162,16 @@ async def test_snoozed_wakes_when_due_and_not_before(desk: Desk) -> None:
     assert await snoozer.sweep(until + 1) == 1
     assert state(desk) == State.ASSIGNED
     assert await snoozer.sweep(until + 2) == 0
+
+
+async def test_what_has_ended_is_not_woken(desk: Desk) -> None:
+    assigned(desk)
+    asha = await desk.browser()
+    await asha.act("/conversations/webchat-1/resolve", topic="other", outcome="solved")
+    assert state(desk) == State.RESOLVED
+    with pytest.raises(TransitionRefused):
+        await desk.server.app[app_keys.SNOOZER].wake("webchat-1", "u-asha", key="late-undo")
+    assert state(desk) == State.RESOLVED
 
 
 async def test_snoozed_wakes_when_the_customer_writes(desk: Desk) -> None:

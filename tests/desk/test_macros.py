@@ -91,6 +91,17 @@ async def test_a_macro_is_for_the_agent_who_has_the_conversation(desk: Desk) -> 
     assert found.state == State.ASSIGNED
 
 
+async def test_a_macro_does_nothing_to_what_has_ended(desk: Desk) -> None:
+    assigned(desk)
+    made = await written(desk, name="Note and end", note="done", end="return")
+    asha = await desk.browser()
+    await asha.act(f"{ONE}/resolve", topic="other", outcome="solved")
+    told = await sent(desk)
+    assert (await asha.act(f"{ONE}/macros/{made.id}"))[0] == 409
+    assert desk.database.call(lambda c: c.execute(sa.select(tables.notes)).all()) == []
+    assert await sent(desk) == told
+
+
 async def test_a_macro_that_replies_is_held_back_when_the_customer_wrote(desk: Desk) -> None:
     assigned(desk)
     made = await written(desk, name="Bye", reply="Bye")

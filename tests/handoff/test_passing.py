@@ -114,6 +114,19 @@ async def test_a_team_gets_the_conversation_into_its_queue(
     assert told == {"note_characters": 9, "team": team.id}
 
 
+@pytest.mark.parametrize("how", ["transfer", "requeue"])
+async def test_who_passes_a_conversation_on_is_not_the_one_it_comes_back_to(
+    service: HandoffService, database: Database, how: str
+) -> None:
+    seen = builders.brought_to(database, State.ASSIGNED, owner="asha")
+    assert seen.last_agent == "asha"
+    if how == "transfer":
+        passed = await service.transfer(seen.id, ASHA, key=KEY)
+    else:
+        passed = await service.requeue(seen.id, ASHA, note="", key=KEY)
+    assert (passed.state, passed.last_agent) == (State.WAITING, None)
+
+
 async def test_an_unknown_team_is_a_404_and_moves_nothing(
     service: HandoffService, database: Database
 ) -> None:
@@ -133,6 +146,8 @@ async def test_what_has_ended_stays_ended(
         await service.transfer(seen.id, BOSS, key=KEY)
     with pytest.raises(TransitionRefused):
         await service.assign(seen.id, BOSS, "ravi", key=KEY)
+    with pytest.raises(TransitionRefused):
+        await service.give_back(seen.id, ASHA, key=KEY)
     assert _now(database, seen) == seen
 
 

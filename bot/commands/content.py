@@ -129,12 +129,16 @@ def go_live(
         store.close()
     if folder:
         publish.remember_base(config.state_dir, folder, written.number)
-    if written.number == before:
-        print(f"nothing differs from version {before}, which is live")
-        return 0
+    same = f"nothing differs from version {before}, which is live"
     url = redis_client.address(config)
     if not redis_client.answers(url):
-        print(f"version {written.number} is published; nothing is running, the next start uses it")
+        told = f"version {written.number} is published; nothing is running, the next start uses it"
+        print(same if written.number == before else told)
+        return 0
+    if written.number == before:
+        # Told again: whoever published it may have died before the engines heard of it.
+        asyncio.run(_announce(config, written.number))
+        print(same)
         return 0
     engines = asyncio.run(_announce(config, written.number))
     took = time.monotonic() - started
@@ -154,7 +158,8 @@ async def _announce(config: Settings, number: int) -> int:
                 client.zrangebyscore(redis_keys.holders("engine"), time.time(), "+inf")
             )
             ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
-            behind = [n for n in names if json.loads(ready.get(n, "{}")).get("version") != number]
+            # One that answers from a later version, published meanwhile, is not behind.
+            behind = [n for n in names if json.loads(ready.get(n, "{}")).get("version", 0) < number]
             if not behind:
                 return len(names)
             if time.monotonic() > deadline:

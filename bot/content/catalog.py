@@ -94,9 +94,8 @@ class Catalog:
 
     async def _live(self) -> int:
         mirrored = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
-        if mirrored is not None:
+        if mirrored is not None and self._knowledge is not None:
             return int(mirrored)
+        # At the start SQL is asked as well: who published while nothing ran told nobody.
         number = await self._database.read(publish.live_number)
-        if number:
-            await guarded(self._redis.set(redis_keys.CONTENT_LIVE, number, nx=True))
-        return number
+        return await publish.mirror(self._redis, number) if number else int(mirrored or 0)

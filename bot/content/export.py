@@ -8,15 +8,31 @@ from typing import Any
 
 import yaml
 
+from bot.content.load import faq_files
 from bot.content.models import Content, Entry, Reply
+from bot.errors import ContentError
 
 
 def write_folder(content: Content, folder: Path) -> int:
-    """Write `<topic>.yml` files; return how many. Files of other topics are left alone."""
+    """Write `<topic>.yml` files; return how many.
+
+    Raises:
+        ContentError: The folder has files of other topics: it would not equal the version, and
+            publishing it would bring their entries back. Nothing is written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     topics: dict[str, list[Entry]] = defaultdict(list)
     for entry in content.entries:
         topics[entry.topic].append(entry)
+    others = sorted(p for p in faq_files(folder) if p.name not in {f"{t}.yml" for t in topics})
+    if others:
+        raise ContentError(
+            [
+                f"{path}: of a topic the version does not have; move it away, or export into an "
+                "empty folder"
+                for path in others
+            ]
+        )
     for topic, entries in topics.items():
         document = {"topic": topic, "entries": [_shape(entry) for entry in entries]}
         text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=1000)

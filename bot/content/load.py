@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -12,7 +12,34 @@ from bot.content.models import Content, Entry, Reply
 from bot.content.validate import check_content, check_entry, check_lines
 from bot.errors import ContentError
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_WORDS = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"})
+_SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(_SAFE):  # type: ignore[misc]
+    """A title "No", the language `no` and a day that no month has are texts, for the validator to
+    judge. No key may stand twice in one place."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [one for one in resolvers if one[0] not in _WORDS]
+        for first, resolvers in _SAFE.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set[str]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key.value!r} stands here a second time; keep one of them",
+                    key.start_mark,
+                )  # fmt: skip
+            seen.add(str(key.value))
+        return dict(super().construct_mapping(node, deep))
+
+
+def faq_files(folder: Path) -> list[Path]:
+    """The FAQ files of a folder."""
+    return sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
 
 
 def load_folder(folder: Path, languages: tuple[str, ...]) -> Content:
@@ -24,7 +51,7 @@ def load_folder(folder: Path, languages: tuple[str, ...]) -> Content:
     Raises:
         ContentError: With one line for each fault, all files in one go.
     """
-    files = sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
+    files = faq_files(folder)
     if not files:
         raise ContentError(
             [f"{folder}: no *.yml file; put the FAQ entries there (docs/content.md)"]
@@ -40,7 +67,7 @@ def load_folder(folder: Path, languages: tuple[str, ...]) -> Content:
             continue
         problems += check_lines(name, text)
         try:
-            document = yaml.load(text, Loader=_LOADER)  # noqa: S506 - a safe loader
+            document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
             problems.append(f"{name}: not valid YAML: {_where(error)}")
             continue

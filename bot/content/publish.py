@@ -26,6 +26,15 @@ from bot.tables import content_pointer, content_versions
 LOCK = 5_366_321_003
 """Whoever publishes is alone, so that the second of two finds the first one's version live."""
 
+# KEYS: the mirror. ARGV: number. Of two who publish, the first may be the last to tell; numbers
+# only grow, also when an older version is put back.
+_MIRROR = """
+local told = tonumber(redis.call('GET', KEYS[1]) or '0')
+if told >= tonumber(ARGV[1]) then return told end
+redis.call('SET', KEYS[1], ARGV[1])
+return tonumber(ARGV[1])
+"""
+
 
 def live_number(connection: Connection) -> int:
     """Number of the live version; 0 before anything was published."""
@@ -105,9 +114,14 @@ def write(
     return Content(content.entries, number)
 
 
+async def mirror(client: redis.asyncio.Redis, number: int) -> int:
+    """Copy the pointer into Redis, unless a later version is named there; return what is."""
+    return int(await guarded(client.eval(_MIRROR, 1, redis_keys.CONTENT_LIVE, number)))
+
+
 async def announce(client: redis.asyncio.Redis, number: int) -> None:
     """Mirror the pointer, so that every process follows at once."""
-    await guarded(client.set(redis_keys.CONTENT_LIVE, number))
+    await mirror(client, number)
     await guarded(client.publish(redis_keys.CONTENT_CHANNEL, number))
 
 

@@ -98,6 +98,16 @@ async def test_after_a_loss_of_redis_sql_says_which_is_live(
     assert catalog.knowledge.content.number == 2
 
 
+async def test_what_was_published_while_nothing_ran_is_found_at_the_start(
+    catalog: Catalog, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    await publish.announce(redis, _publish(database, "one"))
+    _publish(database, "two", 1)
+    assert await catalog.refresh() is True
+    assert catalog.knowledge.content.number == 2
+    assert await redis.get(redis_keys.CONTENT_LIVE) == "2"
+
+
 async def test_a_pointer_to_nothing_keeps_the_version_in_use(
     catalog: Catalog, database: Database, redis: redis.asyncio.Redis
 ) -> None:

@@ -140,6 +140,14 @@ async def test_the_announcement_moves_the_mirror(redis: redis.asyncio.Redis) -> 
     assert told["data"] == "7"
 
 
+async def test_who_tells_last_of_an_earlier_version_takes_nothing_back(
+    redis: redis.asyncio.Redis,
+) -> None:
+    for number in (6, 5):
+        await publish.announce(redis, number)
+    assert await redis.get(redis_keys.CONTENT_LIVE) == "6"
+
+
 def test_the_base_of_a_folder_is_remembered(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     assert publish.base_of(tmp_path, one) is None
@@ -178,6 +186,15 @@ def test_export_and_load_give_the_same_digest_whatever_the_files_were_called(
     assert write_folder(content, tmp_path) == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == ["ant.yml", "zebra.yml"]
     assert load_folder(tmp_path, LANGUAGES).digest == content.digest
+
+
+def test_an_export_leaves_no_file_that_would_bring_entries_back(tmp_path: Path) -> None:
+    write_folder(Content((builders.entry("z-one", topic="zebra"),)), tmp_path)
+    before = (tmp_path / "zebra.yml").read_text("utf-8")
+    with pytest.raises(ContentError, match=r"zebra\.yml: of a topic the version does not have"):
+        write_folder(Content((builders.entry("a-one", topic="ant"),)), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["zebra.yml"]
+    assert (tmp_path / "zebra.yml").read_text("utf-8") == before
 
 
 def test_the_shipped_pack_survives_export_and_load(tmp_path: Path) -> None:

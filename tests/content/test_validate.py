@@ -194,6 +194,39 @@ def test_a_file_that_is_no_yaml_names_line_and_column(tmp_path: Path) -> None:
     assert f"{tmp_path / 'bad.yml'}: not valid YAML: line 4, column 1" in _problems(tmp_path)[0]
 
 
+def test_a_day_no_month_has_is_told_like_any_other_fault(tmp_path: Path) -> None:
+    path = _write(tmp_path, _entry(), _entry("other"))
+    lines = path.read_text("utf-8").replace("- id: other", "- valid_until: 2026-02-30\n  id: other")
+    path.write_text(lines, "utf-8")
+    (told,) = _problems(tmp_path)
+    assert "other" in told
+    assert "valid_until '2026-02-30' is no date; write YYYY-MM-DD" in told
+
+
+def test_dates_and_the_word_no_are_taken_as_written(tmp_path: Path) -> None:
+    path = _write(tmp_path, _entry(valid_from="D", answers={"en": "A", "hi": "पाँच दिन।"}))
+    text = path.read_text("utf-8").replace("valid_from: D", "valid_from: 2026-01-01")
+    path.write_text(text.replace("en: A", "en: No"), "utf-8")
+    (entry,) = load_folder(tmp_path, LANGUAGES).entries
+    assert (entry.valid_from, entry.answers["en"]) == ("2026-01-01", "No")
+
+
+@pytest.mark.parametrize(
+    ("place", "again"),
+    [("  answers:\n", "  examples:\n    en: [x, y, z]\n"), ("", "entries: []\n")],
+)
+def test_what_stands_twice_is_refused_where_it_stands(
+    tmp_path: Path, place: str, again: str
+) -> None:
+    """YAML itself would keep the last and drop the first without a word."""
+    path = _write(tmp_path, _entry())
+    text = path.read_text("utf-8")
+    path.write_text(text.replace(place, again + place, 1) if place else text + again, "utf-8")
+    (told,) = _problems(tmp_path)
+    assert told.startswith(f"{path}: not valid YAML: line ")
+    assert told.endswith("stands here a second time; keep one of them")
+
+
 @pytest.mark.parametrize("text", ["", "- a\n- b\n", "topic: x\nentries: none\n", "entries:\n"])
 def test_a_file_of_another_shape_is_told_what_to_write(tmp_path: Path, text: str) -> None:
     (tmp_path / "odd.yml").write_text(text, "utf-8")

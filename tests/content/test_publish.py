@@ -21,7 +21,7 @@ from bot.content.export import write_folder
 from bot.content.load import load_folder
 from bot.content.models import Content, Reply
 from bot.database import Database
-from bot.errors import VersionConflict
+from bot.errors import ContentError, VersionConflict
 from bot.settings import Settings
 from bot.tables import content_versions, events
 

@@ -31,6 +31,9 @@ LOG = structlog.get_logger(__name__)
 
 MOST_LINES = 2048
 """Conversations with a message on its way; the rest of a backlog stays in Redis."""
+MOST_SLOW = 20_000
+"""The same with those whose vendor did not take the message at once: while one vendor is away, the
+others' customers get theirs. A message waits with some kilobytes of memory."""
 FIRST_PAUSE_S = 0.5
 STORE_PAUSE_S = 0.3
 """Before looking again whether Redis is back."""
@@ -74,8 +77,9 @@ class Sender:
         self._channels = channels
         self._calls: dict[asyncio.Task[str], tuple[Outbound, Row]] = {}
         self._reader = ShardReader(
-            client, leases, redis_keys.outbox, self._deliver, most_lines=MOST_LINES
-        )
+            client, leases, redis_keys.outbox, self._deliver,
+            most_lines=MOST_LINES, most_slow=MOST_SLOW,
+        )  # fmt: skip
 
     async def run(self) -> None:
         """Send until cancelled."""
@@ -111,6 +115,7 @@ class Sender:
                 # Perhaps only late in renewing it: then the row is still ours to send.
                 await asyncio.sleep(STORE_PAUSE_S)
             except DeliveryFailed as error:
+                self._reader.set_aside(outbound.conversation)
                 tries = await self._count(row, tries)
                 LOG.warning(
                     "message.unsent",

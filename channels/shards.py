@@ -66,6 +66,7 @@ class ShardReader:
         key: Stream of a shard.
         work: Finishes a row, or gives up because the lease is lost; must not raise.
         most_lines: Conversations under way at once; a backlog beyond stays in Redis, not in memory.
+        most_slow: Conversations under way, those included that were set aside as slow.
         hold_s: How long a row with a `position` is held back after it was received.
     """
 
@@ -77,6 +78,7 @@ class ShardReader:
         work: Work,
         *,
         most_lines: int,
+        most_slow: int = 0,
         hold_s: float = 0.0,
     ) -> None:
         self._redis = client
@@ -84,6 +86,9 @@ class ShardReader:
         self._key = key
         self._work = work
         self._most_lines = most_lines
+        self._most_slow = max(most_slow, most_lines)
+        self._slow: set[str] = set()
+        self._room = asyncio.Event()
         self._hold_s = hold_s
         self._lines: dict[str, Line] = {}
         self._under_way: set[tuple[int, str, str]] = set()
@@ -127,8 +132,9 @@ class ShardReader:
             if not ours:
                 await asyncio.sleep(IDLE_S)
                 continue
-            while len(self._lines) >= self._most_lines:
-                await asyncio.wait(self._tasks(), return_when=asyncio.FIRST_COMPLETED)
+            while self._is_full():
+                self._room.clear()
+                await self._room.wait()
             # A shard granted meanwhile is not read before this look ends.
             block_ms = BLOCK_MS if len(ours) == len(shards) else min(BLOCK_MS, int(IDLE_S * 1000))
             try:
@@ -137,6 +143,16 @@ class ShardReader:
                 for shard in ours:
                     self._places.pop(shard, None)
                 await asyncio.sleep(IDLE_S)
+
+    def set_aside(self, conversation: str) -> None:
+        """Count a conversation as slow until its line ends: it takes no room from others."""
+        if conversation in self._lines:
+            self._slow.add(conversation)
+            self._room.set()
+
+    def _is_full(self) -> bool:
+        quick = len(self._lines) - len(self._slow)
+        return quick >= self._most_lines or len(self._lines) >= self._most_slow
 
     async def _look(self, shards: Iterable[int], block_ms: int | None) -> None:
         """Read what is new in shards; without `block_ms`, only what is there already."""
@@ -192,6 +208,8 @@ class ShardReader:
             for row in line.rows:
                 self._under_way.discard((row.shard, row.lease, row.id))
             del self._lines[conversation]
+            self._slow.discard(conversation)
+            self._room.set()
 
     async def _next(self, line: Line) -> Row:
         """Choose the earliest by the vendor's order, once it was held back for long enough and

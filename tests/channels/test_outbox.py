@@ -18,6 +18,7 @@ from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.lease import Leases
 from channels import outbox as outbox_module
+from channels import shards as shards_module
 from channels.outbox import MAX_TRIES, Sender
 
 SHARDS = 4
@@ -119,6 +120,23 @@ async def test_one_stuck_conversation_does_not_hold_up_another(redis: redis.asyn
         assert [m.text for m in vendor.sent] == ["b"]
         free.set()
         await _drained(redis)
+
+
+async def test_a_vendor_that_is_away_takes_no_room_from_the_others(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(outbound: Outbound, tries: int) -> None:
+        if outbound.text == "wait":
+            raise DeliveryFailed("limited", retry_after_s=3600)
+
+    monkeypatch.setattr(outbox_module, "MOST_LINES", 4)
+    monkeypatch.setattr(shards_module, "BATCH", 1)
+    vendor = Vendor(script)
+    await _post(redis, *(builders.outbound("wait", user=f"user-{n}") for n in range(12)))
+    await _post(redis, *(builders.outbound("go", user=f"other-{n}") for n in range(12)))
+    async with sending(redis, vendor):
+        await builders.until(lambda: len(vendor.sent) == 12)
+    assert {message.text for message in vendor.sent} == {"go"}
 
 
 async def test_a_permanent_refusal_becomes_a_dead_letter_at_once_and_the_rest_follows(

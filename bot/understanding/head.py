@@ -48,13 +48,17 @@ class Head:
     """Fitted scores; `scores` is safe to call from several threads."""
 
     landmarks: Vectors  # (m, d)
-    weights: Vectors  # (m, labels)
+    weights: Vectors  # (m, labels), a label's lying together
     sums: Sums | None = None  # None: every row is a landmark
 
     def scores(self, rows: Vectors) -> Vectors:
         """Score every label, shape (len(rows), labels); about 0 to 1."""
-        result: Vectors = _kernel(rows, self.landmarks) @ self.weights
+        result: Vectors = self.kernel(rows) @ self.weights
         return result
+
+    def kernel(self, rows: Vectors) -> Vectors:
+        """How alike rows and landmarks are, shape (len(rows), m)."""
+        return _kernel(rows, self.landmarks)
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def patch_head(
     hints = np.asarray(head.landmarks[before:], np.float32)
     old = np.asarray(head.weights)[:, np.maximum(columns, 0)]
     old[:, columns < 0] = 0.0
-    weights = np.zeros((len(rows) + len(hints), len(columns)), np.float32)
+    weights = np.zeros((len(rows) + len(hints), len(columns)), np.float32, order="F")
     weights[: len(rows)][source >= 0] = old[source[source >= 0]]
     weights[len(rows) :] = old[before:]
     landmarks = np.concatenate([rows, hints])

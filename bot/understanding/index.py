@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from bot.understanding import shortlist
 from bot.understanding.calibrate import Calibration, calibrate
 from bot.understanding.embed import Embedder, Vectors, normalise
 from bot.understanding.head import (
@@ -103,6 +104,9 @@ class IntentIndex:
         for example in examples:
             counts[place[example.label]] += 1
         self._starts = np.cumsum(counts)
+        self._shortlist = None
+        if len(labels) >= shortlist.FROM:
+            self._shortlist = shortlist.Shortlist(head, rows, self._starts[: len(labels) + 1])
 
     @property
     def threshold(self) -> float:
@@ -220,9 +224,12 @@ class IntentIndex:
         if vector is None:
             vector = _need(self.embedder).embed([text])[0]
         row = self._space.map(vector[None])
-        scores = self._head.scores(row)[0]
-        top = np.argsort(-scores)[:_RANKED]
-        chances = self._chances(scores[top])
+        if self._shortlist is not None:
+            labels, scores = self._shortlist.scores(row)
+        else:
+            labels, scores = np.arange(len(self.labels)), self._head.scores(row)[0]
+        order = np.argsort(-scores)[:_RANKED]
+        top, chances = labels[order], self._chances(scores[order])
         ranking = tuple((self.labels[i], float(c)) for i, c in zip(top, chances, strict=True))
         best, confidence = ranking[0]
         return Prediction(

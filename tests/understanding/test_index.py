@@ -6,6 +6,7 @@ import pytest
 
 from bot.understanding import head as head_module
 from bot.understanding import index as index_module
+from bot.understanding import shortlist
 from bot.understanding.embed import Vectors, normalise
 from bot.understanding.index import OUT_OF_SCOPE, Example, IntentIndex, VectorCache
 
@@ -38,6 +39,14 @@ def examples() -> list[Example]:
     endings = ("now", "please", "today", "again", "soon", "here", "sir", "quickly")
     rows = [Example(f"{topic} {end}", f"faq/{topic}", "en") for topic in TOPICS for end in endings]
     return [*rows, *(Example(f"poem {end}", OUT_OF_SCOPE, "en") for end in endings)]
+
+
+@pytest.fixture(params=["all labels", "shortlist"])
+def looking_ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once with all labels scored, once with those alone that may be best."""
+    if request.param == "shortlist":
+        monkeypatch.setattr(shortlist, "FROM", 2)
+        monkeypatch.setattr(shortlist, "MOST", 2)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +115,7 @@ def test_a_background_text_that_is_an_example_in_other_words_is_not_used() -> No
     assert with_copy.predict("order now").confidence == plain.predict("order now").confidence
 
 
+@pytest.mark.usefixtures("looking_ahead")
 def test_a_large_index_is_refitted_by_what_changed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -126,6 +136,7 @@ def test_a_large_index_is_refitted_by_what_changed(
     assert previous.predict("gift please").best != "faq/gift"
 
 
+@pytest.mark.usefixtures("looking_ahead")
 def test_an_exact_index_is_patched_where_it_changed_and_now_and_then_fitted_afresh(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import sys
 
@@ -18,7 +19,8 @@ from bot.errors import SamvadError
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser(words[0] if words else "").parse_args(words)
     logs.to_stderr()  # processes set up their own
     try:
         result: int = options.run(options)
@@ -32,31 +34,34 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+GROUPS: dict[str, tuple[str, ...]] = {
+    "talk": ("parse", "chat"),
+    "content": ("content",),
+    "report": ("report", "users"),
+    "letters": ("outbox",),
+    "db": ("db",),
+    "customer": ("customer",),
+    "vendors": ("facebook", "telegram"),
+    "webchat": ("webchat",),
+    "evaluate": ("evaluate",),
+}
+"""Module of `bot.commands` → the commands it has."""
+
+
+def _parser(first: str = "") -> argparse.ArgumentParser:
+    """Know the commands.
+
+    Args:
+        first: First word of the command line. Where it is a command, only what that one needs is
+            imported: an editor who publishes need not wait for what talks to Messenger.
+    """
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_processes(commands)
-    from bot.commands import (
-        content,
-        customer,
-        db,
-        evaluate,
-        letters,
-        report,
-        talk,
-        vendors,
-        webchat,
-    )
-
-    talk.add(commands)
-    content.add(commands)
-    report.add(commands)
-    letters.add(commands)
-    db.add(commands)
-    customer.add(commands)
-    vendors.add(commands)
-    webchat.add(commands)
-    evaluate.add(commands)
+    known = first in commands.choices or any(first in names for names in GROUPS.values())
+    for module, names in GROUPS.items():
+        if not known or first in names:
+            importlib.import_module(f"bot.commands.{module}").add(commands)
     return parser
 
 

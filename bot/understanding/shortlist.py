@@ -14,9 +14,9 @@ from bot.understanding.head import Head
 
 Numbers = npt.NDArray[np.int64]
 
-MOST = 96
+MOST = 64
 """Labels scored a message. Of 1,011 and of 10,011 labels the best one was always among them, the
-second in 98 of 100 messages and else as good to a thousandth (benchmarks.big_content)."""
+second in 98 of 100 messages, and else as good to a thousandth (benchmarks.big_content)."""
 FROM = 512
 """Labels from which a look ahead costs less than it saves."""
 

@@ -1,0 +1,38 @@
+"""The command line knows the same commands whether it imports all of them or one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.__main__ import GROUPS, _parser
+
+ROOT = Path(__file__).parents[2]
+NAMES = [name for names in GROUPS.values() for name in names]
+
+
+def known(first: str = "") -> set[str]:
+    (actions,) = [action for action in _parser(first)._actions if action.choices]
+    assert actions.choices is not None
+    return set(actions.choices)
+
+
+def test_all_are_known_where_none_is_named() -> None:
+    assert set(NAMES) < known()
+    assert known("nonsense") == known("--help") == known()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_named_one_is_known(name: str) -> None:
+    assert name in known(name) < known()
+
+
+def test_who_starts_a_process_waits_for_no_other_command() -> None:
+    assert known("ingress") == known() - set(NAMES)
+    code = "from bot.__main__ import _parser; import sys; _parser('ingress')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; print('sqlalchemy' in sys.modules)"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == "False"

@@ -41,6 +41,8 @@ conversations = sa.Table(
     sa.Index("ix_conversations_state_activity", "state", "last_message_at"),
     sa.Index("ix_conversations_owner", "owner", "state"),
     sa.Index("ix_conversations_counts", "state", "owner", "team"),
+    # All that tells a place in a queue, so that no row of a long one is read.
+    sa.Index("ix_conversations_place", "state", "team", "waiting_since", "priority"),
     sa.Index("ix_conversations_vendor_user", "vendor_user", "channel"),
 )
 

@@ -117,11 +117,17 @@ def stamp() -> dict[str, Any]:
 
 
 def _commit() -> str:
+    named = _git("describe", "--always", "--abbrev=10") or "unknown"
+    # What the part before this one has written changes nothing of what is measured.
+    changed = _git("status", "--porcelain", "-uno", "--", ".", ":(exclude)docs")
+    return f"{named}-dirty" if changed else named
+
+
+def _git(*words: str) -> str:
     done = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--abbrev=10"], cwd=REPO, capture_output=True,
-        text=True, check=False,
+        ["git", *words], cwd=REPO, capture_output=True, text=True, check=False
     )  # fmt: skip
-    return done.stdout.strip() or "unknown"
+    return done.stdout.strip()
 
 
 def _processor() -> str:

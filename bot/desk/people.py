@@ -40,7 +40,7 @@ def alike(
         c.last_message_at.desc()
     )
     if query.strip():
-        rows = rows.where(c.id.in_(search.conversations(connection, query)))
+        rows = rows.where(c.id.in_(search.conversations(connection, query, seen)))
     else:
         name = sa.select(k.name).where(k.id == own.customer_id).scalar_subquery()
         rows = rows.where(k.name == name, k.name != "")

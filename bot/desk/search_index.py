@@ -73,6 +73,10 @@ _SCHEMA = [
     f" {_FORGET.format(source='name', which=_OF_CUSTOMER)}"
     " UPDATE desk_search_marks SET done = min(done, coalesce((SELECT min(rowid) - 1"
     " FROM conversations WHERE customer_id = old.id), done)) WHERE source = 'name'; END",
+    "CREATE TRIGGER IF NOT EXISTS desk_search_c_merge AFTER UPDATE OF customer_id ON conversations"  # noqa: S608
+    " WHEN old.customer_id IS NOT new.customer_id BEGIN"
+    f" {_FORGET.format(source='name', which='key = old.id')}"
+    " UPDATE desk_search_marks SET done = min(done, old.rowid - 1) WHERE source = 'name'; END",
 ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import notes, search, search_index
 from bot.desk.folding import fold
 from bot.desk.scope import Scope
-from bot.tables import customers, messages
+from bot.tables import conversations, customers, messages
 
 
 @pytest.mark.parametrize(
@@ -96,6 +96,16 @@ def test_a_customer_named_later_is_found_by_the_new_name_and_by_id(filled: Desk)
     assert find(filled, "xanthippe") == ["page-1-4711"]
     _rename(filled, "page-1-4711", "Xanthippe")
     assert not filled.database.call(search_index.behind), "the name it had costs nothing"
+
+
+def test_a_merged_conversation_has_the_name_of_the_customer_that_is_kept(filled: Desk) -> None:
+    for ident, name in (("page-1-4711", "Zoë Kant"), ("page-1-4712", "Xanthippe")):
+        filled.database.call(lambda c, i=ident, n=name: seed.conversation(c, i, name=n))
+    assert find(filled, "xanthippe") == ["page-1-4712"]
+    merge = sa.update(conversations).where(conversations.c.id == "page-1-4712")
+    filled.database.call(lambda c: c.execute(merge.values(customer_id="c-page-1-4711")))
+    assert sorted(find(filled, "zoe")) == ["page-1-4711", "page-1-4712"]
+    assert find(filled, "xanthippe") == []
 
 
 def test_names_lost_by_the_trigger_of_before_come_back(filled: Desk) -> None:

@@ -91,7 +91,7 @@ class Settings:
     episode_idle_s: int = field(default=1800, metadata={"env": "EPISODE_IDLE_S"})
     """Idle seconds after which a bot conversation closes."""
     queue_abandon_s: int = field(default=86400, metadata={"env": "QUEUE_ABANDON_S"})
-    """Silent seconds after which a waiting conversation closes."""
+    """Silent seconds of the team's working time after which a waiting conversation closes."""
     agent_gone_s: int = field(default=900, metadata={"env": "AGENT_GONE_S"})
     """Seconds an agent may be offline before their conversations wait again."""
     keep_messages_days: int = field(default=0, metadata={"env": "KEEP_MESSAGES_DAYS"})

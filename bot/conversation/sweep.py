@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -88,12 +89,16 @@ class Sweeper:
         return await self._database.read(work)
 
     async def _abandoned(self, now: float) -> list[Conversation]:
-        """Waiting ones nobody wrote in; those left as a message are kept for longer."""
-        c = conversations.c
-        queued = now - self._settings.queue_abandon_s
+        """Waiting ones nobody wrote in while the team worked; those left as a message are kept for
+        longer, by the calendar alone."""
+        c, limit_s = conversations.c, self._settings.queue_abandon_s
         left = now - self._settings.callback_keep_s
+        # Who was told that people are back on Monday keeps their place until then.
+        queued = await self._by_team(
+            c.last_message_at, lambda team: team.hours.back(now, limit_s) or 0.0
+        )
         older = sa.or_(
-            sa.and_(c.callback_at.is_(None), c.last_message_at < queued),
+            sa.and_(c.callback_at.is_(None), queued),
             sa.and_(c.callback_at.is_not(None), c.last_message_at < left),
         )
         return await self._waiting(older)
@@ -103,17 +108,25 @@ class Sweeper:
         if not self._settings.wait_apology_s:
             return []
         c, limit_s = conversations.c, self._settings.wait_apology_s
+        late = await self._by_team(c.waiting_since, lambda team: _late_since(team, now, limit_s))
+        return await self._waiting(late, c.callback_at.is_(None), c.late_told_at.is_(None))
+
+    async def _by_team(
+        self, moment: sa.ColumnElement[float], since: Callable[[Team], float]
+    ) -> sa.ColumnElement[bool]:
+        """Those whose `moment` lies before what `since` says for their team."""
+        c = conversations.c
         known = await self._database.read(teams.list_teams)
         named = [team.id for team in known if not team.everyone]
-        late = [
+        before = [
             sa.and_(
                 sa.or_(c.team.is_(None), c.team.not_in(named)) if team.everyone
                 else c.team == team.id,
-                c.waiting_since < _late_since(team, now, limit_s),
+                moment < since(team),
             )
             for team in known
         ]  # fmt: skip
-        return await self._waiting(sa.or_(*late), c.callback_at.is_(None), c.late_told_at.is_(None))
+        return sa.or_(*before)
 
     async def _waiting(self, *conditions: sa.ColumnElement[bool]) -> list[Conversation]:
         def work(connection: Connection) -> list[Conversation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, date, datetime
 
 import builders
 import pytest
@@ -20,6 +21,9 @@ from bot.database import Database
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.handoff import presence
+from bot.routing import teams
+from bot.routing.hours import Hours, parse_spans
+from bot.routing.model import EVERYONE, Team
 from bot.settings import Settings
 from bot.tables import conversations, events
 
@@ -111,6 +115,35 @@ async def test_an_abandoned_wait_closes_and_the_customer_is_told_in_their_langua
     (notice,) = await _sent(redis, waiting)
     assert notice["text"] == SystemTexts.load().render("utter_abandoned", "hi")
     assert (notice["author"], notice["language"]) == ("automatic", "hi")
+
+
+async def test_only_working_time_makes_a_wait_abandoned(
+    sweeper: Sweeper, database: Database, settings: Settings
+) -> None:
+    """Who came on Friday evening and heard "back on Monday" keeps the place they were promised."""
+    friday = datetime(2026, 1, 2, 18, tzinfo=UTC).timestamp()
+    week = (parse_spans("09:00-17:00"),) * 5 + ((), ())
+    database.call(lambda c: teams.save_team(c, Team(EVERYONE, "E", hours=Hours("UTC", week))))
+    waiting = builders.brought_to(database, State.WAITING, now=friday)
+    _active(database, waiting, friday)
+    # 24 working hours from Monday at nine on.
+    edge = datetime(2026, 1, 7, 17, tzinfo=UTC).timestamp()
+    assert settings.queue_abandon_s == 24 * 3600
+    for moment in (friday + 86400 + 60, edge - 60):
+        await sweeper.step(moment)
+        assert _now(database, waiting).state == State.WAITING
+    await sweeper.step(edge + 60)
+    assert _now(database, waiting).state == State.CLOSED
+
+
+async def test_a_team_that_never_works_loses_nobody(
+    sweeper: Sweeper, database: Database, settings: Settings
+) -> None:
+    never = Hours("UTC", ((),) * 7, {date(2020, 1, 1): ()})
+    database.call(lambda c: teams.save_team(c, Team(EVERYONE, "E", hours=never)))
+    waiting = builders.brought_to(database, State.WAITING)
+    await sweeper.step(waiting.last_message_at + 30 * settings.queue_abandon_s)
+    assert _now(database, waiting).state == State.WAITING
 
 
 @pytest.mark.parametrize("state", [State.SNOOZED, State.RESOLVED, State.CLOSED])

@@ -128,7 +128,8 @@ class BotTurn:
             reading,
             content,
             intent="change_language" if named else intent,
-            asked_for_person=intent == "ask_human",
+            asked_for_person=intent == "ask_human"
+            or (named is not None and codes.person_named_in(turn.inbound.text)),
             not_helped=turn.not_helped,
             negative_mean=mean,
             negative_count=turn.context.negative_count,
@@ -143,7 +144,7 @@ class BotTurn:
         turn.also = reading.also if second else ""
         turn.reading = parse.understanding(reading, content.number, decision, offered)
         self._log_reading(turn, reading, decision)
-        if named:
+        if named and decision.kind != "handoff":
             return self._change_language(turn, named)
         return self._choose(turn, reading, decision, intent, offered)
 

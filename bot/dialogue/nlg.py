@@ -34,6 +34,7 @@ OFFERS_PERSON = frozenset(
         "utter_out_of_scope",
         "utter_not_helped",
         "utter_default",
+        "utter_language_changed",
         "utter_language_unsupported",
     }
 )

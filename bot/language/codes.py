@@ -2,7 +2,7 @@
 
 Ours is lower-case ISO 639-1 (`hi`), `und` for "cannot be told", and a script only where it is not
 the usual one (`hi-Latn`). Names live in `data/languages.json`, the words around a request to change
-language ("speak … please") in `data/requests.json`. See docs/language.md.
+language ("speak … please") and for a person in it in `data/requests.json`. See docs/language.md.
 """
 
 import json
@@ -121,9 +121,15 @@ def _names() -> dict[str, str]:
 
 @cache
 def _asking() -> frozenset[str]:
-    return frozenset(
-        word for words in _data("requests.json")["asking"].values() for word in _fold(words).split()
-    )
+    asking = _data("requests.json")["asking"].values()
+    return frozenset(word for words in (*asking, *_persons()) for word in _fold(words).split())
+
+
+@cache
+def _persons() -> tuple[str, ...]:
+    """Words and phrases that name a person to talk to, folded."""
+    named = _data("requests.json")["person"].values()
+    return tuple(_fold(phrase) for phrases in named for phrase in phrases)
 
 
 @cache
@@ -149,6 +155,23 @@ def _pieces(token: str) -> list[str]:
     return cover[-1] or [token]
 
 
+def _words(text: str) -> list[str]:
+    tokens = "".join(
+        mark if unicodedata.category(mark)[0] in "LMN" or mark in _JOINERS else " "
+        for mark in _fold(text)
+    ).split()
+    return [piece for token in tokens for piece in _pieces(token)]
+
+
+def person_named_in(text: str) -> bool:
+    """Tell whether a request for a language is one for a person who speaks it.
+
+    "i want to talk to someone in Hindi" is both; classifiers hear the language alone.
+    """
+    words = f" {' '.join(_words(text))} "
+    return any(f" {phrase} " in words for phrase in _persons())
+
+
 def language_named_in(text: str) -> str | None:
     """Recognise a request to go on in a language: "speak English", "हिंदी में बोलिए", "Thai please".
 
@@ -161,11 +184,7 @@ def language_named_in(text: str) -> str | None:
     """
     if not text or len(text) > _REQUEST_CHARS:
         return None
-    tokens = "".join(
-        mark if unicodedata.category(mark)[0] in "LMN" or mark in _JOINERS else " "
-        for mark in _fold(text)
-    ).split()
-    words = [piece for token in tokens for piece in _pieces(token)]
+    words = _words(text)
     names, asking, refusing = _names(), _asking(), _refusing()
     found: list[str] = []
     refused = False

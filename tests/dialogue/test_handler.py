@@ -263,6 +263,24 @@ async def test_a_language_we_cannot_answer_in_is_told(talk: Talk) -> None:
     assert (reply.utter, reply.language) == ("utter_language_unsupported", "en")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["i want to talk to someone in Hindi", "mujhe hindi me agent se baat karni hai",
+     "talk to a person in Hindi"],
+)  # fmt: skip
+async def test_who_asks_for_a_person_in_a_language_gets_both(talk: Talk, text: str) -> None:
+    replies = await talk.say(text)
+    assert (replies[-1].utter, replies[-1].language) == ("utter_handoff_nobody", "hi")
+    state = await talk.state()
+    assert (state.state, state.cause, state.language) == (State.WAITING, "asked", "hi")
+
+
+async def test_a_person_is_one_tap_away_from_a_change_of_language(talk: Talk) -> None:
+    _, changed = await talk.say("does anyone speak Hindi?")
+    assert changed.utter == "utter_language_changed"
+    assert [q.action for q in changed.quick_replies] == ["person"]
+
+
 # — when things break —
 
 

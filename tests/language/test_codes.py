@@ -90,3 +90,34 @@ def test_a_request_for_a_language_is_understood(text: str, language: str) -> Non
 )
 def test_a_mention_of_a_language_is_no_request(text: str) -> None:
     assert codes.language_named_in(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("i want to talk to someone in hindi", "hi"),
+        ("mujhe hindi me agent se baat karni hai", "hi"),
+        ("can i speak to someone in spanish please", "es"),
+        ("is there someone who speaks spanish?", "es"),
+        ("talk to support in hindi", "hi"),
+        ("hindi speaking person please", "hi"),
+        ("मुझे हिंदी में किसी से बात करनी है", "hi"),
+        ("मराठीत कोणाशी संवाद साधा", "mr"),
+        ("quiero hablar con un agente en español", "es"),
+        ("أريد التحدث مع أحد بالعربية", "ar"),
+        ("ขอคุยกับเจ้าหน้าที่ภาษาไทย", "th"),
+    ],
+)
+def test_a_person_who_speaks_a_language_may_be_asked_for(text: str, language: str) -> None:
+    assert codes.language_named_in(text) == language
+    assert codes.person_named_in(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["can you speak hindi", "hindi please", "talk to me in hindi", "does anyone speak hindi",
+     "support in hindi please", "ayuda en español", "हिंदी में बोलिए", "พูดไทยได้ไหมครับ"],
+)  # fmt: skip
+def test_a_request_for_a_language_alone_names_no_person(text: str) -> None:
+    assert codes.language_named_in(text)
+    assert not codes.person_named_in(text)

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from rasa.core.channels.channel import UserMessage
 
+from bot.content.models import PERSON
 from bot.conversation.messages import QuickReply
 from bot.conversation.states import Cause, State
 from bot.conversation.store import QueuePlace
@@ -124,9 +125,12 @@ class BotTurn:
         content = turn.knowledge.content
         if intent == "faq" and not content.answers(reading.entry, turn.today):
             intent = ""  # out of its dates: there is nothing to answer with
+        second = intent == "faq" and content.answers(reading.also, turn.today)
+        also = reading.also if second else ""
         signals = parse.signals(
             reading,
             content,
+            also=also,
             intent="change_language" if named else intent,
             asked_for_person=intent == "ask_human"
             or (named is not None and codes.person_named_in(turn.inbound.text)),
@@ -139,9 +143,10 @@ class BotTurn:
         decision = decide(signals, self._settings.thresholds)
         offered = parse.choices(reading, content, turn.today)
         turn.decision = decision
-        turn.entry = reading.entry if intent == "faq" else ""
-        second = intent == "faq" and content.answers(reading.also, turn.today)
-        turn.also = reading.also if second else ""
+        if intent == "faq":
+            # The one that needs a person is what the message is about, wherever it stands.
+            turn.entry = signals.entry
+            turn.also = also if turn.entry == reading.entry else reading.entry
         turn.reading = parse.understanding(reading, content.number, decision, offered)
         self._log_reading(turn, reading, decision)
         if named and decision.kind != "handoff":
@@ -234,7 +239,7 @@ class BotTurn:
         if not outputs or any(output.get(FAILED) for output in outputs):
             await self.apologise(turn)
             return
-        if intent == "faq" and turn.also:
+        if _both_answered(turn, intent):
             outputs = await self._answer_both(turn, outputs)
         self._wording.introduce(turn)
         for output in outputs:
@@ -242,8 +247,8 @@ class BotTurn:
         self._remember(turn, intent)
 
     async def _answer_both(self, turn: Turn, outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Add the answer to a second question; only the last message keeps its buttons, as channels
-        show no others."""
+        """Add the answer to a second question, or put it before a handoff; only the last message
+        keeps its buttons, as channels show no others."""
         utter = f"utter_faq/{turn.also}"
         token = turns.CURRENT.set(turn)
         try:
@@ -259,8 +264,11 @@ class BotTurn:
             version=turn.knowledge.content.number,
             **_translation(second),
         )
+        second = {**second, "utter_action": utter}
+        if turn.decision and turn.decision.kind == "handoff":
+            return [{**second, "quick_replies": []}, *outputs]
         first = [{**output, "quick_replies": []} for output in outputs]
-        return [*first, {**second, "utter_action": utter}]
+        return [*first, second]
 
     async def _ask_rasa(self, turn: Turn, parsed: dict[str, Any]) -> list[dict[str, Any]]:
         before = turn.tracker = {
@@ -355,6 +363,21 @@ class BotTurn:
             decision=decision.kind,
             cause=decision.cause.value if decision.cause else None,
         )
+
+
+def _both_answered(turn: Turn, intent: str) -> bool:
+    """Tell whether the other question of a message is answered as well.
+
+    Where one of them needs a person, only what the bot can answer by itself goes in front.
+    """
+    if not turn.also or intent == "faq":
+        return bool(turn.also)
+    for_policy = turn.decision is not None and turn.decision.cause == Cause.POLICY
+    return (
+        intent == "handoff"
+        and for_policy
+        and turn.knowledge.content.by_id[turn.also].policy != PERSON
+    )
 
 
 def _is_wordless(text: str) -> bool:

@@ -82,18 +82,25 @@ def _count_examples(entry: Entry) -> int:
     return sum(len(texts) for texts in entry.examples.values())
 
 
-def signals(reading: Reading, content: Content, **more: Any) -> Signals:
-    """What the decision looks at; `more` overrides or adds fields of the conversation."""
+def signals(reading: Reading, content: Content, *, also: str = "", **more: Any) -> Signals:
+    """What the decision looks at.
+
+    Args:
+        also: Entry of a second question that may be answered today; a person it needs is needed.
+        more: Overrides or adds fields of the conversation.
+    """
     prediction = reading.prediction
-    entry = content.by_id.get(reading.entry)
+    asked = [e for e in (reading.entry, also) if e in content.by_id]
+    policies = {content.by_id[e].policy for e in asked}
+    needing = next((e for e in asked if content.by_id[e].policy == PERSON), "")
     second = prediction.ranking[1][0] if len(prediction.ranking) > 1 else ""
     values: dict[str, Any] = {
         "intent": reading.intent,
-        "entry": reading.entry,
-        "entry_needs_person": bool(entry and entry.policy == PERSON),
+        "entry": needing or reading.entry,
+        "entry_needs_person": bool(needing),
         "aimed_at_us": (
             reading.intent == "angry"
-            or (reading.intent == "faq" and bool(entry and entry.policy == PERSON_WHEN_NEGATIVE))
+            or (reading.intent == "faq" and PERSON_WHEN_NEGATIVE in policies)
             or (
                 not reading.intent
                 and prediction.best.startswith(FAQ_PREFIX)

@@ -216,10 +216,8 @@ class Understander:
         if not is_sure(whole) or whole.best == ANGRY:
             return NOTHING
         mood = quick.predict(text, second)
-        entry = knowledge.content.by_id.get(whole.best.removeprefix(FAQ_PREFIX))
         limit = self._settings.thresholds.negative_mean
-        touchy = entry is not None and entry.policy == PERSON_WHEN_NEGATIVE
-        if not stays_calm(mood, unrest, limit) or (touchy and mood.negative > CALM):
+        if not stays_calm(mood, unrest, limit):
             return NOTHING  # a person may be needed
         sure: dict[str, Prediction] = {}
         perhaps = set[str]()
@@ -229,6 +227,8 @@ class Understander:
                 sure.setdefault(found.best, found)
             elif found.confidence >= HARDLY:
                 perhaps.add(found.best)
+        if mood.negative > CALM and _is_touchy(knowledge.content, whole.best, *sure):
+            return NOTHING
         if perhaps and len(perhaps | sure.keys() | {whole.best}) > 1:
             return Glance(whole=whole, mood=mood)  # it may be two questions
         prediction, also = _first_two(sure, whole)
@@ -345,6 +345,12 @@ def load_dialogue_examples(folder: Path) -> list[Example]:
 
 def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip(" \n.,!?؟।\"'“”")
+
+
+def _is_touchy(content: Content, *labels: str) -> bool:
+    """Tell whether one of these entries goes to a person when the message is negative."""
+    entries = (content.by_id.get(label.removeprefix(FAQ_PREFIX)) for label in labels)
+    return any(entry is not None and entry.policy == PERSON_WHEN_NEGATIVE for entry in entries)
 
 
 def _is_faq(label: str) -> bool:

@@ -63,6 +63,7 @@ class Meant:
     margin: float = 0.8
     ranking: tuple[tuple[str, float], ...] = ()
     negative: float = 0.1
+    also: str = ""
 
 
 SCRIPT: Mapping[str, Meant] = {
@@ -73,6 +74,9 @@ SCRIPT: Mapping[str, Meant] = {
     "order or refund": Meant(
         "faq/order-status", 0.5, 0.01, (("faq/order-status", 0.5), ("faq/refund-time", 0.49))
     ),
+    "where is my order? my card is lost": Meant("faq/order-status", also="lost-card"),
+    "my card is lost. where is my order": Meant("faq/lost-card", also="order-status"),
+    "where is my order? when is my refund": Meant("faq/order-status", also="refund-time"),
     "hello": Meant("greet"),
     "yes": Meant("affirm"),
     "no": Meant("deny"),
@@ -107,6 +111,7 @@ class ScriptedUnderstander:
             Prediction(meant.label, best, meant.confidence, meant.margin, 0.4, ranking, ()),
             mood,
             (),
+            meant.also,
         )
 
     def command(self, text: str) -> str:

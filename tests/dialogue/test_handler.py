@@ -158,6 +158,37 @@ async def test_a_handoff_has_its_cause_priority_and_numbers(
     assert ("Block it at once." in [r.text for r in replies]) == (cause == "policy")
 
 
+async def test_two_questions_are_both_answered_with_the_buttons_of_the_last(talk: Talk) -> None:
+    _, first, second = await talk.say("where is my order? when is my refund?")
+    assert [first.entry, second.entry] == ["order-status", "refund-time"]
+    assert (first.quick_replies, bool(second.quick_replies)) == ((), True)
+
+
+@pytest.mark.parametrize(
+    "text", ["where is my order? my card is lost", "my card is lost. where is my order?"]
+)
+async def test_a_question_that_needs_a_person_gets_one_wherever_it_stands(
+    talk: Talk, text: str
+) -> None:
+    replies = await talk.say(text)
+    assert [r.entry for r in replies] == ["", "order-status", "lost-card", ""]
+    assert replies[1].quick_replies == ()
+    assert replies[-1].utter == "utter_handoff_nobody"
+    state = await talk.state()
+    assert (state.state, state.cause, state.priority) == (State.WAITING, "policy", 2)
+    assert state.cause_detail is not None
+    assert state.cause_detail["entry"] == "lost-card"
+    (sent,) = await talk.recorded("answer.sent")
+    assert sent["data"]["entry"] == "order-status"
+
+
+async def test_a_second_question_whose_entry_has_gone_summons_nobody(talk: Talk) -> None:
+    talk.without("lost-card")
+    replies = await talk.say("where is my order? my card is lost")
+    assert [r.entry for r in replies] == ["", "order-status"]
+    assert (await talk.state()).state == State.BOT
+
+
 async def test_waiting_customers_hear_at_most_one_notice_in_two_minutes(talk: Talk) -> None:
     await talk.say("talk to a person")
     assert await talk.say("hello?", after_s=10) == []

@@ -37,8 +37,9 @@ def _play(world: World, messages: Sequence[str]) -> list[Decision]:
         reading = understander.read(text, knowledge)
         mean = running_mean(mean, reading.sentiment.negative)
         signals = parse.signals(
-            reading, knowledge.content, negative_mean=mean, negative_count=count, failures=failures
-        )
+            reading, knowledge.content, also=reading.also, negative_mean=mean,
+            negative_count=count, failures=failures,
+        )  # fmt: skip
         decision = decide(signals, Thresholds())
         failures = failures + 1 if decision.failed else 0
         decisions.append(decision)
@@ -97,6 +98,23 @@ def test_anger_at_us_brings_a_person_at_once(world: World, text: str) -> None:
 def test_asking_for_a_person_brings_one(world: World, text: str) -> None:
     (decision,) = _play(world, [text])
     assert (decision.kind, decision.cause) == ("handoff", Cause.ASKED)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Where is my order? There is a payment to Mela that I didn't make.", Cause.POLICY),
+        (
+            "When do I get my refund? I want to make a complaint, your service is terrible",
+            Cause.NEGATIVE_SENTIMENT,
+        ),
+    ],
+)
+def test_a_second_question_that_needs_a_person_brings_one(
+    world: World, text: str, cause: Cause
+) -> None:
+    (decision,) = _play(world, [text])
+    assert (decision.kind, decision.cause) == ("handoff", cause)
 
 
 def test_two_messages_nobody_understands_bring_a_person(world: World) -> None:

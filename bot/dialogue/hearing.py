@@ -77,7 +77,11 @@ class Hearing:
     def _follow(self, turn: Turn, reading: Reading) -> None:
         before = turn.context.belief
         prior = turn.inbound.locale or turn.conversation.language
-        belief, switched = follow(before, reading.language, text=turn.inbound.text, prior=prior)
+        # A translator answers in languages that are not ours.
+        answered = None if self._settings.translation_provider else self._settings.languages
+        belief, switched = follow(
+            before, reading.language, text=turn.inbound.text, prior=prior, answered=answered
+        )
         turn.context = replace(turn.context, belief=belief)
         turn.event(
             "language.detected",

@@ -19,13 +19,15 @@ The rule, in numbers:
   against a relative that short text does not tell apart (Malay and Indonesian; romanised Urdu,
   which detection calls Hindi).
 - An explicit choice ("speak English", a button) wins until another is made; evidence goes on
-  being collected meanwhile.
+  being collected meanwhile. A wish for a language we do not answer in is refused, and what was
+  believed stays.
 
 The steady weight of a long conversation is 1 / 0.4 = 2.5, so three unclear messages in a row
 (0.5 each) do not flip it, four do; at the start, a single "hola" outweighs the locale.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
@@ -164,7 +166,12 @@ def _leader(
 
 
 def follow(
-    belief: Belief | None, reading: LanguageReading, *, text: str, prior: str | None = None
+    belief: Belief | None,
+    reading: LanguageReading,
+    *,
+    text: str,
+    prior: str | None = None,
+    answered: Collection[str] | None = None,
 ) -> tuple[Belief, bool]:
     """Update the belief of a conversation with one message, by the rule of this module.
 
@@ -173,6 +180,7 @@ def follow(
         reading: `detect(text)`.
         text: The message; it may also ask for a language by name.
         prior: Locale of the channel or default of the account, in any spelling.
+        answered: Languages that may be asked for; None for all.
 
     Returns:
         The new belief, and whether the language of the answer changed with this message (never at
@@ -180,6 +188,10 @@ def follow(
     """
     before = belief or _first(prior)
     named = language_named_in(text)
+    if named is not None and answered is not None and named not in answered:
+        if belief is not None:
+            return belief, False
+        named = None  # a first message tells at least what it is written in
     if named is not None:
         chosen = choose(before, named)
         if reading.language == named:

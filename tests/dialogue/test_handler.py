@@ -294,6 +294,14 @@ async def test_a_language_we_cannot_answer_in_is_told(talk: Talk) -> None:
     assert (reply.utter, reply.language) == ("utter_language_unsupported", "en")
 
 
+async def test_a_refused_language_is_told_in_the_one_spoken_and_leaves_it(talk: Talk) -> None:
+    await talk.say("मेरा ऑर्डर अभी तक क्यों नहीं आया है")
+    (refused,) = await talk.say("क्या आप फ्रेंच बोलते हैं")
+    assert (refused.utter, refused.language) == ("utter_language_unsupported", "hi")
+    (answer,) = await talk.say("मेरा ऑर्डर अभी तक क्यों नहीं आया है")
+    assert (answer.text, answer.language) == ("रास्ते में है।", "hi")
+
+
 @pytest.mark.parametrize(
     "text",
     ["i want to talk to someone in Hindi", "mujhe hindi me agent se baat karni hai",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import builders
 import pytest
@@ -76,6 +77,16 @@ async def test_words_a_person_wrote_win(talk: Talk, provider: Shouting) -> None:
     assert "machine" not in answer.metadata
     (event,) = await talk.recorded("answer.sent")
     assert event["data"] == {"entry": "order-status", "version": 7}
+
+
+async def test_a_language_asked_for_that_only_a_machine_speaks_is_kept(
+    talk: Talk, provider: Shouting
+) -> None:
+    talk.settings = replace(talk.settings, translation_provider="google")
+    talk.handler = talk.handler_on(talk.redis)
+    await talk.say("please speak French")
+    answer = (await talk.say("where is my order"))[-1]
+    assert (answer.text, answer.language) == ("IT IS ON ITS WAY.", "fr")
 
 
 async def test_a_failure_gives_the_original_with_a_mark(talk: Talk, provider: Shouting) -> None:

@@ -211,7 +211,8 @@ def change(
     if target == State.WAITING:
         updates.setdefault("waiting_since", moment)
         updates.setdefault("owner", None)
-        updates.setdefault("callback_at", None)
+        # Who left a message waits for its answer, whichever agent comes and goes.
+        updates.setdefault("callback_at", current.callback_at)
         updates.setdefault("late_told_at", None)
     if target == State.BOT and current.state in ENDED:
         # At once, not when the recorder comes by: whoever looks for the idle must not find it.

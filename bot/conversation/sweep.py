@@ -203,6 +203,8 @@ class Sweeper:
             )
         except TransitionRefused:
             return 0
+        if waiting.callback_at:
+            return 1  # They left a message, and were never told who has it.
         agents = await presence.online(self._redis)
         place = await self._database.read(lambda c: store.place_of(c, waiting, agents))
         name = await self._database.read(lambda c: _name_of(c, seen.owner))

@@ -32,6 +32,8 @@ from bot.routing.model import Match
 from bot.settings import Settings
 
 MAX_REPLY_CHARS = 4000
+QUIET_AFTER_LEAVING = frozenset({"utter_agent_joined", "utter_agent_transferred"})
+"""Notices of who comes and goes, which those who left a message do not wait for."""
 
 
 @dataclass(frozen=True)
@@ -311,7 +313,7 @@ class HandoffService:
     async def _notice(self, conversation: Conversation, utter: str, key: str, agent: Agent) -> None:
         if conversation.blocked:
             return
-        if utter == "utter_agent_joined" and conversation.callback_at:
+        if utter in QUIET_AFTER_LEAVING and conversation.callback_at:
             return  # They left a message: the answer itself is what comes back.
         place = 0
         if utter == "utter_agent_transferred":

@@ -128,6 +128,32 @@ async def test_a_person_who_comes_answers_without_joining_a_chat(talk: Talk) -> 
     assert said == ["Here is your answer."]
 
 
+@pytest.mark.parametrize("how", ["transferred", "to a team", "agent gone"])
+async def test_a_message_that_is_passed_on_stays_one_and_nobody_is_told(
+    talk: Talk, how: str
+) -> None:
+    *_, told = await talk.say("talk to a person")
+    await talk.tap(told.quick_replies[0])
+    before = await talk.state()
+    asha = Agent("asha", "Asha")
+    service = HandoffService(talk.settings, talk.database, talk.redis)
+    await service.claim(before.id, asha, key="k" * 16)
+    if how == "transferred":
+        await service.requeue(before.id, asha, note="", key="t" * 16)
+    elif how == "to a team":
+        await service.transfer(before.id, asha, to_team=EVERYONE, key="t" * 16)
+    else:
+        sweeper = Sweeper(talk.settings, talk.database, talk.redis)
+        for at in (CLOCK, CLOCK + talk.settings.agent_gone_s + 1):
+            await sweeper.step(at)
+    while await talk.recorder.step():
+        pass
+    after = await talk.state()
+    assert (after.state, after.callback_at) == (State.WAITING, before.callback_at)
+    query = sa.select(messages.c.text).where(messages.c.author == "automatic")
+    assert talk.database.call(lambda c: c.execute(query).scalars().all()) == []
+
+
 async def _late(talk: Talk, **settings: Any) -> tuple[int, list[dict[str, Any]]]:
     """Sweep; return how many changed, and the automatic messages since."""
     sweeper = Sweeper(replace(talk.settings, **settings), talk.database, talk.redis)

@@ -203,8 +203,10 @@ class Sweeper:
             )
         except TransitionRefused:
             return 0
-        if waiting.callback_at:
-            return 1  # They left a message, and were never told who has it.
+        if waiting.callback_at or store.is_elsewhere(seen):
+            # They left a message and were never told who has it, or talked to people without a
+            # name of ours, whose inbox may well go on answering.
+            return 1
         agents = await presence.online(self._redis)
         place = await self._database.read(lambda c: store.place_of(c, waiting, agents))
         name = await self._database.read(lambda c: _name_of(c, seen.owner))

@@ -175,6 +175,18 @@ async def test_conversations_of_an_agent_gone_too_long_wait_again(
     assert _now(database, other).state == State.ASSIGNED
 
 
+async def test_a_page_inbox_that_fell_silent_leaves_without_a_word(
+    sweeper: Sweeper, database: Database, settings: Settings, redis: redis.asyncio.Redis
+) -> None:
+    """Its people have no name of ours, and may not have left at all."""
+    theirs = builders.brought_to(database, State.ASSIGNED, owner="page-inbox:1001")
+    left = time.time()
+    await sweeper.step(left)
+    assert await sweeper.step(left + settings.agent_gone_s + 1) == 1
+    assert _now(database, theirs).state == State.WAITING
+    assert await _sent(redis, theirs) == []
+
+
 async def test_a_reloaded_desk_page_loses_no_quiet_conversation(
     sweeper: Sweeper, database: Database, redis: redis.asyncio.Redis
 ) -> None:

@@ -25,7 +25,7 @@ from bot.dialogue.turn import Turn
 from bot.dialogue.wording import Wording
 from bot.errors import SamvadError
 from bot.escalation import Decision, Signals, decide
-from bot.handoff.waiting import notice
+from bot.handoff.waiting import LEAVE, notice
 from bot.language import codes
 from bot.language.follow import choose
 from bot.settings import Settings
@@ -63,6 +63,10 @@ class BotTurn:
         if turn.inbound.kind == "start":
             parsed = _parsed("greet")
         elif button := await self._hearing.button(turn):
+            _note_tap(turn, button)
+            if button.action == LEAVE:
+                await self._leave_message(turn)
+                return
             parsed = self._tapped(turn, button)
         elif turn.inbound.tap and not turn.inbound.text:
             # Forged, or from another conversation: there is nothing to act on.
@@ -99,6 +103,17 @@ class BotTurn:
             return
         self._wording.introduce(turn)
         self._wording.offer_person(turn, "utter_cannot_open")
+
+    async def _leave_message(self, turn: Turn) -> None:
+        """An old notice's button, while the bot has the conversation: into the queue once more,
+        and not waited for there."""
+        asked = Signals(confidence=1.0, asked_for_person=True, tapped=True)
+        turn.decision = decide(asked, self._settings.thresholds)
+        await self._queueing.enter(turn)
+        await self._queueing.leave_message(turn)
+        self._wording.introduce(turn)
+        self._wording.say(turn, "utter_left", cancel=True)
+        self._remember(turn, "handoff")
 
     async def _hand_off(self, turn: Turn) -> QueuePlace:
         place = await self._queueing.enter(turn)
@@ -178,16 +193,6 @@ class BotTurn:
         return _parsed(intent, reading, turn.reading)
 
     def _tapped(self, turn: Turn, button: QuickReply) -> dict[str, Any]:
-        turn.event(
-            "quick-reply.tapped",
-            actor="customer",
-            entry=button.entry,
-            action=button.action,
-            position=button.position,
-            version=button.content_version,
-            typed=not turn.inbound.tap,
-        )
-        turn.reading = {"language": turn.language, "tapped": button.entry or button.action}
         action, content = button.action, turn.knowledge.content
         offered = content.answers(button.entry, turn.today)
         entry = content.by_id[button.entry] if offered else None
@@ -363,6 +368,19 @@ class BotTurn:
             decision=decision.kind,
             cause=decision.cause.value if decision.cause else None,
         )
+
+
+def _note_tap(turn: Turn, button: QuickReply) -> None:
+    turn.event(
+        "quick-reply.tapped",
+        actor="customer",
+        entry=button.entry,
+        action=button.action,
+        position=button.position,
+        version=button.content_version,
+        typed=not turn.inbound.tap,
+    )
+    turn.reading = {"language": turn.language, "tapped": button.entry or button.action}
 
 
 def _both_answered(turn: Turn, intent: str) -> bool:

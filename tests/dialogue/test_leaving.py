@@ -11,8 +11,10 @@ import pytest
 import sqlalchemy as sa
 from talk import Talk
 
+from bot import redis_keys
 from bot.conversation.states import State
 from bot.conversation.sweep import Sweeper
+from bot.dialogue import handler as handler_module
 from bot.handoff import presence
 from bot.handoff.service import Agent, HandoffService
 from bot.routing import teams
@@ -111,6 +113,46 @@ async def test_whoever_left_a_message_may_still_go_back_to_the_bot(talk: Talk) -
     await talk.tap(left.quick_replies[-1])
     state = await talk.state()
     assert (state.state, state.callback_at) == (State.BOT, None)
+
+
+async def test_an_old_button_still_leaves_a_message(talk: Talk) -> None:
+    *_, told = await talk.say("talk to a person")
+    await talk.tap(told.quick_replies[-1])
+    assert (await talk.state()).state == State.BOT
+    replies = await talk.tap(told.quick_replies[0])
+    assert [r.utter for r in replies] == ["utter_left"]
+    assert [q.action for q in replies[-1].quick_replies] == ["cancel"]
+    state = await talk.state()
+    assert (state.state, state.cause, bool(state.callback_at)) == (State.WAITING, "asked", True)
+    assert len(await talk.recorded("handoff.requested")) == 2
+    assert len(await talk.recorded("handoff.left")) == 1
+    await talk.tap(replies[-1].quick_replies[0])
+    assert (await talk.state()).state == State.BOT
+
+
+async def test_an_old_button_whose_turn_died_leaves_one_message(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    *_, told = await talk.say("talk to a person")
+    await talk.tap(told.quick_replies[-1])
+    before = await talk.state()
+    message = talk.message(tap=told.quick_replies[0].id)
+    ticket = await talk.arrive(message)
+
+    async def dies(*_: Any) -> bool:
+        raise RuntimeError("SIGKILL")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(handler_module, "commit", dies)
+        with pytest.raises(RuntimeError):
+            await talk.handler.handle(message, ticket)
+    await talk.redis.delete(redis_keys.owner(ticket.shard, message.conversation))
+    await talk.handler.handle(message, ticket)
+    assert [r.utter for r in await talk.replies(message)] == ["utter_left"]
+    after = await talk.state()
+    assert (after.state, bool(after.callback_at)) == (State.WAITING, True)
+    assert after.version == before.version + 2
+    assert len(await talk.recorded("handoff.left")) == 1
 
 
 async def test_a_person_who_comes_answers_without_joining_a_chat(talk: Talk) -> None:

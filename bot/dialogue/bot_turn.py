@@ -60,6 +60,9 @@ class BotTurn:
     async def run(self, turn: Turn) -> None:
         """Fill the turn with replies and events."""
         turn.handoff = lambda: self._hand_off(turn)
+        if turn.inbound.attachments and turn.inbound.text:
+            # The words are answered; the rest of the album comes without any.
+            turn.context = replace(turn.context, files_at=turn.inbound.received_at)
         if turn.inbound.kind == "start":
             parsed = _parsed("greet")
         elif button := await self._hearing.button(turn):

@@ -46,7 +46,7 @@ class Context:
     noticed_at: float = 0.0
     """Unix seconds of the last "still waiting" notice."""
     files_at: float = 0.0
-    """Unix seconds of the last file nobody could open."""
+    """Unix seconds of the last file nobody could open, or that came with words."""
     heard_at: float = 0.0
     """Unix seconds at which the newest numbered message that was worked off had been received."""
     shown: tuple[Shown, ...] = ()

@@ -37,6 +37,17 @@ async def test_an_album_is_answered_once(talk: Talk) -> None:
     assert await talk.say(attachments=(Attachment("f3", "image"),), after_s=60)
 
 
+@pytest.mark.parametrize("said", ["where is my order", "refund time"])
+async def test_an_album_with_a_caption_has_the_captions_answer_alone(talk: Talk, said: str) -> None:
+    """Also where the caption is the title of a button."""
+    await talk.say("where is my order")
+    replies = await talk.say(said, attachments=(PHOTO,))
+    assert replies[-1].entry in ("order-status", "refund-time")
+    assert await talk.say(attachments=(Attachment("f2", "image"),), after_s=0.2) == []
+    (told,) = await talk.say(attachments=(Attachment("f3", "image"),), after_s=60)
+    assert told.text == talk.texts.render(TEXT, "en")
+
+
 async def test_words_beside_a_file_are_answered(talk: Talk) -> None:
     replies = await talk.say("where is my order", attachments=(PHOTO,))
     assert replies[-1].entry == "order-status"

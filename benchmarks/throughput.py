@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results
+from benchmarks import costs, results
 from benchmarks.load import closed_loop, open_loop
 from benchmarks.results import Options
 from benchmarks.systems import REPO, System, ours
@@ -68,6 +68,8 @@ def measure(options: Options) -> dict[str, Any]:
                 system, fresh_traffic("o"), rate=rate, warm_s=warm, measure_s=seconds,
                 answers=answers(),
             )  # fmt: skip
+            if name == "ours":
+                measured["costs"] = costs.stored(system)
     return {
         **measured,
         **ratios(measured),

@@ -76,8 +76,10 @@ async def _redis_parts(
     for shard in range(settings.shards):
         pipeline.xlen(redis_keys.inbox(shard))
         pipeline.xlen(redis_keys.outbox(shard))
+        pipeline.xlen(redis_keys.record(shard))
     lengths = await guarded(pipeline.execute())
-    report["inbox"], report["outbox"] = sum(lengths[::2]), sum(lengths[1::2])
+    for place, stream in enumerate(("inbox", "outbox", "record")):
+        report[stream] = sum(lengths[place::3])
     if settings.translation_provider:
         report["translation"] = await translate.figures(settings.translation_provider, client)
     refused: Any = await guarded(client.hgetall(redis_keys.REFUSED))

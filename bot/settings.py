@@ -63,7 +63,7 @@ class Settings:
     data_dir: Path = field(default=Path("data"), metadata={"env": "SAMVAD_DATA_DIR"})
     """Folder of the content pack: faq/, nlu/, sentiment/."""
     host: str = field(default="127.0.0.1", metadata={"env": "SAMVAD_HOST"})
-    """Address the ingress and the desk listen on."""
+    """Address the ingress, the desk and the health ports listen on."""
     ingress_port: int = field(default=8080, metadata={"env": "INGRESS_PORT"})
     """Port of webhooks, widget and demo page."""
     desk_port: int = field(default=8081, metadata={"env": "DESK_PORT"})

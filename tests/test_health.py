@@ -36,13 +36,14 @@ async def test_all_parts_up_is_ok(
     await redis.xadd(redis_keys.inbox(3), {"body": "{}"})
     await redis.xadd(redis_keys.outbox(1), {"body": "{}"})
     await redis.xadd(redis_keys.outbox(2), {"body": "{}"})
+    await redis.xadd(redis_keys.record(0), {"body": "{}"})
     report = await health.check(settings, redis, database)
     assert report["ok"] is True
     assert (report["redis"], report["database"]) == (True, True)
     assert [report[role] for role in health.ROLES] == [1, 1, 1]
     assert report["content"] == {"live": 1, "engines": {"engine-0": 1}}
     assert report["model"] == "m.tar.gz"
-    assert (report["inbox"], report["outbox"]) == (1, 2)
+    assert (report["inbox"], report["outbox"], report["record"]) == (1, 2, 1)
 
 
 @pytest.mark.parametrize("role", health.ROLES)

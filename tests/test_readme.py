@@ -44,6 +44,7 @@ PROVEN = {
     "uv run python -m bot content export my-faq": HERE,
     "uv run python -m bot report quick-replies": HERE,
     'uv run python -m bot users add meera --name "Meera" --role agent': HERE,
+    'uv run python -m bot users add boss --name "Boss" --role admin': HERE,
     "uv run python -m bot prepare": HERE,
     "uv run python -m bot ingress": HERE,
     "uv run python -m bot engine": HERE,
@@ -249,6 +250,8 @@ def test_processes_alone_make_a_system(tmp_path: Path, trained_model: Path) -> N
     try:
         shell.run("uv run python -m bot prepare")
         assert "live" in shell.run("uv run python -m bot content publish")
+        first = 'uv run python -m bot users add boss --name "Boss" --role admin'
+        assert "boss can log in" in shell.run(first, "a long enough password\n")
         for role in PROCESSES:
             command = f"uv run python -m bot {role}"
             started.append(shell.start(command, tmp_path / f"{role}.out"))

@@ -35,6 +35,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     validate.set_defaults(run=_validate)
     publishing = verbs.add_parser("publish", help="make the files the live version")
     publishing.add_argument("--force", action="store_true", help="even if another version is live")
+    publishing.add_argument(
+        "--if-none",
+        action="store_true",
+        help="only if nothing was ever published",
+    )
     publishing.add_argument("--note", default="", help="a word for the list of versions")
     publishing.set_defaults(run=_publish)
     versions = verbs.add_parser("versions", help="list the published versions")
@@ -70,6 +75,9 @@ def _publish(options: argparse.Namespace) -> int:
     config = settings_module.load()
     folder = options.folder or config.data_dir / "faq"
     content = load_folder(folder, config.languages)
+    if options.if_none and (live := _live(config)):
+        print(f"version {live} is live and stays so")
+        return 0
     return go_live(
         config,
         content,
@@ -78,6 +86,16 @@ def _publish(options: argparse.Namespace) -> int:
         force=options.force,
         note=options.note,
     )
+
+
+def _live(config: Settings) -> int:
+    """Number of the live version, once the tables are there; 0 if there is none."""
+    prepare.database(config)
+    store = Database.of(config)
+    try:
+        return store.call(publish.live_number)
+    finally:
+        store.close()
 
 
 def _rollback(options: argparse.Namespace) -> int:

@@ -21,6 +21,7 @@ from bot.desk.web import (
 )
 from bot.errors import BadRequest
 from bot.redis_client import guarded
+from bot.remote import client_address
 
 BROWSER_COOKIE = "samvad_login"
 LANGUAGE_S = 365 * 86400
@@ -119,7 +120,12 @@ def _secure(request: web.Request) -> bool:
 
 def _limit_key(request: web.Request) -> str:
     slot = int(time.time() // LIMIT_WINDOW_S)
-    return redis_keys.limit("desk-login", request.remote or "", slot)
+    address = client_address(
+        request.remote,
+        request.headers.get("X-Forwarded-For", ""),
+        request.app[app_keys.SETTINGS].trusted_proxies,
+    )
+    return redis_keys.limit("desk-login", address, slot)
 
 
 async def _limit(request: web.Request) -> None:

@@ -10,8 +10,9 @@ import structlog
 from aiohttp import web
 
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooLarge
+from bot.remote import client_address
 from channels.app_keys import SETTINGS
-from channels.webchat import session, throttle
+from channels.webchat import session
 
 log = structlog.get_logger()
 
@@ -94,7 +95,7 @@ def check_own_origin(request: web.Request, *, required: bool = False) -> None:
 
 
 def address_of(request: web.Request) -> str:
-    return throttle.client_address(
+    return client_address(
         request.remote,
         request.headers.get("X-Forwarded-For", ""),
         request.app[SETTINGS].trusted_proxies,

@@ -6,8 +6,6 @@ counters live in Redis, so all ingress processes count together.
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import redis.asyncio
@@ -15,8 +13,6 @@ import redis.asyncio
 from bot import redis_keys
 from bot.errors import BadRequest
 from bot.redis_client import guarded
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # KEYS: counter. ARGV: window in seconds. Counting and expiry in one step: a counter whose expiry
 # got lost would lock its owner out for ever.
@@ -74,30 +70,3 @@ async def spend(client: redis.asyncio.Redis, *claims: tuple[Allowance, str], now
     for (allowance, _), count in zip(claims, counts, strict=True):
         if int(count) > allowance.count:
             raise TooMany(allowance.window_s - int(now) % allowance.window_s)
-
-
-def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str]) -> str:
-    """Tell where a request comes from.
-
-    Args:
-        remote: Other end of the connection.
-        forwarded_for: The X-Forwarded-For header; anybody can write one, so it counts only as far
-            as trusted proxies appended to it.
-        trusted: Addresses or networks of our proxies.
-    """
-    networks = [ipaddress.ip_network(entry, strict=False) for entry in trusted]
-    address = remote or "local"
-    for hop in reversed([part.strip() for part in forwarded_for.split(",") if part.strip()]):
-        if not _within(address, networks):
-            break
-        address = hop
-    return address[:64]
-
-
-def _within(address: str, networks: Sequence[Network]) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        # A Unix socket has no address; whoever connects to one is on this machine, our proxy.
-        return address == "local" and bool(networks)
-    return any(parsed in network for network in networks)

@@ -261,6 +261,11 @@ def test_files_from_before_a_rollback_are_refused_until_forced(bot: Any, tmp_pat
     assert "version 4 is published" in bot("publish", "--force")
 
 
+def test_a_set_up_publishes_once_and_leaves_what_is_live(bot: Any) -> None:
+    assert "version 1" in bot("publish", "--if-none")
+    assert bot("publish", "--if-none") == "version 1 is live and stays so\n"
+
+
 def test_an_export_is_based_on_the_version_it_shows(bot: Any, tmp_path: Path) -> None:
     bot("publish")
     bot("export", str(tmp_path / "out"), "--version", "1")

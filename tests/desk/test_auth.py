@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aiohttp.test_utils import TestClient
 from desk_world import PASSWORD, Browser, Desk, field
 
-from bot.desk import auth
+from bot.desk import auth, views_login
 from bot.desk import users as people
 from bot.desk.web import COOKIE
 from bot.errors import BadRequest
@@ -88,6 +88,22 @@ async def test_wrong_password_says_no_more_than_needed(desk: Desk) -> None:
         assert response.status == 401
         answers.append((await response.text()).replace(login, "LOGIN"))
     assert answers[0] == answers[1]
+
+
+async def test_behind_our_proxy_each_address_has_its_own_attempts(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_login, "LIMIT_ATTEMPTS", 2)
+    object.__setattr__(desk.settings, "trusted_proxies", ("127.0.0.1",))
+    client = TestClient(desk.server)
+
+    async def tried(address: str) -> int:
+        token = field(await (await client.get("/login")).text(), "csrf")
+        data = {"login": "nobody", "password": "wrong password", "csrf": token}
+        return (await client.post("/login", data=data, headers={"X-Forwarded-For": address})).status
+
+    assert [await tried("203.0.113.1") for _ in range(3)] == [401, 401, 429]
+    assert await tried("203.0.113.2") == 401
 
 
 async def test_without_session_pages_lead_to_the_login(desk: Desk) -> None:

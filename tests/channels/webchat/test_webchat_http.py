@@ -14,6 +14,7 @@ from webchat_shop import Shop, jwt, reply_to
 
 from bot import redis_keys
 from bot.conversation.messages import QuickReply
+from bot.remote import client_address
 from channels.webchat import live, routes, throttle
 from channels.webchat.client import notify
 from channels.webchat.guard import SECRET
@@ -401,7 +402,7 @@ async def test_too_many_messages_are_refused_until_the_window_ends(
 
 
 def test_forwarded_addresses_count_only_behind_our_proxies() -> None:
-    address = throttle.client_address
+    address = client_address
     assert address("9.9.9.9", "1.2.3.4", ()) == "9.9.9.9"
     assert address("10.0.0.1", "1.2.3.4", ("10.0.0.0/8",)) == "1.2.3.4"
     assert address("10.0.0.1", "6.6.6.6, 1.2.3.4, 10.0.0.2", ("10.0.0.0/8",)) == "1.2.3.4"

@@ -122,8 +122,8 @@ def render(speed: Mapping[str, Any], template: str) -> str:
     """
     figures = model(speed)
     words = {
-        "date": speed.get("date") or NONE,
-        "commit": speed.get("commit") or NONE,
+        "date": at(dict(speed), "parts", "throughput", "date") or NONE,
+        "commit": at(dict(speed), "parts", "throughput", "commit") or NONE,
         "ends_first": ends_first(figures),
     }
 

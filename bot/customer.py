@@ -1,4 +1,4 @@
-"""What is kept about a customer: hand it out, or erase it everywhere (D11); docs/storage.md.
+"""What is kept about a customer: hand it out, or erase it everywhere; docs/storage.md.
 
 Erasing takes their words out of SQL and Redis and puts a random name in the place of their
 identity, so that counts stay right and lead to nobody. The id of a conversation is a hash of the

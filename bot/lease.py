@@ -1,4 +1,4 @@
-"""Who works on which shard: leases with a fencing number (D7).
+"""Who works on which shard: leases with a fencing number.
 
 A holder renews its leases three times as often as they run out. Its fencing number grows with
 every grant, and every write is checked against it, so a process that was only slow (stopped,

@@ -1,4 +1,4 @@
-"""Secrets that are only ours: given in the environment, or made once and kept (DESIGN.md, D13)."""
+"""Secrets that are only ours: given in the environment, or made once and kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way in: a message is in the inbox before its webhook answers 200 (D7).
+"""The way in: a message is in the inbox before its webhook answers 200.
 
 `Inbox` is the ingress's side. `InboxReader` is the engine's: it reads the shards this process
 holds and hands each conversation's messages on in order, one at a time, different conversations

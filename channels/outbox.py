@@ -1,4 +1,4 @@
-"""The way out: one process at a time drains a shard, in order within each conversation (D7).
+"""The way out: one process at a time drains a shard, in order within each conversation.
 
 A send that fails is tried again with growing pauses; what can never succeed, or fails too often,
 becomes a dead letter that the desk shows. Only then do later messages of the conversation follow.

@@ -1,4 +1,4 @@
-"""A REST channel for tests and load: loopback only, the same durable way as every other (D13).
+"""A REST channel for tests and load: loopback only, the same durable way as every other.
 
 `POST /webhooks/rest/webhook {"sender": …, "message": …}` answers, as Rasa's own does, with the
 list of replies; they have gone through inbox, engine and outbox by then.

@@ -1,4 +1,4 @@
-"""From the record streams to SQL: the one writer of messages, events and trackers (D6).
+"""From the record streams to SQL: the one writer of messages, events and trackers.
 
 Rows leave Redis only after the database has committed them; storing one twice changes nothing.
 """

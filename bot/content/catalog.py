@@ -1,4 +1,4 @@
-"""The live content version, as this process knows it, with its index; follows the pointer (D3)."""
+"""The live content version, as this process knows it, with its index; follows the pointer."""
 
 from __future__ import annotations
 

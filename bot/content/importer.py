@@ -1,4 +1,4 @@
-"""Shows the FAQ entries to `rasa train` and `rasa data validate` as `faq/<id>` examples (D3)."""
+"""Shows the FAQ entries to `rasa train` and `rasa data validate` as `faq/<id>` examples."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from bot.tables import conversations, customers, queue_times
 from bot.tables import events as events_table
 
 ESTIMATE_SAMPLES = 20
-"""Queue times the estimate looks back on (DESIGN.md, states)."""
+"""Queue times the estimate looks back on."""
 
 
 @dataclass(frozen=True)

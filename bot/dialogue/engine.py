@@ -1,4 +1,4 @@
-"""Rasa's Agent and MessageProcessor without what costs or endangers most (D14).
+"""Rasa's Agent and MessageProcessor without what costs or endangers most.
 
 No FailSafeTrackerStore (it answers from an empty memory when Redis is away), a plain graph runner
 instead of dask, actions run in place. Everything else is Rasa as it comes.

@@ -1,4 +1,4 @@
-"""A message's way through the engine: whose turn is it, and the commit at its end (D7)."""
+"""A message's way through the engine: whose turn is it, and the commit at its end."""
 
 from __future__ import annotations
 

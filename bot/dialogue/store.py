@@ -1,4 +1,4 @@
-"""Rasa's tracker as a window: the last few events behind a snapshot of the slots (D8).
+"""Rasa's tracker as a window: the last few events behind a snapshot of the slots.
 
 Rasa replays a tracker's whole history several times a message; a window makes the 3,000th message
 cost what the 10th does. The full history lives in SQL. Inside a turn nothing is read or written
@@ -30,7 +30,8 @@ from bot import redis_client, redis_keys, settings
 from bot.dialogue import turn as turns
 
 WINDOW = 14
-"""Events kept: three turns with one answer each are fifteen; DESIGN.md D8 has the measurements."""
+"""Events kept: three turns with one answer each are fifteen; measured in
+docs/decisions/0005-tracker-window.md."""
 LEAST_TURNS = 2
 """A one-turn window looks like a new conversation to rules with `conversation_start`."""
 _SNAPSHOT = "_samvad_snapshot"

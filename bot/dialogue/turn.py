@@ -1,4 +1,4 @@
-"""A turn: everything one message causes, collected first and committed at once (D7).
+"""A turn: everything one message causes, collected first and committed at once.
 
 The script runs only while the shard's lease is ours and nobody changed the owner meanwhile. It
 writes the tracker, the replies, the log rows and takes the message off the inbox, or nothing at

@@ -1,4 +1,4 @@
-"""Machine translation that is never in the way: cached, guarded, under a deadline (D10).
+"""Machine translation that is never in the way: cached, guarded, under a deadline.
 
 The provider runs in a thread of its own; whoever waits goes on at the deadline, and after some
 failures in a row nobody waits at all for a while. See docs/translation.md.

@@ -1,4 +1,4 @@
-"""How long a wait will be: median of earlier waits × place ÷ people (DESIGN.md, states)."""
+"""How long a wait will be: median of earlier waits × place ÷ people."""
 
 from __future__ import annotations
 

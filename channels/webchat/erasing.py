@@ -1,4 +1,4 @@
-"""Delete what is kept about the visitor who asks, by the one function that erases (D11).
+"""Delete what is kept about the visitor who asks, by the one function that erases.
 
 Only the conversation of the session: where agents have put a customer's conversations together,
 those of other channels stay, since this visitor has not shown that they are theirs.

@@ -1,7 +1,7 @@
 """Who may read a conversation: signed sessions, and signed identities of logged-in customers.
 
 The browser keeps the token and shows it with every request; nothing else opens a conversation, and
-a client can neither choose nor guess a visitor id (DESIGN.md, D13). See docs/webchat.md.
+a client can neither choose nor guess a visitor id. See docs/webchat.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bot.settings import Settings
 CHANNEL = "webchat"
 SESSION_S = 30 * 24 * 3600
 IDENTITY_S = 3600
-"""Longest time an identity token may have left to live (DESIGN.md, D13)."""
+"""Longest time an identity token may have left to live."""
 CLOCK_SKEW_S = 60
 VERSION = 1
 _LONGEST_TOKEN = 4096

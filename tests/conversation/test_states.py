@@ -1,4 +1,4 @@
-"""The transition table of DESIGN.md, kept by the store for every pair of states."""
+"""The transition table of docs/architecture.md, kept by the store for every pair of states."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TABLE = {
     ("snoozed", "assigned"),
     ("resolved", "bot"), ("closed", "bot"), ("resolved", "assigned"), ("closed", "assigned"),
 }  # fmt: skip
-"""As DESIGN.md draws it, written out a second time on purpose."""
+"""As docs/architecture.md draws it, written out a second time on purpose."""
 
 WALKS = itertools.count()
 SHARED = examples(

@@ -69,7 +69,7 @@ class Conversation:
         return [message for group in self.groups for message in group]
 
     def our_id(self, message: Message) -> str:
-        """Our name of a message (D7)."""
+        """Our name of a message."""
         told = f"{message.number}:message:{message.number}" if message.number else message.id
         return message_id(self.id, told)
 

@@ -1,4 +1,4 @@
-"""Rasa's own commands work in the root, as any Rasa developer expects (DESIGN.md, D2)."""
+"""Rasa's own commands work in the root, as any Rasa developer expects."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class TestCommands:
         assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
     def test_nlu_is_tested_by_entry_on_an_export(self, tmp_path: Path) -> None:
-        """`rasa test nlu` asks no importer (RASA_SEAMS.md 10); the export is what it reads."""
+        """`rasa test nlu` asks no importer; the export is what it reads."""
         assert bot(tmp_path, "content", "publish").returncode == 0
         written = bot(tmp_path, "content", "export", str(tmp_path / "nlu"), "--nlu")
         assert written.returncode == 0, written.stderr

@@ -38,11 +38,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def read_tsv(path: Path, *columns: str, optional: Sequence[str] = ()) -> list[tuple[str, ...]]:
     """Read columns of a tab-separated file with one header row and no quoting.
 
+    Cells of optional columns may be missing at the end of a line.
+
     Raises:
         ConfigurationError: The file cannot be read or lacks a column.
     """
     try:
-        lines = path.read_text("utf-8").split("\n")
+        lines = path.read_text("utf-8-sig").split("\n")  # Excel puts a mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(str(path), f"cannot be read: {error}") from error
     header = lines[0].rstrip("\r").split("\t")
@@ -58,11 +60,11 @@ def read_tsv(path: Path, *columns: str, optional: Sequence[str] = ()) -> list[tu
         cells = line.rstrip("\r").split("\t")
         if cells == [""]:
             continue
-        if len(cells) < len(header):
+        if len(cells) <= max(places[: len(columns)]):
             raise ConfigurationError(
                 str(path), f"line {number} has {len(cells)} columns, not {len(header)}"
             )
-        rows.append(tuple(cells[place] if place >= 0 else "" for place in places))
+        rows.append(tuple(cells[p] if 0 <= p < len(cells) else "" for p in places))
     return rows
 
 

@@ -27,6 +27,14 @@ def test_an_absent_optional_column_reads_as_empty(tmp_path: Path) -> None:
     assert read_tsv(file, "lang", "text", optional=("script",)) == [("hi", "नमस्ते", "")]
 
 
+def test_a_mark_in_front_and_cells_missing_at_the_end_are_no_fault(tmp_path: Path) -> None:
+    path = tmp_path / "test.tsv"
+    path.write_text("\ufefflang\ttext\tscript\r\nhi\tक्या\r\nen\tyes\tLatn\r\n", "utf-8")
+    assert read_tsv(path, "lang", "text", optional=("script",)) == [
+        ("hi", "क्या", ""), ("en", "yes", "Latn")
+    ]  # fmt: skip
+
+
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     file = write(tmp_path / "a.tsv", "text\tlabel\nx\ty\n")
     with pytest.raises(ConfigurationError, match=r"no column 'intent'.*text, label"):

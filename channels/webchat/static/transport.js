@@ -54,6 +54,7 @@ export class Transport {
   restart() {
     this.run += 1;
     clearTimeout(this.timer);
+    clearTimeout(this.acceptTimer);
     this.socket?.close();
     this.socket = null;
     this.inFlight = null;
@@ -78,7 +79,7 @@ export class Transport {
     this.isPolling = false;
     this.on.state(navigator.onLine ? "connecting" : "offline");
     try {
-      await this.#openSession();
+      await this.#openSession(run);
       if (run !== this.run) return;
       if (!this.cursor) await this.#loadHistory(run);
       if (run !== this.run) return;
@@ -127,18 +128,21 @@ export class Transport {
     throw new Refused(answer.status, data.error?.code ?? "unavailable", after);
   }
 
-  async #openSession() {
+  async #openSession(run) {
     const { token = "", consent: agreed } = this.store.read();
     if (this.session && token && !this.identity) return;
     const { site, origin, locale, zone, wording } = this.options;
     const consent = agreed === wording ? agreed : undefined;
     const { identity } = this;
-    this.session = await this.request("session", {
+    const session = await this.request("session", {
       body: { site, origin, token, locale, zone, consent, identity },
     });
-    this.identity = null;
-    this.store.change({ token: this.session.token, visitor: this.session.visitor });
-    this.on.session(this.session);
+    // Somebody has logged in or out meanwhile: this answer is for who was here before.
+    if (run !== this.run) return;
+    if (this.identity === identity) this.identity = null;
+    this.session = session;
+    this.store.change({ token: session.token, visitor: session.visitor });
+    this.on.session(session);
   }
 
   async #loadHistory(run) {
@@ -253,6 +257,7 @@ export class Transport {
     const next = this.store.pending.find((message) => !message.failed);
     if (!next) return;
     this.inFlight = next.id;
+    const { run } = this;
     const { id, text, quick_reply, kind, locale, files } = next;
     const { zone } = this.options;
     const attachments = files?.map((file) => file.id);
@@ -260,10 +265,9 @@ export class Transport {
     if (!this.isPolling) {
       this.socket.send(JSON.stringify(body));
       // A connection can be dead without knowing it.
-      this.acceptTimer = setTimeout(() => this.restart(), ACCEPT_MS);
+      this.acceptTimer = setTimeout(() => run === this.run && this.restart(), ACCEPT_MS);
       return;
     }
-    const run = this.run;
     try {
       const accepted = await this.request("message", { body });
       if (run === this.run) this.#accepted(accepted);

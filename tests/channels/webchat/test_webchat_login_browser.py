@@ -1,0 +1,89 @@
+"""Who is in front of the browser changes: nobody sees or sends what was another's. In Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from playwright.async_api import Route, expect
+from webchat_shop import jwt
+from webchat_visit import CHROMIUM, Visit
+
+from channels.webchat.guard import SECRET
+from channels.webchat.session import identity_key
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
+
+SESSION = "**/webhooks/webchat/session"
+
+
+def login(visit: Visit, customer: str = "ann", lives_s: float = 600) -> str:
+    """Sign who is logged in, as the shop's own server would."""
+    key = identity_key(visit.shop.app[SECRET], "demo")
+    return jwt({"sub": customer, "aud": "demo", "exp": time.time() + lives_s}, key=key)
+
+
+async def stored(visit: Visit) -> dict[str, Any]:
+    """Read what the widget keeps in this browser."""
+    raw = await visit.page.evaluate("localStorage.getItem('samvad:chat:demo')")
+    kept: dict[str, Any] = json.loads(raw or "{}")
+    return kept
+
+
+class Held:
+    """Keeps the first request of a page from its answer until `release`."""
+
+    def __init__(self, visit: Visit, address: str) -> None:
+        self.visit, self.address = visit, address
+        self.asked, self.free = asyncio.Event(), asyncio.Event()
+
+    async def __aenter__(self) -> Held:
+        await self.visit.page.route(self.address, self._hold)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.free.set()
+        await self.visit.page.unroute(self.address)
+
+    async def _hold(self, route: Route) -> None:
+        if not self.asked.is_set():
+            self.asked.set()
+            await self.free.wait()
+        await route.continue_()
+
+    async def release(self) -> None:
+        async with self.visit.page.expect_event("requestfinished"):
+            self.free.set()
+
+
+async def test_a_late_session_does_not_undo_a_log_out(visit: Visit) -> None:
+    await visit.open()
+    await visit.say("my secret")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    before = (await stored(visit))["visitor"]
+    async with Held(visit, SESSION) as held:
+        await visit.page.reload()
+        await held.asked.wait()
+        await visit.page.evaluate("Samvad.logout()")
+        await expect(visit.chat.locator(".message.bot")).to_have_count(1)
+        after = (await stored(visit))["visitor"]
+        await held.release()
+        await visit.page.reload()
+        await expect(visit.chat.locator(".message.bot")).to_have_count(1)
+    await expect(visit.chat.locator(".message.customer")).to_have_count(0)
+    assert (await stored(visit))["visitor"] == after != before
+
+
+async def test_a_late_session_does_not_lose_a_login(visit: Visit) -> None:
+    async with Held(visit, SESSION) as held:
+        await visit.launcher.click()
+        await held.asked.wait()
+        await visit.page.evaluate("token => Samvad.identify(token)", login(visit))
+        await expect(visit.chat.locator(".message.bot")).to_have_count(1)
+        await held.release()
+    await visit.page.reload()
+    await expect(visit.chat.locator(".message.bot")).to_have_count(1)
+    assert (await stored(visit))["visitor"].startswith("u-")

@@ -116,7 +116,9 @@ function showLanguages(codes) {
 
 // What comes from the server
 
-function showSession(session) {
+function showSession(session, isOther) {
+  // Another customer, another conversation: nothing of the old one stays on the screen.
+  if (isOther) wipe();
   composer.use(session);
   showLanguages(session.languages);
   // Their file may have been out of reach when the page began.
@@ -321,22 +323,17 @@ function hear({ source, origin, data }) {
   } else if (wish === "send" && typeof value === "string" && value.trim()) {
     if (!isForgotten) send({ text: value.trim() });
   } else if (wish === "identify" && typeof value === "string") {
-    begin(value);
+    transport.renew(value);
   } else if (wish === "logout") {
     transport.stop();
     store.clear();
     isForgotten = store.hold = false;
-    begin();
+    wipe();
+    transport.renew();
     ungate();
     enter();
     header.show();
   }
-}
-
-// Another customer, another conversation: nothing of the old one stays on the screen.
-function begin(identity) {
-  wipe();
-  transport.renew(identity);
 }
 
 function wipe() {

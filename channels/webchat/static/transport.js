@@ -18,7 +18,7 @@ export class Refused extends Error {
 
 export class Transport {
   // `on`: history(history), frame(frame), state("connecting" | "online" | "offline"),
-  // delivery(id, "sent" | "failed" | "waiting", details), session(session).
+  // delivery(id, "sent" | "failed" | "waiting", details), session(session, isOtherCustomer).
   constructor(options, store, on) {
     Object.assign(this, { options, store, on });
     this.cursor = "";
@@ -61,14 +61,13 @@ export class Transport {
     this.#connect(this.run);
   }
 
-  // A new session under the same store: after a logout, or with an identity.
-  async renew(identity) {
+  // A new session under the same store: after a logout, or with an identity. Pages tell who is
+  // logged in with every load, so only the answer says whether this is another customer.
+  renew(identity) {
     this.identity = identity;
     this.session = null;
-    this.cursor = "";
-    if (!this.isStarted) return;
-    this.store.change({ token: "", pending: [] });
-    this.restart();
+    this.former = new Set(this.store.pending.map(({ id }) => id));
+    if (this.isStarted) this.restart();
   }
 
   get isOnline() {
@@ -88,7 +87,7 @@ export class Transport {
       else this.#openSocket(run);
     } catch (error) {
       if (run !== this.run) return;
-      if (error.status === 401) this.store.change({ token: "" });
+      if (error.status === 401) this.#dropToken();
       // An expired login is no reason for silence: the customer goes on as a visitor.
       if (error.code === "bad-identity") this.identity = null;
       if (error.code === "bad-consent") this.#askAgain();
@@ -98,6 +97,11 @@ export class Transport {
       }
       this.#later(run, error.retryAfter);
     }
+  }
+
+  #dropToken() {
+    this.store.change({ token: "" });
+    this.cursor = "";
   }
 
   #later(run, seconds) {
@@ -129,7 +133,7 @@ export class Transport {
   }
 
   async #openSession(run) {
-    const { token = "", consent: agreed } = this.store.read();
+    const { token = "", visitor, consent: agreed } = this.store.read();
     if (this.session && token && !this.identity) return;
     const { site, origin, locale, zone, wording } = this.options;
     const consent = agreed === wording ? agreed : undefined;
@@ -142,7 +146,17 @@ export class Transport {
     if (this.identity === identity) this.identity = null;
     this.session = session;
     this.store.change({ token: session.token, visitor: session.visitor });
-    this.on.session(session);
+    const isChanged = Boolean(visitor) && visitor !== session.visitor;
+    if (isChanged) this.cursor = "";
+    const isOther = isChanged && Boolean(this.former);
+    if (isOther) this.#forgetFormer();
+    this.former = null;
+    this.on.session(session, isOther);
+  }
+
+  // What was written since the new customer came is theirs.
+  #forgetFormer() {
+    this.store.change({ pending: this.store.pending.filter(({ id }) => !this.former.has(id)) });
   }
 
   async #loadHistory(run) {
@@ -177,10 +191,7 @@ export class Transport {
       this.inFlight = null;
       clearTimeout(this.acceptTimer);
       if (!opened && navigator.onLine) this.blocked += 1;
-      if (code === 4401) {
-        this.store.change({ token: "" });
-        this.cursor = "";
-      }
+      if (code === 4401) this.#dropToken();
       this.#later(run, retryAfter);
     };
   }
@@ -274,8 +285,7 @@ export class Transport {
     } catch (error) {
       if (run !== this.run) return;
       if (error.status === 401) {
-        this.store.change({ token: "" });
-        this.cursor = "";
+        this.#dropToken();
         this.restart();
       } else this.#refused(id, error.code ?? "unavailable", error.retryAfter);
     }

@@ -18,12 +18,20 @@ from channels.webchat.session import identity_key
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 
 SESSION = "**/webhooks/webchat/session"
+IDENTIFY = "token => Samvad.identify(token)"
 
 
 def login(visit: Visit, customer: str = "ann", lives_s: float = 600) -> str:
     """Sign who is logged in, as the shop's own server would."""
     key = identity_key(visit.shop.app[SECRET], "demo")
     return jwt({"sub": customer, "aud": "demo", "exp": time.time() + lives_s}, key=key)
+
+
+async def log_in(visit: Visit, customer: str = "ann") -> None:
+    """Open the chat as a customer whom the shop knows."""
+    await visit.page.evaluate(IDENTIFY, login(visit, customer))
+    await visit.launcher.click()
+    await expect(visit.chat.locator(".message.bot")).to_have_count(1)
 
 
 async def stored(visit: Visit) -> dict[str, Any]:
@@ -46,7 +54,7 @@ class Held:
 
     async def __aexit__(self, *_: object) -> None:
         self.free.set()
-        await self.visit.page.unroute(self.address)
+        await self.visit.page.unroute_all(behavior="wait")
 
     async def _hold(self, route: Route) -> None:
         if not self.asked.is_set():
@@ -81,9 +89,59 @@ async def test_a_late_session_does_not_lose_a_login(visit: Visit) -> None:
     async with Held(visit, SESSION) as held:
         await visit.launcher.click()
         await held.asked.wait()
-        await visit.page.evaluate("token => Samvad.identify(token)", login(visit))
+        await visit.page.evaluate(IDENTIFY, login(visit))
         await expect(visit.chat.locator(".message.bot")).to_have_count(1)
         await held.release()
     await visit.page.reload()
     await expect(visit.chat.locator(".message.bot")).to_have_count(1)
     assert (await stored(visit))["visitor"].startswith("u-")
+
+
+async def test_the_next_page_of_the_same_customer_keeps_what_was_not_sent(visit: Visit) -> None:
+    await log_in(visit)
+    visit.shop.engine.is_away = True
+    await visit.say("one")
+    await expect(visit.chat.locator(".message.customer .delivery")).to_have_text("Sending…")
+    await visit.page.reload()
+    await visit.page.evaluate(IDENTIFY, login(visit))
+    await expect(visit.chat.locator(".message.customer .text")).to_have_text("one")
+    visit.shop.engine.is_away = False
+    await expect(visit.chat.locator(".message.bot").last).to_contain_text("Answer: one")
+    # Again on the page itself: a single page application knows no loads.
+    await visit.page.evaluate(IDENTIFY, login(visit))
+    await visit.say("two")
+    await expect(visit.chat.locator(".message.bot").last).to_contain_text("Answer: two")
+    assert [i.text for i in visit.shop.engine.taken if i.text] == ["one", "two"]
+    assert len({i.conversation for i in visit.shop.engine.taken}) == 1
+
+
+async def test_an_identity_under_way_leaves_other_windows_logged_in(visit: Visit) -> None:
+    await log_in(visit)
+    await visit.say("hello")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    other = await visit.page.context.new_page()
+    async with Held(visit, SESSION) as held:
+        await visit.page.evaluate(IDENTIFY, login(visit))
+        await held.asked.wait()
+        await other.goto(visit.page.url)
+        chat = other.frame_locator("iframe")
+        await expect(chat.locator(".message.customer .text")).to_have_text("hello")
+        assert (await stored(visit))["visitor"].startswith("u-")
+
+
+async def test_another_customer_neither_sees_nor_sends_what_was_the_first_ones(
+    visit: Visit,
+) -> None:
+    await log_in(visit)
+    visit.shop.engine.is_away = True
+    await visit.say("secret of Ann")
+    await expect(visit.chat.locator(".message.customer .delivery")).to_have_text("Sending…")
+    visit.shop.engine.is_away = False
+    # What is written after the call is the new customer's, answered or not.
+    identify_and_ask = "token => { Samvad.identify(token); Samvad.send('from Bob'); }"
+    await visit.page.evaluate(identify_and_ask, login(visit, "bob"))
+    await expect(visit.chat.locator(".message.bot").last).to_contain_text("from Bob")
+    await expect(visit.chat.locator(".message.customer .text")).to_have_text("from Bob")
+    taken = visit.shop.engine.taken
+    assert [i.text for i in taken if i.text] == ["from Bob"]
+    assert taken[0].conversation != taken[-1].conversation

@@ -30,6 +30,12 @@ export class Composer {
     this.files.use(session);
   }
 
+  clear() {
+    $("text").value = "";
+    this.files.clear();
+    this.resize();
+  }
+
   #submit(event) {
     event.preventDefault();
     const field = $("text");

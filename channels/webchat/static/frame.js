@@ -71,7 +71,7 @@ const rating = new Rating(texts, {
     $("text").focus();
   },
 });
-const escapeMenu = menu();
+const menus = menu();
 askToForget(texts, forget, () => isForgotten);
 
 // Language
@@ -285,7 +285,6 @@ function showForgotten() {
   transport.stop();
   store.clear();
   store.hold = true;
-  composer.files.clear();
   wipe();
   tell({ keep: false, unread: 0 });
   header.connection = "";
@@ -298,7 +297,6 @@ function showForgotten() {
     else $("text").focus();
   });
   header.show();
-  if ($("dialog").open) $("dialog").close();
   if (isOpen) gate.focus();
 }
 
@@ -336,18 +334,22 @@ function hear({ source, origin, data }) {
   }
 }
 
+// Drafts too: whoever comes next must neither read nor send them.
 function wipe() {
   latest = 0;
   unread.clear();
   rating.hide();
   header.take("");
   view.clear();
+  composer.clear();
+  menus.close();
+  $("dialog").close();
 }
 
 addEventListener("message", hear);
 addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || event.isComposing || $("dialog").open) return;
-  if (!escapeMenu()) tell({ close: true });
+  if (!menus.escape()) tell({ close: true });
 });
 document.addEventListener("visibilitychange", read);
 store.onOtherSession(() => isForgotten || location.reload());

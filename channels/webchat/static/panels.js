@@ -20,13 +20,15 @@ export function menu() {
   $("menu").addEventListener("focusout", ({ relatedTarget }) => {
     if (relatedTarget && !$("menu").contains(relatedTarget) && relatedTarget !== $("more")) show(false);
   });
+  const close = () => show(false);
   // Returns whether Escape was for the menu.
-  return () => {
+  const escape = () => {
     if (!isOpen()) return false;
-    show(false);
+    close();
     $("more").focus();
     return true;
   };
+  return { close, escape };
 }
 
 // A page in place of the conversation: before it (consent) or after it (deleted).

@@ -145,3 +145,38 @@ async def test_another_customer_neither_sees_nor_sends_what_was_the_first_ones(
     taken = visit.shop.engine.taken
     assert [i.text for i in taken if i.text] == ["from Bob"]
     assert taken[0].conversation != taken[-1].conversation
+
+
+async def draft(visit: Visit) -> None:
+    """Write and choose a file, without sending, and leave a dialog open."""
+    await visit.chat.locator("#text").fill("my card is 4711")
+    receipt = {"name": "receipt.txt", "mimeType": "text/plain", "buffer": b"4711"}
+    await visit.chat.locator("#file").set_input_files(receipt)  # type: ignore[arg-type]
+    await expect(visit.chat.locator(".upload")).to_have_count(1)
+    await visit.chat.locator("#more").click()
+    await visit.chat.locator("#forget").click()
+    await expect(visit.chat.locator("#dialog")).to_be_visible()
+
+
+@pytest.mark.parametrize("way", ["logout", "another customer"])
+async def test_a_draft_is_not_left_for_the_next_customer(visit: Visit, way: str) -> None:
+    await log_in(visit)
+    await draft(visit)
+    if way == "logout":
+        await visit.page.evaluate("Samvad.logout()")
+    else:
+        await visit.page.evaluate(IDENTIFY, login(visit, "bob"))
+    await expect(visit.chat.locator("#text")).to_have_value("")
+    await expect(visit.chat.locator(".upload")).to_have_count(0)
+    await expect(visit.chat.locator("#dialog")).to_be_hidden()
+    await expect(visit.chat.locator("#send")).to_be_disabled()
+
+
+async def test_a_draft_stays_when_the_same_customer_is_named_again(visit: Visit) -> None:
+    await log_in(visit)
+    await draft(visit)
+    async with visit.page.expect_response(SESSION):
+        await visit.page.evaluate(IDENTIFY, login(visit))
+    await visit.chat.locator("#dialog-no").click()
+    await expect(visit.chat.locator("#text")).to_have_value("my card is 4711")
+    await expect(visit.chat.locator(".upload")).to_have_count(1)

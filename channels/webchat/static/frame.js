@@ -53,6 +53,7 @@ const transport = new Transport(options, store, {
   frame: showFrame,
   state: showConnection,
   delivery: showDelivery,
+  reload,
 });
 const header = new Header(texts, () => transport.request("queue"));
 const composer = new Composer(texts, {
@@ -306,6 +307,12 @@ function tell(what) {
   if (!isAlone) parent.postMessage(what, options.origin || "*");
 }
 
+// The page around us keeps what it asks until the new page is ready.
+function reload() {
+  tell({ ready: false });
+  location.reload();
+}
+
 function hear({ source, origin, data }) {
   if (isAlone || source !== parent || (options.origin && origin !== options.origin)) return;
   const { wish, value } = data ?? {};
@@ -352,7 +359,7 @@ addEventListener("keydown", (event) => {
   if (!menus.escape()) tell({ close: true });
 });
 document.addEventListener("visibilitychange", read);
-store.onOtherSession(() => isForgotten || location.reload());
+store.onOtherSession(() => isForgotten || reload());
 $("close").addEventListener("click", () => tell({ close: true }));
 $("close").hidden = isAlone;
 $("person").addEventListener("click", () => send({ text: texts.get("person_message") }));

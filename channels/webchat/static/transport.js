@@ -18,7 +18,8 @@ export class Refused extends Error {
 
 export class Transport {
   // `on`: history(history), frame(frame), state("connecting" | "online" | "offline"),
-  // delivery(id, "sent" | "failed" | "waiting", details), session(session, isOtherCustomer).
+  // delivery(id, "sent" | "failed" | "waiting", details), session(session, isOtherCustomer),
+  // reload().
   constructor(options, store, on) {
     Object.assign(this, { options, store, on });
     this.cursor = "";
@@ -304,7 +305,7 @@ export class Transport {
     const { reloaded = 0 } = this.store.read();
     if (Date.now() - reloaded < RELOAD_MS) return false;
     this.store.change({ reloaded: Date.now() });
-    location.reload();
+    this.on.reload();
     return true;
   }
 

@@ -78,6 +78,7 @@ background:${isDark ? "#14191b" : "#fff"};box-shadow:0 12px 48px #0004,0 0 0 1px
     if (isReady) frame.contentWindow.postMessage(what, base.origin);
     else waiting.push(what);
   };
+  const tellState = () => tell({ wish: isOpen ? "open" : "closed" });
   const load = () => {
     if (frame) return;
     frame = document.createElement("iframe");
@@ -91,21 +92,22 @@ background:${isDark ? "#14191b" : "#fff"};box-shadow:0 12px 48px #0004,0 0 0 1px
     isOpen = open;
     if (keep) remember("sessionStorage", open);
     show();
-    tell({ wish: open ? "open" : "closed" });
+    tellState();
     (open ? frame : button).focus();
   };
 
   addEventListener("message", ({ source, origin, data }) => {
     if (!frame || source !== frame.contentWindow || origin !== base.origin) return;
-    ({ unread = unread, words = words } = data);
+    ({ unread = unread, words = words, ready: isReady = isReady } = data);
     if ("keep" in data) {
       // Before the customer has agreed, and after they had all deleted, nothing is kept here.
       ({ keep } = data);
       remember("localStorage", keep);
       remember("sessionStorage", keep && isOpen);
     }
+    // A frame that has loaded itself anew does not know that it is open.
     if (data.ready) {
-      isReady = true;
+      tellState();
       waiting.splice(0).forEach(tell);
     }
     if (data.close) toggle(false);

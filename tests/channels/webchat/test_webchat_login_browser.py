@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Route, expect
-from webchat_shop import jwt
+from webchat_shop import jwt, reply_to
 from webchat_visit import CHROMIUM, Visit
 
 from channels.webchat.guard import SECRET
@@ -180,3 +180,34 @@ async def test_a_draft_stays_when_the_same_customer_is_named_again(visit: Visit)
     await visit.chat.locator("#dialog-no").click()
     await expect(visit.chat.locator("#text")).to_have_value("my card is 4711")
     await expect(visit.chat.locator(".upload")).to_have_count(1)
+
+
+async def test_a_window_that_loads_anew_knows_that_it_is_open(visit: Visit) -> None:
+    """Another tab logs out: this one shows the new visitor's chat, and counts it as seen."""
+    await visit.open()
+    await visit.say("my secret")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    other = await visit.page.context.new_page()
+    await other.goto(visit.page.url)
+    await expect(other.frame_locator("iframe").locator(".message.bot")).to_have_count(2)
+    await visit.page.bring_to_front()
+    await other.evaluate("Samvad.logout()")
+    # Only a window that is open asks for a greeting; the other tab never was.
+    await expect(visit.chat.locator(".message.customer")).to_have_count(0)
+    await expect(visit.chat.locator(".message.bot .text")).to_have_text("Hello! I am a bot.")
+    inbound = visit.shop.engine.taken[-1]
+    await visit.shop.engine.say(reply_to(inbound, "look", 7))
+    await expect(visit.chat.locator(".message.bot .text").last).to_have_text("look")
+    await expect(visit.launcher.locator("b")).to_be_hidden()
+
+
+async def test_what_the_page_asks_while_the_window_loads_anew_is_not_lost(visit: Visit) -> None:
+    await visit.open()
+    async with Held(visit, "**/frame.js") as held:
+        other = {"key": "samvad:chat:demo", "oldValue": "{}", "newValue": '{"visitor": "x"}'}
+        await visit.chat.locator("html").evaluate(
+            "(_, change) => dispatchEvent(new StorageEvent('storage', change))", other
+        )
+        await held.asked.wait()
+        await visit.page.evaluate("Samvad.send('hello')")
+    await expect(visit.chat.locator(".message.bot").last).to_contain_text("Answer: hello")

@@ -2,12 +2,15 @@
 
 import { element } from "./dom.js";
 
-const WEB = "https?:\\/\\/[^\\s<>\"']+[^\\s<>\"'.,;:!?)\\]}]";
+// What ends a sentence or a quotation, in whatever script, is no part of an address: । ؟ ۔ … ” 。
+// Only the marks of ASCII may stand within one, and so may ’ (a French title has it).
+const NEVER = "\\s<>\"'…“”„«»\\p{Term}";
+const WEB = `https?:\\/\\/(?:[.,;:!?]|[^${NEVER}])+[^${NEVER}\\p{Ps}\\p{Pe}\\p{Pi}\\p{Pf}\\p{Cf}]`;
 const MAIL = "(?:mailto:)?[\\w.+-]{1,64}@[\\w-]{1,63}(?:\\.[\\w-]+)+";
 const PHONE = "tel:\\+?[\\d-]{3,20}|\\+\\d(?:[ -]?\\d){6,14}";
 // What reads left to right in every script: order numbers, dates, telephones.
 const CODE = "[A-Za-z0-9]+(?:[-_/.#:][A-Za-z0-9]+)+|\\+?\\d+(?:[ -]\\d+)+";
-const SPECIAL = new RegExp(`(${WEB})|(${MAIL})|(${PHONE})|${CODE}`, "g");
+const SPECIAL = new RegExp(`(${WEB})|(${MAIL})|(${PHONE})|${CODE}`, "gu");
 const ALLOWED = new Set(["http:", "https:", "mailto:", "tel:"]);
 
 // An <a> for an address, or null for one that no browser should be led to.

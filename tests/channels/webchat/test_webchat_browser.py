@@ -112,6 +112,25 @@ async def test_hostile_text_is_only_text(visit: Visit) -> None:
     assert visit.errors == []
 
 
+async def test_a_link_ends_where_the_sentence_ends_in_every_script(visit: Visit) -> None:
+    await visit.open()
+    address = "https://shop.example/a?b=1,2;c"
+    around = [
+        *("यहाँ देखें: {}।", "श्लोक {}॥", "انظر {}، ثم", "هل {}؟", "{}؛", "یہ {}۔"),
+        *("{}।फिर", "{}\u200f", "参见{}。", "{}？", "see {}…"),
+        *("“{}”", "‘{}’.", "«{}»", "„{}“", "‹{}›,", "({})."),
+    ]
+    lines = [line.format(address) for line in around]
+    lines += ["https://shop.example/हिंदी-पेज।", "write to help@shop.example।"]
+    inbound = visit.shop.engine.taken[-1]
+    await visit.shop.engine.say(reply_to(inbound, "\n".join(lines), 7))
+    links = visit.chat.locator(".message.bot .text a")
+    expected = [address] * len(around)
+    expected += ["https://shop.example/हिंदी-पेज", "help@shop.example"]
+    await expect(links).to_have_text(expected)
+    assert visit.errors == []
+
+
 async def test_messages_written_offline_arrive_once_and_in_order(visit: Visit) -> None:
     await visit.open()
     await visit.page.context.set_offline(True)

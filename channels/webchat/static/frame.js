@@ -38,6 +38,8 @@ let isOpen = isAlone;
 let isOnline = false;
 let isForgotten = false;
 let latest = 0;
+// As `latest`, but by the server's clock alone: this browser's may be hours off.
+let heard = 0;
 const unread = new Set();
 
 const gate = new Gate(texts);
@@ -68,7 +70,7 @@ const rating = new Rating(texts, {
     $("text").focus();
   },
   dismissed: () => {
-    store.change({ unrated: latest });
+    store.change({ unrated: heard });
     $("text").focus();
   },
 });
@@ -131,11 +133,14 @@ function showHistory(history) {
   view.clear();
   unread.clear();
   if (history.language) useLanguage(history.language);
+  // Seen for the first time on this device, a customer's conversation is not news.
+  const newest = Math.max(0, ...history.messages.map(({ sent_at }) => sent_at));
+  if (store.read().read === undefined) store.change({ read: newest });
   for (const message of history.messages) show(message);
   // Whatever older messages said about it.
   header.take(history.state);
   for (const message of store.pending) showPending(message);
-  if (history.rate && (store.read().unrated ?? 0) < latest) rating.show();
+  if (history.rate && (store.read().unrated ?? 0) < heard) rating.show();
   else rating.hide();
   view.listen();
   greet();
@@ -174,7 +179,8 @@ function show(message) {
     header.take(message.state ?? header.state, message.agent, message.photo);
   }
   if (!view.add(message)) return;
-  latest = Math.max(latest, message.sent_at);
+  heard = Math.max(heard, message.sent_at);
+  latest = Math.max(latest, heard);
   if (author === "customer") store.removePending(message.client);
   else unread.add(message);
   if (message.state === "resolved") rating.show();
@@ -210,7 +216,7 @@ function showDelivery(id, delivery, { message, code, retryAfter } = {}) {
 
 function read() {
   if (isOpen && !document.hidden) {
-    if (latest > (store.read().read ?? 0)) store.change({ read: latest });
+    if (heard > (store.read().read ?? 0)) store.change({ read: heard });
     if (unread.size) transport.read();
     unread.clear();
   }
@@ -343,7 +349,7 @@ function hear({ source, origin, data }) {
 
 // Drafts too: whoever comes next must neither read nor send them.
 function wipe() {
-  latest = 0;
+  latest = heard = 0;
   unread.clear();
   rating.hide();
   header.take("");

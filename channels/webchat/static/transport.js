@@ -157,7 +157,8 @@ export class Transport {
 
   // What was written since the new customer came is theirs.
   #forgetFormer() {
-    this.store.change({ pending: this.store.pending.filter(({ id }) => !this.former.has(id)) });
+    const pending = this.store.pending.filter(({ id }) => !this.former.has(id));
+    this.store.change({ pending, read: undefined, unrated: undefined });
   }
 
   async #loadHistory(run) {

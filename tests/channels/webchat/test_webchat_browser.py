@@ -184,6 +184,18 @@ async def test_unread_messages_show_on_the_button_and_in_the_title(visit: Visit)
     await expect(visit.page).to_have_title("Mela")
 
 
+async def test_a_clock_that_is_ahead_hides_no_unread_message(visit: Visit) -> None:
+    await visit.page.clock.set_fixed_time(time.time() + 86_400)
+    await visit.page.reload()
+    await visit.open()
+    await visit.say("hi")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    await visit.page.keyboard.press("Escape")
+    await expect(visit.page.locator("iframe")).to_be_hidden()
+    await visit.shop.engine.say(reply_to(visit.shop.engine.taken[-1], "psst", 7))
+    await expect(visit.launcher.locator("b")).to_have_text("1")
+
+
 async def test_everything_works_by_keyboard(visit: Visit) -> None:
     await visit.launcher.focus()
     await visit.page.keyboard.press("Enter")

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Browser, Route, expect
 from webchat_shop import jwt, reply_to
 from webchat_visit import CHROMIUM, Visit
 
@@ -211,3 +211,24 @@ async def test_what_the_page_asks_while_the_window_loads_anew_is_not_lost(visit:
         await held.asked.wait()
         await visit.page.evaluate("Samvad.send('hello')")
     await expect(visit.chat.locator(".message.bot").last).to_contain_text("Answer: hello")
+
+
+async def test_what_was_said_before_this_device_came_is_not_unread(
+    visit: Visit, browser: Browser
+) -> None:
+    await log_in(visit)
+    await visit.say("hello")
+    await expect(visit.chat.locator(".message.bot")).to_have_count(2)
+    phone = await (await browser.new_context()).new_page()
+    await phone.goto(visit.page.url)
+    await phone.evaluate(IDENTIFY, login(visit))
+    await expect(phone.frame_locator("iframe").locator(".message")).to_have_count(3)
+    badge = phone.locator("button[aria-expanded] b")
+    await expect(badge).to_be_hidden()
+    inbound = visit.shop.engine.taken[-1]
+    await visit.shop.engine.say(reply_to(inbound, "news", 7))
+    await expect(badge).to_have_text("1")
+    await phone.reload()
+    await phone.evaluate(IDENTIFY, login(visit))
+    await expect(badge).to_have_text("1")
+    await phone.context.close()

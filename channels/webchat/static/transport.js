@@ -7,6 +7,7 @@ const OPEN = 1;
 const ACCEPT_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 const RELOAD_MS = 60_000;
+const SOCKET_AGAIN_MS = 300_000;
 const RETRIED = new Set(["too-many", "unavailable"]);
 
 export class Refused extends Error {
@@ -88,6 +89,8 @@ export class Transport {
       else this.#openSocket(run);
     } catch (error) {
       if (run !== this.run) return;
+      // The server itself is away: nothing in between is to blame.
+      if (!(error.status < 500)) this.blocked = 0;
       if (error.status === 401) this.#dropToken();
       // An expired login is no reason for silence: the customer goes on as a visitor.
       if (error.code === "bad-identity") this.identity = null;
@@ -175,7 +178,10 @@ export class Transport {
     this.socket = socket;
     let opened = false;
     let retryAfter;
+    // What blocks may also swallow: then nobody ever says that it failed.
+    const patience = setTimeout(() => socket.close(), ACCEPT_MS);
     socket.onopen = () => {
+      clearTimeout(patience);
       opened = true;
       this.blocked = 0;
       const { token } = this.store.read();
@@ -227,7 +233,14 @@ export class Transport {
   async #poll(run) {
     this.isPolling = true;
     this.#online();
+    const since = Date.now();
     while (run === this.run) {
+      if (Date.now() - since > SOCKET_AGAIN_MS && "WebSocket" in window) {
+        // The customer may be in another network by now; one that fails leads back here.
+        this.blocked = 1;
+        this.restart();
+        return;
+      }
       const query = new URLSearchParams({ after: this.cursor });
       const { frames, cursor, gap } = await this.request(`poll?${query}`);
       if (run !== this.run) return;

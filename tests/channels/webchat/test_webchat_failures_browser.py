@@ -158,3 +158,33 @@ async def test_a_new_wording_is_asked_for_in_open_windows(house: House, page: Pa
     await page.reload()
     await say(chat, "two")
     await expect(chat.locator(".message.bot").last).to_contain_text("Answer: two")
+
+
+BLOCKED = """
+const Real = WebSocket;
+window.WebSocket = function (url) {
+  if (!top.isBlocked) return new Real(url);
+  this.close = () => {};
+  setTimeout(() => this.onclose({ code: 1006 }));
+};
+top.isBlocked = true;
+"""
+
+
+@pytest.mark.parametrize("way", ["the server was away", "five minutes have passed"])
+async def test_a_long_poll_ends_when_sockets_open_again(house: House, page: Page, way: str) -> None:
+    await page.clock.install()
+    await page.add_init_script(BLOCKED)
+    chat = await open_chat(page)
+    await say(chat, "one")
+    await expect(chat.locator(".message.bot").last).to_contain_text("Answer: one")
+    async with page.expect_websocket():
+        await page.evaluate("isBlocked = false")
+        if way == "the server was away":
+            await house.stop()
+            await house.start()
+        else:
+            await page.clock.fast_forward("05:01")
+            await say(chat, "two")
+    await say(chat, "three")
+    await expect(chat.locator(".message.bot").last).to_contain_text("Answer: three")

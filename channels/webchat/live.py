@@ -30,7 +30,8 @@ log = structlog.get_logger()
 HELLO_TIMEOUT_S = 10.0
 HEARTBEAT_S = 25.0
 LOOK_AGAIN_S = 15.0
-"""A wake-up may get lost; this often the stream is read without one."""
+"""A wake-up may get lost; this often the stream is read without one. The browser takes a connection
+for dead after 40 s without a frame (`static/transport.js`), so two beats may be late."""
 TYPING_S = 2.0
 """Least seconds between two typing signs of one window."""
 CLOSE_NOT_AUTHENTICATED = 4401
@@ -127,6 +128,9 @@ async def _show(
         if first:
             await socket.send_json({"type": "ready", "cursor": after})
             first = False
+        elif not tail.frames:
+            # Scripts see no pings: without this a browser takes a dead connection for a quiet one.
+            await socket.send_json({"type": "beat"})
         while (passing := await listener.wait(LOOK_AGAIN_S)) is not None:
             await socket.send_str(json.dumps(passing, ensure_ascii=False))
 

@@ -5,6 +5,9 @@ export const API = new URL("../webhooks/webchat/", location.href);
 // Where WebSockets are blocked, the class that names this state may be missing too.
 const OPEN = 1;
 const ACCEPT_MS = 10_000;
+// The server lets something be heard every 15 s.
+const SILENT_MS = 40_000;
+const LOOK_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 const RELOAD_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
@@ -31,8 +34,9 @@ export class Transport {
     addEventListener("online", () => this.isStarted && this.restart());
     addEventListener("offline", () => this.isStarted && this.on.state("offline"));
     document.addEventListener("visibilitychange", () => {
-      if (this.isStarted && !document.hidden && !this.isOnline) this.restart();
+      if (this.isStarted && !document.hidden && (!this.isOnline || this.isDead)) this.restart();
     });
+    setInterval(() => this.isDead && this.restart(), LOOK_MS);
   }
 
   start() {
@@ -74,6 +78,11 @@ export class Transport {
 
   get isOnline() {
     return this.socket?.readyState === OPEN || this.isPolling;
+  }
+
+  // A connection can be dead without knowing it, after sleep or in another network.
+  get isDead() {
+    return Boolean(this.socket) && Date.now() - this.heardAt > SILENT_MS;
   }
 
   async #connect(run) {
@@ -176,6 +185,7 @@ export class Transport {
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     this.socket = socket;
+    this.heardAt = Date.now();
     let opened = false;
     let retryAfter;
     // What blocks may also swallow: then nobody ever says that it failed.
@@ -189,6 +199,7 @@ export class Transport {
     };
     socket.onmessage = ({ data }) => {
       if (run !== this.run) return;
+      this.heardAt = Date.now();
       const frame = JSON.parse(data);
       if (frame.type === "error" && !frame.id) retryAfter = frame.retry_after_s;
       this.#take(frame);
@@ -290,7 +301,6 @@ export class Transport {
     const body = { type: "message", id, text, quick_reply, kind, locale, zone, attachments };
     if (!this.isPolling) {
       this.socket.send(JSON.stringify(body));
-      // A connection can be dead without knowing it.
       this.acceptTimer = setTimeout(() => run === this.run && this.restart(), ACCEPT_MS);
       return;
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -188,3 +189,35 @@ async def test_a_long_poll_ends_when_sockets_open_again(house: House, page: Page
             await say(chat, "two")
     await say(chat, "three")
     await expect(chat.locator(".message.bot").last).to_contain_text("Answer: three")
+
+
+DEAF = """
+const Real = WebSocket;
+window.WebSocket = function (url) {
+  const socket = (top.latest = new Real(url));
+  socket.addEventListener("message", (event) => socket.isDeaf && event.stopImmediatePropagation());
+  return socket;
+};
+"""
+
+
+@pytest.mark.parametrize("way", ["by itself", "when looked at"])
+async def test_a_connection_that_died_unnoticed_is_made_anew(
+    house: House, page: Page, way: str
+) -> None:
+    await page.clock.install()
+    await page.add_init_script(DEAF)
+    chat = await open_chat(page)
+    await page.evaluate("latest.isDeaf = true")
+    assert house.shop is not None
+    said = reply_to(house.taken[-1], "meanwhile", 7, author="agent", agent="Asha")
+    await house.shop.engine.say(said)
+    if way == "by itself":
+        await page.clock.fast_forward("00:50")
+    else:
+        # As after sleep: the time has passed, the timers have not.
+        await page.clock.set_system_time(time.time() + 60)
+        await chat.locator("html").evaluate(
+            "() => document.dispatchEvent(new Event('visibilitychange'))"
+        )
+    await expect(chat.locator(".message.agent .text")).to_have_text("meanwhile", timeout=8_000)

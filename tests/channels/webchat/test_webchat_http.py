@@ -268,6 +268,15 @@ async def test_a_socket_resumes_where_it_was(client: TestClient, shop: Shop) -> 
     await socket.close()
 
 
+async def test_a_quiet_socket_beats(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_AGAIN_S", 0.05)
+    socket = await open_socket(client, await open_session(client))
+    assert (await socket.receive_json(timeout=10))["type"] == "ready"
+    assert await socket.receive_json(timeout=10) == {"type": "beat"}
+    assert await socket.receive_json(timeout=10) == {"type": "beat"}
+    await socket.close()
+
+
 async def test_a_socket_says_when_messages_were_missed_for_good(
     client: TestClient, shop: Shop
 ) -> None:

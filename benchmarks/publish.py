@@ -21,7 +21,7 @@ from benchmarks.growth import big_system
 from benchmarks.results import Options, attempt
 from benchmarks.systems import BenchmarkError, System
 from benchmarks.throughput import fresh_traffic
-from bot.content.export import write_folder
+from bot.content.export import write_folder, write_topic
 from bot.content.models import Content, Entry
 
 ENTRY, QUESTION = "order-status", "where is my order"
@@ -63,7 +63,7 @@ def _rounds(options: Options, system: System, content: Content, rounds: int) -> 
     for number in range(rounds):
         content, marker, question = edited(content, number)
         topic = content.by_id[ENTRY].topic
-        write_folder(Content(tuple(e for e in content.entries if e.topic == topic)), folder)
+        write_topic(topic, (e for e in content.entries if e.topic == topic), folder)
         live_s, told, asked_s = _publish(system, folder, marker, question)
         lives.append(live_s)
         says.append(told)

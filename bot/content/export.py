@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,17 @@ def write_folder(content: Content, folder: Path) -> int:
             ]
         )
     for topic, entries in topics.items():
-        document = {"topic": topic, "entries": [_shape(entry) for entry in entries]}
-        text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=1000)
-        temporary = folder / f".{topic}.yml.new"
-        temporary.write_text(text, "utf-8")
-        temporary.replace(folder / f"{topic}.yml")
+        write_topic(topic, entries, folder)
     return len(topics)
+
+
+def write_topic(topic: str, entries: Iterable[Entry], folder: Path) -> None:
+    """Write the file of one topic, as a whole or not at all."""
+    document = {"topic": topic, "entries": [_shape(entry) for entry in entries]}
+    text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=1000)
+    temporary = folder / f".{topic}.yml.new"
+    temporary.write_text(text, "utf-8")
+    temporary.replace(folder / f"{topic}.yml")
 
 
 def write_nlu(content: Content, folder: Path) -> int:

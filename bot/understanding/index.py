@@ -105,8 +105,8 @@ class IntentIndex:
             counts[place[example.label]] += 1
         self._starts = np.cumsum(counts)
         self._shortlist = None
-        if len(labels) >= shortlist.FROM:
-            self._shortlist = shortlist.Shortlist(head, rows, self._starts[: len(labels) + 1])
+        if shortlist.pays(head, len(labels)):
+            self._shortlist = shortlist.Shortlist(head, self._starts[: len(labels) + 1])
 
     @property
     def threshold(self) -> float:

@@ -32,11 +32,13 @@ local last = ''
 for at = 1, #told, 2 do
   if told[at] == 'last-generated-id' then last = told[at + 1] end
 end
+local life = redis.call('PTTL', KEYS[1])
 redis.call('DEL', KEYS[1])
 for _, row in ipairs(rows) do
   redis.call('XADD', KEYS[1], row[1], unpack(row[2]))
 end
 redis.call('XSETID', KEYS[1], last)
+if life > 0 then redis.call('PEXPIRE', KEYS[1], life) end
 return #rows
 """)
 _STREAMS = (redis_keys.inbox, redis_keys.outbox, redis_keys.record, redis_keys.replies)

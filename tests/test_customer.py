@@ -206,6 +206,7 @@ async def test_a_row_among_living_ones_leaves_no_trace(
     own = [row for row, fields in await redis.xrange(stream) if "Dotter" in fields["body"]]
     await redis.xdel(stream, own[0])
     await redis.xdel(stream, done)
+    await redis.expire(stream, 3600)
     before = await redis.xrange(stream)
     assert b"Dotterblume" in await _dump(redis, stream)
 
@@ -216,6 +217,7 @@ async def test_a_row_among_living_ones_leaves_no_trace(
     assert await redis.xrange(stream) == [row for row in before if row[0] != own[1]]
     told: Any = await redis.xinfo_stream(stream)
     assert told["last-generated-id"] == done, "readers go on behind what they have read"
+    assert 0 < await redis.ttl(stream) <= 3600
 
 
 async def _dump(client: redis.asyncio.Redis, key: str) -> bytes:

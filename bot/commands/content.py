@@ -147,21 +147,17 @@ def go_live(
         store.close()
     if folder:
         publish.remember_base(config.state_dir, folder, written.number)
-    same = f"nothing differs from version {before}, which is live"
-    url = redis_client.address(config)
-    if not redis_client.answers(url):
-        told = f"version {written.number} is published; nothing is running, the next start uses it"
-        print(same if written.number == before else told)
-        return 0
+    is_running = redis_client.answers(redis_client.address(config))
+    # Also where nothing differs: whoever published it may have died before the engines heard of it.
+    engines = asyncio.run(_announce(config, written.number)) if is_running else 0
     if written.number == before:
-        # Told again: whoever published it may have died before the engines heard of it.
-        asyncio.run(_announce(config, written.number))
-        print(same)
-        return 0
-    engines = asyncio.run(_announce(config, written.number))
-    took = time.monotonic() - started
-    told = f"answered by {engines} engines" if engines else "no engine is running"
-    print(f"version {written.number} is live after {took:.1f} s, {told}")
+        print(f"nothing differs from version {before}, which is live")
+    elif is_running:
+        took = time.monotonic() - started
+        told = f"answered by {engines} engines" if engines else "no engine is running"
+        print(f"version {written.number} is live after {took:.1f} s, {told}")
+    else:
+        print(f"version {written.number} is published; nothing is running, the next start uses it")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from typing import Any
 
 import redis.asyncio
 import structlog
@@ -93,9 +94,9 @@ class Catalog:
                     LOG.error("content.unreadable", problems=error.problems)
 
     async def _live(self) -> int:
-        mirrored = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
+        mirrored: Any = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
         if mirrored is not None and self._knowledge is not None:
             return int(mirrored)
         # At the start SQL is asked as well: who published while nothing ran told nobody.
         number = await self._database.read(publish.live_number)
-        return await publish.mirror(self._redis, number) if number else int(mirrored or 0)
+        return await publish.correct(self._redis, number, mirrored or "") if number else 0

@@ -28,11 +28,16 @@ LOCK = 5_366_321_003
 
 # KEYS: the mirror. ARGV: number. Of two who publish, the first may be the last to tell; numbers
 # only grow, also when an older version is put back.
-_MIRROR = """
-local told = tonumber(redis.call('GET', KEYS[1]) or '0')
-if told >= tonumber(ARGV[1]) then return told end
-redis.call('SET', KEYS[1], ARGV[1])
-return tonumber(ARGV[1])
+_TELL = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1])
+end
+"""
+
+# KEYS: the mirror. ARGV: number, what was found in its place.
+_CORRECT = """
+if (redis.call('GET', KEYS[1]) or '') == ARGV[2] then redis.call('SET', KEYS[1], ARGV[1]) end
+return redis.call('GET', KEYS[1])
 """
 
 
@@ -114,14 +119,21 @@ def write(
     return Content(content.entries, number)
 
 
-async def mirror(client: redis.asyncio.Redis, number: int) -> int:
-    """Copy the pointer into Redis, unless a later version is named there; return what is."""
-    return int(await guarded(client.eval(_MIRROR, 1, redis_keys.CONTENT_LIVE, number)))
+async def correct(client: redis.asyncio.Redis, number: int, found: str) -> int:
+    """Let the mirror name `number`, unless it has changed since it named `found`.
+
+    Whoever read `number` in SQL after `found` knows better, since versions are told after they are
+    stored: a higher one is of a database that is no longer ours.
+
+    Returns:
+        What it names now.
+    """
+    return int(await guarded(client.eval(_CORRECT, 1, redis_keys.CONTENT_LIVE, number, found)))
 
 
 async def announce(client: redis.asyncio.Redis, number: int) -> None:
-    """Mirror the pointer, so that every process follows at once."""
-    await mirror(client, number)
+    """Mirror the pointer, unless to a later version, so that every process follows at once."""
+    await guarded(client.eval(_TELL, 1, redis_keys.CONTENT_LIVE, number))
     await guarded(client.publish(redis_keys.CONTENT_CHANNEL, number))
 
 

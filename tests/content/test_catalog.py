@@ -108,6 +108,25 @@ async def test_what_was_published_while_nothing_ran_is_found_at_the_start(
     assert await redis.get(redis_keys.CONTENT_LIVE) == "2"
 
 
+async def test_a_pointer_of_another_database_is_corrected_at_the_start(
+    catalog: Catalog, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    await redis.set(redis_keys.CONTENT_LIVE, "9")
+    assert await catalog.refresh() is False, "nothing is published here"
+    await publish.announce(redis, _publish(database, "one"))
+    assert await catalog.refresh() is True
+    assert catalog.knowledge.content.number == 1
+    await publish.announce(redis, _publish(database, "two", 1))
+    assert await catalog.refresh() is True
+    assert catalog.knowledge.content.number == 2
+
+
+async def test_what_is_told_between_two_looks_is_not_taken_back(redis: redis.asyncio.Redis) -> None:
+    await redis.set(redis_keys.CONTENT_LIVE, "6")
+    assert await publish.correct(redis, 5, "4") == 6
+    assert await publish.correct(redis, 5, "6") == 5
+
+
 async def test_a_pointer_to_nothing_keeps_the_version_in_use(
     catalog: Catalog, database: Database, redis: redis.asyncio.Redis
 ) -> None:

@@ -150,6 +150,12 @@ def _nodes(url: str) -> tuple[str, list[tuple[str, int]]]:
     return f"{scheme.removesuffix(CLUSTER)}://{user}{at}{first}{slash}{path}", nodes
 
 
+def order_of(row: str) -> tuple[int, int]:
+    """Order of a stream's row ids, `<milliseconds>-<number>`."""
+    at, _, number = row.partition("-")
+    return int(at), int(number)
+
+
 async def everywhere(client: redis.asyncio.Redis, command: str) -> list[Any]:
     """Run a command without a key on every node that holds data."""
     if not is_clustered(client):

@@ -5,7 +5,14 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Sequence
 
+from aiohttp import web
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def address_of(request: web.Request, trusted: Sequence[str]) -> str:
+    """`client_address` of a request."""
+    return client_address(request.remote, request.headers.get("X-Forwarded-For", ""), trusted)
 
 
 def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ import structlog
 from bot.errors import StoreUnavailable
 from bot.lease import Leases
 from bot.packing import unpack
-from bot.redis_client import guarded, is_clustered
+from bot.redis_client import guarded, is_clustered, order_of
 
 LOG = structlog.get_logger(__name__)
 
@@ -166,7 +166,7 @@ class ShardReader:
             for row, fields in rows:
                 at, last = self._places.get(shard, ("", ""))
                 # Two looks at a time may bring the same rows.
-                if at == lease and _number(row) > _number(last):
+                if at == lease and order_of(row) > order_of(last):
                     self._places[shard] = (lease, row)
                     body = unpack(fields["body"])
                     ready_at = self._ready_at(body)
@@ -234,12 +234,6 @@ class ShardReader:
 
     def _tasks(self) -> list[asyncio.Task[None]]:
         return [line.task for line in self._lines.values() if line.task is not None]
-
-
-def _number(row: str) -> tuple[int, int]:
-    """Order of a stream's row ids, `<milliseconds>-<number>`."""
-    at, _, number = row.partition("-")
-    return int(at), int(number)
 
 
 async def _stop(tasks: Iterable[asyncio.Task[None]]) -> None:

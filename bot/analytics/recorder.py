@@ -26,7 +26,7 @@ from bot.errors import StoreUnavailable
 from bot.files.rows import bind
 from bot.lease import Leases
 from bot.packing import pack
-from bot.redis_client import guarded, is_clustered
+from bot.redis_client import guarded, is_clustered, order_of
 from bot.redis_lane import Command, lane_of
 from bot.tables import conversations, events, messages, trackers
 from bot.tasks import goes_on
@@ -48,8 +48,6 @@ SHOWN_EVENTS = ("contact.lost", "contact.regained")
 _LATER = {"sent": ("delivered", "read"), "delivered": ("read",)}
 """A receipt may overtake the note that the message was sent; it tells more."""
 _TABLES = {"message": messages, "event": events}
-
-
 _SYSTEMIC = (StoreUnavailable, sa.exc.ProgrammingError)
 """No fault of a row: the database is away, or its schema is another one."""
 Found = tuple[int, str, str]
@@ -84,7 +82,7 @@ class Recorder:
     async def _wait(self) -> None:
         """Wait for a row, or a while: a shard may have come to us meanwhile."""
         streams: Any = {
-            redis_keys.record(shard): max(self._refused[shard], key=_number, default="0-0")
+            redis_keys.record(shard): max(self._refused[shard], key=order_of, default="0-0")
             for shard in self._leases.held
         }
         if not streams or is_clustered(self._redis):
@@ -172,11 +170,6 @@ class Recorder:
         store_rows(connection, rows)
         if not all(self._leases.sure(shard, text) for shard, text in held.items()):
             raise StoreUnavailable("lease", "the shards may have passed to another recorder")
-
-
-def _number(row: str) -> tuple[int, ...]:
-    """Order of a stream's ids, `<milliseconds>-<number>`."""
-    return tuple(map(int, row.split("-")))
 
 
 def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:

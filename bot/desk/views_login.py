@@ -21,7 +21,7 @@ from bot.desk.web import (
 )
 from bot.errors import BadRequest
 from bot.redis_client import guarded
-from bot.remote import client_address
+from bot.remote import address_of
 
 BROWSER_COOKIE = "samvad_login"
 LANGUAGE_S = 365 * 86400
@@ -120,11 +120,7 @@ def _secure(request: web.Request) -> bool:
 
 def _limit_key(request: web.Request) -> str:
     slot = int(time.time() // LIMIT_WINDOW_S)
-    address = client_address(
-        request.remote,
-        request.headers.get("X-Forwarded-For", ""),
-        request.app[app_keys.SETTINGS].trusted_proxies,
-    )
+    address = address_of(request, request.app[app_keys.SETTINGS].trusted_proxies)
     return redis_keys.limit("desk-login", address, slot)
 
 

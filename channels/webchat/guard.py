@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
+from bot import remote
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooLarge
-from bot.remote import client_address
 from channels.app_keys import SETTINGS
 from channels.webchat import session
 
@@ -95,8 +95,4 @@ def check_own_origin(request: web.Request, *, required: bool = False) -> None:
 
 
 def address_of(request: web.Request) -> str:
-    return client_address(
-        request.remote,
-        request.headers.get("X-Forwarded-For", ""),
-        request.app[SETTINGS].trusted_proxies,
-    )
+    return remote.address_of(request, request.app[SETTINGS].trusted_proxies)

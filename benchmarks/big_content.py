@@ -68,8 +68,9 @@ def fill_vectors(settings: Settings, content: Content, seed: int = 5) -> None:
     chance = np.random.default_rng(seed)
     for start in range(0, len(made), _PART):
         part = made[start : start + _PART]
-        centres = _around(sources[chance.integers(len(sources), size=len(part))], _SPREAD, widths,
-                          chance)  # fmt: skip
+        centres = _around(
+            sources[chance.integers(len(sources), size=len(part))], _SPREAD, widths, chance
+        )
         vectors = _around(np.repeat(centres, EXAMPLES_EACH, axis=0), _CLOSE, widths, chance)
         cache.put_many([text for entry in part for text in entry.examples["en"]], vectors)
 

@@ -32,9 +32,11 @@ def request(path: str, mid: str, user: str, text: str) -> bytes:
     """One delivery with one message."""
     moment = int(time.time() * 1000)
     event = {
-        "sender": {"id": user}, "recipient": {"id": PAGE}, "timestamp": moment,
+        "sender": {"id": user},
+        "recipient": {"id": PAGE},
+        "timestamp": moment,
         "message": {"mid": f"m_{mid}", "text": text},
-    }  # fmt: skip
+    }
     body = json.dumps(
         {"object": "page", "entry": [{"id": PAGE, "time": moment, "messaging": [event]}]}
     ).encode()

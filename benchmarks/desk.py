@@ -67,9 +67,11 @@ class Screens:
     async def open(self, tokens: list[str]) -> None:
         for token in tokens:
             socket = await self._session.ws_connect(
-                f"{self._desk}/socket", origin=self._desk, max_msg_size=2**22,
+                f"{self._desk}/socket",
+                origin=self._desk,
+                max_msg_size=2**22,
                 headers={"Cookie": f"{COOKIE}={token}"},
-            )  # fmt: skip
+            )
             self._tasks.append(asyncio.create_task(self._watch(self._count, socket)))
             self._count += 1
 
@@ -145,10 +147,13 @@ async def _hand_off(
         finally:
             await screens.close()
     return {
-        "agents": len(tokens), "waiting": waiting, "handoffs": handoffs - 1,
-        "screens": figures.latency_ms(every), "last_screen": figures.latency_ms(last),
+        "agents": len(tokens),
+        "waiting": waiting,
+        "handoffs": handoffs - 1,
+        "screens": figures.latency_ms(every),
+        "last_screen": figures.latency_ms(last),
         "memory_mb": system.memory_mb(),
-    }  # fmt: skip
+    }
 
 
 if __name__ == "__main__":

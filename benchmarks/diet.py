@@ -119,10 +119,14 @@ def _diet(task: Task, epochs: int) -> dict[str, Any]:
         begin = time.monotonic()
         try:
             subprocess.run(
-                [str(PYTHON), str(script), str(folder)], cwd=folder, check=True,
-                capture_output=True, text=True, timeout=LIMIT_S,
+                [str(PYTHON), str(script), str(folder)],
+                cwd=folder,
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=LIMIT_S,
                 env={**os.environ, "RASA_TELEMETRY_ENABLED": "false", "CUDA_VISIBLE_DEVICES": ""},
-            )  # fmt: skip
+            )
         except FileNotFoundError:
             return {"problem": "not installed: run `make bench-env`"}
         except subprocess.TimeoutExpired:

@@ -137,8 +137,12 @@ def _steady(system: System, count: int) -> dict[str, Any]:
     began = system.cpu_s()
     took = asked(system, traffic, [f"steady-{i // 20}" for i in range(count)])
     cpu = system.cpu_s() - began
-    return {**figures.latency_ms(took), "cpu_ms_per_message": round(cpu * 1000 / count, 2),
-            "start_s": system.start_s, "memory_mb": system.memory_mb()}  # fmt: skip
+    return {
+        **figures.latency_ms(took),
+        "cpu_ms_per_message": round(cpu * 1000 / count, 2),
+        "start_s": system.start_s,
+        "memory_mb": system.memory_mb(),
+    }
 
 
 @contextlib.contextmanager

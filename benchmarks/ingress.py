@@ -157,10 +157,11 @@ def deliver(
 def vendor() -> dict[str, str]:
     """Settings of a Messenger page; profiles are asked for at a port where nobody listens."""
     return {
-        "FACEBOOK_APP_SECRET": APP_SECRET, "FACEBOOK_VERIFY_TOKEN": "verify",
+        "FACEBOOK_APP_SECRET": APP_SECRET,
+        "FACEBOOK_VERIFY_TOKEN": "verify",
         "FACEBOOK_PAGE_TOKENS": f"{PAGE}={TOKEN}",
         "FACEBOOK_GRAPH_URL": f"http://127.0.0.1:{free_port()}/v25.0",
-    }  # fmt: skip
+    }
 
 
 def _alone(options: Options, count: int, rate: float) -> dict[str, Any]:

@@ -91,25 +91,40 @@ class Client:
 
 
 def closed_loop(
-    system: System, traffic: Traffic, *, customers: int, warm_s: float, measure_s: float,
+    system: System,
+    traffic: Traffic,
+    *,
+    customers: int,
+    warm_s: float,
+    measure_s: float,
     answers: dict[str, str],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Run customers without pause and return the figures of the measured part."""
     return asyncio.run(_closed(system, traffic, customers, warm_s, measure_s, answers))
 
 
 def open_loop(
-    system: System, traffic: Traffic, *, rate: float, warm_s: float, measure_s: float,
-    answers: dict[str, str], seed: int = 1,
-) -> dict[str, Any]:  # fmt: skip
+    system: System,
+    traffic: Traffic,
+    *,
+    rate: float,
+    warm_s: float,
+    measure_s: float,
+    answers: dict[str, str],
+    seed: int = 1,
+) -> dict[str, Any]:
     """Begin `rate` messages a second, at random moments, and return the figures."""
     return asyncio.run(_open(system, traffic, rate, warm_s, measure_s, answers, seed))
 
 
 async def _closed(
-    system: System, traffic: Traffic, customers: int, warm_s: float, measure_s: float,
+    system: System,
+    traffic: Traffic,
+    customers: int,
+    warm_s: float,
+    measure_s: float,
     answers: dict[str, str],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     async with _session(customers) as session:
         client = Client(system, session, Tally(answers))
         end = time.perf_counter() + warm_s + measure_s
@@ -126,9 +141,14 @@ async def _closed(
 
 
 async def _open(
-    system: System, traffic: Traffic, rate: float, warm_s: float, measure_s: float,
-    answers: dict[str, str], seed: int,
-) -> dict[str, Any]:  # fmt: skip
+    system: System,
+    traffic: Traffic,
+    rate: float,
+    warm_s: float,
+    measure_s: float,
+    answers: dict[str, str],
+    seed: int,
+) -> dict[str, Any]:
     chance = random.Random(seed)
     idle: list[tuple[Iterator[Step], str, list[dict[str, Any]]]] = []
     room = asyncio.Semaphore(MOST_UNDER_WAY)

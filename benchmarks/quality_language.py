@@ -92,9 +92,11 @@ def asked(sample: Sequence[Row]) -> dict[str, float]:
 
 
 def _sample(
-    group: str, pairs: Sequence[tuple[str, ...]], wanted: frozenset[str] | None,
+    group: str,
+    pairs: Sequence[tuple[str, ...]],
+    wanted: frozenset[str] | None,
     most: int = PER_LANGUAGE,
-) -> list[Row]:  # fmt: skip
+) -> list[Row]:
     by_language: dict[str, list[str]] = defaultdict(list)
     for language, text in pairs:
         by_language[normalise(language)].append(text)
@@ -123,9 +125,13 @@ def _peer(name: str, python: Path, sample: Sequence[Row]) -> Outcome:
     texts = json.dumps([row.text for row in sample])
     try:
         done = subprocess.run(
-            [str(python), str(script), name], input=texts, capture_output=True, text=True,
-            timeout=LIMIT_S, check=True,
-        )  # fmt: skip
+            [str(python), str(script), name],
+            input=texts,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=True,
+        )
     except subprocess.TimeoutExpired:
         return Outcome(None, problem=f"not done after {LIMIT_S:.0f} s")
     except subprocess.CalledProcessError as error:

@@ -12,8 +12,11 @@ NONE = "not measured"
 FAILED = "failed"
 """It was tried and broke; `speed.json` says how."""
 METHOD = Path(__file__).parent / "texts" / "method.md"
-SYSTEMS = {"ours": "Samvad, one engine", "ours_2_engines": "Samvad, two engines",
-           "vanilla": "Rasa as it comes"}  # fmt: skip
+SYSTEMS = {
+    "ours": "Samvad, one engine",
+    "ours_2_engines": "Samvad, two engines",
+    "vanilla": "Rasa as it comes",
+}
 
 
 def write(folder: Path) -> None:
@@ -68,14 +71,12 @@ def drawing(speed: dict[str, Any]) -> str:
     """Bars of throughput and CPU, and the way a conversation's latency grows."""
     throughput, growth = at(speed, "parts", "throughput"), at(speed, "parts", "growth")
     bars = {
-        title: [
-            (label, at(throughput, name, "closed", key)) for name, label in SYSTEMS.items()
-        ]
+        title: [(label, at(throughput, name, "closed", key)) for name, label in SYSTEMS.items()]
         for title, key in (
             ("Messages a second, 16 customers", "messages_per_s"),
             ("CPU milliseconds a message", "cpu_ms_per_message"),
         )
-    }  # fmt: skip
+    }
     lines = {
         SYSTEMS[name]: [
             (int(number), found["p50_ms"])
@@ -93,11 +94,16 @@ def _head(speed: dict[str, Any]) -> str:
     machine = speed.get("machine", {})
     parts = speed.get("parts", {})
     stamps = [
-        [name, cell(at(parts, name, "date")), cell(at(parts, name, "commit")),
-         "quick: sizes and times too small to quote" if at(parts, name, "quick") else "full"]
-        if name in parts else [name, NONE, NONE, NONE]
+        [
+            name,
+            cell(at(parts, name, "date")),
+            cell(at(parts, name, "commit")),
+            "quick: sizes and times too small to quote" if at(parts, name, "quick") else "full",
+        ]
+        if name in parts
+        else [name, NONE, NONE, NONE]
         for name in ("throughput", "growth", "publish", "desk", "ingress")
-    ]  # fmt: skip
+    ]
     return f"""# Speed
 
 Written by `make bench`; do not edit.
@@ -118,8 +124,11 @@ def _throughput(part: dict[str, Any]) -> str:
         ("its p95, ms", ("closed", "p95_ms"), 0),
         ("its p99, ms", ("closed", "p99_ms"), 0),
         ("CPU ms a message, all processes", ("closed", "cpu_ms_per_message"), 1),
-        ("load generator's CPU ms a message, not counted above",
-         ("closed", "generator_cpu_ms_per_message"), 2),
+        (
+            "load generator's CPU ms a message, not counted above",
+            ("closed", "generator_cpu_ms_per_message"),
+            2,
+        ),
         ("open loop at half of its own capacity, messages/s", ("open", "rate"), 1),
         ("its p50, ms", ("open", "p50_ms"), 1),
         ("its p95, ms", ("open", "p95_ms"), 1),
@@ -128,7 +137,7 @@ def _throughput(part: dict[str, Any]) -> str:
         ("questions answered by their own entry", ("closed", "right_share"), 3),
         ("failed messages", ("closed", "failed"), 0),
         ("messages measured", ("closed", "messages"), 0),
-    ):  # fmt: skip
+    ):
         rows.append([label, *(cell(at(part, name, *path), digits) for name in SYSTEMS)])
     training = cell(at(part, "vanilla_training_s"), 0)
     rows.append(["training after a change of content, s", "none", "none", training])
@@ -167,15 +176,21 @@ def _growth(part: dict[str, Any]) -> str:
         for n in numbers("stored", usual=("1", "10000", "100000"))
     ]
     entries = [
-        [f"{int(n):,}", *_ms_cpu(at(part, "entries", n)),
-         cell(at(part, "entries", n, "memory_mb", "engine-0", "pss_mb"), 0)]
+        [
+            f"{int(n):,}",
+            *_ms_cpu(at(part, "entries", n)),
+            cell(at(part, "entries", n, "memory_mb", "engine-0", "pss_mb"), 0),
+        ]
         for n in numbers("entries", usual=("60", "1000", "10000"))
-    ]  # fmt: skip
+    ]
     waiting = [
-        [f"{int(n):,}", _ms(at(part, "waiting", n, "answer")),
-         _ms(at(part, "waiting", n, "handoff"))]
+        [
+            f"{int(n):,}",
+            _ms(at(part, "waiting", n, "answer")),
+            _ms(at(part, "waiting", n, "handoff")),
+        ]
         for n in numbers("waiting", usual=("0", "1000", "50000"))
-    ]  # fmt: skip
+    ]
     return f"""## Growth
 
 One customer at a time; milliseconds as p50 / p95.
@@ -192,13 +207,22 @@ One customer at a time; milliseconds as p50 / p95.
 def _publish(part: dict[str, Any]) -> str:
     found = at(part, "entries") or {}
     rows = [
-        [f"{int(n):,}", cell(at(found, n, "edit_to_live_s"), 2),
-         cell(at(found, n, "edit_to_live_worst_s"), 2), cell(at(found, n, "command_says_s"), 1),
-         _ms(at(found, n, "answers_meanwhile"))]
+        [
+            f"{int(n):,}",
+            cell(at(found, n, "edit_to_live_s"), 2),
+            cell(at(found, n, "edit_to_live_worst_s"), 2),
+            cell(at(found, n, "command_says_s"), 1),
+            _ms(at(found, n, "answers_meanwhile")),
+        ]
         for n in sorted(found or ("60", "1000", "10000"), key=int)
-    ]  # fmt: skip
-    head = ["FAQ entries", "edit to live, s", "worst, s", "of it publishing, s",
-            "answers meanwhile, ms p50 / p95"]  # fmt: skip
+    ]
+    head = [
+        "FAQ entries",
+        "edit to live, s",
+        "worst, s",
+        "of it publishing, s",
+        "answers meanwhile, ms p50 / p95",
+    ]
     return f"""## Publishing
 
 One answer and ten examples change; from typing `python -m bot content publish` \
@@ -232,10 +256,24 @@ def _ingress(part: dict[str, Any]) -> str:
         used = at(found, "cpu_ms_per_delivery")
         if isinstance(used, dict):
             used = sum(ms for process, ms in used.items() if process.startswith("ingress"))
-        rows.append([label, *(cell(at(found, key), 1) for key in keys), cell(used, 2),
-                     cell(at(found, "refused"))])  # fmt: skip
-    head = ["", "deliveries/s", "p50, ms", "p95, ms", "p99, ms", "worst, ms",
-            "ingress CPU ms", "refused"]  # fmt: skip
+        rows.append(
+            [
+                label,
+                *(cell(at(found, key), 1) for key in keys),
+                cell(used, 2),
+                cell(at(found, "refused")),
+            ]
+        )
+    head = [
+        "",
+        "deliveries/s",
+        "p50, ms",
+        "p95, ms",
+        "p99, ms",
+        "worst, ms",
+        "ingress CPU ms",
+        "refused",
+    ]
     return f"""## Ingress
 
 Signed deliveries of Messenger, {cell(at(part, "rate"), 0)} a second, \

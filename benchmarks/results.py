@@ -49,9 +49,11 @@ def read_options(description: str | None) -> Options:
         "--output", type=Path, help=f"folder of speed.json and speed.md (docs; quick: {QUICK})"
     )
     parser.add_argument(
-        "--work", type=Path, default=Path(tempfile.gettempdir()) / "samvad-bench",
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "samvad-bench",
         help="folder for state, and for the vanilla project, which is trained once",
-    )  # fmt: skip
+    )
     chosen = parser.parse_args()
     output = chosen.output or (QUICK if chosen.quick else DOCS)
     chosen.work.mkdir(parents=True, exist_ok=True)
@@ -89,9 +91,13 @@ def write(options: Options, name: str, figures: dict[str, Any]) -> None:
 
 
 def merge(
-    speed: dict[str, Any], name: str, figures: dict[str, Any], *, quick: bool,
+    speed: dict[str, Any],
+    name: str,
+    figures: dict[str, Any],
+    *,
+    quick: bool,
     stamp: dict[str, Any],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Replace one part; the others stay as they are."""
     part = {"date": stamp["date"], "commit": stamp["commit"], "quick": quick, **figures}
     merged = {**speed, **stamp, "parts": {**speed.get("parts", {}), name: part}}
@@ -124,9 +130,7 @@ def _commit() -> str:
 
 
 def _git(*words: str) -> str:
-    done = subprocess.run(
-        ["git", *words], cwd=REPO, capture_output=True, text=True, check=False
-    )  # fmt: skip
+    done = subprocess.run(["git", *words], cwd=REPO, capture_output=True, text=True, check=False)
     return done.stdout.strip()
 
 

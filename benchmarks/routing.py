@@ -53,10 +53,12 @@ def crew(chance: random.Random, agents: int) -> list[Seat]:
         first, second = chance.choices(names, weights, k=2)
         made.append(
             Seat(
-                f"agent-{number}", frozenset({("orders", "refunds", "care")[number % 3]}),
-                {second: chance.randint(1, 3), first: 3}, capacity=3,
+                f"agent-{number}",
+                frozenset({("orders", "refunds", "care")[number % 3]}),
+                {second: chance.randint(1, 3), first: 3},
+                capacity=3,
             )
-        )  # fmt: skip
+        )
     return made
 
 
@@ -70,12 +72,14 @@ def arrivals(chance: random.Random, conversations: int) -> list[Waiting]:
         at = chance.uniform(0.375, 0.625) * span if rush else chance.uniform(0, span)
         made.append(
             Waiting(
-                f"c-{number}", chance.choice(("orders", "refunds", "care", "everyone")),
-                chance.choices(names, weights)[0], chance.choices((0, 1, 2), (80, 15, 5))[0],
+                f"c-{number}",
+                chance.choice(("orders", "refunds", "care", "everyone")),
+                chance.choices(names, weights)[0],
+                chance.choices((0, 1, 2), (80, 15, 5))[0],
                 START + at,
                 before=f"agent-{chance.randrange(500)}" if chance.random() < 0.2 else "",
             )
-        )  # fmt: skip
+        )
     return sorted(made, key=lambda w: w.waiting_since)
 
 
@@ -148,12 +152,16 @@ def main() -> None:
         }
 
     told = {
-        "agents": agents, "conversations": len(found.waited), "longest_queue": found.most,
-        "above_capacity": found.over, "waits": waits(found.waited),
+        "agents": agents,
+        "conversations": len(found.waited),
+        "longest_queue": found.most,
+        "above_capacity": found.over,
+        "waits": waits(found.waited),
         "waits_by_priority": {p: waits(v) for p, v in sorted(found.by_priority.items())},
-        "why": dict(found.whys), "run": figures.latency_ms(found.runs),
+        "why": dict(found.whys),
+        "run": figures.latency_ms(found.runs),
         "burst": burst(agents, conversations),
-    }  # fmt: skip
+    }
     print(json.dumps(told, indent=2))
 
 

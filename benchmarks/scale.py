@@ -75,13 +75,21 @@ _FORMULAS: Mapping[str, Any] = {
     "redis_cores": lambda f: f["rate"] * f["redis_ms"] / 1000 / f["busy"],
     "redis_shards": lambda f: max(3, math.ceil(f["redis_cores"])),
     "redis_gb": lambda f: (
-        f["redis_bytes"] * f["conversations"] * f["kept_days"]
-        + f["seen_bytes"] * f["messages_a_day"] * f["seen_days"]
-    ) * f["replicas"] / 1e9,
+        (
+            f["redis_bytes"] * f["conversations"] * f["kept_days"]
+            + f["seen_bytes"] * f["messages_a_day"] * f["seen_days"]
+        )
+        * f["replicas"]
+        / 1e9
+    ),
     "redis_gb_one_day": lambda f: (
-        f["redis_bytes"] * f["conversations"]
-        + f["seen_bytes"] * f["messages_a_day"] * f["seen_days"]
-    ) * f["replicas"] / 1e9,
+        (
+            f["redis_bytes"] * f["conversations"]
+            + f["seen_bytes"] * f["messages_a_day"] * f["seen_days"]
+        )
+        * f["replicas"]
+        / 1e9
+    ),
     "memory_gb": lambda f: f["machines"] * (f["memory_each_gb"] - SYSTEM_MB / 1000),
     "rows_s": lambda f: f["rows"] * f["rate"],
     "sql_gb_day": lambda f: f["sql_bytes"] * f["messages_a_day"] / 1e9,
@@ -94,7 +102,7 @@ _FORMULAS: Mapping[str, Any] = {
     "use_redis": lambda f: 100 * f["redis_cores"],
     "use_rows": lambda f: 100 * f["rows_s"] / (f["postgres_rows_s"] * f["busy"]),
     "use_disk": lambda f: 100 * f["sql_tb_kept"] / f["postgres_tb"],
-}  # fmt: skip
+}
 
 RESOURCES = {
     "use_cores": "processor cores of the machines",

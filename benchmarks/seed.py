@@ -54,10 +54,16 @@ def agents(settings: Settings, count: int) -> list[str]:
 
 def _agent(connection: sa.engine.Connection, number: int) -> str:
     row = {
-        "id": f"u-bench-{number}", "login": f"bench{number}", "name": f"Agent {number}",
-        "role": "agent", "password_hash": "no login by password", "languages": None,
-        "failed_logins": 0, "locked_until": 0.0, "created_at": time.time(),
-    }  # fmt: skip
+        "id": f"u-bench-{number}",
+        "login": f"bench{number}",
+        "name": f"Agent {number}",
+        "role": "agent",
+        "password_hash": "no login by password",
+        "languages": None,
+        "failed_logins": 0,
+        "locked_until": 0.0,
+        "created_at": time.time(),
+    }
     connection.execute(sa.insert(users).values(**row))
     return auth.start_session(connection, User.from_row(row), time.time()).token
 
@@ -76,20 +82,31 @@ def _conversations(count: int, texts: Sequence[str], *, waiting: bool) -> Iterat
         episode = f"{name[-20:]}-e"
         yield {
             "conversation": {
-                "id": name, "channel": "rest", "account": "rest", "vendor_user": user,
-                "customer_id": f"c-{name}", "state": state, "version": 1, "owner": None,
-                "episode_id": episode, "episode_started_at": last - 120, "stint": 1,
-                "language": "en", "priority": 0,
+                "id": name,
+                "channel": "rest",
+                "account": "rest",
+                "vendor_user": user,
+                "customer_id": f"c-{name}",
+                "state": state,
+                "version": 1,
+                "owner": None,
+                "episode_id": episode,
+                "episode_started_at": last - 120,
+                "stint": 1,
+                "language": "en",
+                "priority": 0,
                 "cause": chance.choice(_CAUSES) if waiting else None,
                 "cause_detail": {"confidence": 0.31} if waiting else None,
-                "waiting_since": last - 30 if waiting else None, "last_message_at": last,
-                "last_change": None, "sentiment": 0.2,
+                "waiting_since": last - 30 if waiting else None,
+                "last_message_at": last,
+                "last_change": None,
+                "sentiment": 0.2,
             },
             "customer": {"id": f"c-{name}", "name": "", "locale": "", "created_at": last - 120},
             "messages": _messages(name, episode, last, texts, chance),
             "events": _events(name, episode, last),
             "tracker": _tracker(name, episode, last),
-        }  # fmt: skip
+        }
 
 
 def _messages(
@@ -97,26 +114,43 @@ def _messages(
 ) -> list[dict[str, Any]]:
     return [
         {
-            "id": f"{episode}-{i}", "conversation": name, "episode_id": episode,
-            "author": "bot" if i % 2 else "customer", "agent": "", "text": chance.choice(texts),
-            "language": "en", "entry": "", "content_version": 1, "quick_replies": None,
-            "reading": None, "in_reply_to": "", "created_at": last - (MESSAGES_EACH - 1 - i) * 10,
+            "id": f"{episode}-{i}",
+            "conversation": name,
+            "episode_id": episode,
+            "author": "bot" if i % 2 else "customer",
+            "agent": "",
+            "text": chance.choice(texts),
+            "language": "en",
+            "entry": "",
+            "content_version": 1,
+            "quick_replies": None,
+            "reading": None,
+            "in_reply_to": "",
+            "created_at": last - (MESSAGES_EACH - 1 - i) * 10,
             "delivery": "sent" if i % 2 else "",
         }
         for i in range(MESSAGES_EACH)
-    ]  # fmt: skip
+    ]
 
 
 def _events(name: str, episode: str, last: float) -> list[dict[str, Any]]:
     return [
         {
-            "id": f"{episode}-{i}:message.received", "type": "message.received",
-            "conversation": name, "episode_id": episode, "channel": "rest", "language": "en",
-            "actor": "customer", "actor_id": "", "content_version": 1, "data": {"kind": "text"},
-            "occurred_at": last - i * 10, "stored_at": last,
+            "id": f"{episode}-{i}:message.received",
+            "type": "message.received",
+            "conversation": name,
+            "episode_id": episode,
+            "channel": "rest",
+            "language": "en",
+            "actor": "customer",
+            "actor_id": "",
+            "content_version": 1,
+            "data": {"kind": "text"},
+            "occurred_at": last - i * 10,
+            "stored_at": last,
         }
         for i in range(MESSAGES_EACH)
-    ]  # fmt: skip
+    ]
 
 
 def _tracker(name: str, episode: str, last: float) -> dict[str, Any]:

@@ -107,9 +107,14 @@ class System:
     def run(self, *arguments: str, timeout_s: float = 600) -> subprocess.CompletedProcess[str]:
         """Run `python -m bot …` beside the running system."""
         return subprocess.run(
-            [sys.executable, "-m", "bot", *arguments], cwd=REPO, env=self.environment,
-            capture_output=True, text=True, timeout=timeout_s, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "bot", *arguments],
+            cwd=REPO,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
 
 
 @contextlib.contextmanager
@@ -127,16 +132,28 @@ def ours(
     environment = our_environment(folder, cache_dir, **settings)
     environment.update(INGRESS_PORT=str(port), DESK_PORT=str(desk_port))
     command = [
-        sys.executable, "-m", "bot", "serve", "--engines", str(engines), "--port", str(port),
-        "--desk-port", str(desk_port),
-    ]  # fmt: skip
+        sys.executable,
+        "-m",
+        "bot",
+        "serve",
+        "--engines",
+        str(engines),
+        "--port",
+        str(port),
+        "--desk-port",
+        str(desk_port),
+    ]
     with contextlib.ExitStack() as stack:
         started = time.monotonic()
         process = stack.enter_context(process_of(command, REPO, environment, folder / "serve.out"))
         system = System(
-            "ours", f"http://127.0.0.1:{port}/webhooks/rest/webhook", folder, [process],
-            desk=f"http://127.0.0.1:{desk_port}", environment=environment,
-        )  # fmt: skip
+            "ours",
+            f"http://127.0.0.1:{port}/webhooks/rest/webhook",
+            folder,
+            [process],
+            desk=f"http://127.0.0.1:{desk_port}",
+            environment=environment,
+        )
         await_answer(system, folder / "serve.out")
         system.start_s = round(time.monotonic() - started, 2)
         yield system
@@ -152,9 +169,12 @@ def our_environment(folder: Path, cache_dir: Path | None = None, **settings: str
     }
     cache = cache_dir or Path(os.environ.get("SAMVAD_CACHE_DIR", REPO / ".samvad" / "cache"))
     return {
-        **kept, "SAMVAD_STATE_DIR": str(folder), "SAMVAD_CACHE_DIR": str(cache),
-        "RASA_TELEMETRY_ENABLED": "false", **settings,
-    }  # fmt: skip
+        **kept,
+        "SAMVAD_STATE_DIR": str(folder),
+        "SAMVAD_CACHE_DIR": str(cache),
+        "RASA_TELEMETRY_ENABLED": "false",
+        **settings,
+    }
 
 
 def free_port() -> int:
@@ -170,9 +190,14 @@ def process_of(
     """Run a process while the context lasts; its descendants end with it."""
     with output.open("wb") as file:
         process = subprocess.Popen(
-            command, cwd=cwd, env=environment, stdout=file, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+            command,
+            cwd=cwd,
+            env=environment,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:

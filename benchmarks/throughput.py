@@ -26,9 +26,15 @@ from bot.settings import Settings
 CUSTOMERS = 16
 LAYOUT = INTENTS
 _SUMMED = (
-    "messages_per_s", "p50_ms", "p95_ms", "p99_ms", "cpu_ms_per_message", "start_s",
-    "generator_cpu_ms_per_message", "right_share",
-)  # fmt: skip
+    "messages_per_s",
+    "p50_ms",
+    "p95_ms",
+    "p99_ms",
+    "cpu_ms_per_message",
+    "start_s",
+    "generator_cpu_ms_per_message",
+    "right_share",
+)
 
 
 def main() -> None:
@@ -53,9 +59,13 @@ def measure(options: Options) -> dict[str, Any]:
             print(f"closed loop, round {number + 1} of {rounds}: {name} …", flush=True)
             with started(options, name) as system:
                 found = closed_loop(
-                    system, fresh_traffic(f"c{number}"), customers=CUSTOMERS, warm_s=warm,
-                    measure_s=seconds, answers=answers(),
-                )  # fmt: skip
+                    system,
+                    fresh_traffic(f"c{number}"),
+                    customers=CUSTOMERS,
+                    warm_s=warm,
+                    measure_s=seconds,
+                    answers=answers(),
+                )
                 runs[name].append({**found, "start_s": system.start_s})
     measured: dict[str, Any] = {
         name: {"closed": summary(found), "runs": found} for name, found in runs.items()
@@ -65,9 +75,13 @@ def measure(options: Options) -> dict[str, Any]:
         print(f"open loop at {rate:.1f} messages/s: {name} …", flush=True)
         with started(options, name) as system:
             measured[name]["open"] = open_loop(
-                system, fresh_traffic("o"), rate=rate, warm_s=warm, measure_s=seconds,
+                system,
+                fresh_traffic("o"),
+                rate=rate,
+                warm_s=warm,
+                measure_s=seconds,
                 answers=answers(),
-            )  # fmt: skip
+            )
             if name == "ours":
                 measured["costs"] = costs.stored(system)
     return {
@@ -86,10 +100,8 @@ def ratios(measured: dict[str, Any]) -> dict[str, Any]:
     return {
         "best": best,
         "ratio": round(closed[best]["messages_per_s"] / other["messages_per_s"], 2),
-        "cpu_ratio": round(
-            closed[best]["cpu_ms_per_message"] / other["cpu_ms_per_message"], 4
-        ),
-    }  # fmt: skip
+        "cpu_ratio": round(closed[best]["cpu_ms_per_message"] / other["cpu_ms_per_message"], 4),
+    }
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -33,9 +33,20 @@ from bot.routing.tables import sla_clocks
 
 PASSES = 5
 """A message under way may arrive while we erase; then we look again."""
-_WORDS = (files_table, tables.messages, tables.trackers, tables.dead_letters, tables.survey_answers,
-          sla_clocks, desk.notes, desk.labels, desk.reads, desk.snoozes, desk.mentions,
-          desk.translations)  # fmt: skip
+_WORDS = (
+    files_table,
+    tables.messages,
+    tables.trackers,
+    tables.dead_letters,
+    tables.survey_answers,
+    sla_clocks,
+    desk.notes,
+    desk.labels,
+    desk.reads,
+    desk.snoozes,
+    desk.mentions,
+    desk.translations,
+)
 """Tables whose rows of a conversation are deleted; each has a column `conversation`."""
 _IDENTITY = ("vendor_id",)
 """Keys of an event's data by which a vendor would know the message again."""
@@ -238,10 +249,16 @@ def _rename_conversation(connection: Connection, id_: str, name: str, by: str) -
     now = time.time()
     if row.state not in ENDED:
         closed = Event(
-            id=f"{name}:episode.closed", type="episode.closed", conversation=name,
-            episode_id=row.episode_id, channel=row.channel, language=row.language,
-            actor="system", data={"outcome": "unknown"}, occurred_at=now,
-        )  # fmt: skip
+            id=f"{name}:episode.closed",
+            type="episode.closed",
+            conversation=name,
+            episode_id=row.episode_id,
+            channel=row.channel,
+            language=row.language,
+            actor="system",
+            data={"outcome": "unknown"},
+            occurred_at=now,
+        )
         store.write_events(connection, [closed])
     nobody = {"id": f"c-{name}", "name": "", "locale": "", "created_at": now}
     insert_ignore(connection, tables.customers, [nobody])
@@ -251,9 +268,15 @@ def _rename_conversation(connection: Connection, id_: str, name: str, by: str) -
         sa.update(c)
         .where(c.c.id == id_)
         .values(
-            id=name, vendor_user=name, customer_id=f"c-{name}", state=ended.value, owner=None,
-            waiting_since=None, last_change=None, version=row.version + 1,
+            id=name,
+            vendor_user=name,
+            customer_id=f"c-{name}",
+            state=ended.value,
+            owner=None,
+            waiting_since=None,
+            last_change=None,
+            version=row.version + 1,
         )
-    )  # fmt: skip
+    )
     audit.write(connection, by, "customer.erased", name)
     return 1

@@ -67,15 +67,22 @@ def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
         "entry": outbound.entry,
         "content_version": outbound.content_version,
         "quick_replies": [
-            {"id": q.id, "title": q.title, "entry": q.entry, "action": q.action,
-             "position": q.position, "content_version": q.content_version}
+            {
+                "id": q.id,
+                "title": q.title,
+                "entry": q.entry,
+                "action": q.action,
+                "position": q.position,
+                "content_version": q.content_version,
+            }
             for q in outbound.quick_replies
-        ] or None,
+        ]
+        or None,
         "reading": _translation(outbound),
         "in_reply_to": outbound.in_reply_to,
         "created_at": outbound.created_at,
         "delivery": "queued",
-    }  # fmt: skip
+    }
 
 
 def files_of(message: Inbound | Outbound) -> list[dict[str, Any]]:

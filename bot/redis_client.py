@@ -234,14 +234,35 @@ class EmbeddedServer:
         log = self.folder / "valkey.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own binary, no shell
-                [str(get_binary_path()), "--port", "0", "--unixsocket", str(self.socket),
-                 "--unixsocketperm", "700", "--dir", str(self.folder), "--appendonly", "yes",
-                 "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction",
-                 "--daemonize", "no", "--loglevel", "notice"],
-                stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                [
+                    str(get_binary_path()),
+                    "--port",
+                    "0",
+                    "--unixsocket",
+                    str(self.socket),
+                    "--unixsocketperm",
+                    "700",
+                    "--dir",
+                    str(self.folder),
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    "always",
+                    "--save",
+                    "",
+                    "--maxmemory-policy",
+                    "noeviction",
+                    "--daemonize",
+                    "no",
+                    "--loglevel",
+                    "notice",
+                ],
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
                 # A Ctrl-C at the terminal goes to `serve`, which stops us last.
                 start_new_session=True,
-            )  # fmt: skip
+            )
         (self.folder / "valkey.pid").write_text(str(self.process.pid))
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:

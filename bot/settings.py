@@ -120,11 +120,21 @@ class Settings:
     """Largest file taken from a customer or an agent; Telegram gives bots no more than 20 MB."""
     file_types: tuple[str, ...] = field(
         default=(
-            "image/jpeg", "image/png", "image/webp", "image/gif", "image/heif", "application/pdf",
-            "video/mp4", "video/quicktime", "audio/ogg", "audio/mpeg", "audio/mp4", "text/plain",
+            "image/jpeg",
+            "image/png",
+            "image/webp",
+            "image/gif",
+            "image/heif",
+            "application/pdf",
+            "video/mp4",
+            "video/quicktime",
+            "audio/ogg",
+            "audio/mpeg",
+            "audio/mp4",
+            "text/plain",
         ),
         metadata={"env": "FILE_TYPES"},
-    )  # fmt: skip
+    )
     """MIME types of files that are taken, told by content; see docs/attachments.md."""
     file_hosts: tuple[str, ...] = field(
         default=("fbcdn.net", "fbsbx.com"), metadata={"env": "FILE_HOSTS"}

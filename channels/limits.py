@@ -91,7 +91,7 @@ RULES: tuple[Rule, ...] = (
     Rule(TELEGRAM, "messages in a group", 20 / 60, "per second", _BOT_FAQ),
     Rule(TELEGRAM, "messages of a bot", 30, "per second", _BOT_FAQ),
     Rule(TELEGRAM, "typing", 5, "seconds", f"{_BOT_API}: sendChatAction"),
-)  # fmt: skip
+)
 
 TELEGRAM_PORTS = frozenset({443, 80, 88, 8443})
 """Ports of a webhook (core.telegram.org/bots/webhooks)."""

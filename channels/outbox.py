@@ -77,9 +77,13 @@ class Sender:
         self._channels = channels
         self._calls: dict[asyncio.Task[str], tuple[Outbound, Row]] = {}
         self._reader = ShardReader(
-            client, leases, redis_keys.outbox, self._deliver,
-            most_lines=MOST_LINES, most_slow=MOST_SLOW,
-        )  # fmt: skip
+            client,
+            leases,
+            redis_keys.outbox,
+            self._deliver,
+            most_lines=MOST_LINES,
+            most_slow=MOST_SLOW,
+        )
 
     async def run(self) -> None:
         """Send until cancelled."""

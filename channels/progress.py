@@ -147,10 +147,16 @@ class Progress:
             override = time.monotonic() >= deadline
             found = await guarded(
                 self._redis.eval(
-                    _CLAIM, 2, redis_keys.lease(shard, "sender"), self._key(outbound), text, holder,
-                    redis_keys.SEEN_TTL_S, int(override),
+                    _CLAIM,
+                    2,
+                    redis_keys.lease(shard, "sender"),
+                    self._key(outbound),
+                    text,
+                    holder,
+                    redis_keys.SEEN_TTL_S,
+                    int(override),
                 )
-            )  # fmt: skip
+            )
             if found == -1:
                 raise LeaseLost(shard)
             ids, by = json.loads(found[0]), found[1]
@@ -173,10 +179,14 @@ class Progress:
         grant = GRANT.get()
         await guarded(
             self._redis.eval(
-                _NOTE, 1, self._key(outbound), grant.text if grant else "",
-                redis_keys.SEEN_TTL_S, ids,
+                _NOTE,
+                1,
+                self._key(outbound),
+                grant.text if grant else "",
+                redis_keys.SEEN_TTL_S,
+                ids,
             )
-        )  # fmt: skip
+        )
 
     def _key(self, outbound: Outbound) -> str:
         shard = redis_keys.shard_of(outbound.conversation, self._shards)

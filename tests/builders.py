@@ -38,9 +38,14 @@ def inbound(
     """Make message number `n` of a customer on the REST channel."""
     conversation = conversation_id("rest", "rest", user)
     values: dict[str, Any] = {
-        "id": message_id(conversation, str(n)), "conversation": conversation, "channel": "rest",
-        "account": "rest", "vendor_user": user, "text": text, "received_at": NOW + n,
-    }  # fmt: skip
+        "id": message_id(conversation, str(n)),
+        "conversation": conversation,
+        "channel": "rest",
+        "account": "rest",
+        "vendor_user": user,
+        "text": text,
+        "received_at": NOW + n,
+    }
     return Inbound(**{**values, **more})
 
 
@@ -48,9 +53,14 @@ def outbound(text: str = "hello", *, user: str = "ann", n: int = 1, **more: Any)
     """Make reply number `n` to a customer on the REST channel."""
     conversation = conversation_id("rest", "rest", user)
     values: dict[str, Any] = {
-        "id": f"{user}-reply-{n}", "conversation": conversation, "channel": "rest",
-        "account": "rest", "vendor_user": user, "text": text, "created_at": NOW + n,
-    }  # fmt: skip
+        "id": f"{user}-reply-{n}",
+        "conversation": conversation,
+        "channel": "rest",
+        "account": "rest",
+        "vendor_user": user,
+        "text": text,
+        "created_at": NOW + n,
+    }
     return Outbound(**{**values, **more})
 
 
@@ -81,9 +91,15 @@ WAYS: Mapping[State, tuple[State, ...]] = {
 
 
 def brought_to(
-    database: Database, state: State, *, user: str = "ann", language: str = "en",
-    owner: str = "asha", now: float | None = None, **more: Any,
-) -> Conversation:  # fmt: skip
+    database: Database,
+    state: State,
+    *,
+    user: str = "ann",
+    language: str = "en",
+    owner: str = "asha",
+    now: float | None = None,
+    **more: Any,
+) -> Conversation:
     """Open a conversation and bring it to a state the way it would get there."""
     current = opened(database, user=user, language=language)
     moment = time.time() if now is None else now
@@ -103,15 +119,25 @@ def brought_to(
 def turn_of(message: Inbound, conversation: Conversation, *replies: Outbound, **more: Any) -> Turn:
     """Make a turn that answers from content version 7, with no index behind it."""
     knowledge = Knowledge(Content((), 7), index=None)  # type: ignore[arg-type]
-    return Turn(message, conversation, Context(), {"events": [], "slots": {}}, knowledge,
-                replies=list(replies), **more)  # fmt: skip
+    return Turn(
+        message,
+        conversation,
+        Context(),
+        {"events": [], "slots": {}},
+        knowledge,
+        replies=list(replies),
+        **more,
+    )
 
 
 def entry(id_: str = "order-status", **more: Any) -> Entry:
     """Make an FAQ entry with English only."""
     values: dict[str, Any] = {
-        "id": id_, "topic": "orders", "subtopic": "", "title": {"en": id_[:20]},
+        "id": id_,
+        "topic": "orders",
+        "subtopic": "",
+        "title": {"en": id_[:20]},
         "examples": {"en": (f"{id_} one", f"{id_} two", f"{id_} three")},
         "answers": {"en": f"The answer about {id_}."},
-    }  # fmt: skip
+    }
     return Entry(**{**values, **more})

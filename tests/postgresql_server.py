@@ -25,8 +25,15 @@ from running import free_port
 START_S = 60.0
 TEMPLATE = "template_samvad"
 # Nothing here has to survive a crash. Waiting for the disk would be most of the time.
-QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "shared_buffers=32MB",
-         "max_connections=200", "autovacuum=off", "max_wal_size=256MB")  # fmt: skip
+QUICK = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "shared_buffers=32MB",
+    "max_connections=200",
+    "autovacuum=off",
+    "max_wal_size=256MB",
+)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -66,20 +73,52 @@ class Server:
             os.chown(folder, account["user"], account["group"])
         data, log = folder / "data", folder / "log"
         made = subprocess.run(
-            [binaries / "initdb", "--pgdata", data, "--username", "samvad", "--auth", "trust",
-             "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", "--no-instructions"],
-            capture_output=True, text=True, check=False, cwd=folder, **account,
-        )  # fmt: skip
+            [
+                binaries / "initdb",
+                "--pgdata",
+                data,
+                "--username",
+                "samvad",
+                "--auth",
+                "trust",
+                "--encoding",
+                "UTF8",
+                "--locale",
+                "C.UTF-8",
+                "--no-sync",
+                "--no-instructions",
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=folder,
+            **account,
+        )
         assert made.returncode == 0, made.stderr
         options = [part for setting in QUICK for part in ("-c", setting)]
         port = free_port() if host else cls.port
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-k", folder, "-h", host, "-p", str(port),
-                 *options],
-                stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder,
-                start_new_session=True, preexec_fn=_end_with_parent, **account,
-            )  # fmt: skip
+                [
+                    binaries / "postgres",
+                    "-D",
+                    data,
+                    "-k",
+                    folder,
+                    "-h",
+                    host,
+                    "-p",
+                    str(port),
+                    *options,
+                ],
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                cwd=folder,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+                **account,
+            )
         server = cls(folder, process, count(1), host, port)
         deadline = time.monotonic() + START_S
         while not server._answers():

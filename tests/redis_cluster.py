@@ -76,13 +76,33 @@ class Cluster:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "log").open("ab") as log:
             self.processes[number] = subprocess.Popen(
-                [server(), "--bind", HOST, "--port", str(self.ports[number]),
-                 "--cluster-port", str(self.buses[number]), "--dir", str(folder),
-                 "--cluster-enabled", "yes", "--cluster-node-timeout", "2000",
-                 "--appendonly", "yes", "--appendfsync", "always", "--save", ""],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                [
+                    server(),
+                    "--bind",
+                    HOST,
+                    "--port",
+                    str(self.ports[number]),
+                    "--cluster-port",
+                    str(self.buses[number]),
+                    "--dir",
+                    str(folder),
+                    "--cluster-enabled",
+                    "yes",
+                    "--cluster-node-timeout",
+                    "2000",
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    "always",
+                    "--save",
+                    "",
+                ],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
                 preexec_fn=_end_with_us,
-            )  # fmt: skip
+            )
         with redis.Redis(HOST, self.ports[number]) as client:
 
             def answers() -> bool:

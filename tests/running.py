@@ -184,8 +184,9 @@ class System:
         """Return the data of a conversation's events of one type, oldest first."""
         rows = self.sql(
             "select data from events where conversation = ? and type = ? order by occurred_at, id",
-            conversation, kind,
-        )  # fmt: skip
+            conversation,
+            kind,
+        )
         return [json.loads(row[0]) for row in rows]
 
     def recorded(self, conversation: str, kind: str, count: int = 1) -> list[dict[str, Any]]:
@@ -215,16 +216,33 @@ def running(state_dir: Path, **environment: str) -> Iterator[System]:
     state_dir.mkdir(parents=True, exist_ok=True)
     ports = free_port(), free_port()
     env = clean_environment(
-        **{"SAMVAD_STATE_DIR": str(state_dir), "SAMVAD_CACHE_DIR": str(CACHE),
-           "INGRESS_PORT": str(ports[0]), "DESK_PORT": str(ports[1]), **environment}
-    )  # fmt: skip
+        **{
+            "SAMVAD_STATE_DIR": str(state_dir),
+            "SAMVAD_CACHE_DIR": str(CACHE),
+            "INGRESS_PORT": str(ports[0]),
+            "DESK_PORT": str(ports[1]),
+            **environment,
+        }
+    )
     with (state_dir / "serve.out").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bot", "serve", "--port", str(ports[0]),
-             "--desk-port", str(ports[1])],
-            cwd=REPO, env=env, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            [
+                sys.executable,
+                "-m",
+                "bot",
+                "serve",
+                "--port",
+                str(ports[0]),
+                "--desk-port",
+                str(ports[1]),
+            ],
+            cwd=REPO,
+            env=env,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
             start_new_session=True,
-        )  # fmt: skip
+        )
     system = System(
         process, state_dir, f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}", env
     )
@@ -284,9 +302,8 @@ class Visitor:
             fresh = self._poll()
             self.shown += fresh
             taken.extend(
-                m for m in fresh
-                if m["author"] != "customer" and author in ("", m["author"])
-            )  # fmt: skip
+                m for m in fresh if m["author"] != "customer" and author in ("", m["author"])
+            )
             return len(taken) >= count
 
         until(enough, within_s=ANSWER_S, what=f"{count} messages")
@@ -340,11 +357,16 @@ class DeskAgent:
     def upload(self, conversation: str, name: str, content: bytes) -> str:
         """Upload a file for a reply; return its id."""
         request = urllib.request.Request(
-            f"{self.desk}/conversations/{conversation}/files", content,
-            {"Origin": self.desk, "X-CSRF-Token": self.csrf, "Accept": "application/json",
-             "Content-Type": "application/octet-stream",
-             "X-File-Name": urllib.parse.quote(name)},
-        )  # fmt: skip
+            f"{self.desk}/conversations/{conversation}/files",
+            content,
+            {
+                "Origin": self.desk,
+                "X-CSRF-Token": self.csrf,
+                "Accept": "application/json",
+                "Content-Type": "application/octet-stream",
+                "X-File-Name": urllib.parse.quote(name),
+            },
+        )
         answer = self._open(request)
         assert answer.status == 201, answer.content[:300]
         return str(answer.json["id"])

@@ -115,9 +115,12 @@ def test_what_is_no_backup_of_ours_is_refused(filled: Settings, tmp_path: Path, 
 
 
 def test_restoring_waits_for_nobody_to_run(
-    filled: Settings, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    filled: Settings,
+    redis_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     from redis import Redis
 
     settings = replace(filled, redis_url=redis_url)
@@ -162,9 +165,12 @@ def test_checking_makes_no_file(
 
 
 def test_postgresql_is_checked_and_its_own_tools_are_named(
-    settings: Settings, postgresql_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    postgresql_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     there = replace(settings, database_url=postgresql_url)
     assert _command(monkeypatch, there, "check") == 0
     migrate.downgrade(postgresql_url, "0001")

@@ -42,9 +42,15 @@ OTHER: Inbound = inbound("Heidekraut, please", user="someone-else")
 
 def _event(id_: str, kind: str, **data: Any) -> dict[str, Any]:
     return Event(
-        id=id_, type=kind, conversation=MESSAGE.conversation, episode_id=MESSAGE.id,
-        channel="rest", language="en", data=data, occurred_at=NOW,
-    ).to_dict()  # fmt: skip
+        id=id_,
+        type=kind,
+        conversation=MESSAGE.conversation,
+        episode_id=MESSAGE.id,
+        channel="rest",
+        language="en",
+        data=data,
+        occurred_at=NOW,
+    ).to_dict()
 
 
 def _record(message: Inbound) -> list[dict[str, Any]]:
@@ -59,9 +65,14 @@ def _rows(connection: Connection) -> None:
         store.open_for(connection, message, "en")
         store_rows(connection, _record(message))
     letter = {
-        "id": "letter-1", "direction": "in", "conversation": MESSAGE.conversation, "error": "boom",
-        "body": {**MESSAGE.to_dict(), "text": WORDS[4]}, "created_at": NOW, "replayed_at": None,
-    }  # fmt: skip
+        "id": "letter-1",
+        "direction": "in",
+        "conversation": MESSAGE.conversation,
+        "error": "boom",
+        "body": {**MESSAGE.to_dict(), "text": WORDS[4]},
+        "created_at": NOW,
+        "replayed_at": None,
+    }
     tracker = {"conversation": MESSAGE.conversation, "body": json.dumps({"latest": WORDS[2]})}
     store_rows(
         connection,
@@ -131,10 +142,13 @@ async def _in_redis(client: redis.asyncio.Redis) -> str:
     async for key in client.scan_iter():
         kind = await client.type(key)
         read = {
-            "string": client.get, "hash": client.hgetall, "stream": client.xrange,
-            "zset": lambda k: client.zrange(k, 0, -1), "set": client.smembers,
+            "string": client.get,
+            "hash": client.hgetall,
+            "stream": client.xrange,
+            "zset": lambda k: client.zrange(k, 0, -1),
+            "set": client.smembers,
             "list": lambda k: client.lrange(k, 0, -1),
-        }[kind]  # fmt: skip
+        }[kind]
         told.append(f"{key} {await read(key)}")
     return "\n".join(told)
 
@@ -273,9 +287,11 @@ async def test_who_writes_again_is_new(
 
 
 async def test_what_arrives_while_we_erase_goes_too(
-    settings: Settings, filled: Database, redis: redis.asyncio.Redis,
+    settings: Settings,
+    filled: Database,
+    redis: redis.asyncio.Redis,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     """A recorder that has read its rows before we delete them writes them afterwards."""
     erase_rows, late = customer._erase_rows, iter([True])
 
@@ -311,9 +327,12 @@ async def test_nothing_is_found_by_search(
     "name", [f"rest:{USER}", MESSAGE.conversation, f"c-{MESSAGE.conversation}"]
 )
 def test_a_customer_has_three_names(
-    settings: Settings, database: Database, name: str, monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    database: Database,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     database.call(_rows)
     monkeypatch.setenv("SAMVAD_STATE_DIR", str(settings.state_dir))
     monkeypatch.setenv("DATABASE_URL", database.engine.url.render_as_string(hide_password=False))
@@ -328,9 +347,12 @@ def test_a_customer_has_three_names(
 
 
 def test_erasing_from_the_command_line(
-    settings: Settings, database: Database, redis_url: str, monkeypatch: pytest.MonkeyPatch,
+    settings: Settings,
+    database: Database,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+) -> None:
     database.call(_rows)
     monkeypatch.setenv("SAMVAD_STATE_DIR", str(settings.state_dir))
     monkeypatch.setenv("REDIS_URL", redis_url)
@@ -380,6 +402,10 @@ async def test_a_rewrite_under_way_does_not_count(
     monkeypatch.setattr(redis_eraser, "everywhere", answer)
     await redis_eraser.rewrite_log(redis)
     assert asked == [
-        "INFO persistence", "BGREWRITEAOF", "INFO persistence", "INFO persistence", "BGREWRITEAOF",
         "INFO persistence",
-    ]  # fmt: skip
+        "BGREWRITEAOF",
+        "INFO persistence",
+        "INFO persistence",
+        "BGREWRITEAOF",
+        "INFO persistence",
+    ]

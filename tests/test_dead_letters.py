@@ -19,9 +19,14 @@ SHARDS = 8
 def keep(database: Database, direction: str, body: dict[str, object], at: float = NOW) -> str:
     name = f"{direction}-{at}"
     row = {
-        "id": name, "direction": direction, "conversation": "rest-1", "error": "failed 3 times",
-        "body": body, "created_at": at, "replayed_at": None,
-    }  # fmt: skip
+        "id": name,
+        "direction": direction,
+        "conversation": "rest-1",
+        "error": "failed 3 times",
+        "body": body,
+        "created_at": at,
+        "replayed_at": None,
+    }
     database.call(lambda c: c.execute(sa.insert(table).values(**row)))
     return name
 

@@ -25,9 +25,17 @@ NAMES = {item.metadata["env"] for item in fields(Settings)} | {
     f"SAMVAD_THRESHOLD_{item.name.upper()}" for item in fields(Thresholds)
 }
 NOT_OURS = {
-    "NAME", "OMP_NUM_THREADS", "PATH", "POSTGRES_DB", "POSTGRES_PASSWORD", "POSTGRES_USER",
-    "RASA_TELEMETRY_ENABLED", "UV_COMPILE_BYTECODE", "UV_LINK_MODE", "UV_PYTHON_DOWNLOADS",
-}  # fmt: skip
+    "NAME",
+    "OMP_NUM_THREADS",
+    "PATH",
+    "POSTGRES_DB",
+    "POSTGRES_PASSWORD",
+    "POSTGRES_USER",
+    "RASA_TELEMETRY_ENABLED",
+    "UV_COMPILE_BYTECODE",
+    "UV_LINK_MODE",
+    "UV_PYTHON_DOWNLOADS",
+}
 """Environment names in deploy/ that others read."""
 
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
@@ -169,8 +177,11 @@ def test_image_has_what_the_processes_need(tmp_path: Path) -> None:
     text = (ROOT / "deploy/Containerfile").read_text("utf-8")
     joined = re.sub(r"\\\n\s*", " ", text)
     assert set(re.findall(r"\b([A-Z][A-Z_]+)=", joined)) <= NAMES | NOT_OURS
-    copied = [name for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE)
-              for name in line.split()[:-1]]  # fmt: skip
+    copied = [
+        name
+        for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE)
+        for name in line.split()[:-1]
+    ]
     ignore = (ROOT / "deploy/Containerfile.dockerignore").read_text("utf-8").split()
     assert sorted(copied) == sorted(n.removeprefix("!") for n in ignore if n.startswith("!"))
     for name in copied:
@@ -183,6 +194,10 @@ def test_image_has_what_the_processes_need(tmp_path: Path) -> None:
     for arguments in (["--help"], ["content", "validate"]):
         done = subprocess.run(
             [sys.executable, "-m", "bot", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr

@@ -100,8 +100,10 @@ def test_an_older_schema_with_data_comes_up_and_goes_back(url: str) -> None:
     migrate.upgrade(url, "0001")
     _execute(url, CONVERSATION)
     message = "('m1', 'rest-1', 'e', 'customer', '', 'कुठे आहे?', 'mr', '', 0, '', 5.5, '')"
-    columns = ("id, conversation, episode_id, author, agent, text, language, entry,"
-               " content_version, in_reply_to, created_at, delivery")  # fmt: skip
+    columns = (
+        "id, conversation, episode_id, author, agent, text, language, entry,"
+        " content_version, in_reply_to, created_at, delivery"
+    )
     _execute(url, f"INSERT INTO messages ({columns}) VALUES {message}")
     old = _schema(url)
     for step in (migrate.upgrade, lambda u: migrate.downgrade(u, "0001"), migrate.upgrade):

@@ -95,9 +95,15 @@ class Shell:
     def run(self, command: str, given: str = "") -> str:
         assert command in commands(), f"README has no {command!r}"
         done = subprocess.run(
-            ["bash", "-c", _made(command)], cwd=self.root, env=dict(self.environment), input=given,
-            capture_output=True, text=True, timeout=RUN_S, check=False,
-        )  # fmt: skip
+            ["bash", "-c", _made(command)],
+            cwd=self.root,
+            env=dict(self.environment),
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=RUN_S,
+            check=False,
+        )
         assert done.returncode == 0, (done.stdout[-1000:], done.stderr[-2000:])
         return done.stdout
 
@@ -105,9 +111,14 @@ class Shell:
         assert command in commands(), f"README has no {command!r}"
         with output.open("wb") as file:
             return subprocess.Popen(
-                ["bash", "-c", f"exec {_made(command)}"], cwd=self.root, env=dict(self.environment),
-                stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
-            )  # fmt: skip
+                ["bash", "-c", f"exec {_made(command)}"],
+                cwd=self.root,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                start_new_session=True,
+            )
 
     @property
     def ingress(self) -> str:
@@ -130,12 +141,18 @@ def make_shell(folder: Path, **environment: str) -> Shell:
     return Shell(
         make_root(folder / "root"),
         clean_environment(
-            SAMVAD_STATE_DIR=str(folder / "state"), SAMVAD_CACHE_DIR=str(CACHE),
-            INGRESS_PORT=str(free_port()), DESK_PORT=str(free_port()),
+            SAMVAD_STATE_DIR=str(folder / "state"),
+            SAMVAD_CACHE_DIR=str(CACHE),
+            INGRESS_PORT=str(free_port()),
+            DESK_PORT=str(free_port()),
             # The environment is what runs this test; a lock under repair must not change it.
-            UV_NO_SYNC="1", PATH=paths, PYTHONUNBUFFERED="1", NO_COLOR="1", **environment,
+            UV_NO_SYNC="1",
+            PATH=paths,
+            PYTHONUNBUFFERED="1",
+            NO_COLOR="1",
+            **environment,
         ),
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -203,8 +220,11 @@ def test_content_commands_move_the_live_version(laptop: Shell) -> None:
 def test_report_and_users(laptop: Shell) -> None:
     call("POST", f"{laptop.ingress}/webhooks/rest/webhook", {"sender": "r", "message": "hello"})
     report = "uv run python -m bot report quick-replies"
-    until(lambda: re.search(r"^person +en +rest", laptop.run(report), re.MULTILINE),
-          within_s=30, what="the report counts a showing")  # fmt: skip
+    until(
+        lambda: re.search(r"^person +en +rest", laptop.run(report), re.MULTILINE),
+        within_s=30,
+        what="the report counts a showing",
+    )
     adding = 'uv run python -m bot users add meera --name "Meera" --role agent'
     assert "meera can log in" in laptop.run(adding, "a long enough password\n")
 

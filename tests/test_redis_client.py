@@ -77,8 +77,11 @@ async def test_drivers_errors_become_ours() -> None:
     async def fails(error: Exception) -> None:
         raise error
 
-    for error in (blocking.ConnectionError("x"), blocking.TimeoutError("x"),
-                  blocking.exceptions.ReadOnlyError("x")):  # fmt: skip
+    for error in (
+        blocking.ConnectionError("x"),
+        blocking.TimeoutError("x"),
+        blocking.exceptions.ReadOnlyError("x"),
+    ):
         with pytest.raises(StoreUnavailable):
             await redis_client.guarded(fails(error))
     with pytest.raises(blocking.ResponseError):

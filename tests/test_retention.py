@@ -25,10 +25,21 @@ NOW = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC).timestamp()
 
 def _message(name: str, at: float) -> dict[str, Any]:
     return {
-        "id": name, "conversation": "rest-1", "episode_id": "e", "author": "customer", "agent": "",
-        "text": "नमस्ते", "language": "hi", "entry": "", "content_version": 0, "quick_replies": None,
-        "reading": None, "in_reply_to": "", "created_at": at, "delivery": "",
-    }  # fmt: skip
+        "id": name,
+        "conversation": "rest-1",
+        "episode_id": "e",
+        "author": "customer",
+        "agent": "",
+        "text": "नमस्ते",
+        "language": "hi",
+        "entry": "",
+        "content_version": 0,
+        "quick_replies": None,
+        "reading": None,
+        "in_reply_to": "",
+        "created_at": at,
+        "delivery": "",
+    }
 
 
 def _event(name: str, at: float) -> Event:

@@ -35,11 +35,15 @@ def test_an_empty_value_is_as_good_as_none() -> None:
         ("REST_CHANNEL", "off", "rest_channel", False),
         ("REST_CHANNEL", "TRUE", "rest_channel", True),
         ("TRUSTED_PROXIES", "10.0.0.1,10.1.0.0/16", "trusted_proxies", ("10.0.0.1", "10.1.0.0/16")),
-        ("WEBCHAT_SITES", "a=https://x.example/ https://y.example; b=*", "webchat_sites",
-         {"a": ("https://x.example", "https://y.example"), "b": ("*",)}),
+        (
+            "WEBCHAT_SITES",
+            "a=https://x.example/ https://y.example; b=*",
+            "webchat_sites",
+            {"a": ("https://x.example", "https://y.example"), "b": ("*",)},
+        ),
         ("LOG_LEVEL", "debug", "log_level", "debug"),
     ],
-)  # fmt: skip
+)
 def test_a_value_is_read(key: str, raw: str, name: str, value: object) -> None:
     assert getattr(settings.load({key: raw}), name) == value
 
@@ -52,19 +56,36 @@ def test_thresholds_are_read_one_by_one() -> None:
 @pytest.mark.parametrize(
     ("key", "raw"),
     [
-        ("SAMVAD_SHARDS", "many"), ("SAMVAD_SHARDS", "0"), ("SAMVAD_SHARDS", "1025"),
-        ("SAMVAD_ENGINES", "0"), ("INGRESS_PORT", "70000"), ("DESK_PORT", "-1"),
-        ("SAMVAD_LEASE_S", "0"), ("SAMVAD_LEASE_S", "nan"), ("SAMVAD_ATTEMPTS", "0"),
-        ("MAX_TEXT_CHARS", "5"), ("MAX_BODY_BYTES", "0"), ("REST_CHANNEL", "perhaps"),
-        ("EPISODE_IDLE_S", "0"), ("QUEUE_ABANDON_S", "-5"), ("AGENT_GONE_S", "0"),
+        ("SAMVAD_SHARDS", "many"),
+        ("SAMVAD_SHARDS", "0"),
+        ("SAMVAD_SHARDS", "1025"),
+        ("SAMVAD_ENGINES", "0"),
+        ("INGRESS_PORT", "70000"),
+        ("DESK_PORT", "-1"),
+        ("SAMVAD_LEASE_S", "0"),
+        ("SAMVAD_LEASE_S", "nan"),
+        ("SAMVAD_ATTEMPTS", "0"),
+        ("MAX_TEXT_CHARS", "5"),
+        ("MAX_BODY_BYTES", "0"),
+        ("REST_CHANNEL", "perhaps"),
+        ("EPISODE_IDLE_S", "0"),
+        ("QUEUE_ABANDON_S", "-5"),
+        ("AGENT_GONE_S", "0"),
         ("WAITING_NOTICE_S", "-1"),
-        ("SAMVAD_LANGUAGES", ","), ("ROMANISED_ANSWERS", "latin"), ("LOG_LEVEL", "loud"),
-        ("WEBCHAT_SITES", "demo"), ("WEBCHAT_SITES", "=https://x"), ("WEBCHAT_SITES", "demo="),
-        ("SAMVAD_THRESHOLD_MARGIN", "1.5"), ("SAMVAD_THRESHOLD_MARGIN", "nan"),
-        ("SAMVAD_THRESHOLD_NEGATIVE_MEAN", "-0.1"), ("SAMVAD_THRESHOLD_FAILURES", "two"),
-        ("SAMVAD_THRESHOLD_FAILURES", "0"), ("SAMVAD_THRESHOLD_NEGATIVE_MESSAGES", "0"),
+        ("SAMVAD_LANGUAGES", ","),
+        ("ROMANISED_ANSWERS", "latin"),
+        ("LOG_LEVEL", "loud"),
+        ("WEBCHAT_SITES", "demo"),
+        ("WEBCHAT_SITES", "=https://x"),
+        ("WEBCHAT_SITES", "demo="),
+        ("SAMVAD_THRESHOLD_MARGIN", "1.5"),
+        ("SAMVAD_THRESHOLD_MARGIN", "nan"),
+        ("SAMVAD_THRESHOLD_NEGATIVE_MEAN", "-0.1"),
+        ("SAMVAD_THRESHOLD_FAILURES", "two"),
+        ("SAMVAD_THRESHOLD_FAILURES", "0"),
+        ("SAMVAD_THRESHOLD_NEGATIVE_MESSAGES", "0"),
     ],
-)  # fmt: skip
+)
 def test_a_bad_value_stops_the_start_and_names_the_key(key: str, raw: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         settings.load({key: raw})

@@ -219,9 +219,12 @@ def _stories(content: Content, layout: str) -> Mapping[str, Any]:
     for entry in content.entries[::6]:
         follow = next(r.target for r in entry.quick_replies if r.target != PERSON)
         steps = [
-            *step("greet", "utter_greet"), *asked(entry.id), *asked(follow),
-            *step("thanks", "utter_thanks"), *step("goodbye", "utter_goodbye"),
-        ]  # fmt: skip
+            *step("greet", "utter_greet"),
+            *asked(entry.id),
+            *asked(follow),
+            *step("thanks", "utter_thanks"),
+            *step("goodbye", "utter_goodbye"),
+        ]
         stories.append({"story": f"About {entry.id}", "steps": steps})
     return {"version": "3.1", "stories": stories}
 
@@ -244,9 +247,11 @@ def main() -> None:
     parser.add_argument("--action-port", type=int, default=5055)
     options = parser.parse_args()
     write_project(
-        options.folder, layout=options.layout, redis_port=options.redis_port,
+        options.folder,
+        layout=options.layout,
+        redis_port=options.redis_port,
         action_port=options.action_port,
-    )  # fmt: skip
+    )
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def vanilla(folder: Path, layout: str = INTENTS, epochs: int = EPOCHS) -> Iterat
     redis_port, action_port, port = free_port(), free_port(), free_port()
     write_project(
         project, layout=layout, redis_port=redis_port, action_port=action_port, epochs=epochs
-    )  # fmt: skip
+    )
     environment = _environment()
     python = str(PYTHON)
     store = folder / "redis"
@@ -37,26 +37,35 @@ def vanilla(folder: Path, layout: str = INTENTS, epochs: int = EPOCHS) -> Iterat
         redis = stack.enter_context(
             process_of(
                 [_valkey(), "--port", str(redis_port), "--bind", "127.0.0.1", "--dir", str(store)],
-                store, environment, store / "out",
+                store,
+                environment,
+                store / "out",
             )
-        )  # fmt: skip
+        )
         started = time.monotonic()
         actions = stack.enter_context(
             process_of(
                 [python, "-m", "rasa_sdk", "--actions", "actions", "--port", str(action_port)],
-                project, environment, project / "actions.out",
+                project,
+                environment,
+                project / "actions.out",
             )
-        )  # fmt: skip
+        )
         server = stack.enter_context(
             process_of(
                 [python, "-m", "rasa", "run", "-i", "127.0.0.1", "-p", str(port)],
-                project, environment, project / "run.out",
+                project,
+                environment,
+                project / "run.out",
             )
-        )  # fmt: skip
+        )
         system = System(
-            "vanilla", f"http://127.0.0.1:{port}/webhooks/rest/webhook", project,
-            [server, actions, redis], environment=environment,
-        )  # fmt: skip
+            "vanilla",
+            f"http://127.0.0.1:{port}/webhooks/rest/webhook",
+            project,
+            [server, actions, redis],
+            environment=environment,
+        )
         await_answer(system, project / "run.out")
         system.start_s = round(time.monotonic() - started, 2)
         yield system
@@ -88,9 +97,14 @@ def trained_vanilla(
     started = time.monotonic()
     with (project / "train.out").open("wb") as output:
         done = subprocess.run(
-            [str(PYTHON), "-m", "rasa", "train"], cwd=project, timeout=TRAIN_S,
-            env=_environment(), stdout=output, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
+            [str(PYTHON), "-m", "rasa", "train"],
+            cwd=project,
+            timeout=TRAIN_S,
+            env=_environment(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
     train_s = round(time.monotonic() - started, 1)
     if done.returncode != 0:
         raise BenchmarkError(f"rasa train failed; see {project / 'train.out'}")

@@ -66,8 +66,10 @@ def _validate(options: argparse.Namespace) -> int:
     content = load_folder(folder, config.languages)
     examples = sum(len(texts) for e in content.entries for texts in e.examples.values())
     topics = len({entry.topic for entry in content.entries})
-    print(f"{folder}: {len(content.entries)} entries in {topics} topics, {examples} examples, "
-          f"answers in {', '.join(config.languages)}: all well")  # fmt: skip
+    print(
+        f"{folder}: {len(content.entries)} entries in {topics} topics, {examples} examples, "
+        f"answers in {', '.join(config.languages)}: all well"
+    )
     return 0
 
 
@@ -177,8 +179,10 @@ async def _announce(config: Settings, number: int) -> int:
             if not behind:
                 return len(names)
             if time.monotonic() > deadline:
-                raise StoreUnavailable("engine", f"{', '.join(behind)} still answer from an older "
-                                       "version; look at their logs")  # fmt: skip
+                raise StoreUnavailable(
+                    "engine",
+                    f"{', '.join(behind)} still answer from an older version; look at their logs",
+                )
             await asyncio.sleep(0.02)
     finally:
         await client.aclose()
@@ -192,11 +196,16 @@ def _versions(options: argparse.Namespace) -> int:
     try:
         live = store.call(publish.live_number)
         rows = store.call(
-            lambda connection: connection.execute(
-                sa.select(c.number, c.based_on, c.author, c.note, c.created_at, c.digest)
-                .order_by(c.number.desc())
-            ).mappings().all()
-        )  # fmt: skip
+            lambda connection: (
+                connection.execute(
+                    sa.select(
+                        c.number, c.based_on, c.author, c.note, c.created_at, c.digest
+                    ).order_by(c.number.desc())
+                )
+                .mappings()
+                .all()
+            )
+        )
     finally:
         store.close()
     if options.json:

@@ -94,8 +94,10 @@ def _import(options: argparse.Namespace, go_live: Publish) -> int:
     live = _ask(config, lambda c: _version(c, publish.live_number(c)))
     write(
         [change.to_row() for change in diff.compare(live, content)],
-        diff.COLUMNS, as_csv=False, as_json=False,
-    )  # fmt: skip
+        diff.COLUMNS,
+        as_csv=False,
+        as_json=False,
+    )
     if options.dry_run:
         return 0
     return go_live(

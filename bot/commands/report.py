@@ -63,8 +63,10 @@ def write(
         writer.writerows(rows)
         return
     cells = [[str(row.get(c, "")) for c in columns] for row in rows]
-    widths = [max(len(c), *(len(line[i]) for line in cells), 0) if cells else len(c)
-              for i, c in enumerate(columns)]  # fmt: skip
+    widths = [
+        max(len(c), *(len(line[i]) for line in cells), 0) if cells else len(c)
+        for i, c in enumerate(columns)
+    ]
     for line in [list(columns), *cells]:
         print(
             "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
@@ -83,10 +85,13 @@ def _add_user(options: argparse.Namespace) -> int:
     try:
         store.call(
             lambda c: add_user(
-                c, login=options.login, name=options.name or options.login, role=options.role,
+                c,
+                login=options.login,
+                name=options.name or options.login,
+                role=options.role,
                 password=password,
             )
-        )  # fmt: skip
+        )
     finally:
         store.close()
     print(f"{options.role} {options.login} can log in")

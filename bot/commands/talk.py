@@ -95,8 +95,10 @@ def _chat(options: argparse.Namespace) -> int:
     knowledge = understander.learn(_content(config))
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     dim, bold, off = (_DIM, _BOLD, _OFF) if colours else ("", "", "")
-    print(f"{dim}Write in any language; a number taps a quick reply; Ctrl-D ends. "
-          f"(conversation {sender}){off}")  # fmt: skip
+    print(
+        f"{dim}Write in any language; a number taps a quick reply; Ctrl-D ends. "
+        f"(conversation {sender}){off}"
+    )
     buttons: list[dict[str, str]] = []
     while True:
         try:
@@ -112,9 +114,11 @@ def _chat(options: argparse.Namespace) -> int:
         else:
             reading = understander.read(text, knowledge)
             told = reading.to_dict()
-            print(f"{dim}      {told['language']['language']}"
-                  f"{'-Latn' if told['language']['romanised'] else ''} · {told['intent']} "
-                  f"{told['confidence']:.2f} · {told['sentiment']['label']}{off}")  # fmt: skip
+            print(
+                f"{dim}      {told['language']['language']}"
+                f"{'-Latn' if told['language']['romanised'] else ''} · {told['intent']} "
+                f"{told['confidence']:.2f} · {told['sentiment']['label']}{off}"
+            )
         replies = _post(url, body)
         shown = [b for reply in replies for b in reply.get("quick_replies", ())]
         buttons = shown or buttons

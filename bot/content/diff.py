@@ -31,10 +31,14 @@ class Change:
         """Shape for a table: the columns of `COLUMNS`, and both texts for JSON."""
         detail = f"{_short(self.before)} → {_short(self.after)}" if self.part else ""
         return {
-            "change": self.change, "entry": self.entry, "part": self.part,
-            "language": self.language, "detail": detail,
-            "before": self.before, "after": self.after,
-        }  # fmt: skip
+            "change": self.change,
+            "entry": self.entry,
+            "part": self.part,
+            "language": self.language,
+            "detail": detail,
+            "before": self.before,
+            "after": self.after,
+        }
 
 
 def compare(before: Content, after: Content) -> list[Change]:
@@ -82,8 +86,9 @@ def _replies(entry: Entry) -> Mapping[str, str]:
     """Targets in their order under no language, and own button texts by language."""
     shown = {"": " ".join(reply.target for reply in entry.quick_replies)}
     for language in sorted({code for reply in entry.quick_replies for code in reply.title}):
-        titles = [f"{r.target}: {r.title[language]}" for r in entry.quick_replies
-                  if language in r.title]  # fmt: skip
+        titles = [
+            f"{r.target}: {r.title[language]}" for r in entry.quick_replies if language in r.title
+        ]
         shown[language] = "\n".join(titles)
     return shown
 

@@ -30,9 +30,11 @@ class _Loader(_SAFE):  # type: ignore[misc]
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"{key.value!r} stands here a second time; keep one of them",
+                    None,
+                    None,
+                    f"{key.value!r} stands here a second time; keep one of them",
                     key.start_mark,
-                )  # fmt: skip
+                )
             seen.add(str(key.value))
         return dict(super().construct_mapping(node, deep))
 
@@ -100,14 +102,16 @@ def _entry(raw: Mapping[str, Any], topic: str) -> Entry:
         title=dict(raw["title"]),
         examples={k: tuple(str(x).strip() for x in v) for k, v in raw["examples"].items()},
         answers={k: str(v).strip() for k, v in raw["answers"].items()},
-        channels={c: {k: str(v).strip() for k, v in by.items()}
-                  for c, by in (raw.get("channels") or {}).items()},
+        channels={
+            c: {k: str(v).strip() for k, v in by.items()}
+            for c, by in (raw.get("channels") or {}).items()
+        },
         quick_replies=tuple(replies),
         policy=str(raw.get("policy") or ""),
         valid_from=str(raw.get("valid_from") or ""),
         valid_until=str(raw.get("valid_until") or ""),
         owner=str(raw.get("owner") or ""),
-    )  # fmt: skip
+    )
 
 
 def _where(error: yaml.YAMLError) -> str:

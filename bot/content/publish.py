@@ -94,10 +94,15 @@ def write(
     now = time.time()
     connection.execute(
         sa.insert(content_versions).values(
-            number=number, based_on=live or None, digest=content.digest, body=content.to_json(),
-            author=author, note=note, created_at=now,
+            number=number,
+            based_on=live or None,
+            digest=content.digest,
+            body=content.to_json(),
+            author=author,
+            note=note,
+            created_at=now,
         )
-    )  # fmt: skip
+    )
     if live:
         connection.execute(sa.update(content_pointer).values(number=number))
     else:

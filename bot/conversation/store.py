@@ -140,14 +140,27 @@ def open_for(connection: Connection, inbound: Inbound, language: str) -> Convers
             ],
         )
         row = {
-            "id": inbound.conversation, "channel": inbound.channel, "account": inbound.account,
-            "vendor_user": inbound.vendor_user, "customer_id": customer,
-            "state": State.BOT.value, "version": 1, "owner": None,
-            "episode_id": inbound.id, "episode_started_at": now, "stint": 1,
-            "language": language, "priority": 0, "cause": None, "cause_detail": None,
-            "waiting_since": None, "last_message_at": now, "last_change": inbound.id,
-            "sentiment": None, "blocked": False,
-        }  # fmt: skip
+            "id": inbound.conversation,
+            "channel": inbound.channel,
+            "account": inbound.account,
+            "vendor_user": inbound.vendor_user,
+            "customer_id": customer,
+            "state": State.BOT.value,
+            "version": 1,
+            "owner": None,
+            "episode_id": inbound.id,
+            "episode_started_at": now,
+            "stint": 1,
+            "language": language,
+            "priority": 0,
+            "cause": None,
+            "cause_detail": None,
+            "waiting_since": None,
+            "last_message_at": now,
+            "last_change": inbound.id,
+            "sentiment": None,
+            "blocked": False,
+        }
         insert_ignore(connection, conversations, [row])
         write_events(connection, [_episode_started(row, inbound.id)])
         found = get(connection, inbound.conversation)
@@ -199,13 +212,22 @@ def change(
     if not may_go(current.state, target):
         raise TransitionRefused(current.id, current.state, target)
     updates: dict[str, Any] = {
-        "state": target.value, "version": current.version + 1, "last_change": key, **values
-    }  # fmt: skip
+        "state": target.value,
+        "version": current.version + 1,
+        "last_change": key,
+        **values,
+    }
     if target == State.BOT:
         updates.update(
-            stint=current.stint + 1, owner=None, waiting_since=None, cause=None,
-            cause_detail=None, team=None, callback_at=None, late_told_at=None,
-        )  # fmt: skip
+            stint=current.stint + 1,
+            owner=None,
+            waiting_since=None,
+            cause=None,
+            cause_detail=None,
+            team=None,
+            callback_at=None,
+            late_told_at=None,
+        )
     if target == State.ASSIGNED and updates.get("owner"):
         updates["last_agent"] = updates["owner"]
     if target == State.WAITING:

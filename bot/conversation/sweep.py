@@ -120,12 +120,13 @@ class Sweeper:
         named = [team.id for team in known if not team.everyone]
         before = [
             sa.and_(
-                sa.or_(c.team.is_(None), c.team.not_in(named)) if team.everyone
+                sa.or_(c.team.is_(None), c.team.not_in(named))
+                if team.everyone
                 else c.team == team.id,
                 moment < since(team),
             )
             for team in known
-        ]  # fmt: skip
+        ]
         return sa.or_(*before)
 
     async def _waiting(self, *conditions: sa.ColumnElement[bool]) -> list[Conversation]:

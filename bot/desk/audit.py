@@ -15,10 +15,13 @@ def write(connection: Connection, user_id: str, action: str, subject: str, **det
     """Add a line; `action` is `noun.past_verb`, such as `user.disabled`."""
     connection.execute(
         sa.insert(audit).values(
-            at=time.time(), user_id=user_id, action=action, subject=subject[:128],
+            at=time.time(),
+            user_id=user_id,
+            action=action,
+            subject=subject[:128],
             detail=detail or None,
         )
-    )  # fmt: skip
+    )
 
 
 def latest(connection: Connection, limit: int = 50) -> list[dict[str, Any]]:

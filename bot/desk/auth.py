@@ -112,10 +112,13 @@ def start_session(connection: Connection, user: User, now: float) -> Started:
     connection.execute(sa.delete(sessions).where(sessions.c.expires_at < now))
     connection.execute(
         sa.insert(sessions).values(
-            digest=digest_of(token), user_id=user.id, csrf=csrf, created_at=now,
+            digest=digest_of(token),
+            user_id=user.id,
+            csrf=csrf,
+            created_at=now,
             expires_at=now + SESSION_S,
         )
-    )  # fmt: skip
+    )
     return Started(Session(user, csrf, digest_of(token)), token)
 
 

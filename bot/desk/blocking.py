@@ -27,9 +27,14 @@ OUTCOME = "spam"
 
 
 async def block(
-    database: Database, changes: Changes, conversation_id: str, agent: Agent, *, topic: str,
+    database: Database,
+    changes: Changes,
+    conversation_id: str,
+    agent: Agent,
+    *,
+    topic: str,
     key: str,
-) -> None:  # fmt: skip
+) -> None:
     """Block the customer of a conversation and end it, without a word to them.
 
     Args:

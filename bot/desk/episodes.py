@@ -57,9 +57,12 @@ def earlier(
     ends = {row.episode_id: row.data or {} for row in ended}
     return [
         Episode(
-            row.episode_id, row.conversation, row.channel, row.occurred_at,
+            row.episode_id,
+            row.conversation,
+            row.channel,
+            row.occurred_at,
             str(ends.get(row.episode_id, {}).get("topic", "")),
             str(ends.get(row.episode_id, {}).get("outcome", "")),
         )
         for row in begun
-    ]  # fmt: skip
+    ]

@@ -15,14 +15,33 @@ DROPPED = {
     0x0640,  # Arabic lengthening stroke
     0x0670,  # Arabic superscript alef
     0x093C,  # Devanagari dot (nukta)
-    0x00AD, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F, 0xFEFF,
+    0x00AD,
+    0x200B,
+    0x200C,
+    0x200D,
+    0x200E,
+    0x200F,
+    0xFEFF,
     *range(0x202A, 0x202F),
     *range(0x2066, 0x206A),
-}  # fmt: skip
+}
 SAME = {
-    "أ": "ا", "إ": "ا", "آ": "ا", "ٱ": "ا", "ى": "ي", "ة": "ه", "ؤ": "و", "ئ": "ي",
-    "ی": "ي", "ک": "ك", "ß": "ss", "ø": "o", "đ": "d", "ł": "l", "ı": "i",
-}  # fmt: skip
+    "أ": "ا",
+    "إ": "ا",
+    "آ": "ا",
+    "ٱ": "ا",
+    "ى": "ي",
+    "ة": "ه",
+    "ؤ": "و",
+    "ئ": "ي",
+    "ی": "ي",
+    "ک": "ك",
+    "ß": "ss",
+    "ø": "o",
+    "đ": "d",
+    "ł": "l",
+    "ı": "i",
+}
 _TABLE: dict[int, str | None] = {
     **dict.fromkeys(DROPPED),
     **{ord(letter): plain for letter, plain in SAME.items()},

@@ -368,9 +368,12 @@ class Hub:
                 fresh.append({"id": piece.id, "at": piece.at, "html": piece.html})
         panels = self._renderer.panels(thread, session.user, session.csrf, seat.texts)
         frame = {
-            "type": "thread", "conversation": conversation, "items": fresh, "panels": panels,
+            "type": "thread",
+            "conversation": conversation,
+            "items": fresh,
+            "panels": panels,
             "last": thread.last_customer_message,
-        }  # fmt: skip
+        }
         seat.put(json.dumps(frame, ensure_ascii=False))
 
     def _to_all(self, frame: str) -> None:

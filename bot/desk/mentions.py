@@ -58,10 +58,15 @@ def add(connection: Connection, conversation: str, note: str, author: str, text:
     called = [one for one in named(connection, text).values() if one != author]
     now = time.time()
     rows = [
-        {"note": note, "user_id": one, "conversation": conversation, "created_at": now,
-         "seen_at": None}
+        {
+            "note": note,
+            "user_id": one,
+            "conversation": conversation,
+            "created_at": now,
+            "seen_at": None,
+        }
         for one in called
-    ]  # fmt: skip
+    ]
     insert_ignore(connection, mentions, rows)
     return called
 

@@ -104,10 +104,14 @@ def _merge(
     made = f"g{secrets.token_hex(8)}"
     connection.execute(
         sa.insert(merges).values(
-            id=made, user_id=agent.id, kept=kept, joined=joined, conversations=ids,
+            id=made,
+            user_id=agent.id,
+            kept=kept,
+            joined=joined,
+            conversations=ids,
             created_at=time.time(),
         )
-    )  # fmt: skip
+    )
     _move(connection, ids, joined, kept)
     audit.write(connection, agent.id, "customer.merged", kept, joined=joined)
     return made, ids

@@ -40,10 +40,16 @@ def event(
 ) -> Event:
     """An event of an agent; once per conversation and key."""
     return Event(
-        id=f"{conversation.id}:{key}:{kind}", type=kind, conversation=conversation.id,
-        episode_id=conversation.episode_id, channel=conversation.channel,
-        language=conversation.language, actor="agent", actor_id=agent.id, data=data,
-    )  # fmt: skip
+        id=f"{conversation.id}:{key}:{kind}",
+        type=kind,
+        conversation=conversation.id,
+        episode_id=conversation.episode_id,
+        channel=conversation.channel,
+        language=conversation.language,
+        actor="agent",
+        actor_id=agent.id,
+        data=data,
+    )
 
 
 async def reopen(changes: Changes, conversation_id: str, agent: Agent, *, key: str) -> Conversation:

@@ -42,7 +42,10 @@ def add(connection: Connection, conversation: str, user_id: str, text: str, *, k
     if store.get(connection, conversation) is None:
         raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
     row = {
-        "id": id_of(key), "conversation": conversation, "user_id": user_id, "text": text,
+        "id": id_of(key),
+        "conversation": conversation,
+        "user_id": user_id,
+        "text": text,
         "created_at": time.time(),
-    }  # fmt: skip
+    }
     return insert_ignore(connection, notes, [row]) > 0

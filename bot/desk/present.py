@@ -24,9 +24,22 @@ OUTCOMES = ("solved", "partly-solved", "not-solved", "customer-left", "spam")
 """What `conversation.resolved` may say; the names go to the reports, `outcome.*` is shown."""
 
 _READING_KEYS = (
-    "intent", "entry", "tapped", "confidence", "threshold", "margin", "ranking", "sentiment",
-    "negative", "language", "script", "decision", "cause", "choices", "content_version",
-)  # fmt: skip
+    "intent",
+    "entry",
+    "tapped",
+    "confidence",
+    "threshold",
+    "margin",
+    "ranking",
+    "sentiment",
+    "negative",
+    "language",
+    "script",
+    "decision",
+    "cause",
+    "choices",
+    "content_version",
+)
 
 
 def customer_name(texts: Texts, name: str, conversation_id: str) -> str:
@@ -262,12 +275,27 @@ def _read(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 FILTERS = {
-    "initials": initials, "hue": hue, "snippet": snippet, "iso": iso, "mood": mood,
-    "mood_line": mood_line, "customer_name": _read(customer_name), "clock": _read(clock),
-    "duration": _read(duration), "percent": _read(percent), "language": _read(language),
-    "topic": _read(topic), "reading_lines": _read(reading_lines), "event_line": _read(event_line),
-    "audit_line": _read(audit_line), "word": _read(word), "reason": _read(reasons.sentence),
-    "zone": zone, "zone_name": _read(zone_name),
-    "number": _read(Texts.number), "file_size": _read(attached.size), "file_sign": attached.sign,
+    "initials": initials,
+    "hue": hue,
+    "snippet": snippet,
+    "iso": iso,
+    "mood": mood,
+    "mood_line": mood_line,
+    "customer_name": _read(customer_name),
+    "clock": _read(clock),
+    "duration": _read(duration),
+    "percent": _read(percent),
+    "language": _read(language),
+    "topic": _read(topic),
+    "reading_lines": _read(reading_lines),
+    "event_line": _read(event_line),
+    "audit_line": _read(audit_line),
+    "word": _read(word),
+    "reason": _read(reasons.sentence),
+    "zone": zone,
+    "zone_name": _read(zone_name),
+    "number": _read(Texts.number),
+    "file_size": _read(attached.size),
+    "file_sign": attached.sign,
     "is_picture": attached.is_picture,
-}  # fmt: skip
+}

@@ -286,28 +286,42 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
     last = messages.alias("last")
     query = (
         sa.select(
-            c.id, c.channel, c.account, c.language, c.state, c.owner, c.cause, c.cause_detail,
-            c.sentiment, c.priority, c.waiting_since, c.last_message_at, c.topic, c.blocked,
-            c.team, c.callback_at, sa.func.coalesce(teams.c.name, "").label("team_name"),
+            c.id,
+            c.channel,
+            c.account,
+            c.language,
+            c.state,
+            c.owner,
+            c.cause,
+            c.cause_detail,
+            c.sentiment,
+            c.priority,
+            c.waiting_since,
+            c.last_message_at,
+            c.topic,
+            c.blocked,
+            c.team,
+            c.callback_at,
+            sa.func.coalesce(teams.c.name, "").label("team_name"),
             sa.func.coalesce(customers.c.name, "").label("name"),
             sa.func.coalesce(users.c.name, "").label("owner_name"),
             sa.func.coalesce(customer_at, 0.0).label("last_customer_at"),
             sa.func.substr(last.c.text, 1, SNIPPET_CHARS).label("snippet"),
-            last.c.author.label("snippet_author"), last.c.language.label("snippet_language"),
+            last.c.author.label("snippet_author"),
+            last.c.language.label("snippet_language"),
             last.c.created_at.label("snippet_at"),
-            snoozes.c.until, sa.func.coalesce(reads.c.read_at, 0.0).label("read_at"),
+            snoozes.c.until,
+            sa.func.coalesce(reads.c.read_at, 0.0).label("read_at"),
         )
         .select_from(conversations)
         .outerjoin(customers, customers.c.id == c.customer_id)
         .outerjoin(users, users.c.id == c.owner)
         .outerjoin(teams, sa.and_(teams.c.id == c.team, sa.not_(teams.c.everyone)))
         .outerjoin(last, last.c.id == latest)
-        .outerjoin(
-            snoozes, sa.and_(snoozes.c.conversation == c.id, c.state == State.SNOOZED.value)
-        )
+        .outerjoin(snoozes, sa.and_(snoozes.c.conversation == c.id, c.state == State.SNOOZED.value))
         .outerjoin(reads, sa.and_(reads.c.conversation == c.id, reads.c.user_id == user_id))
         .where(c.id.in_(list(ids)))
-    )  # fmt: skip
+    )
     marks, clocks = labels_of(connection, ids), policies.badges(connection, ids)
     found: dict[str, Row] = {}
     for row in connection.execute(query).mappings():
@@ -345,16 +359,30 @@ def facets(connection: Connection, scope: Scope = EVERYTHING) -> dict[str, list[
     c = conversations.c
     is_open = sa.and_(c.state.in_([s.value for s in OPEN_STATES]), scope.condition())
     return {
-        "language": list(connection.execute(
-            sa.select(c.language).where(is_open).distinct().order_by(c.language)).scalars()),
-        "channel": list(connection.execute(
-            sa.select(c.channel).where(is_open).distinct().order_by(c.channel)).scalars()),
-        "topic": list(connection.execute(
-            sa.select(c.topic).where(is_open, c.topic.is_not(None), c.topic != "")
-            .distinct().order_by(c.topic)).scalars()),
-        "label": list(connection.execute(
-            sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(200)).scalars()),
-    }  # fmt: skip
+        "language": list(
+            connection.execute(
+                sa.select(c.language).where(is_open).distinct().order_by(c.language)
+            ).scalars()
+        ),
+        "channel": list(
+            connection.execute(
+                sa.select(c.channel).where(is_open).distinct().order_by(c.channel)
+            ).scalars()
+        ),
+        "topic": list(
+            connection.execute(
+                sa.select(c.topic)
+                .where(is_open, c.topic.is_not(None), c.topic != "")
+                .distinct()
+                .order_by(c.topic)
+            ).scalars()
+        ),
+        "label": list(
+            connection.execute(
+                sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(200)
+            ).scalars()
+        ),
+    }
 
 
 def mark_read(connection: Connection, user_id: str, conversation: str, at: float) -> None:

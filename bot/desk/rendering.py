@@ -106,9 +106,12 @@ class Renderer:
 
 def _words(texts: Texts) -> dict[str, Any]:
     return {
-        "texts": texts, "t": texts.html, "say": texts.say, "lang": texts.language,
+        "texts": texts,
+        "t": texts.html,
+        "say": texts.say,
+        "lang": texts.language,
         "dir": texts.direction,
-    }  # fmt: skip
+    }
 
 
 def _tag(name: str, text: str) -> Markup:

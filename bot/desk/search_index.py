@@ -33,8 +33,8 @@ _SOURCES = {
     "message": "SELECT m.rowid, m.id, m.conversation, m.text FROM messages m",
     "note": "SELECT m.rowid, m.id, m.conversation, m.text FROM desk_notes m",
     "name": "SELECT m.rowid, m.id, m.id, c.name || ' ' || m.id FROM conversations m"
-            " JOIN customers c ON c.id = m.customer_id",
-}  # fmt: skip
+    " JOIN customers c ON c.id = m.customer_id",
+}
 _OCCURRENCES = (
     "SELECT r.conversation FROM desk_search s JOIN desk_search_rows r ON r.id = s.rowid"
     " WHERE s.text"
@@ -77,7 +77,7 @@ _SCHEMA = [
     " WHEN old.customer_id IS NOT new.customer_id BEGIN"
     f" {_FORGET.format(source='name', which='key = old.id')}"
     " UPDATE desk_search_marks SET done = min(done, old.rowid - 1) WHERE source = 'name'; END",
-]  # fmt: skip
+]
 
 
 def supported(connection: Connection) -> bool:

@@ -72,10 +72,12 @@ class Snoozer:
             connection.execute(sa.delete(snoozes).where(snoozes.c.conversation == conversation_id))
             connection.execute(
                 sa.insert(snoozes).values(
-                    conversation=conversation_id, user_id=agent.id, until=until,
+                    conversation=conversation_id,
+                    user_id=agent.id,
+                    until=until,
                     created_at=time.time(),
                 )
-            )  # fmt: skip
+            )
             return store.change(connection, current, State.SNOOZED, key=key)
 
         return await self._changes.apply(conversation_id, work)

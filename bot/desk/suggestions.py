@@ -56,9 +56,13 @@ class Suggester:
             return thread
         conversation = thread.conversation
         found = suggest(
-            content, last_ranking(thread.items), conversation.language, conversation.channel,
-            self._default, date.fromtimestamp(time.time()),
-        )  # fmt: skip
+            content,
+            last_ranking(thread.items),
+            conversation.language,
+            conversation.channel,
+            self._default,
+            date.fromtimestamp(time.time()),
+        )
         return replace(thread, suggestions=found)
 
     def _live(self, connection: Connection) -> Content | None:

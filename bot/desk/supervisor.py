@@ -124,13 +124,16 @@ def overview(
         ),
         breaches=tuple(
             Breach(
-                one, customer.get(one.conversation, ""), names.get(one.team, one.team),
-                people.get(one.agent, ""), (one.ended_at or now) - one.due_at,
+                one,
+                customer.get(one.conversation, ""),
+                names.get(one.team, one.team),
+                people.get(one.agent, ""),
+                (one.ended_at or now) - one.due_at,
             )
             for one in broken
         ),
         team_names=names,
-    )  # fmt: skip
+    )
 
 
 def _team_lines(
@@ -142,11 +145,16 @@ def _team_lines(
     left: Counter[str] = Counter()
     since: dict[str, float] = {}
     for team, language, number, first, messages in connection.execute(
-        sa.select(c.team, c.language, sa.func.count(), sa.func.min(c.waiting_since),
-                  sa.func.count(c.callback_at))
+        sa.select(
+            c.team,
+            c.language,
+            sa.func.count(),
+            sa.func.min(c.waiting_since),
+            sa.func.count(c.callback_at),
+        )
         .where(c.state == State.WAITING.value)
         .group_by(c.team, c.language)
-    ):  # fmt: skip
+    ):
         key = team if team in ids else EVERYONE
         waiting.setdefault(key, Counter())[language] += number
         left[key] += messages

@@ -21,13 +21,28 @@ from bot.tables import conversations, customers, events, messages, survey_answer
 WINDOW = 60
 """Items read at once; older ones come with "earlier"."""
 SHOWN_EVENTS = (
-    "episode.started", "episode.closed", "handoff.requested", "handoff.assigned",
-    "handoff.transferred", "handoff.requeued", "handoff.left", "handoff.delayed", "sla.breached",
-    "handoff.returned", "handoff.cancelled", "conversation.resolved", "conversation.reopened",
-    "conversation.prioritised", "turn.failed",
-    "message.failed", "contact.lost", "contact.regained",
-    "language.switched", "survey.answered", "consent.given",
-)  # fmt: skip
+    "episode.started",
+    "episode.closed",
+    "handoff.requested",
+    "handoff.assigned",
+    "handoff.transferred",
+    "handoff.requeued",
+    "handoff.left",
+    "handoff.delayed",
+    "sla.breached",
+    "handoff.returned",
+    "handoff.cancelled",
+    "conversation.resolved",
+    "conversation.reopened",
+    "conversation.prioritised",
+    "turn.failed",
+    "message.failed",
+    "contact.lost",
+    "contact.regained",
+    "language.switched",
+    "survey.answered",
+    "consent.given",
+)
 
 
 @dataclass(frozen=True)
@@ -107,17 +122,40 @@ def _items(
     named = any("@" in row["text"] for row in noted)
     logins = dict(mentions.people(connection)) if named else {}
     found += [
-        Item(row["id"], "note", row["created_at"], "note", names.get(row["user_id"], ""),
-             row["text"], data={"parts": mentions.parts(row["text"], logins)})
+        Item(
+            row["id"],
+            "note",
+            row["created_at"],
+            "note",
+            names.get(row["user_id"], ""),
+            row["text"],
+            data={"parts": mentions.parts(row["text"], logins)},
+        )
         for row in noted
-    ]  # fmt: skip
+    ]
     found += [
-        Item(row["id"], "event", row["occurred_at"], row["type"], names.get(row["actor_id"], ""),
-             data={**row["data"], "actor": row["actor"], "actor_id": row["actor_id"],
-                   "words": words.get(row["episode_id"], "")})
-        for row in _newest(connection, events, "occurred_at", conversation_id, before,
-                           events.c.type.in_(SHOWN_EVENTS))
-    ]  # fmt: skip
+        Item(
+            row["id"],
+            "event",
+            row["occurred_at"],
+            row["type"],
+            names.get(row["actor_id"], ""),
+            data={
+                **row["data"],
+                "actor": row["actor"],
+                "actor_id": row["actor_id"],
+                "words": words.get(row["episode_id"], ""),
+            },
+        )
+        for row in _newest(
+            connection,
+            events,
+            "occurred_at",
+            conversation_id,
+            before,
+            events.c.type.in_(SHOWN_EVENTS),
+        )
+    ]
     found.sort(key=_place)
     return found[-(WINDOW + 1) :]
 

@@ -88,11 +88,15 @@ class DeskTranslator:
                 except TranslationUnavailable as error:
                     return Translated(ident, source, reason=error.reason)
             row = {
-                "message": ident, "language": target, "conversation": conversation_id,
-                "source": source, "text": made, "provider": provider,
+                "message": ident,
+                "language": target,
+                "conversation": conversation_id,
+                "source": source,
+                "text": made,
+                "provider": provider,
                 # The message's own time: both are forgotten together (bot.retention).
                 "created_at": at,
-            }  # fmt: skip
+            }
             await self._database.run(lambda c: _keep(c, row))
             return Translated(ident, source, made)
 

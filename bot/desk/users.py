@@ -111,11 +111,16 @@ def add_user(
     if connection.execute(sa.select(users.c.id).where(users.c.login == login)).first():
         raise BadRequest("login-taken", f"the login {login!r} is taken", status=409)
     row = {
-        "id": f"u{secrets.token_hex(8)}", "login": login,
-        "name": (name.strip() or login)[:128], "role": role, "password_hash": digest,
-        "languages": list(languages) or None, "failed_logins": 0, "locked_until": 0.0,
+        "id": f"u{secrets.token_hex(8)}",
+        "login": login,
+        "name": (name.strip() or login)[:128],
+        "role": role,
+        "password_hash": digest,
+        "languages": list(languages) or None,
+        "failed_logins": 0,
+        "locked_until": 0.0,
         "created_at": time.time(),
-    }  # fmt: skip
+    }
     connection.execute(sa.insert(users).values(**row))
     return User.from_row(row)
 

@@ -38,9 +38,13 @@ async def reply(request: web.Request) -> web.StreamResponse:
     await hold_back(request, fields)
     text = fields.get("text", "").replace("\r\n", "\n")
     message = await request.app[app_keys.SERVICE].reply(
-        _id(request), agent_of(request), text, key=key, translated=_translated(request, fields),
+        _id(request),
+        agent_of(request),
+        text,
+        key=key,
+        translated=_translated(request, fields),
         files=[id_ for id_ in fields.get("files", "").split(",") if id_],
-    )  # fmt: skip
+    )
     return done(request, _page_of(request), message=message)
 
 
@@ -99,9 +103,13 @@ async def transfer(request: web.Request) -> web.StreamResponse:
     key, text = action_key(fields), notes.clean(fields.get("note", ""))
     kind, _, target = fields.get("to", "")[:80].partition(":")
     await request.app[app_keys.SERVICE].transfer(
-        _id(request), agent_of(request), key=key, note=text,
-        to_team=target if kind == "team" else "", to_agent=target if kind == "agent" else "",
-    )  # fmt: skip
+        _id(request),
+        agent_of(request),
+        key=key,
+        note=text,
+        to_team=target if kind == "team" else "",
+        to_agent=target if kind == "agent" else "",
+    )
     if text:
         await write_note(request, text, key)
     return done(request, "/inbox/mine")

@@ -24,8 +24,14 @@ async def user_list(request: web.Request) -> web.StreamResponse:
 
     context = await request.app[app_keys.DATABASE].read(work)
     languages = request.app[app_keys.SETTINGS].languages
-    return page(request, "users.html", roles=tuple(Role), languages=languages,
-                least=users.PASSWORD_LEAST, **context)  # fmt: skip
+    return page(
+        request,
+        "users.html",
+        roles=tuple(Role),
+        languages=languages,
+        least=users.PASSWORD_LEAST,
+        **context,
+    )
 
 
 async def user_add(request: web.Request) -> web.StreamResponse:
@@ -37,10 +43,13 @@ async def user_add(request: web.Request) -> web.StreamResponse:
 
     def work(connection: Connection) -> None:
         made = users.add_user(
-            connection, login=fields.get("login", ""), name=fields.get("name", ""),
-            role=fields.get("role", ""), password=fields.get("password", ""),
+            connection,
+            login=fields.get("login", ""),
+            name=fields.get("name", ""),
+            role=fields.get("role", ""),
+            password=fields.get("password", ""),
             languages=[code[:16] for code in chosen[:40]],
-        )  # fmt: skip
+        )
         audit.write(connection, admin.id, "user.added", made.id, login=made.login, role=made.role)
 
     await request.app[app_keys.DATABASE].run(work)

@@ -40,12 +40,23 @@ async def upload(request: web.Request) -> web.Response:
     settings = app[app_keys.SETTINGS]
     arriving = await http.read_upload(request, settings.max_file_bytes)
     attachment = await take(
-        settings, app[app_keys.DATABASE], app[app_keys.FILES], arriving.chunks,
-        name=arriving.name, claimed=arriving.claimed, conversation=conversation, author="agent",
+        settings,
+        app[app_keys.DATABASE],
+        app[app_keys.FILES],
+        arriving.chunks,
+        name=arriving.name,
+        claimed=arriving.claimed,
+        conversation=conversation,
+        author="agent",
         user_id=agent.id,
-    )  # fmt: skip
-    log.info("desk.uploaded", conversation_id=conversation, file_id=attachment.id,
-             type=attachment.type, bytes=attachment.size)  # fmt: skip
+    )
+    log.info(
+        "desk.uploaded",
+        conversation_id=conversation,
+        file_id=attachment.id,
+        type=attachment.type,
+        bytes=attachment.size,
+    )
     return web.json_response(http.taken(attachment), status=201)
 
 

@@ -78,9 +78,11 @@ async def transcript_file(request: web.Request) -> web.StreamResponse:
     text = await request.app[app_keys.DATABASE].run(work)
     name = f'attachment; filename="{conversation}.txt"'
     return web.Response(
-        text=text, content_type="text/plain", charset="utf-8",
+        text=text,
+        content_type="text/plain",
+        charset="utf-8",
         headers={"Content-Disposition": name},
-    )  # fmt: skip
+    )
 
 
 async def canned_replies(request: web.Request) -> web.StreamResponse:
@@ -107,9 +109,15 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
         words = filters.search
         found = search.conversations(connection, words, seen) if words else None
         rows = queries.list_rows(
-            connection, view, user.id, filters=filters, offset=offset, limit=queries.PAGE + 1,
-            only=found, scope=seen,
-        )  # fmt: skip
+            connection,
+            view,
+            user.id,
+            filters=filters,
+            offset=offset,
+            limit=queries.PAGE + 1,
+            only=found,
+            scope=seen,
+        )
         saved = saved_filters.of_users(connection, [user.id]).get(user.id, [])
         return {
             "saved": saved,
@@ -122,9 +130,13 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
 
     context = await database.read(work)
     return {
-        **context, "view": view, "views": tuple(View), "filters": filters, "now": time.time(),
+        **context,
+        "view": view,
+        "views": tuple(View),
+        "filters": filters,
+        "now": time.time(),
         "chosen": request.query.get("saved", "")[:64],
-    }  # fmt: skip
+    }
 
 
 async def _thread_context(request: web.Request, thread: threads.Thread | None) -> dict[str, Any]:

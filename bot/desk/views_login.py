@@ -57,9 +57,14 @@ async def log_in(request: web.Request) -> web.StreamResponse:
         return _form(request, "login.wrong", fields.get("login", ""), status=401)
     response = web.HTTPSeeOther("/")
     response.set_cookie(
-        COOKIE, started.token, max_age=auth.SESSION_S, httponly=True, samesite="Lax", path="/",
+        COOKIE,
+        started.token,
+        max_age=auth.SESSION_S,
+        httponly=True,
+        samesite="Lax",
+        path="/",
         secure=_secure(request),
-    )  # fmt: skip
+    )
     response.del_cookie(BROWSER_COOKIE, path="/login")
     raise response
 
@@ -93,9 +98,14 @@ def _form(request: web.Request, message: str, login: str = "", status: int = 200
         request, "login.html", status=status, message=message, login=login[:64], token=token
     )
     response.set_cookie(
-        BROWSER_COOKIE, browser, max_age=3600, httponly=True, samesite="Lax", path="/login",
+        BROWSER_COOKIE,
+        browser,
+        max_age=3600,
+        httponly=True,
+        samesite="Lax",
+        path="/login",
         secure=_secure(request),
-    )  # fmt: skip
+    )
     return response
 
 
@@ -109,9 +119,14 @@ def _came_from(request: web.Request) -> str:
 
 def _remember(request: web.Request, response: web.StreamResponse, language: str) -> None:
     response.set_cookie(
-        LANGUAGE_COOKIE, language, max_age=LANGUAGE_S, httponly=True, samesite="Lax", path="/",
+        LANGUAGE_COOKIE,
+        language,
+        max_age=LANGUAGE_S,
+        httponly=True,
+        samesite="Lax",
+        path="/",
         secure=_secure(request),
-    )  # fmt: skip
+    )
 
 
 def _secure(request: web.Request) -> bool:

@@ -118,9 +118,11 @@ async def _do(request: web.Request, conversation: str, step: Step, key: str, cus
             )
         case "reply":
             text = macros.filled(
-                step["text"], customer=customer, agent=agent.name,
+                step["text"],
+                customer=customer,
+                agent=agent.name,
                 business=app[app_keys.SETTINGS].business_name,
-            )  # fmt: skip
+            )
             await service.reply(conversation, agent, text, key=key)
         case "resolve":
             await service.resolve(

@@ -53,18 +53,24 @@ async def prioritise(request: web.Request) -> web.StreamResponse:
 async def block(request: web.Request) -> web.StreamResponse:
     key = action_key(await form(request))
     await blocking.block(
-        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request),
-        agent_of(request), topic=request.app[app_keys.TOPICS][-1], key=key,
-    )  # fmt: skip
+        request.app[app_keys.DATABASE],
+        request.app[app_keys.CHANGES],
+        _id(request),
+        agent_of(request),
+        topic=request.app[app_keys.TOPICS][-1],
+        key=key,
+    )
     return done(request, _page_of(request), undo={"action": "unblock", "fields": {}})
 
 
 async def unblock(request: web.Request) -> web.StreamResponse:
     action_key(await form(request))
     await blocking.unblock(
-        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request),
+        request.app[app_keys.DATABASE],
+        request.app[app_keys.CHANGES],
+        _id(request),
         agent_of(request),
-    )  # fmt: skip
+    )
     return done(request, _page_of(request))
 
 
@@ -112,9 +118,12 @@ async def merge(request: web.Request) -> web.StreamResponse:
     other = fields.get("other", "")[:64]
     await request.app[app_keys.DATABASE].read(lambda c: scope.check(c, user, other))
     made = await merging.merge(
-        request.app[app_keys.DATABASE], request.app[app_keys.CHANGES], _id(request), other,
+        request.app[app_keys.DATABASE],
+        request.app[app_keys.CHANGES],
+        _id(request),
+        other,
         agent_of(request),
-    )  # fmt: skip
+    )
     undo = {"action": "part", "fields": {"merge": made}}
     return done(request, _page_of(request), undo=undo)
 

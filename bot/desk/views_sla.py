@@ -56,14 +56,16 @@ def policy_of(fields: dict[str, str], policy_id: str = "") -> Policy:
     """
     priority = fields.get("least_priority", "0")
     return Policy(
-        id=policy_id, name=fields.get("name", ""), team=fields.get("team", "")[:64],
+        id=policy_id,
+        name=fields.get("name", ""),
+        team=fields.get("team", "")[:64],
         channel=fields.get("channel", "")[:32],
         least_priority=int(priority) if priority in {"0", "1", "2", "3"} else 0,
         first_reply_s=_seconds(fields.get("first", "")),
         next_reply_s=_seconds(fields.get("next", "")),
         resolution_s=_seconds(fields.get("resolution", "")),
         business_hours=bool(fields.get("business_hours")),
-    )  # fmt: skip
+    )
 
 
 def _seconds(minutes: str) -> int | None:
@@ -91,6 +93,12 @@ async def _list(
     context = await request.app[app_keys.DATABASE].read(work)
     names = {team.id: team.name for team in context["teams"]}
     return page(
-        request, "policies.html", 400 if problem else 200, names=names, problem=problem,
-        fields=fields or {}, channels=("webchat", "telegram", "facebook"), **context,
-    )  # fmt: skip
+        request,
+        "policies.html",
+        400 if problem else 200,
+        names=names,
+        problem=problem,
+        fields=fields or {},
+        channels=("webchat", "telegram", "facebook"),
+        **context,
+    )

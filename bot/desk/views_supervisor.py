@@ -90,16 +90,24 @@ async def _agents(request: web.Request) -> web.StreamResponse:
         loads = roster.loads_of(connection, [one.id for one in people])
         lines = [
             {
-                "user": one, "profile": profiles[one.id], "load": loads.get(one.id, 0),
+                "user": one,
+                "profile": profiles[one.id],
+                "load": loads.get(one.id, 0),
                 "teams": sorted(names[t] for t in of_team.get(one.id, ()) if t in names),
                 "presence": presence.effective(
                     profiles[one.id].presence, here.get(one.id), settings.away_after_s
                 ),
             }
             for one in people
-        ]  # fmt: skip
+        ]
         return {"lines": lines}
 
     context = await request.app[app_keys.DATABASE].read(work)
-    return page(request, "agents.html", languages=settings.languages, levels=LEVELS,
-                most=teams.MOST_CAPACITY, **context)  # fmt: skip
+    return page(
+        request,
+        "agents.html",
+        languages=settings.languages,
+        levels=LEVELS,
+        most=teams.MOST_CAPACITY,
+        **context,
+    )

@@ -23,9 +23,10 @@ from bot.routing.model import Team
 DAYS = 7
 MOST_EXCEPTIONS = 200
 EXAMPLES = {
-    "hours": "09:00-17:30", "zone": "Asia/Kolkata",
+    "hours": "09:00-17:30",
+    "zone": "Asia/Kolkata",
     "exceptions": "2026-12-25\n2026-12-24 09:00-12:00",
-}  # fmt: skip
+}
 
 
 async def team_list(request: web.Request) -> web.StreamResponse:
@@ -110,11 +111,14 @@ def team_of(fields: dict[str, Any]) -> Team:
     hours.zone_of(zone)
     week = tuple(hours.parse_spans(fields.get(f"day-{day}", "")) for day in range(DAYS))
     return Team(
-        id="", name=fields.get("name", ""), languages=frozenset(fields["languages"]),
+        id="",
+        name=fields.get("name", ""),
+        languages=frozenset(fields["languages"]),
         topics=frozenset(fields["topics"]),
         hours=Hours(zone, week, parse_exceptions(fields.get("exceptions", ""))),
-        overflow_after_s=int(minutes) * 60, overflow_to=tuple(fields["overflow_to"]),
-    )  # fmt: skip
+        overflow_after_s=int(minutes) * 60,
+        overflow_to=tuple(fields["overflow_to"]),
+    )
 
 
 def parse_exceptions(text: str) -> dict[date, Spans]:
@@ -128,9 +132,11 @@ def parse_exceptions(text: str) -> dict[date, Spans]:
         raise BadRequest("bad-date", f"At most {MOST_EXCEPTIONS} days.")
     found = {}
     for line in lines:
-        day, _, spans = line.replace(":", " ", 1).partition(" ") if line[10:11] == ":" else (
-            line.partition(" ")
-        )  # fmt: skip
+        day, _, spans = (
+            line.replace(":", " ", 1).partition(" ")
+            if line[10:11] == ":"
+            else (line.partition(" "))
+        )
         found[hours.parse_day(day)] = hours.parse_spans(spans)
     return found
 
@@ -143,10 +149,15 @@ def fields_of(team: Team) -> dict[str, Any]:
         for day, spans in sorted(team.hours.exceptions.items())
     ]
     return {
-        "name": team.name, "languages": sorted(team.languages), "topics": sorted(team.topics),
-        "zone": team.hours.zone, "exceptions": "\n".join(exceptions), **days,
-        "overflow_min": str(team.overflow_after_s // 60), "overflow_to": list(team.overflow_to),
-    }  # fmt: skip
+        "name": team.name,
+        "languages": sorted(team.languages),
+        "topics": sorted(team.topics),
+        "zone": team.hours.zone,
+        "exceptions": "\n".join(exceptions),
+        **days,
+        "overflow_min": str(team.overflow_after_s // 60),
+        "overflow_to": list(team.overflow_to),
+    }
 
 
 def day_names(texts: Texts) -> list[str]:
@@ -168,8 +179,15 @@ async def _list(request: web.Request, problem: str = "", name: str = "") -> web.
     context = await request.app[app_keys.DATABASE].read(work)
     now = time.time()
     opened = {team.id: team.hours.is_open(now) for team in context["teams"]}
-    return page(request, "teams.html", 400 if problem else 200, opened=opened, problem=problem,
-                name=name, **context)  # fmt: skip
+    return page(
+        request,
+        "teams.html",
+        400 if problem else 200,
+        opened=opened,
+        problem=problem,
+        name=name,
+        **context,
+    )
 
 
 async def _form(
@@ -186,7 +204,14 @@ async def _form(
     if "members" in fields:
         context["members"] = fields["members"]
     return page(
-        request, "team.html", 400 if problem else 200, team=team, fields=fields, problem=problem,
+        request,
+        "team.html",
+        400 if problem else 200,
+        team=team,
+        fields=fields,
+        problem=problem,
         languages=request.app[app_keys.SETTINGS].languages,
-        days=day_names(texts_of(request)), examples=EXAMPLES, **context,
-    )  # fmt: skip
+        days=day_names(texts_of(request)),
+        examples=EXAMPLES,
+        **context,
+    )

@@ -77,9 +77,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refusal(request, error.status, error.code, **error.values)
     except TransitionRefused as error:
         log.info(
-            "desk.refused", conversation_id=error.conversation_id, state=str(error.state),
+            "desk.refused",
+            conversation_id=error.conversation_id,
+            state=str(error.state),
             target=str(error.target),
-        )  # fmt: skip
+        )
         return _refusal(request, 409, "too-late")
     except StoreUnavailable as error:
         log.error("desk.store_unavailable", store=error.store)

@@ -314,9 +314,13 @@ class BotTurn:
         token = turns.CURRENT.set(turn)
         try:
             turn.tracker, outputs = await recall.play(
-                plan, turn.tracker, parsed, nlg=self._engine.nlg,
-                channel=turn.conversation.channel, message=turn.inbound.id,
-            )  # fmt: skip
+                plan,
+                turn.tracker,
+                parsed,
+                nlg=self._engine.nlg,
+                channel=turn.conversation.channel,
+                message=turn.inbound.id,
+            )
         finally:
             turns.CURRENT.reset(token)
         return outputs

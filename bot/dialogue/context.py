@@ -57,9 +57,14 @@ class Context:
         if self.episode == episode:
             return self
         return replace(
-            self, episode=episode, failures=0, negative_mean=0.0, negative_count=0,
-            answered="", noticed_at=0.0,
-        )  # fmt: skip
+            self,
+            episode=episode,
+            failures=0,
+            negative_mean=0.0,
+            negative_count=0,
+            answered="",
+            noticed_at=0.0,
+        )
 
     def hear(self, received_at: float) -> float:
         """Return when the next message counts as received: after the one before it.

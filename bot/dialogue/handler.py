@@ -158,9 +158,12 @@ class Handler:
             return
         if inbound.kind == "message":
             turn.event(
-                "message.received", actor="customer", kind=_kind_of(inbound),
-                characters=len(inbound.text), files=len(inbound.attachments),
-            )  # fmt: skip
+                "message.received",
+                actor="customer",
+                kind=_kind_of(inbound),
+                characters=len(inbound.text),
+                files=len(inbound.attachments),
+            )
         # After a crash between SQL and commit this very message may have changed the state.
         change = turn.conversation.last_change or ""
         queued_by_this = state == State.WAITING and change == handoff_key(inbound.id)

@@ -132,8 +132,12 @@ class ContentNlg(NaturalLanguageGenerator):
             found = await self._translator.translate(made["text"], given, wanted)
         except TranslationUnavailable as error:
             return {**made, "metadata": {"untranslated": error.reason}}
-        told = {"machine": True, "provider": found.provider,
-                "original": found.original, "original_language": made["language"]}  # fmt: skip
+        told = {
+            "machine": True,
+            "provider": found.provider,
+            "original": found.original,
+            "original_language": made["language"],
+        }
         return {**made, "text": found.text, "language": wanted, "metadata": told}
 
     def _as_written(self, language: str) -> str:

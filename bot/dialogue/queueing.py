@@ -86,10 +86,13 @@ class Queueing:
         left = self._event(turn, "handoff.left", {})
         turn.conversation = await self._change(
             lambda c: store.amend(
-                c, turn.conversation, key=f"{turn.inbound.id}:left", events=(left,),
+                c,
+                turn.conversation,
+                key=f"{turn.inbound.id}:left",
+                events=(left,),
                 callback_at=turn.inbound.received_at,
             )
-        )  # fmt: skip
+        )
 
     async def wake(self, turn: Turn) -> None:
         """A customer's message ends a snooze."""

@@ -103,9 +103,10 @@ class WindowStore(TrackerStore):
         """Shape a tracker as `{"events": […], "slots": {…}}`, cut to the window."""
         events = [e for e in tracker.events if not getattr(e, _SNAPSHOT, False)]
         starts = [
-            i for i, e in enumerate(events)
+            i
+            for i, e in enumerate(events)
             if isinstance(e, ActionExecuted) and e.action_name == "action_listen"
-        ]  # fmt: skip
+        ]
         cut = 0
         if len(events) > self.window and len(starts) > LEAST_TURNS:
             fitting = [i for i in starts[:-LEAST_TURNS] if len(events) - i <= self.window]

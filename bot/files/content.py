@@ -36,10 +36,16 @@ ENDINGS: dict[str, tuple[str, ...]] = {
     TEXT: (".txt", ".csv", ".log", ".md"),
 }
 _SAME = {
-    "application/ogg": "audio/ogg", "audio/opus": "audio/ogg", "audio/mp3": "audio/mpeg",
-    "audio/x-m4a": "audio/mp4", "audio/m4a": "audio/mp4", "image/heic": "image/heif",
-    "image/jpg": "image/jpeg", "text/csv": TEXT, "text/markdown": TEXT,
-}  # fmt: skip
+    "application/ogg": "audio/ogg",
+    "audio/opus": "audio/ogg",
+    "audio/mp3": "audio/mpeg",
+    "audio/x-m4a": "audio/mp4",
+    "audio/m4a": "audio/mp4",
+    "image/heic": "image/heif",
+    "image/jpg": "image/jpeg",
+    "text/csv": TEXT,
+    "text/markdown": TEXT,
+}
 _BRANDS = frozenset(
     {
         b"avc1",

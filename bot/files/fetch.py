@@ -193,9 +193,14 @@ class Fetcher:
             if await self._database.read(lambda c: rows.get(c, row["id"])) is None:
                 await self._store.delete([row["id"]])
             return
-        LOG.info("file.settled" if ended else "file.unreachable", file_id=row["id"],
-                 conversation=row["conversation"], state=values.get("state", FETCHING),
-                 reason=values.get("reason", ""), tries=row["tries"] + 1)  # fmt: skip
+        LOG.info(
+            "file.settled" if ended else "file.unreachable",
+            file_id=row["id"],
+            conversation=row["conversation"],
+            state=values.get("state", FETCHING),
+            reason=values.get("reason", ""),
+            tries=row["tries"] + 1,
+        )
         if ended:
             await announce(self._redis, row["conversation"], "message")
 
@@ -221,9 +226,14 @@ class Fetcher:
         content = found[0]
         name = names.with_ending(row["name"], endings_of(content.type))
         return {
-            "state": STORED, "reason": "", "type": content.type, "kind": content.kind,
-            "name": name, "size": put.size, "sha256": put.sha256,
-        }  # fmt: skip
+            "state": STORED,
+            "reason": "",
+            "type": content.type,
+            "kind": content.kind,
+            "name": name,
+            "size": put.size,
+            "sha256": put.sha256,
+        }
 
     async def _open(self, address: URL, hosts: Hosts) -> aiohttp.ClientResponse:
         """Ask for a file, following the vendor's redirects to itself."""
@@ -284,7 +294,5 @@ def _claim(connection: Connection, now: float) -> dict[str, Any] | None:
 
 def _update(connection: Connection, row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
     """Change a claimed row; a worker that was only slow, and whose claim ended, changes nothing."""
-    claimed = (
-        files.c.id == row["id"], files.c.state == FETCHING, files.c.due_at == row["due_at"]
-    )  # fmt: skip
+    claimed = (files.c.id == row["id"], files.c.state == FETCHING, files.c.due_at == row["due_at"])
     return bool(connection.execute(sa.update(files).where(*claimed).values(**values)).rowcount)

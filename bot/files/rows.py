@@ -12,8 +12,15 @@ from bot.database import insert_ignore
 from bot.files.models import FETCHING, STORED, Attachment
 from bot.files.tables import files
 
-_SHOWN = (files.c.id, files.c.kind, files.c.name, files.c.type, files.c.size, files.c.state,
-          files.c.reason)  # fmt: skip
+_SHOWN = (
+    files.c.id,
+    files.c.kind,
+    files.c.name,
+    files.c.type,
+    files.c.size,
+    files.c.state,
+    files.c.reason,
+)
 
 
 def row_of(
@@ -40,10 +47,18 @@ def row_of(
         channel, account = origin
         source = {"channel": channel, "account": account, "at": attachment.source}
     return {
-        **told, "conversation": conversation, "message": message, "position": position,
-        "author": author, "user_id": user_id, "sha256": "", "source": source, "tries": 0,
-        "due_at": 0.0, "created_at": created_at,
-    }  # fmt: skip
+        **told,
+        "conversation": conversation,
+        "message": message,
+        "position": position,
+        "author": author,
+        "user_id": user_id,
+        "sha256": "",
+        "source": source,
+        "tries": 0,
+        "due_at": 0.0,
+        "created_at": created_at,
+    }
 
 
 def bind(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:

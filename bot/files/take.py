@@ -55,13 +55,19 @@ async def take(
         lambda head: found.append(look(head, name, claimed, settings.file_types)),
     )
     attachment = Attachment(
-        id_, found[0].kind, names.with_ending(names.clean(name, found[0].kind),
-                                              endings_of(found[0].type)), found[0].type, put.size,
-    )  # fmt: skip
+        id_,
+        found[0].kind,
+        names.with_ending(names.clean(name, found[0].kind), endings_of(found[0].type)),
+        found[0].type,
+        put.size,
+    )
     row = rows.row_of(
-        attachment, conversation=conversation, author=author, user_id=user_id,
+        attachment,
+        conversation=conversation,
+        author=author,
+        user_id=user_id,
         created_at=time.time(),
-    )  # fmt: skip
+    )
     row["sha256"] = put.sha256
     try:
         await database.run(lambda c: insert_ignore(c, files, [row]))

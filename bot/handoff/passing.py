@@ -35,9 +35,14 @@ def to_team(
     awake = _awake(connection, current, key)
     return store.change(
         # Without an agent to come back to, or the next look would give it to who passed it on.
-        connection, awake, State.WAITING, key=key, team=team.id, last_agent=None,
+        connection,
+        awake,
+        State.WAITING,
+        key=key,
+        team=team.id,
+        last_agent=None,
         events=(event(current, "handoff.transferred", data),),
-    )  # fmt: skip
+    )
 
 
 def to_agent(
@@ -61,9 +66,13 @@ def to_agent(
         # is waited, so none may count in the estimates.
         told = event(current, "handoff.transferred", {**data, "note_characters": 0})
         current = store.change(
-            connection, _awake(connection, current, key), State.WAITING, key=f"{key}:free",
-            events=(told,), waiting_since=None,
-        )  # fmt: skip
+            connection,
+            _awake(connection, current, key),
+            State.WAITING,
+            key=f"{key}:free",
+            events=(told,),
+            waiting_since=None,
+        )
     extra: dict[str, Any] = {"owner": agent_id}
     events = []
     if current.state == State.BOT:
@@ -97,11 +106,16 @@ def route(connection: Connection, current: Conversation, match: Match, *, key: s
         raise TransitionRefused(current.id, current.state, State.ASSIGNED)
     wait_s = now - current.waiting_since if current.waiting_since else 0.0
     told = Event(
-        id=f"{current.id}:{key}:handoff.assigned", type="handoff.assigned",
-        conversation=current.id, episode_id=current.episode_id, channel=current.channel,
-        language=current.language, actor="system", actor_id=match.agent,
+        id=f"{current.id}:{key}:handoff.assigned",
+        type="handoff.assigned",
+        conversation=current.id,
+        episode_id=current.episode_id,
+        channel=current.channel,
+        language=current.language,
+        actor="system",
+        actor_id=match.agent,
         data={"wait_s": round(wait_s, 3), "to": match.agent, "why": match.why},
-    )  # fmt: skip
+    )
     return store.change(
         connection, current, State.ASSIGNED, key=key, events=(told,), now=now, owner=match.agent
     )

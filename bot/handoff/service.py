@@ -68,9 +68,12 @@ class HandoffService:
             current = self._get(connection, conversation_id)
             if current.state in HUMAN and store.is_elsewhere(current):
                 return passing.to_agent(
-                    connection, current, agent.id, key=key,
+                    connection,
+                    current,
+                    agent.id,
+                    key=key,
                     event=lambda c, kind, data: self._event(c, kind, key, agent, data),
-                )  # fmt: skip
+                )
             repeated = current.owner == agent.id and current.last_change == key
             if current.state in HUMAN | ENDED and not repeated:
                 raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
@@ -80,9 +83,14 @@ class HandoffService:
             if current.state == State.BOT:
                 extra.update(cause=Cause.AGENT_TAKEOVER.value, cause_detail={"agent": agent.id})
                 events.append(
-                    self._event(current, "handoff.requested", key, agent,
-                                {"cause": Cause.AGENT_TAKEOVER.value})
-                )  # fmt: skip
+                    self._event(
+                        current,
+                        "handoff.requested",
+                        key,
+                        agent,
+                        {"cause": Cause.AGENT_TAKEOVER.value},
+                    )
+                )
             wait_s = now - current.waiting_since if current.waiting_since else 0.0
             events.append(
                 self._event(current, "handoff.assigned", key, agent, {"wait_s": round(wait_s, 3)})
@@ -133,9 +141,12 @@ class HandoffService:
         if translated:
             message = replace(message, metadata={"machine": True, **translated})
         await delivery.send(
-            self._redis, self._settings.shards, message, episode_id=current.episode_id,
+            self._redis,
+            self._settings.shards,
+            message,
+            episode_id=current.episode_id,
             events=[self._event(current, "agent.replied", key, agent, {"characters": len(words)})],
-        )  # fmt: skip
+        )
         return message.id
 
     async def _uploads(
@@ -144,9 +155,10 @@ class HandoffService:
         if len(ids) > MOST_IN_MESSAGE:
             raise BadRequest("too-many-files", f"send at most {MOST_IN_MESSAGE} files at once")
         found = await self._database.read(
-            lambda c: uploads(c, message.conversation, ids, author="agent", message=message.id,
-                              user_id=agent.id)
-        )  # fmt: skip
+            lambda c: uploads(
+                c, message.conversation, ids, author="agent", message=message.id, user_id=agent.id
+            )
+        )
         if found is None:
             raise BadRequest("unknown-file", "a file is unknown or was sent before")
         return tuple(found)
@@ -173,9 +185,14 @@ class HandoffService:
     ) -> Conversation:
         """Pass the conversation on; it waits again, in front of what came later."""
         changed = await self._owned(
-            conversation_id, agent, State.WAITING, key, "handoff.transferred",
-            {"note_characters": len(note)}, last_agent=None,
-        )  # fmt: skip
+            conversation_id,
+            agent,
+            State.WAITING,
+            key,
+            "handoff.transferred",
+            {"note_characters": len(note)},
+            last_agent=None,
+        )
         await self._notice(changed, "utter_agent_transferred", key, agent)
         return changed
 
@@ -209,9 +226,13 @@ class HandoffService:
                     raise TransitionRefused(conversation_id, current.state, State.WAITING)
                 passing.check_right(current, agent.id, agent.supervises, State.WAITING)
             return passing.to_team(
-                connection, current, to_team, key=key, note=note,
+                connection,
+                current,
+                to_team,
+                key=key,
+                note=note,
                 event=lambda c, kind, data: self._event(c, kind, key, agent, data),
-            )  # fmt: skip
+            )
 
         changed = await self._changes.apply(conversation_id, work)
         await self._notice(changed, "utter_agent_transferred", key, agent)
@@ -233,9 +254,12 @@ class HandoffService:
                 return current
             passing.check_right(current, agent.id, agent.supervises, State.ASSIGNED)
             return passing.to_agent(
-                connection, current, to, key=key,
+                connection,
+                current,
+                to,
+                key=key,
                 event=lambda c, kind, data: self._event(c, kind, key, agent, data),
-            )  # fmt: skip
+            )
 
         changed = await self._changes.apply(conversation_id, work)
         name = await self._database.read(lambda c: passing.name(c, to))
@@ -321,9 +345,12 @@ class HandoffService:
             queued = await self._database.read(lambda c: store.place_of(c, conversation, agents))
             place = queued.place
         text = self._texts.render(
-            utter, conversation.language, agent=agent.name, place=place,
+            utter,
+            conversation.language,
+            agent=agent.name,
+            place=place,
             business=self._settings.business_name,
-        )  # fmt: skip
+        )
         message = self._outbound(conversation, text, f"{key}:{utter}", agent, "automatic", utter)
         await delivery.send(
             self._redis, self._settings.shards, message, episode_id=conversation.episode_id

@@ -157,8 +157,14 @@ class Translator:
             made = await self._ask(guard, text, source, target)
         except TranslationUnavailable as error:
             self._breaker.note(error.reason)
-            LOG.warning("translation.failed", provider=error.provider, reason=error.reason,
-                        source=source, target=target, characters=len(text))  # fmt: skip
+            LOG.warning(
+                "translation.failed",
+                provider=error.provider,
+                reason=error.reason,
+                source=source,
+                target=target,
+                characters=len(text),
+            )
             await self._count("failures", error.reason)
             raise
         self._breaker.note()

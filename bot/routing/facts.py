@@ -60,11 +60,16 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
     asked_last: dict[str, float] = {}
     resolved: dict[str, float] = {}
     for conversation, episode, kind, first, last in connection.execute(
-        sa.select(e.conversation, e.episode_id, e.type, sa.func.min(e.occurred_at),
-                  sa.func.max(e.occurred_at))
+        sa.select(
+            e.conversation,
+            e.episode_id,
+            e.type,
+            sa.func.min(e.occurred_at),
+            sa.func.max(e.occurred_at),
+        )
         .where(e.conversation.in_(ids), e.type.in_(("handoff.requested", "conversation.resolved")))
         .group_by(e.conversation, e.episode_id, e.type)
-    ):  # fmt: skip
+    ):
         if episodes[conversation] != episode:
             continue
         if kind == "handoff.requested":
@@ -75,19 +80,22 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
     since = _moment(asked)
     for conversation, last, first in connection.execute(
         sa.select(
-            m.conversation, sa.func.max(m.created_at),
+            m.conversation,
+            sa.func.max(m.created_at),
             sa.func.min(sa.case((m.created_at >= since, m.created_at))),
         )
         .where(m.conversation.in_(ids), m.author == "agent")
         .group_by(m.conversation)
-    ):  # fmt: skip
+    ):
         said[conversation] = (last, first)
     answered = _moment({one: last for one, (last, _) in said.items()})
     wrote = dict(
         connection.execute(
             sa.select(m.conversation, sa.func.min(m.created_at))
             .where(
-                m.conversation.in_(ids), m.author == "customer", m.created_at > answered,
+                m.conversation.in_(ids),
+                m.author == "customer",
+                m.created_at > answered,
                 # What they said to the bot in between nobody owed an answer. The message that
                 # causes a handoff bears its moment.
                 m.created_at >= _moment(asked_last),
@@ -96,10 +104,14 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
         )
         .tuples()
         .all()
-    )  # fmt: skip
+    )
     return [
         Watched(
-            row.id, row.episode_id, row.owner or "", row.channel, row.language,
+            row.id,
+            row.episode_id,
+            row.owner or "",
+            row.channel,
+            row.language,
             Facts(
                 team=row.team or EVERYONE,
                 channel=row.channel,
@@ -113,7 +125,7 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
             ),
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def _moment(moments: Mapping[str, float]) -> sa.ColumnElement[float]:

@@ -38,8 +38,11 @@ REST_SHARE = 10.0
 """Rests at least this many times as long as a look took."""
 AT_ONCE = 500
 """Clocks written in one transaction: on SQLite other writers wait for it."""
-TOLD = {Standing.WARNED: "sla.warned", Standing.BREACHED: "sla.breached",
-        Standing.LATE: "sla.breached"}  # fmt: skip
+TOLD = {
+    Standing.WARNED: "sla.warned",
+    Standing.BREACHED: "sla.breached",
+    Standing.LATE: "sla.breached",
+}
 
 
 @dataclass(frozen=True)
@@ -142,9 +145,17 @@ def judge(
             warn_at, due_at = sla.moments(started_at, allowed, hours)
         state = sla.standing(now, warn_at, due_at)
         fresh = Kept(
-            watched.id, clock, started_at, watched.episode_id, policy.id, watched.facts.team,
-            watched.owner, warn_at, due_at, state,
-        )  # fmt: skip
+            watched.id,
+            clock,
+            started_at,
+            watched.episode_id,
+            policy.id,
+            watched.facts.team,
+            watched.owner,
+            warn_at,
+            due_at,
+            state,
+        )
         if fresh != old:
             changed.append((fresh, old.state if old else None))
     for old in kept.values():
@@ -167,12 +178,19 @@ def _event(watched: Watched, clock: Kept, now: float) -> Event:
     at = now if clock.state == Standing.WARNED else clock.due_at
     return Event(
         id=f"{watched.id}:{clock.clock.value}:{clock.started_at:.3f}:{kind}"[-128:],
-        type=kind, conversation=watched.id, episode_id=watched.episode_id,
-        channel=watched.channel, language=watched.language, actor="system", actor_id=clock.agent,
+        type=kind,
+        conversation=watched.id,
+        episode_id=watched.episode_id,
+        channel=watched.channel,
+        language=watched.language,
+        actor="system",
+        actor_id=clock.agent,
         data={
-            "clock": clock.clock.value, "policy": clock.policy, "team": clock.team,
+            "clock": clock.clock.value,
+            "policy": clock.policy,
+            "team": clock.team,
             "allowed_s": round(clock.due_at - clock.started_at, 3),
             "due_at": round(clock.due_at, 3),
         },
         occurred_at=at,
-    )  # fmt: skip
+    )

@@ -131,9 +131,10 @@ class _Run:
         reach = {team.id}
         if kind.step == OVERFLOW:
             reach.update(
-                other for other in team.overflow_to
+                other
+                for other in team.overflow_to
                 if other in self._teams and self._works(self._teams[other])
-            )  # fmt: skip
+            )
         everyone = any(self._teams[one].everyone for one in reach if one in self._teams)
         members = [s for s in self._there if everyone or s.teams & reach]
         speakers = [s for s in members if _speaks(s, kind.language)]

@@ -82,20 +82,22 @@ def queue(connection: Connection) -> tuple[Waiting, ...]:
     )
     return tuple(
         Waiting(
-            r.id, r.team or EVERYONE, r.language, r.priority, r.waiting_since or 0.0,
-            r.last_agent or "", r.version,
+            r.id,
+            r.team or EVERYONE,
+            r.language,
+            r.priority,
+            r.waiting_since or 0.0,
+            r.last_agent or "",
+            r.version,
         )
         for r in rows
-    )  # fmt: skip
+    )
 
 
 def serving(seats: Collection[Seat], team: Team) -> list[Seat]:
     """Who serves a team: its members that are online or busy."""
     there = (Presence.ONLINE, Presence.BUSY)
-    return [
-        s for s in seats
-        if s.presence in there and (team.everyone or team.id in s.teams)
-    ]  # fmt: skip
+    return [s for s in seats if s.presence in there and (team.everyone or team.id in s.teams)]
 
 
 def people_for(

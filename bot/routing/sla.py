@@ -88,10 +88,12 @@ class Facts:
 def policy_for(facts: Facts, policies: Collection[Policy]) -> Policy | None:
     """The policy that says most about a conversation: team before priority before channel."""
     fitting = [
-        p for p in policies
-        if p.team in ("", facts.team) and p.channel in ("", facts.channel)
+        p
+        for p in policies
+        if p.team in ("", facts.team)
+        and p.channel in ("", facts.channel)
         and facts.priority >= p.least_priority
-    ]  # fmt: skip
+    ]
     if not fitting:
         return None
     return min(

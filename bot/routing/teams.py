@@ -87,14 +87,20 @@ def save_team(connection: Connection, team: Team) -> Team:
     if team.id in team.overflow_to or not known.issuperset(team.overflow_to):
         raise BadRequest("bad-overflow", "Choose other teams that are there.")
     hours.zone_of(team.hours.zone)
-    saved = replace(team, id=team.id or f"t{secrets.token_hex(6)}", name=name,
-                    everyone=team.id == EVERYONE)  # fmt: skip
+    saved = replace(
+        team, id=team.id or f"t{secrets.token_hex(6)}", name=name, everyone=team.id == EVERYONE
+    )
     row = {
-        "id": saved.id, "name": saved.name, "everyone": saved.everyone,
-        "languages": sorted(saved.languages), "topics": sorted(saved.topics),
-        "zone": saved.hours.zone, "hours": hours.to_json(saved.hours),
-        "overflow_after_s": saved.overflow_after_s, "overflow_to": list(saved.overflow_to),
-    }  # fmt: skip
+        "id": saved.id,
+        "name": saved.name,
+        "everyone": saved.everyone,
+        "languages": sorted(saved.languages),
+        "topics": sorted(saved.topics),
+        "zone": saved.hours.zone,
+        "hours": hours.to_json(saved.hours),
+        "overflow_after_s": saved.overflow_after_s,
+        "overflow_to": list(saved.overflow_to),
+    }
     if not insert_ignore(connection, teams, [{**row, "created_at": time.time()}]):
         connection.execute(sa.update(teams).where(teams.c.id == saved.id).values(**row))
     return saved
@@ -201,9 +207,12 @@ def _update_profile(connection: Connection, user_id: str, **values: Any) -> None
     if known is None:
         raise BadRequest("unknown-user", "there is no such user", status=404)
     row = {
-        "user_id": user_id, "levels": dict(known.levels), "capacity": known.capacity,
-        "presence": known.presence.value, "routed_at": known.routed_at,
-    }  # fmt: skip
+        "user_id": user_id,
+        "levels": dict(known.levels),
+        "capacity": known.capacity,
+        "presence": known.presence.value,
+        "routed_at": known.routed_at,
+    }
     insert_ignore(connection, agents, [row])
     connection.execute(sa.update(agents).where(agents.c.user_id == user_id).values(**values))
 

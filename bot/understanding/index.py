@@ -215,9 +215,15 @@ class IntentIndex:
         if head is None:
             return None
         return IntentIndex(
-            examples, labels, self._space, rows, head, self._calibration,
-            embedder or self.embedder, self._patches + 1,
-        )  # fmt: skip
+            examples,
+            labels,
+            self._space,
+            rows,
+            head,
+            self._calibration,
+            embedder or self.embedder,
+            self._patches + 1,
+        )
 
     def predict(self, text: str, vector: Vectors | None = None) -> Prediction:
         """Classify one message; `vector` is its embedding when the caller has it already."""

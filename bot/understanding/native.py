@@ -13,22 +13,73 @@ from dataclasses import dataclass
 from functools import cache
 
 _CONSONANTS = {
-    "ksh": "क्ष", "chh": "छ", "kh": "ख", "gh": "घ", "ch": "च", "jh": "झ", "th": "थ", "dh": "ध",
-    "ph": "फ", "bh": "भ", "sh": "श", "gy": "ज्ञ", "k": "क", "q": "क", "g": "ग", "c": "क", "j": "ज",
-    "z": "ज", "t": "त", "d": "द", "n": "न", "p": "प", "f": "फ", "b": "ब", "m": "म", "y": "य",
-    "r": "र", "l": "ल", "v": "व", "w": "व", "s": "स", "h": "ह", "x": "क्स",
-}  # fmt: skip
+    "ksh": "क्ष",
+    "chh": "छ",
+    "kh": "ख",
+    "gh": "घ",
+    "ch": "च",
+    "jh": "झ",
+    "th": "थ",
+    "dh": "ध",
+    "ph": "फ",
+    "bh": "भ",
+    "sh": "श",
+    "gy": "ज्ञ",
+    "k": "क",
+    "q": "क",
+    "g": "ग",
+    "c": "क",
+    "j": "ज",
+    "z": "ज",
+    "t": "त",
+    "d": "द",
+    "n": "न",
+    "p": "प",
+    "f": "फ",
+    "b": "ब",
+    "m": "म",
+    "y": "य",
+    "r": "र",
+    "l": "ल",
+    "v": "व",
+    "w": "व",
+    "s": "स",
+    "h": "ह",
+    "x": "क्स",
+}
 # Southern languages write th for a plain dental and join consonants that stand together.
 _SOUTHERN = _CONSONANTS | {
-    "th": "त", "t": "ट", "d": "ड", "dh": "ध", "zh": "ऴ", "nj": "ञ्ञ", "ng": "ङ्ङ", "nt": "न्ट",
-    "ch": "च", "tt": "ट्ट", "tth": "त्त", "nd": "ण्ड", "nn": "न्न", "f": "फ", "l": "ल",
-}  # fmt: skip
+    "th": "त",
+    "t": "ट",
+    "d": "ड",
+    "dh": "ध",
+    "zh": "ऴ",
+    "nj": "ञ्ञ",
+    "ng": "ङ्ङ",
+    "nt": "न्ट",
+    "ch": "च",
+    "tt": "ट्ट",
+    "tth": "त्त",
+    "nd": "ण्ड",
+    "nn": "न्न",
+    "f": "फ",
+    "l": "ल",
+}
 # Free-standing vowel and the sign after a consonant; none for the inherent vowel.
 _VOWELS = {
-    "aa": ("आ", "ा"), "ai": ("ऐ", "ै"), "au": ("औ", "ौ"), "ee": ("ई", "ी"), "oo": ("ऊ", "ू"),
-    "ii": ("ई", "ी"), "uu": ("ऊ", "ू"), "a": ("अ", ""), "i": ("इ", "ि"), "u": ("उ", "ु"),
-    "e": ("ए", "े"), "o": ("ओ", "ो"),
-}  # fmt: skip
+    "aa": ("आ", "ा"),
+    "ai": ("ऐ", "ै"),
+    "au": ("औ", "ौ"),
+    "ee": ("ई", "ी"),
+    "oo": ("ऊ", "ू"),
+    "ii": ("ई", "ी"),
+    "uu": ("ऊ", "ू"),
+    "a": ("अ", ""),
+    "i": ("इ", "ि"),
+    "u": ("उ", "ु"),
+    "e": ("ए", "े"),
+    "o": ("ओ", "ो"),
+}
 _SHORT = {"e": ("ऎ", "ॆ"), "o": ("ऒ", "ॊ")}
 _FINAL = {"a": "ा", "i": "ी", "u": "ू"}  # northern words end in the long vowel
 _VIRAMA, _ANUSVARA = "्", "ं"
@@ -46,10 +97,17 @@ class _Script:
 
 
 _SCRIPTS = {
-    "hi": _Script(0), "mr": _Script(0), "ne": _Script(0), "bn": _Script(0x80), "pa": _Script(0x100),
-    "gu": _Script(0x180), "ta": _Script(0x280, True, True), "te": _Script(0x300, True),
-    "kn": _Script(0x380, True), "ml": _Script(0x400, True),
-}  # fmt: skip
+    "hi": _Script(0),
+    "mr": _Script(0),
+    "ne": _Script(0),
+    "bn": _Script(0x80),
+    "pa": _Script(0x100),
+    "gu": _Script(0x180),
+    "ta": _Script(0x280, True, True),
+    "te": _Script(0x300, True),
+    "kn": _Script(0x380, True),
+    "ml": _Script(0x400, True),
+}
 
 
 def to_native(text: str, language: str) -> str | None:

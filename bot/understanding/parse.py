@@ -29,10 +29,12 @@ def parse_intent(reading: Reading) -> dict[str, Any]:
     best = reading.prediction.label or ""
     ranking = [{"name": label, "confidence": score} for label, score in reading.prediction.ranking]
     parsed: dict[str, Any] = {
-        "intent": {"name": reading.intent or "out_of_scope",
-                   "confidence": reading.prediction.confidence},
+        "intent": {
+            "name": reading.intent or "out_of_scope",
+            "confidence": reading.prediction.confidence,
+        },
         "intent_ranking": ranking,
-    }  # fmt: skip
+    }
     if best.startswith(FAQ_PREFIX):
         parsed["response_selector"] = response_selector(
             best.removeprefix(FAQ_PREFIX), reading.prediction.confidence

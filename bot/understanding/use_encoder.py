@@ -141,8 +141,9 @@ def _write_graph(weights: dict[str, npt.NDArray[Any]], folder: Path) -> None:
         features.append(hidden)
     joined = build.concat("features", features)
     joined = build.layer_norm("features.norm", joined, weights["ln_g"], weights["ln_b"], epsilon)
-    total = build.node("ReduceSum", [joined, build.constant("axis", np.array([1]))], "total",
-                       keepdims=0)  # fmt: skip
+    total = build.node(
+        "ReduceSum", [joined, build.constant("axis", np.array([1]))], "total", keepdims=0
+    )
     mean = build.linear("mean", total, weights["cnn_W"], None)
     offset = build.node("Mul", ["count", build.constant("cnn_b", weights["cnn_b"])], "offset")
     root = build.node("Sqrt", ["count"], "root")

@@ -61,9 +61,13 @@ class Page:
         upload: Upload | None = None,
     ) -> dict[str, Any]:
         status, answer = await self._http.call(
-            method, f"{self._address}/{path}", params={**query, **self._auth}, body=body,
-            timeout_s=timeout_s, upload=upload,
-        )  # fmt: skip
+            method,
+            f"{self._address}/{path}",
+            params={**query, **self._auth},
+            body=body,
+            timeout_s=timeout_s,
+            upload=upload,
+        )
         if status == 200 and "error" not in answer:
             return answer
         raise refusal(status, object_at(answer, "error"), answer.get(RETRY_AFTER))

@@ -64,9 +64,13 @@ class PageInbox:
         now = time.time()
         if current is None or current.state in ENDED:
             opening = Inbound(
-                id=key, conversation=event.conversation, channel=CHANNEL, account=event.page,
-                vendor_user=event.user, received_at=now,
-            )  # fmt: skip
+                id=key,
+                conversation=event.conversation,
+                channel=CHANNEL,
+                account=event.page,
+                vendor_user=event.user,
+                received_at=now,
+            )
             current = store.open_for(connection, opening, self._settings.default_language)
         if current.state in HUMAN:
             return current
@@ -78,9 +82,14 @@ class PageInbox:
             extra.update(cause=cause, cause_detail={"agent": owner})
             events.insert(0, _event(current, "handoff.requested", key, owner, {"cause": cause}))
         return store.change(
-            connection, current, State.ASSIGNED, key=f"{key}-take", events=tuple(events), now=now,
+            connection,
+            current,
+            State.ASSIGNED,
+            key=f"{key}-take",
+            events=tuple(events),
+            now=now,
             **extra,
-        )  # fmt: skip
+        )
 
     async def _record(self, event: Event, conversation: Conversation, owner: str, key: str) -> None:
         """Their words join the transcript; they have been sent already."""

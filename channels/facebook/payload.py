@@ -26,9 +26,15 @@ MENU = "samvad:menu:"
 METADATA = "samvad:"
 """Before our message's id, in the metadata of what we send: comes back in the echo."""
 SHOWN_FILES = {
-    "image": "🖼", "video": "🎬", "audio": "🎤", "file": "📄", "template": "📄", "fallback": "🔗",
-    "reel": "🎬", "ig_reel": "🎬",
-}  # fmt: skip
+    "image": "🖼",
+    "video": "🎬",
+    "audio": "🎤",
+    "file": "📄",
+    "template": "📄",
+    "fallback": "🔗",
+    "reel": "🎬",
+    "ig_reel": "🎬",
+}
 """Stands for what is no file of ours where there are no words, the same in every language."""
 FETCHED = {"image": "image", "video": "video", "audio": "audio", "file": "file"}
 """Kinds of attachments that have an address to fetch a file from."""
@@ -167,10 +173,15 @@ def _echo(message: dict[str, Any], page: str, user: str, at: float, settings: Se
         return Event("ignored", page, user, at, reason="no-mid")
     metadata = message.get("metadata")
     return Event(
-        "echo", page, user, at, mid=mid, app=id_at(message, "app_id"),
+        "echo",
+        page,
+        user,
+        at,
+        mid=mid,
+        app=id_at(message, "app_id"),
         text=text_at(message, "text", settings.max_text_chars) or _shown(message),
         metadata=metadata if isinstance(metadata, str) else "",
-    )  # fmt: skip
+    )
 
 
 def _inbound(found: Event, mid: str, now: float) -> Inbound:
@@ -232,9 +243,7 @@ def shape(part: Part, metadata: str) -> dict[str, Any]:
     if part.style == "buttons":
         buttons = [{"type": "postback", "title": b.title, "payload": b.id} for b in part.buttons]
         template = {"template_type": "button", "text": part.text, "buttons": buttons}
-        return {
-            "attachment": {"type": "template", "payload": template}, "metadata": metadata
-        }  # fmt: skip
+        return {"attachment": {"type": "template", "payload": template}, "metadata": metadata}
     body: dict[str, Any] = {"text": part.text, "metadata": metadata}
     if part.buttons:
         body["quick_replies"] = [

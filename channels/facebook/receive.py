@@ -112,8 +112,14 @@ class FacebookReceiver:
             said = menu.said(self._settings, event.menu, language)
             inbound = replace(inbound, text=said or inbound.text)
         fresh = await self._inbox.accept(inbound)
-        LOG.info("facebook.received", conversation=inbound.conversation, message=inbound.id,
-                 duplicate=not fresh, kind=inbound.kind, tap=bool(inbound.tap))  # fmt: skip
+        LOG.info(
+            "facebook.received",
+            conversation=inbound.conversation,
+            message=inbound.id,
+            duplicate=not fresh,
+            kind=inbound.kind,
+            tap=bool(inbound.tap),
+        )
 
     async def _hear(self, event: Event) -> None:
         """Tell our own words from those of people in the page's inbox."""

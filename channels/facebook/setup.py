@@ -19,18 +19,42 @@ from channels.reading import object_at, objects_at, text_at
 from channels.vendor_http import VendorHttp
 
 SUBSCRIBED = (
-    "messages", "messaging_postbacks", "messaging_referrals", "message_reactions",
-    "message_echoes", "message_deliveries", "message_reads",
-)  # fmt: skip
+    "messages",
+    "messaging_postbacks",
+    "messaging_referrals",
+    "message_reactions",
+    "message_echoes",
+    "message_deliveries",
+    "message_reads",
+)
 PROFILE = ("get_started", "greeting", "persistent_menu")
 LOCALES = {
-    "ar": ("ar_AR",), "bn": ("bn_IN",), "de": ("de_DE",), "en": ("en_US", "en_GB"),
-    "es": ("es_LA", "es_ES"), "fr": ("fr_FR", "fr_CA"), "gu": ("gu_IN",), "hi": ("hi_IN",),
-    "id": ("id_ID",), "it": ("it_IT",), "ja": ("ja_JP",), "kn": ("kn_IN",), "ko": ("ko_KR",),
-    "ml": ("ml_IN",), "mr": ("mr_IN",), "pa": ("pa_IN",), "pt": ("pt_BR", "pt_PT"),
-    "ru": ("ru_RU",), "ta": ("ta_IN",), "te": ("te_IN",), "th": ("th_TH",), "tr": ("tr_TR",),
-    "ur": ("ur_PK",), "vi": ("vi_VN",), "zh": ("zh_CN", "zh_TW"),
-}  # fmt: skip
+    "ar": ("ar_AR",),
+    "bn": ("bn_IN",),
+    "de": ("de_DE",),
+    "en": ("en_US", "en_GB"),
+    "es": ("es_LA", "es_ES"),
+    "fr": ("fr_FR", "fr_CA"),
+    "gu": ("gu_IN",),
+    "hi": ("hi_IN",),
+    "id": ("id_ID",),
+    "it": ("it_IT",),
+    "ja": ("ja_JP",),
+    "kn": ("kn_IN",),
+    "ko": ("ko_KR",),
+    "ml": ("ml_IN",),
+    "mr": ("mr_IN",),
+    "pa": ("pa_IN",),
+    "pt": ("pt_BR", "pt_PT"),
+    "ru": ("ru_RU",),
+    "ta": ("ta_IN",),
+    "te": ("te_IN",),
+    "th": ("th_TH",),
+    "tr": ("tr_TR",),
+    "ur": ("ur_PK",),
+    "vi": ("vi_VN",),
+    "zh": ("zh_CN", "zh_TW"),
+}
 """Messenger's locales of a language
 (developers.facebook.com/docs/messenger-platform/messenger-profile/supported-locales)."""
 
@@ -87,13 +111,18 @@ def profile(settings: Settings) -> dict[str, Any]:
             }
             for item in menu.items(settings, language)
         ]
-        menus.append({
-            "locale": locale, "composer_input_disabled": False,
-            "call_to_actions": actions[: limit(FACEBOOK, "menu items")],
-        })  # fmt: skip
+        menus.append(
+            {
+                "locale": locale,
+                "composer_input_disabled": False,
+                "call_to_actions": actions[: limit(FACEBOOK, "menu items")],
+            }
+        )
     return {
-        "get_started": {"payload": GET_STARTED}, "greeting": greetings, "persistent_menu": menus
-    }  # fmt: skip
+        "get_started": {"payload": GET_STARTED},
+        "greeting": greetings,
+        "persistent_menu": menus,
+    }
 
 
 def _locales(settings: Settings) -> list[tuple[str, str]]:

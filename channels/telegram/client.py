@@ -171,8 +171,9 @@ class TelegramClient:
         found: dict[str, Any] = {}
         if message:
             found["reply_parameters"] = {
-                "message_id": int(message), "allow_sending_without_reply": True
-            }  # fmt: skip
+                "message_id": int(message),
+                "allow_sending_without_reply": True,
+            }
         if thread:
             found["message_thread_id"] = int(thread)
         return found

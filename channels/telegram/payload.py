@@ -33,15 +33,26 @@ ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_membe
 """What the webhook asks for."""
 GROUPS = frozenset({"group", "supergroup"})
 SHOWN_FILES = {
-    "photo": "🖼", "video": "🎬", "animation": "🎬", "video_note": "🎬", "voice": "🎤",
-    "audio": "🎵", "document": "📄", "contact": "👤", "poll": "📊", "dice": "🎲",
-}  # fmt: skip
+    "photo": "🖼",
+    "video": "🎬",
+    "animation": "🎬",
+    "video_note": "🎬",
+    "voice": "🎤",
+    "audio": "🎵",
+    "document": "📄",
+    "contact": "👤",
+    "poll": "📊",
+    "dice": "🎲",
+}
 """Stands for what is no file of ours where there are no words, the same in every language."""
 FETCHED = {
-    "animation": ("video", "video/mp4"), "video": ("video", "video/mp4"),
-    "video_note": ("video", "video/mp4"), "voice": ("audio", "audio/ogg"),
-    "audio": ("audio", "audio/mpeg"), "document": ("file", ""),
-}  # fmt: skip
+    "animation": ("video", "video/mp4"),
+    "video": ("video", "video/mp4"),
+    "video_note": ("video", "video/mp4"),
+    "voice": ("audio", "audio/ogg"),
+    "audio": ("audio", "audio/mpeg"),
+    "document": ("file", ""),
+}
 """Fields with a file → its kind and usual type. An animation comes as a document too."""
 PHOTOS = frozenset({"image/jpeg", "image/png", "image/webp"})
 AS_DOCUMENT = ("sendDocument", "document")
@@ -226,10 +237,14 @@ class _Reader:
         claimed = plain(text_at(told, "mime_type", 100)) or type_
         name = text_at(told, "file_name", NAME_CHARS)
         return Attachment(
-            file_id(id_, 0), kind_of(claimed) if kind == "file" else kind,
-            clean(name, kind) if name else with_ending(kind, endings_of(claimed)), claimed,
-            max(0, number_at(told, "file_size") or 0), FETCHING, source=source,
-        )  # fmt: skip
+            file_id(id_, 0),
+            kind_of(claimed) if kind == "file" else kind,
+            clean(name, kind) if name else with_ending(kind, endings_of(claimed)),
+            claimed,
+            max(0, number_at(told, "file_size") or 0),
+            FETCHING,
+            source=source,
+        )
 
     def _addressed(self, message: dict[str, Any], text: str) -> bool:
         """In a group we answer to our name and to replies, and to nothing else."""
@@ -283,8 +298,10 @@ def shape(part: Part, chat: str, *, keyboard: str) -> dict[str, Any]:
         keyboard: `inline` or `reply` (see the setting TELEGRAM_KEYBOARD).
     """
     body: dict[str, Any] = {
-        "chat_id": int(chat), "text": part.text, "link_preview_options": {"is_disabled": True}
-    }  # fmt: skip
+        "chat_id": int(chat),
+        "text": part.text,
+        "link_preview_options": {"is_disabled": True},
+    }
     if not part.buttons:
         return body
     inline = keyboard == "inline"
@@ -302,6 +319,8 @@ def shape(part: Part, chat: str, *, keyboard: str) -> dict[str, Any]:
         body["reply_markup"] = {"inline_keyboard": rows}
     else:
         body["reply_markup"] = {
-            "keyboard": rows, "resize_keyboard": True, "one_time_keyboard": True
-        }  # fmt: skip
+            "keyboard": rows,
+            "resize_keyboard": True,
+            "one_time_keyboard": True,
+        }
     return body

@@ -104,8 +104,10 @@ class TelegramReceiver:
         shard = redis_keys.shard_of(conversation, self._settings.shards)
         body = record_row("event", event.to_dict())
         await guarded(self._redis.xadd(redis_keys.record(shard), {"body": body}))
-        LOG.info("telegram.blocked" if update.blocked else "telegram.unblocked",
-                 conversation=conversation)  # fmt: skip
+        LOG.info(
+            "telegram.blocked" if update.blocked else "telegram.unblocked",
+            conversation=conversation,
+        )
 
     async def _keep(self, update: Update, inbound: Inbound) -> None:
         inbound = await self._named_as_before(inbound)
@@ -127,8 +129,14 @@ class TelegramReceiver:
             origin = f"{update.reply_to}:{thread}"
             await guarded(self._redis.set(key, origin, ex=redis_keys.SEEN_TTL_S))
         fresh = await self._inbox.accept(inbound)
-        LOG.info("telegram.received", conversation=inbound.conversation, message=inbound.id,
-                 duplicate=not fresh, kind=inbound.kind, tap=bool(inbound.tap))  # fmt: skip
+        LOG.info(
+            "telegram.received",
+            conversation=inbound.conversation,
+            message=inbound.id,
+            duplicate=not fresh,
+            kind=inbound.kind,
+            tap=bool(inbound.tap),
+        )
 
     async def _named_as_before(self, inbound: Inbound) -> Inbound:
         """A group that moved keeps its conversations."""
@@ -139,6 +147,8 @@ class TelegramReceiver:
         user = first + inbound.vendor_user[len(chat) :]
         conversation = conversation_id(CHANNEL, inbound.account, user)
         return replace(
-            inbound, vendor_user=user, conversation=conversation,
+            inbound,
+            vendor_user=user,
+            conversation=conversation,
             id=message_id(conversation, inbound.id),
-        )  # fmt: skip
+        )

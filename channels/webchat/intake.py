@@ -51,8 +51,14 @@ async def accept(
     fresh = await app[INBOX].accept(inbound)
     if inbound.kind == "message":
         await app[CLIENT].echo(inbound, data["id"])
-    log.info("webchat.received", conversation_id=opened.conversation, message_id=inbound.id,
-             duplicate=not fresh, chars=len(inbound.text), tap=bool(inbound.tap))  # fmt: skip
+    log.info(
+        "webchat.received",
+        conversation_id=opened.conversation,
+        message_id=inbound.id,
+        duplicate=not fresh,
+        chars=len(inbound.text),
+        tap=bool(inbound.tap),
+    )
     return {"id": data["id"], "message": inbound.id, "duplicate": not fresh}
 
 

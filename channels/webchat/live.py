@@ -58,8 +58,12 @@ async def handle_socket(request: web.Request) -> web.WebSocketResponse:
         await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=error.code.encode())
     except StoreUnavailable as error:
         log.warning("webchat.socket_lost_store", error=str(error))
-        hint = {"type": "error", "code": "unavailable", "message": "try again in a moment",
-                "retry_after_s": RETRY_S}  # fmt: skip
+        hint = {
+            "type": "error",
+            "code": "unavailable",
+            "message": "try again in a moment",
+            "retry_after_s": RETRY_S,
+        }
         await _say(socket, hint)
         await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
     return socket

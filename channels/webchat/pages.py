@@ -140,8 +140,9 @@ def _place(settings: Settings) -> Callable[[Path], tuple[int, str]]:
     """Order languages as the settings do, others behind them."""
     order = settings.languages
     return lambda path: (
-        order.index(path.stem) if path.stem in order else len(order), path.stem,
-    )  # fmt: skip
+        order.index(path.stem) if path.stem in order else len(order),
+        path.stem,
+    )
 
 
 def _fill(page: str, values: Mapping[str, str]) -> str:
@@ -167,9 +168,12 @@ def serve(
 ) -> web.Response:
     """Answer with a file, or 304 when the browser has it."""
     sent = {
-        **_HARDENED, "Cache-Control": cache, "ETag": asset.etag, "Vary": "Accept-Encoding",
+        **_HARDENED,
+        "Cache-Control": cache,
+        "ETag": asset.etag,
+        "Vary": "Accept-Encoding",
         **(headers or {}),
-    }  # fmt: skip
+    }
     if request.headers.get("If-None-Match") == asset.etag:
         return web.Response(status=304, headers=sent)
     sent["Content-Type"] = asset.content_type

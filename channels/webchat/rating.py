@@ -76,10 +76,14 @@ def keep(connection: Connection, conversation: str, rating: Rating, *, now: floa
     if current is None or current.state != State.RESOLVED:
         raise BadRequest("not-over", "this conversation has not been resolved", status=409)
     row = {
-        "episode_id": current.episode_id, "survey": SURVEY, "conversation": current.id,
-        "score": rating.score, "comment": rating.comment, "language": current.language,
+        "episode_id": current.episode_id,
+        "survey": SURVEY,
+        "conversation": current.id,
+        "score": rating.score,
+        "comment": rating.comment,
+        "language": current.language,
         "answered_at": now,
-    }  # fmt: skip
+    }
     if not insert_ignore(connection, survey_answers, [row]):
         return False
     event = Event(
@@ -91,11 +95,14 @@ def keep(connection: Connection, conversation: str, rating: Rating, *, now: floa
         language=current.language,
         actor="customer",
         data={
-            "survey": SURVEY, "score": rating.score, "owner": "agent" if current.owner else "bot",
-            "agent": current.owner or "", "comment_characters": len(rating.comment),
+            "survey": SURVEY,
+            "score": rating.score,
+            "owner": "agent" if current.owner else "bot",
+            "agent": current.owner or "",
+            "comment_characters": len(rating.comment),
         },
         occurred_at=now,
-    )  # fmt: skip
+    )
     store.write_events(connection, [event])
     return True
 

@@ -71,11 +71,22 @@ async def upload(request: web.Request) -> web.Response:
     )
     arriving = await http.read_upload(request, app[SETTINGS].max_file_bytes)
     attachment = await take(
-        app[SETTINGS], app[DATABASE], app[FILES], arriving.chunks, name=arriving.name,
-        claimed=arriving.claimed, conversation=opened.conversation, author="customer",
-    )  # fmt: skip
-    log.info("webchat.uploaded", conversation_id=opened.conversation, file_id=attachment.id,
-             type=attachment.type, bytes=attachment.size)  # fmt: skip
+        app[SETTINGS],
+        app[DATABASE],
+        app[FILES],
+        arriving.chunks,
+        name=arriving.name,
+        claimed=arriving.claimed,
+        conversation=opened.conversation,
+        author="customer",
+    )
+    log.info(
+        "webchat.uploaded",
+        conversation_id=opened.conversation,
+        file_id=attachment.id,
+        type=attachment.type,
+        bytes=attachment.size,
+    )
     return web.json_response(http.taken(attachment), status=201, headers=NO_STORE)
 
 
@@ -92,8 +103,9 @@ async def make_link(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.StreamResponse:
     """Send a file of the session's own conversation."""
     key = request.query.get("key")
-    row = await (_own(request, authenticate(request).conversation) if key is None
-                 else _linked(request, key))  # fmt: skip
+    row = await (
+        _own(request, authenticate(request).conversation) if key is None else _linked(request, key)
+    )
     return await http.send_file(request, request.app[FILES], row)
 
 

@@ -29,11 +29,16 @@ async def _by_executor(name: str) -> tuple[list[dict[str, Any]], list[Any]]:
         {
             "next_action": name,
             "sender_id": "c",
-            "tracker": {**CALL, "paused": False, "followup_action": None, "active_loop": {},
-                        "latest_action_name": None},
+            "tracker": {
+                **CALL,
+                "paused": False,
+                "followup_action": None,
+                "active_loop": {},
+                "latest_action_name": None,
+            },
             "domain": {},
         }
-    )  # fmt: skip
+    )
     assert result is not None
     return result["responses"], result["events"]
 

@@ -20,13 +20,23 @@ from bot.settings import Settings
 def _shown(n: int, *entries: str, language: str = "en", channel: str = "webchat") -> Event:
     replies = [{"entry": e, "action": "", "position": p} for p, e in enumerate(entries)]
     replies.append({"entry": "", "action": "person", "position": len(entries)})
-    return Event(id=f"shown-{n}-{language}", type="quick-reply.shown", language=language,
-                 channel=channel, data={"replies": replies})  # fmt: skip
+    return Event(
+        id=f"shown-{n}-{language}",
+        type="quick-reply.shown",
+        language=language,
+        channel=channel,
+        data={"replies": replies},
+    )
 
 
 def _tapped(n: int, entry: str, *, language: str = "en", **data: Any) -> Event:
-    return Event(id=f"tapped-{n}", type="quick-reply.tapped", language=language,
-                 channel="webchat", data={"entry": entry, **data})  # fmt: skip
+    return Event(
+        id=f"tapped-{n}",
+        type="quick-reply.tapped",
+        language=language,
+        channel="webchat",
+        data={"entry": entry, **data},
+    )
 
 
 @pytest.fixture
@@ -47,8 +57,16 @@ def used(database: Database) -> Database:
 
 def _row(name: str, shown: int, tapped: int, typed: int, **more: Any) -> dict[str, Any]:
     share = round(tapped / shown, 3) if shown else None
-    return {"quick_reply": name, "language": "en", "channel": "webchat", "shown": shown,
-            "tapped": tapped, "typed": typed, "taps_per_showing": share, **more}  # fmt: skip
+    return {
+        "quick_reply": name,
+        "language": "en",
+        "channel": "webchat",
+        "shown": shown,
+        "tapped": tapped,
+        "typed": typed,
+        "taps_per_showing": share,
+        **more,
+    }
 
 
 def test_most_tapped_first_never_tapped_last(used: Database) -> None:

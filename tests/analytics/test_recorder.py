@@ -92,8 +92,15 @@ async def test_rows_stored_but_not_taken_off_are_stored_once(
 
 
 def _dead(id_: str) -> dict[str, Any]:
-    return {"id": id_, "direction": "in", "conversation": "c", "error": "failed 3 times",
-            "body": {"text": "…"}, "created_at": NOW, "replayed_at": None}  # fmt: skip
+    return {
+        "id": id_,
+        "direction": "in",
+        "conversation": "c",
+        "error": "failed 3 times",
+        "body": {"text": "…"},
+        "created_at": NOW,
+        "replayed_at": None,
+    }
 
 
 async def test_nothing_leaves_redis_while_sql_refuses(
@@ -197,10 +204,16 @@ async def test_many_deliveries_in_one_round_each_keep_their_latest_state(
     written = [_message(n, author="bot") for n in range(4)]
     notes = [(n, state) for state in ("sent", "delivered") for n in range(3)]
     told = [
-        {"kind": "delivery", "body": {"id": written[n]["body"]["id"], "delivery": state,
-                                      "conversation": written[n]["body"]["conversation"]}}
+        {
+            "kind": "delivery",
+            "body": {
+                "id": written[n]["body"]["id"],
+                "delivery": state,
+                "conversation": written[n]["body"]["conversation"],
+            },
+        }
         for n, state in [*notes, (0, "read"), (1, "sent")]
-    ]  # fmt: skip
+    ]
     await _add(redis, 0, *written, *told)
     await recorder.step()
     rows = {row["id"]: row["delivery"] for row in _all(database, messages)}

@@ -29,15 +29,20 @@ def test_no_values_have_no_percentile() -> None:
 
 def test_latencies_are_told_in_milliseconds() -> None:
     assert figures.latency_ms([0.001] * 98 + [0.5, 2.0]) == {
-        "p50_ms": 1.0, "p95_ms": 1.0, "p99_ms": 500.0, "max_ms": 2000.0, "samples": 100,
-    }  # fmt: skip
+        "p50_ms": 1.0,
+        "p95_ms": 1.0,
+        "p99_ms": 500.0,
+        "max_ms": 2000.0,
+        "samples": 100,
+    }
 
 
 def test_a_process_tree_has_its_children_cpu_and_memory() -> None:
     with subprocess.Popen(
         [sys.executable, "-c", "sum(range(3_000_000)); print('done', flush=True); input()"],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    ) as child:  # fmt: skip
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as child:
         assert child.stdout is not None
         assert child.stdin is not None
         child.stdout.readline()

@@ -66,9 +66,14 @@ async def test_everything_is_sent_and_only_what_counts_is_counted(
 
 def test_the_page_has_a_row_for_each_way_also_where_one_failed() -> None:
     measured: dict[str, Any] = {
-        "sent_per_s": 999.0, "p50_ms": 2.0, "p95_ms": 5.0, "p99_ms": 9.0, "max_ms": 20.0,
-        "refused": 0, "cpu_ms_per_delivery": {"ingress-0": 0.2, "ingress-1": 0.3, "valkey": 9.0},
-    }  # fmt: skip
+        "sent_per_s": 999.0,
+        "p50_ms": 2.0,
+        "p95_ms": 5.0,
+        "p99_ms": 9.0,
+        "max_ms": 20.0,
+        "refused": 0,
+        "cpu_ms_per_delivery": {"ingress-0": 0.2, "ingress-1": 0.3, "valkey": 9.0},
+    }
     part = {"rate": 1000.0, "one": measured, "busy": {"failed": "no"}}
     page = report.page({"parts": {"ingress": part}})
     assert "| one ingress process | 999.0 | 2.0 | 5.0 | 9.0 | 20.0 | 0.50 | 0 |" in page

@@ -49,8 +49,12 @@ def test_peers_answer_in_the_order_of_the_texts() -> None:
     )
     done = subprocess.run(
         [sys.executable, str(DETECT), "langdetect"],
-        input=texts, capture_output=True, text=True, check=True, timeout=60,
-    )  # fmt: skip
+        input=texts,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     found = json.loads(done.stdout)
     assert found["labels"] == ["de", "", "es"]
     assert len(found["ms"]) == 3
@@ -68,8 +72,15 @@ def test_diet_refuses_below_the_threshold_of_rasas_fallback(task: diet.Task) -> 
 
 
 def test_the_table_beside_diet_says_what_did_not_run() -> None:
-    own = {"t": {"train_rows": 5, "test_rows": 4, "accuracy": 0.9, "mcc": 0.8,
-                 "out_of_scope_recall": 0.7}}  # fmt: skip
+    own = {
+        "t": {
+            "train_rows": 5,
+            "test_rows": 4,
+            "accuracy": 0.9,
+            "mcc": 0.8,
+            "out_of_scope_recall": 0.7,
+        }
+    }
     trained = {"date": "d", "commit": "c", "epochs": 1, "tasks": {"t": {"problem": "too slow"}}}
     lines = diet.section(trained, own)
     assert "| t | 5, 4 | 90.0 %, 0.800, 70.0 % | too slow | – |" in lines

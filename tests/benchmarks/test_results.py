@@ -19,14 +19,26 @@ STAMP = {"date": "2026-11-22 01:00 UTC", "commit": "abc", "machine": {"cores": 2
 
 def run(per_s: float, cpu: float) -> dict[str, Any]:
     return {
-        "messages_per_s": per_s, "p50_ms": 10.0, "p95_ms": 20.0, "p99_ms": 30.0,
-        "cpu_ms_per_message": cpu, "generator_cpu_ms_per_message": 0.5, "start_s": 5.0,
-        "right_share": None, "messages": 100, "failed": 0, "silent": 0,
+        "messages_per_s": per_s,
+        "p50_ms": 10.0,
+        "p95_ms": 20.0,
+        "p99_ms": 30.0,
+        "cpu_ms_per_message": cpu,
+        "generator_cpu_ms_per_message": 0.5,
+        "start_s": 5.0,
+        "right_share": None,
+        "messages": 100,
+        "failed": 0,
+        "silent": 0,
         "memory_mb": {"engine-0": {"rss_mb": 400.0, "pss_mb": 300.0}},
         "cpu_ms_by_process": {
-            "engine-0": cpu / 2, "ingress": 1.0, "sender": 1.0, "recorder": 1.0, "valkey": 0.5,
+            "engine-0": cpu / 2,
+            "ingress": 1.0,
+            "sender": 1.0,
+            "recorder": 1.0,
+            "valkey": 0.5,
         },
-    }  # fmt: skip
+    }
 
 
 @pytest.fixture
@@ -36,10 +48,12 @@ def measured() -> dict[str, Any]:
         "ours_2_engines": {"closed": throughput.summary([run(250, 9)])},
         "vanilla": {"closed": throughput.summary([run(20, 63)])},
         "costs": {
-            "sql_rows_per_message": 8.0, "sql_bytes_per_message": 5000,
-            "redis_bytes_per_conversation": 4000, "redis_bytes_per_message": 70,
+            "sql_rows_per_message": 8.0,
+            "sql_bytes_per_message": 5000,
+            "redis_bytes_per_conversation": 4000,
+            "redis_bytes_per_message": 70,
         },
-    }  # fmt: skip
+    }
     return {**found, **throughput.ratios(found), "vanilla_training_s": 300.0, "customers": 16}
 
 

@@ -17,9 +17,13 @@ from running import DeskAgent, System, running, until
 
 CHROMIUM = shutil.which("chromium")
 ARGS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WAIT_MS = 30_000
 SECRET = "Quittenmarder"
 DEVANAGARI = re.compile("[\u0900-\u097f]")
@@ -55,9 +59,12 @@ async def picture(page: Page, name: str) -> None:
 async def test_from_consent_to_erasure(system: System, browser: Browser) -> None:
     expect.set_options(timeout=WAIT_MS)
     context = await browser.new_context(
-        viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True,
-        has_touch=True, locale="hi-IN",
-    )  # fmt: skip
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=2,
+        is_mobile=True,
+        has_touch=True,
+        locale="hi-IN",
+    )
     context.set_default_timeout(WAIT_MS)
     page = await context.new_page()
     errors: list[str] = []

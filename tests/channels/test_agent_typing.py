@@ -79,9 +79,11 @@ async def _stands(
 
 
 async def test_typing_is_shown_once_in_a_while_where_an_agent_has_the_conversation(
-    settings: Settings, redis: redis.asyncio.Redis, database: Database,
+    settings: Settings,
+    redis: redis.asyncio.Redis,
+    database: Database,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     leases = Leases(redis, "sender", "one", settings.shards, 60.0)
     await leases.step()
     vendor, other = Vendor(), Vendor()
@@ -114,10 +116,13 @@ async def test_vendors_take_the_sign(settings: Settings, redis: redis.asyncio.Re
     graph, bot_api, http = GraphServer(), BotApiServer(), VendorHttp(5.0)
     async with serving(graph), serving(bot_api):
         told = replace(
-            settings, facebook_graph_url=graph.graph_url, facebook_app_secret=APP_SECRET,
-            facebook_page_tokens={PAGE: TOKEN}, telegram_api_url=bot_api.url,
+            settings,
+            facebook_graph_url=graph.graph_url,
+            facebook_app_secret=APP_SECRET,
+            facebook_page_tokens={PAGE: TOKEN},
+            telegram_api_url=bot_api.url,
             telegram_bots={"MelaBot": TelegramBot(BOT_TOKEN, "secret")},
-        )  # fmt: skip
+        )
         await FacebookClient(told, redis, http).show_typing(PAGE, "501")
         await TelegramClient(told, redis, http).show_typing("MelaBot", "7")
         await TelegramClient(told, redis, http).show_typing("MelaBot", "-100:7")
@@ -125,5 +130,6 @@ async def test_vendors_take_the_sign(settings: Settings, redis: redis.asyncio.Re
         await http.aclose()
     assert graph.actions == ["typing_on"]
     assert [body["chat_id"] for method, body in bot_api.calls if method == "sendChatAction"] == [
-        7, -100,
-    ]  # fmt: skip
+        7,
+        -100,
+    ]

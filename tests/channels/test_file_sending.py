@@ -94,20 +94,31 @@ async def stored(
 def reply(channel: str, *attachments: Attachment, text: str = "") -> Outbound:
     account, user = (PAGE, "501") if channel == "facebook" else ("MelaBot", "7")
     return Outbound(
-        id=f"d-{channel}-{len(attachments)}-{text}", channel=channel, account=account,
-        conversation=conversation_id(channel, account, user), vendor_user=user, text=text,
-        author="agent", agent="Asha", created_at=NOW, attachments=attachments,
-    )  # fmt: skip
+        id=f"d-{channel}-{len(attachments)}-{text}",
+        channel=channel,
+        account=account,
+        conversation=conversation_id(channel, account, user),
+        vendor_user=user,
+        text=text,
+        author="agent",
+        agent="Asha",
+        created_at=NOW,
+        attachments=attachments,
+    )
 
 
 @pytest.mark.parametrize(
     ("type_", "kind"),
     [
-        ("image/png", "image"), ("image/webp", "file"), ("application/pdf", "file"),
-        ("video/mp4", "video"), ("audio/mpeg", "audio"), ("audio/ogg", "file"),
+        ("image/png", "image"),
+        ("image/webp", "file"),
+        ("application/pdf", "file"),
+        ("video/mp4", "video"),
+        ("audio/mpeg", "audio"),
+        ("audio/ogg", "file"),
         ("text/plain", "file"),
     ],
-)  # fmt: skip
+)
 async def test_messenger_gets_words_first_and_each_file_as_what_it_takes(
     chosen: Settings, facebook: FacebookClient, graph: GraphServer, type_: str, kind: str
 ) -> None:
@@ -124,16 +135,24 @@ async def test_messenger_gets_words_first_and_each_file_as_what_it_takes(
 @pytest.mark.parametrize(
     ("type_", "size", "method"),
     [
-        ("image/png", 500, "sendPhoto"), ("image/png", 10_000_001, "sendDocument"),
-        ("image/gif", 500, "sendAnimation"), ("application/pdf", 500, "sendDocument"),
-        ("video/mp4", 500, "sendVideo"), ("audio/mpeg", 500, "sendAudio"),
-        ("audio/ogg", 500, "sendDocument"), ("video/quicktime", 500, "sendDocument"),
+        ("image/png", 500, "sendPhoto"),
+        ("image/png", 10_000_001, "sendDocument"),
+        ("image/gif", 500, "sendAnimation"),
+        ("application/pdf", 500, "sendDocument"),
+        ("video/mp4", 500, "sendVideo"),
+        ("audio/mpeg", 500, "sendAudio"),
+        ("audio/ogg", 500, "sendDocument"),
+        ("video/quicktime", 500, "sendDocument"),
     ],
-)  # fmt: skip
+)
 async def test_telegram_gets_each_file_by_the_method_that_takes_it(
-    chosen: Settings, telegram: TelegramClient, bot_api: BotApiServer, type_: str, size: int,
+    chosen: Settings,
+    telegram: TelegramClient,
+    bot_api: BotApiServer,
+    type_: str,
+    size: int,
     method: str,
-) -> None:  # fmt: skip
+) -> None:
     file = await stored(chosen, "f1", type_, size=size)
     assert await telegram.send(reply("telegram", file)) == "1"
     (sent,) = bot_api.sent
@@ -158,14 +177,21 @@ async def test_a_retry_sends_only_the_files_that_are_missing(
 @pytest.mark.parametrize(
     ("width", "height", "method"),
     [
-        (5000, 5000, "sendPhoto"), (5001, 5000, "sendDocument"),
-        (100, 2000, "sendPhoto"), (100, 2001, "sendDocument"), (2001, 100, "sendDocument"),
+        (5000, 5000, "sendPhoto"),
+        (5001, 5000, "sendDocument"),
+        (100, 2000, "sendPhoto"),
+        (100, 2001, "sendDocument"),
+        (2001, 100, "sendDocument"),
     ],
-)  # fmt: skip
+)
 async def test_a_picture_telegram_makes_no_photo_of_goes_whole_and_the_next_file_follows(
-    chosen: Settings, telegram: TelegramClient, bot_api: BotApiServer, width: int, height: int,
+    chosen: Settings,
+    telegram: TelegramClient,
+    bot_api: BotApiServer,
+    width: int,
+    height: int,
     method: str,
-) -> None:  # fmt: skip
+) -> None:
     content = CONTENT[:8] + b"\0\0\0\rIHDR" + struct.pack(">II", width, height) + bytes(500)
     picture = await stored(chosen, "f1", "image/png", content)
     bill = await stored(chosen, "f2", "application/pdf")

@@ -22,14 +22,20 @@ WEBHOOK = "/webhooks/facebook/webhook"
 
 
 async def test_refusals_are_counted_by_channel_and_code_and_shown(
-    settings: Settings, redis_url: str, redis: redis.asyncio.Redis, database: Database,
+    settings: Settings,
+    redis_url: str,
+    redis: redis.asyncio.Redis,
+    database: Database,
     monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+) -> None:
     monkeypatch.setattr(refusals, "EVERY_S", 3600.0)
     told = replace(
-        settings, redis_url=redis_url, facebook_app_secret=APP_SECRET,
-        facebook_verify_token="v", facebook_page_tokens={PAGE: TOKEN},
-    )  # fmt: skip
+        settings,
+        redis_url=redis_url,
+        facebook_app_secret=APP_SECRET,
+        facebook_verify_token="v",
+        facebook_page_tokens={PAGE: TOKEN},
+    )
     right = delivery(said("hello", "mid-1"))
     async with TestClient(TestServer(make_app(told))) as http:
         for headers, body, status in (
@@ -44,8 +50,9 @@ async def test_refusals_are_counted_by_channel_and_code_and_shown(
         assert shown["refused"] == {"facebook not-json": 1, "facebook wrong-signature": 2}
         await http.post(WEBHOOK, data=right)
     assert await redis.hgetall(redis_keys.REFUSED) == {
-        "facebook not-json": "1", "facebook wrong-signature": "3",
-    }, "the last ones are written at the end"  # fmt: skip
+        "facebook not-json": "1",
+        "facebook wrong-signature": "3",
+    }, "the last ones are written at the end"
 
 
 async def test_what_cannot_be_written_is_kept(
@@ -64,5 +71,6 @@ async def test_what_cannot_be_written_is_kept(
         await counter.write()
     await counter.write()
     assert await redis.hgetall(redis_keys.REFUSED) == {
-        "telegram wrong-secret": "1", "other not-json": "1",
-    }  # fmt: skip
+        "telegram wrong-secret": "1",
+        "other not-json": "1",
+    }

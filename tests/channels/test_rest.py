@@ -47,10 +47,15 @@ def test_a_tap_needs_no_text() -> None:
 @pytest.mark.parametrize(
     ("body", "code", "status"),
     [
-        (b"", "not-json", 400), (b"{", "not-json", 400), (b"\xff", "not-json", 400),
-        (b"[" * 100_000, "not-json", 400), (b"[]", "not-an-object", 400),
-        (b'"x"', "not-an-object", 400), (b"null", "not-an-object", 400),
-        (b'{"message": "x"}', "sender", 400), (b'{"sender": "", "message": "x"}', "sender", 400),
+        (b"", "not-json", 400),
+        (b"{", "not-json", 400),
+        (b"\xff", "not-json", 400),
+        (b"[" * 100_000, "not-json", 400),
+        (b"[]", "not-an-object", 400),
+        (b'"x"', "not-an-object", 400),
+        (b"null", "not-an-object", 400),
+        (b'{"message": "x"}', "sender", 400),
+        (b'{"sender": "", "message": "x"}', "sender", 400),
         (b'{"sender": 5, "message": "x"}', "sender", 400),
         (b'{"sender": "%s", "message": "x"}' % (b"a" * 201), "sender", 400),
         (b'{"sender": "\\ud83d", "message": "x"}', "sender", 400),
@@ -65,7 +70,7 @@ def test_a_tap_needs_no_text() -> None:
         (b'{"sender": "a", "message": "x", "message_id": "\\ud83d"}', "message-id", 400),
         (b'{"sender": "a", "message": "x", "message_id": "%s"}' % (b"i" * 129), "message-id", 400),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_used_is_told_by_code(body: bytes, code: str, status: int) -> None:
     with pytest.raises(BadRequest) as refused:
         parse_message(body, 100, builders.NOW)
@@ -127,9 +132,14 @@ async def test_the_request_waits_for_all_replies_of_its_turn(
     button = QuickReply("q1", "Yes", entry="order-status", action="")
     for n, text in enumerate(("one", "two")):
         reply = builders.outbound(
-            text, n=n, in_reply_to=message.id, metadata={"of": 2}, entry="order-status",
-            content_version=7, quick_replies=(button,) if n else (),
-        )  # fmt: skip
+            text,
+            n=n,
+            in_reply_to=message.id,
+            metadata={"of": 2},
+            entry="order-status",
+            content_version=7,
+            quick_replies=(button,) if n else (),
+        )
         await sender.send(reply)
     response = await asked
     assert response.status == 200

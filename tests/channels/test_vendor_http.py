@@ -17,9 +17,18 @@ from channels.vendor_http import LONGEST_WAIT_S, RETRY_AFTER, VendorHttp, asked_
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("7", 7.0), (" 0 ", 0.0), ("999999", LONGEST_WAIT_S), ("", None), ("soon", None),
-     ("-3", None), ("1.5", None), ("٣", None), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0)],
-)  # fmt: skip
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("999999", LONGEST_WAIT_S),
+        ("", None),
+        ("soon", None),
+        ("-3", None),
+        ("1.5", None),
+        ("٣", None),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+    ],
+)
 def test_seconds_of_a_header(header: str, seconds: float | None) -> None:
     assert asked_to_wait(header) == seconds
 

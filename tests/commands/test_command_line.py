@@ -33,6 +33,9 @@ def test_who_starts_a_process_waits_for_no_other_command() -> None:
     code = "from bot.__main__ import _parser; import sys; _parser('ingress')"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}; print('sqlalchemy' in sys.modules)"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert done.stdout.strip() == "False"

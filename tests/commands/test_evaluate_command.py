@@ -31,8 +31,9 @@ def test_a_mark_in_front_and_cells_missing_at_the_end_are_no_fault(tmp_path: Pat
     path = tmp_path / "test.tsv"
     path.write_text("\ufefflang\ttext\tscript\r\nhi\tक्या\r\nen\tyes\tLatn\r\n", "utf-8")
     assert read_tsv(path, "lang", "text", optional=("script",)) == [
-        ("hi", "क्या", ""), ("en", "yes", "Latn")
-    ]  # fmt: skip
+        ("hi", "क्या", ""),
+        ("en", "yes", "Latn"),
+    ]
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:

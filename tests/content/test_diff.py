@@ -36,8 +36,9 @@ def test_a_changed_answer_is_told_by_its_language() -> None:
 
 def test_a_language_that_comes_or_goes_is_told() -> None:
     assert [(c.change, c.language) for c in _changed(answers={"en": "One.", "th": "หนึ่ง"})] == [
-        ("removed", "hi"), ("added", "th")
-    ]  # fmt: skip
+        ("removed", "hi"),
+        ("added", "th"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -19,9 +19,7 @@ from bot.events import Event
 
 
 def _entry(en: str = "One.", hi: str = "एक।", name: str = "order-status") -> Entry:
-    return builders.entry(
-        name, title={"en": name, "hi": "शीर्षक"}, answers={"en": en, "hi": hi}
-    )  # fmt: skip
+    return builders.entry(name, title={"en": name, "hi": "शीर्षक"}, answers={"en": en, "hi": hi})
 
 
 def _history(database: Database, *answers: tuple[str, str]) -> list[Finding]:
@@ -42,15 +40,27 @@ def _log(database: Database, *events: Event) -> None:
 def _asked(database: Database, n: int, text: str, cause: str = "low-confidence") -> None:
     message = builders.inbound(text, n=n)
     body = {
-        "id": message.id, "conversation": message.conversation, "episode_id": "", "agent": "",
-        "author": "customer", "text": text, "language": "en", "entry": "", "content_version": 1,
-        "quick_replies": None, "reading": None, "in_reply_to": "", "delivery": "",
+        "id": message.id,
+        "conversation": message.conversation,
+        "episode_id": "",
+        "agent": "",
+        "author": "customer",
+        "text": text,
+        "language": "en",
+        "entry": "",
+        "content_version": 1,
+        "quick_replies": None,
+        "reading": None,
+        "in_reply_to": "",
+        "delivery": "",
         "created_at": message.received_at,
-    }  # fmt: skip
+    }
     event = Event(
-        f"{message.id}:clarification.asked", "clarification.asked", data={"cause": cause},
+        f"{message.id}:clarification.asked",
+        "clarification.asked",
+        data={"cause": cause},
         occurred_at=message.received_at,
-    )  # fmt: skip
+    )
     database.call(lambda c: store_rows(c, [{"kind": "message", "body": body}]))
     _log(database, event)
 
@@ -123,9 +133,13 @@ def test_machine_made_answers_are_listed_with_the_newest_wording(database: Datab
     for n, text in enumerate(["Il arrive.", "Il est en route."], 1):
         message = builders.inbound(n=n)
         reply: travelling.Outbound = builders.outbound(
-            text, n=n, id=f"{message.id}:0", language="fr", entry="order-status",
+            text,
+            n=n,
+            id=f"{message.id}:0",
+            language="fr",
+            entry="order-status",
             in_reply_to=message.id,
-        )  # fmt: skip
+        )
         row = {"kind": "message", "body": message_row(reply, "e")}
         database.call(lambda c, row=row: store_rows(c, [row]))
         data: dict[str, Any] = {"entry": "order-status", "version": 1, "machine": True, "to": "fr"}

@@ -161,10 +161,19 @@ def test_the_base_of_a_folder_is_remembered(tmp_path: Path) -> None:
 
 AWKWARD = [
     "line one\nline two\n\n  indented - list: like # comment",
-    "yes", "null", "2026-01-01", "012", "1e3", "key: value", "- item", "'quoted' \"twice\"",
+    "yes",
+    "null",
+    "2026-01-01",
+    "012",
+    "1e3",
+    "key: value",
+    "- item",
+    "'quoted' \"twice\"",
     "{braces} [brackets] & * ! | > % @ `",
-    "emoji 👩🏽‍🦰 and \u200f RTL عربي\u200e", "क्\u200dष", "tab\tinside",
-]  # fmt: skip
+    "emoji 👩🏽‍🦰 and \u200f RTL عربي\u200e",
+    "क्\u200dष",
+    "tab\tinside",
+]
 
 
 @pytest.mark.parametrize("text", AWKWARD)

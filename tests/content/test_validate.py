@@ -44,17 +44,18 @@ def test_a_good_file_loads(tmp_path: Path) -> None:
         examples={"en": [" one ", "two", "three"], "hi-Latn": ["paisa kab"]},
         channels={"facebook": {"en": "Five days. "}},
         quick_replies=[PERSON, {"entry": "other", "title": {"en": "Another"}}, "other"],
-        policy="person", valid_from="2026-01-01", valid_until="2026-12-31", owner="asha",
+        policy="person",
+        valid_from="2026-01-01",
+        valid_until="2026-12-31",
+        owner="asha",
         subtopic="cards",
-    )  # fmt: skip
+    )
     _write(tmp_path, raw, _entry("other"))
     first, _ = load_folder(tmp_path, LANGUAGES).entries
     assert (first.id, first.topic, first.subtopic) == ("refund-time", "refunds", "cards")
     assert first.examples == {"en": ("one", "two", "three"), "hi-Latn": ("paisa kab",)}
     assert first.channels == {"facebook": {"en": "Five days."}}
-    assert first.quick_replies == (
-        Reply(PERSON), Reply("other", {"en": "Another"}), Reply("other")
-    )  # fmt: skip
+    assert first.quick_replies == (Reply(PERSON), Reply("other", {"en": "Another"}), Reply("other"))
     assert (first.policy, first.valid_from, first.owner) == ("person", "2026-01-01", "asha")
 
 
@@ -68,41 +69,51 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "answer missing": ({"answers": {"en": "Five days."}}, "no `answers` in 'hi'; add it"),
     "answer blank": ({"answers": {"en": "x", "hi": "  "}}, "no `answers` in 'hi'; add it"),
     "answer too long": (
-        {"answers": {"en": "x" * 2001, "hi": "र"}}, "has 2001 characters, at most 2000 fit",
+        {"answers": {"en": "x" * 2001, "hi": "र"}},
+        "has 2001 characters, at most 2000 fit",
     ),
     "answer not text": (
-        {"answers": {"en": 5, "hi": "र"}}, "`answers` in 'en' is not a text; put it in quotes",
+        {"answers": {"en": 5, "hi": "र"}},
+        "`answers` in 'en' is not a text; put it in quotes",
     ),
     "control character": (
-        {"answers": {"en": "a\u0007b", "hi": "र"}}, "has control characters; remove them",
+        {"answers": {"en": "a\u0007b", "hi": "र"}},
+        "has control characters; remove them",
     ),
     "bad language": (
-        {"answers": {"en": "x", "hi": "र", "Hindi": "y"}}, "'Hindi' under `answers` is no language",
+        {"answers": {"en": "x", "hi": "र", "Hindi": "y"}},
+        "'Hindi' under `answers` is no language",
     ),
     "no examples": ({"examples": {}}, "`examples` must list questions by language"),
     "examples not a list": ({"examples": {"en": "one"}}, "must be a list of texts"),
     "example not text": (
-        {"examples": {"en": ["a", "b", {"what": "c"}]}}, "put those with : # ? or - in quotes",
+        {"examples": {"en": ["a", "b", {"what": "c"}]}},
+        "put those with : # ? or - in quotes",
     ),
     "example blank": ({"examples": {"en": ["a", "b", " "]}}, "must be a list of texts"),
     "too few examples": ({"examples": {"en": ["a"], "hi": ["b"]}}, "only 2 examples; write"),
     "example too long": (
-        {"examples": {"en": ["a", "b", "c" * 301]}}, "is longer than 300 characters",
+        {"examples": {"en": ["a", "b", "c" * 301]}},
+        "is longer than 300 characters",
     ),
     "examples in no language": (
-        {"examples": {"English": ["a", "b", "c"]}}, "'English' under `examples` is no language",
+        {"examples": {"English": ["a", "b", "c"]}},
+        "'English' under `examples` is no language",
     ),
     "channel not by name": ({"channels": ["facebook"]}, "`channels` must name channels"),
     "channel without texts": (
-        {"channels": {"facebook": "Five"}}, "`channels.facebook` must give a text",
+        {"channels": {"facebook": "Five"}},
+        "`channels.facebook` must give a text",
     ),
     "channel answer too long": (
-        {"channels": {"facebook": {"en": "x" * 2001}}}, "`channels.facebook` in 'en' has 2001",
+        {"channels": {"facebook": {"en": "x" * 2001}}},
+        "`channels.facebook` in 'en' has 2001",
     ),
     "quick replies no list": ({"quick_replies": "person"}, "must be a list of entry ids"),
     "quick reply a number": ({"quick_replies": [5]}, "quick reply 5 must be an entry id"),
     "quick reply without entry": (
-        {"quick_replies": [{"title": {"en": "x"}}]}, "needs `entry: <id>`",
+        {"quick_replies": [{"title": {"en": "x"}}]},
+        "needs `entry: <id>`",
     ),
     "quick reply title too long": (
         {"quick_replies": [{"entry": "person", "title": {"en": "x" * 21}}]},
@@ -117,9 +128,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "unknown policy": ({"policy": "human"}, "policy 'human' is unknown; write `person`"),
     "no date": ({"valid_from": "soon"}, "valid_from 'soon' is no date; write YYYY-MM-DD"),
     "dates the wrong way round": (
-        {"valid_from": "2026-02-01", "valid_until": "2026-01-01"}, "ends before it begins",
+        {"valid_from": "2026-02-01", "valid_until": "2026-01-01"},
+        "ends before it begins",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("rule", BAD)

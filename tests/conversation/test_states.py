@@ -16,12 +16,22 @@ from bot.database import Database
 from bot.errors import TransitionRefused
 
 TABLE = {
-    ("bot", "waiting"), ("bot", "assigned"), ("bot", "closed"),
-    ("waiting", "assigned"), ("waiting", "bot"), ("waiting", "closed"),
-    ("assigned", "bot"), ("assigned", "waiting"), ("assigned", "snoozed"), ("assigned", "resolved"),
+    ("bot", "waiting"),
+    ("bot", "assigned"),
+    ("bot", "closed"),
+    ("waiting", "assigned"),
+    ("waiting", "bot"),
+    ("waiting", "closed"),
+    ("assigned", "bot"),
+    ("assigned", "waiting"),
+    ("assigned", "snoozed"),
+    ("assigned", "resolved"),
     ("snoozed", "assigned"),
-    ("resolved", "bot"), ("closed", "bot"), ("resolved", "assigned"), ("closed", "assigned"),
-}  # fmt: skip
+    ("resolved", "bot"),
+    ("closed", "bot"),
+    ("resolved", "assigned"),
+    ("closed", "assigned"),
+}
 """As docs/architecture.md draws it, written out a second time on purpose."""
 
 WALKS = itertools.count()

@@ -64,10 +64,16 @@ async def desk(
         for login, role in (("asha", "agent"), ("ravi", "agent"), ("boss", "admin")):
             connection.execute(
                 users.insert().values(
-                    id=f"u-{login}", login=login, name=login.title(), role=role,
-                    password_hash=password_hash, failed_logins=0, locked_until=0.0, created_at=0.0,
+                    id=f"u-{login}",
+                    login=login,
+                    name=login.title(),
+                    role=role,
+                    password_hash=password_hash,
+                    failed_logins=0,
+                    locked_until=0.0,
+                    created_at=0.0,
                 )
-            )  # fmt: skip
+            )
 
     database.call(prepare)
     client = redis_client.connect(settings)

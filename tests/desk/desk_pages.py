@@ -19,9 +19,13 @@ from bot.tables import dead_letters, users
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 WAITING, MINE = "webchat-wait", "webchat-mine"
 
 
@@ -90,39 +94,77 @@ def busy(connection: Connection, *, words: str = "{}") -> None:
 
     arabic = "أريد استرداد المبلغ، الطلب MK-20931 وصل تالفًا ولم يرد أحد حتى الآن"
     seed.conversation(
-        connection, WAITING, name=say("प्रिया शर्मा"), state="waiting", language="hi", priority=2,
-        cause="negative-sentiment", cause_detail=seed.doubt(negative=0.97), sentiment=0.8,
-    )  # fmt: skip
+        connection,
+        WAITING,
+        name=say("प्रिया शर्मा"),
+        state="waiting",
+        language="hi",
+        priority=2,
+        cause="negative-sentiment",
+        cause_detail=seed.doubt(negative=0.97),
+        sentiment=0.8,
+    )
     for number, text in enumerate(("नमस्ते", "मेरा ऑर्डर MK-20931 कहाँ है?", "यह तीसरी बार है! " * 9)):
         seed.message(
-            connection, WAITING, say(text), language="hi", created_at=now - 300 + 60 * number,
+            connection,
+            WAITING,
+            say(text),
+            language="hi",
+            created_at=now - 300 + 60 * number,
             reading={
-                "intent": "faq", "entry": "order-status", "confidence": 0.31, "threshold": 0.5,
-                "ranking": [["faq/order-status", 0.31]], "negative": 0.3 * number, "language": "hi",
-                "sentiment": {"label": "negative", "negative": 0.8}, "decision": "handoff",
-                "cause": "negative-sentiment", "content_version": 1,
+                "intent": "faq",
+                "entry": "order-status",
+                "confidence": 0.31,
+                "threshold": 0.5,
+                "ranking": [["faq/order-status", 0.31]],
+                "negative": 0.3 * number,
+                "language": "hi",
+                "sentiment": {"label": "negative", "negative": 0.8},
+                "decision": "handoff",
+                "cause": "negative-sentiment",
+                "content_version": 1,
             },
-        )  # fmt: skip
+        )
     seed.message(
-        connection, WAITING, say("आप अपने ऑर्डर की स्थिति यहाँ देख सकते हैं।"), "bot", language="hi",
-        entry="order-status", content_version=1, created_at=now - 200,
+        connection,
+        WAITING,
+        say("आप अपने ऑर्डर की स्थिति यहाँ देख सकते हैं।"),
+        "bot",
+        language="hi",
+        entry="order-status",
+        content_version=1,
+        created_at=now - 200,
         quick_replies=[{"title": say("रिफ़ंड")}, {"title": say("मेरा ऑर्डर कहाँ है?")}],
-    )  # fmt: skip
+    )
     seed.event(connection, WAITING, "episode.started", occurred_at=now - 305)
-    seed.event(connection, WAITING, "handoff.requested", occurred_at=now - 170,
-               data=seed.doubt(cause="negative-sentiment", negative=0.97))  # fmt: skip
+    seed.event(
+        connection,
+        WAITING,
+        "handoff.requested",
+        occurred_at=now - 170,
+        data=seed.doubt(cause="negative-sentiment", negative=0.97),
+    )
     labels.add(connection, WAITING, "late-delivery")
     labels.add(connection, WAITING, "vip")
     seed.conversation(
-        connection, MINE, name=say("María José Núñez de la Peña y Garay-Etxeberria"),
-        state="assigned", owner="u-asha", language="es", cause="narrow-margin", sentiment=0.5,
-        cause_detail=seed.doubt(margin=0.03), channel="telegram",
-    )  # fmt: skip
+        connection,
+        MINE,
+        name=say("María José Núñez de la Peña y Garay-Etxeberria"),
+        state="assigned",
+        owner="u-asha",
+        language="es",
+        cause="narrow-margin",
+        sentiment=0.5,
+        cause_detail=seed.doubt(margin=0.03),
+        channel="telegram",
+    )
     seed.message(connection, MINE, say("¿Cuándo llega mi pedido?"), language="es")
-    seed.message(connection, MINE, say("Lo miro."), "agent", agent="Asha", language="es",
-                 delivery="read")  # fmt: skip
-    seed.event(connection, MINE, "handoff.assigned", actor="agent", actor_id="u-asha",
-               data={"wait_s": 75})  # fmt: skip
+    seed.message(
+        connection, MINE, say("Lo miro."), "agent", agent="Asha", language="es", delivery="read"
+    )
+    seed.event(
+        connection, MINE, "handoff.assigned", actor="agent", actor_id="u-asha", data={"wait_s": 75}
+    )
     notes.add(
         connection, MINE, "u-ravi", say("Courier: out for delivery since Tuesday."), key="n" * 8
     )
@@ -130,13 +172,22 @@ def busy(connection: Connection, *, words: str = "{}") -> None:
         [("bot", "en"), ("waiting", "ar"), ("waiting", "th"), ("resolved", "ml"), ("bot", "mr")]
     ):
         ident = f"webchat-{number:04d}"
-        seed.conversation(connection, ident, state=state, language=language,
-                          name=say("أحمد السيد") if number else "")  # fmt: skip
+        seed.conversation(
+            connection,
+            ident,
+            state=state,
+            language=language,
+            name=say("أحمد السيد") if number else "",
+        )
         seed.message(connection, ident, say(arabic), language=language)
     canned.save(connection, "thanks", say("Thank you, {{customer}}") if words != "{}" else "Thanks")
     connection.execute(
         dead_letters.insert().values(
-            id="d:1", direction="out", conversation=MINE, body={}, created_at=now - 3600,
+            id="d:1",
+            direction="out",
+            conversation=MINE,
+            body={},
+            created_at=now - 3600,
             error=say("telegram: 403 Forbidden: bot was blocked by the user"),
         )
-    )  # fmt: skip
+    )

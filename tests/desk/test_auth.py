@@ -124,9 +124,11 @@ async def test_posts_need_csrf_token_and_our_origin(desk: Desk) -> None:
         "/conversations/x/claim",
         data={"key": "k" * 16},
         headers={
-            "X-CSRF-Token": right, "Origin": "https://evil.example", "Accept": "application/json",
+            "X-CSRF-Token": right,
+            "Origin": "https://evil.example",
+            "Accept": "application/json",
         },
-    )  # fmt: skip
+    )
     assert (response.status, (await response.json())["code"]) == (403, "bad-origin")
 
 

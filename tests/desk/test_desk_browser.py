@@ -26,9 +26,13 @@ from bot.tables import messages
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 HOSTILE = "<img src=x onerror=document.title='owned'>\u202e"
 
 
@@ -81,11 +85,22 @@ async def test_from_waiting_to_return(desk: Desk, chromium: Chromium) -> None:
 
     def rows(connection: Connection) -> None:
         seed.conversation(
-            connection, "webchat-p", name="प्रिया", state="waiting", language="hi",
-            cause="negative-sentiment", cause_detail=seed.doubt(negative=0.97), sentiment=0.8,
-        )  # fmt: skip
-        seed.message(connection, "webchat-p", "यह तीसरी बार है!", language="hi",
-                     reading={"intent": "faq", "confidence": 0.55, "language": "hi"})  # fmt: skip
+            connection,
+            "webchat-p",
+            name="प्रिया",
+            state="waiting",
+            language="hi",
+            cause="negative-sentiment",
+            cause_detail=seed.doubt(negative=0.97),
+            sentiment=0.8,
+        )
+        seed.message(
+            connection,
+            "webchat-p",
+            "यह तीसरी बार है!",
+            language="hi",
+            reading={"intent": "faq", "confidence": 0.55, "language": "hi"},
+        )
 
     desk.database.call(rows)
     await announce(desk.redis, "webchat-p", "state")
@@ -263,8 +278,13 @@ async def test_suggested_answers_come_by_one_key(desk: Desk, chromium: Chromium)
         content = load_folder(Path("data/faq"), desk.settings.languages)
         publish.write(connection, content, based_on=None)
         seed.conversation(connection, "webchat-k", state="waiting", language="th")
-        seed.message(connection, "webchat-k", "ของอยู่ไหน", language="th",
-                     reading={"ranking": [["faq/order-status", 0.9]]})  # fmt: skip
+        seed.message(
+            connection,
+            "webchat-k",
+            "ของอยู่ไหน",
+            language="th",
+            reading={"ranking": [["faq/order-status", 0.9]]},
+        )
 
     desk.database.call(rows)
     page = await log_in(desk, chromium, "asha")

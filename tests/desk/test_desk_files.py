@@ -49,8 +49,13 @@ async def came(desk: Desk, content: bytes = PNG, message: str = "m-file", **more
 
     def work(connection: sa.Connection) -> None:
         seed.message(connection, CONVERSATION, "🖼", id=message)
-        row = rows.row_of(attachment, conversation=CONVERSATION, message=message,
-                          author="customer", created_at=1.0)  # fmt: skip
+        row = rows.row_of(
+            attachment,
+            conversation=CONVERSATION,
+            message=message,
+            author="customer",
+            created_at=1.0,
+        )
         rows.bind(connection, [{**row, "sha256": "ab" * 32}])
 
     desk.database.call(work)
@@ -64,10 +69,12 @@ async def upload(
         f"/conversations/{CONVERSATION}/files",
         data=content,
         headers={
-            "X-CSRF-Token": browser.csrf, "Accept": "application/json", "Content-Type": type_,
+            "X-CSRF-Token": browser.csrf,
+            "Accept": "application/json",
+            "Content-Type": type_,
             "X-File-Name": quote(name),
         },
-    )  # fmt: skip
+    )
     return answer.status, await answer.json()
 
 

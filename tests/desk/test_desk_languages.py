@@ -161,14 +161,18 @@ async def test_a_user_chooses_a_language_and_keeps_it(desk: Desk, chromium: Brow
 async def test_a_choice_leads_nowhere_else(desk: Desk) -> None:
     browser = await desk.browser()
     for referer, target in [
-        ("https://evil.example/inbox/mine", "/"), ("{}canned?x=1", "/canned"),
-        ("{}/evil.example/", "/evil.example/"), ("", "/"),
-    ]:  # fmt: skip
+        ("https://evil.example/inbox/mine", "/"),
+        ("{}canned?x=1", "/canned"),
+        ("{}/evil.example/", "/evil.example/"),
+        ("", "/"),
+    ]:
         root = str(desk.server.make_url("/"))
         response = await browser.client.post(
-            "/account/language", data={"language": "hi", "csrf": browser.csrf},
-            headers={"Referer": referer.format(root)}, allow_redirects=False,
-        )  # fmt: skip
+            "/account/language",
+            data={"language": "hi", "csrf": browser.csrf},
+            headers={"Referer": referer.format(root)},
+            allow_redirects=False,
+        )
         assert (response.status, response.headers["Location"]) == (303, target)
     status, answer = await browser.act("/account/language", language="tlh")
     assert (status, answer["code"]) == (400, "unknown-language")

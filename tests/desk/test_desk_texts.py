@@ -20,11 +20,37 @@ DESK = Path(module.__file__).parent
 SOURCES = [*DESK.glob("templates/*.html"), *DESK.glob("static/*.js"), *DESK.glob("*.py")]
 # Texts chosen by a stored value, `word("state", …)` and the like; `meta` is about the file.
 CHOSEN = (
-    "meta", "audit", "author", "cause", "channel", "decision", "delivery", "error", "event",
-    "failed", "file_reason", "letters.in", "letters.out", "list.empty", "macro.does_", "mood",
-    "outcome", "reading", "reason", "role", "priority", "row.by_", "sentiment", "sort", "state",
-    "topic", "translation.why", "view", "presence", "sla",
-)  # fmt: skip
+    "meta",
+    "audit",
+    "author",
+    "cause",
+    "channel",
+    "decision",
+    "delivery",
+    "error",
+    "event",
+    "failed",
+    "file_reason",
+    "letters.in",
+    "letters.out",
+    "list.empty",
+    "macro.does_",
+    "mood",
+    "outcome",
+    "reading",
+    "reason",
+    "role",
+    "priority",
+    "row.by_",
+    "sentiment",
+    "sort",
+    "state",
+    "topic",
+    "translation.why",
+    "view",
+    "presence",
+    "sla",
+)
 
 
 def placeholders(entry: Entry) -> set[str]:
@@ -181,11 +207,16 @@ def test_values_are_escaped_and_isolated() -> None:
 @pytest.mark.parametrize(
     ("language", "number", "words"),
     [
-        ("en", 1, "failed to help once"), ("en", 3, "3 times"), ("hi", 1, "1 बार"),
-        ("mr", 4, "४ वेळा"), ("th", 1, "1 ครั้ง"), ("ar", 2, "مرتين"), ("ar", 3, "٣ مرات"),
+        ("en", 1, "failed to help once"),
+        ("en", 3, "3 times"),
+        ("hi", 1, "1 बार"),
+        ("mr", 4, "४ वेळा"),
+        ("th", 1, "1 ครั้ง"),
+        ("ar", 2, "مرتين"),
+        ("ar", 3, "٣ مرات"),
         ("ar", 11, "١١ مرة"),
     ],
-)  # fmt: skip
+)
 def test_numbers_choose_their_form_and_digits(language: str, number: int, words: str) -> None:
     assert words in CATALOGUE.of(language).say("reason.failed_times", n=number)
 
@@ -193,11 +224,15 @@ def test_numbers_choose_their_form_and_digits(language: str, number: int, words:
 @pytest.mark.parametrize(
     ("wanted", "accepted", "chosen"),
     [
-        (("ar", "hi"), "es", "ar"), (("", "hi"), "es", "hi"), ((), "fr, th;q=0.4, es;q=0.8", "es"),
-        (("xx",), "es-MX,es;q=0.9,en;q=0.8", "es"), ((), "", "en"), ((), ";;q=,,*;q=x,-", "en"),
+        (("ar", "hi"), "es", "ar"),
+        (("", "hi"), "es", "hi"),
+        ((), "fr, th;q=0.4, es;q=0.8", "es"),
+        (("xx",), "es-MX,es;q=0.9,en;q=0.8", "es"),
+        ((), "", "en"),
+        ((), ";;q=,,*;q=x,-", "en"),
         (("",), "es;q=0, mr", "mr"),
     ],
-)  # fmt: skip
+)
 def test_a_language_is_chosen(wanted: tuple[str, ...], accepted: str, chosen: str) -> None:
     assert CATALOGUE.choose(*wanted, accepted=accepted).language == chosen
 

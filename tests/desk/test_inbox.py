@@ -48,9 +48,14 @@ def test_waiting_is_in_queue_order(desk: Desk) -> None:
 def test_views_and_counts_agree(desk: Desk) -> None:
     def rows(connection: Connection) -> None:
         for state, owner in (
-            ("bot", None), ("waiting", None), ("assigned", "u1"), ("assigned", "u2"),
-            ("snoozed", "u1"), ("resolved", None), ("closed", None),
-        ):  # fmt: skip
+            ("bot", None),
+            ("waiting", None),
+            ("assigned", "u1"),
+            ("assigned", "u2"),
+            ("snoozed", "u1"),
+            ("resolved", None),
+            ("closed", None),
+        ):
             seed.conversation(connection, f"{state}-{owner}", state=state, owner=owner)
 
     desk.database.call(rows)
@@ -103,10 +108,16 @@ async def test_search_takes_any_text(desk: Desk, hostile: str) -> None:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("refund", "en"), ("REFUND", "en"), ("สินค้า", "th"), ("MK-20931", "hi"),
-        ("ऑर्डर", "hi"), ("Priya", "hi"), ("courier", "th"), ("ऑर्डर priya", "hi"),
+        ("refund", "en"),
+        ("REFUND", "en"),
+        ("สินค้า", "th"),
+        ("MK-20931", "hi"),
+        ("ऑर्डर", "hi"),
+        ("Priya", "hi"),
+        ("courier", "th"),
+        ("ऑर्डर priya", "hi"),
     ],
-)  # fmt: skip
+)
 async def test_search_finds_words_names_numbers_and_notes(
     desk: Desk, query: str, found: str
 ) -> None:
@@ -169,19 +180,45 @@ async def test_long_threads_come_in_pages_without_gap_or_double(desk: Desk) -> N
 async def test_ten_thousand_open_conversations_list_in_a_second(desk: Desk) -> None:
     now = time.time()
     base = {
-        "channel": "webchat", "account": "demo", "state": "bot", "version": 1, "owner": None,
-        "episode_started_at": now, "stint": 1, "language": "en", "priority": 0,
-    }  # fmt: skip
+        "channel": "webchat",
+        "account": "demo",
+        "state": "bot",
+        "version": 1,
+        "owner": None,
+        "episode_started_at": now,
+        "stint": 1,
+        "language": "en",
+        "priority": 0,
+    }
 
     def rows(connection: Connection) -> None:
-        connection.execute(conversations.insert(), [
-            {**base, "id": f"c{n}", "vendor_user": f"v{n}", "customer_id": f"k{n}",
-             "episode_id": f"e{n}", "last_message_at": now - n} for n in range(10_000)
-        ])  # fmt: skip
-        connection.execute(messages.insert(), [
-            {"id": f"m{n}", "conversation": f"c{n // 3}", "author": "customer", "text": "hello",
-             "created_at": now - n} for n in range(30_000)
-        ])  # fmt: skip
+        connection.execute(
+            conversations.insert(),
+            [
+                {
+                    **base,
+                    "id": f"c{n}",
+                    "vendor_user": f"v{n}",
+                    "customer_id": f"k{n}",
+                    "episode_id": f"e{n}",
+                    "last_message_at": now - n,
+                }
+                for n in range(10_000)
+            ],
+        )
+        connection.execute(
+            messages.insert(),
+            [
+                {
+                    "id": f"m{n}",
+                    "conversation": f"c{n // 3}",
+                    "author": "customer",
+                    "text": "hello",
+                    "created_at": now - n,
+                }
+                for n in range(30_000)
+            ],
+        )
 
     desk.database.call(rows)
     plan_began = time.perf_counter()
@@ -198,11 +235,15 @@ async def test_dead_letters_are_listed_and_replayed_by_admins_only(desk: Desk) -
     desk.database.call(
         lambda c: c.execute(
             dead_letters.insert().values(
-                id="d:1", direction="out", conversation="c", error="<b>vendor</b> said no",
-                body={}, created_at=time.time(),
+                id="d:1",
+                direction="out",
+                conversation="c",
+                error="<b>vendor</b> said no",
+                body={},
+                created_at=time.time(),
             )
         )
-    )  # fmt: skip
+    )
     agent, admin = await desk.browser(), await desk.browser("boss")
     html = await agent.text("/dead-letters")
     assert "&lt;b&gt;vendor&lt;/b&gt; said no" in html

@@ -64,8 +64,11 @@ async def test_other_words_call_nobody(desk: Desk, text: str) -> None:
 def test_a_note_is_cut_at_its_mentions() -> None:
     logins = {"asha": "Asha", "ravi.k": "Ravi <K>"}
     assert mentions.parts("@asha: ask @Ravi.K. @x", logins) == [
-        ("@asha", "Asha"), (": ask ", ""), ("@Ravi.K", "Ravi <K>"), (". @x", ""),
-    ]  # fmt: skip
+        ("@asha", "Asha"),
+        (": ask ", ""),
+        ("@Ravi.K", "Ravi <K>"),
+        (". @x", ""),
+    ]
     assert mentions.parts(HOSTILE, logins) == [(HOSTILE, "")]
 
 

@@ -25,9 +25,16 @@ LANGUAGES = ("en", "hi", "ar")
 
 def agent(number: int) -> User:
     return User(
-        id=f"u-{number}", login=f"agent{number}", name=f"Agent {number}", role=Role.AGENT,
-        languages=(), interface_language="", disabled=False, locked_until=0.0, created_at=0.0,
-    )  # fmt: skip
+        id=f"u-{number}",
+        login=f"agent{number}",
+        name=f"Agent {number}",
+        role=Role.AGENT,
+        languages=(),
+        interface_language="",
+        disabled=False,
+        locked_until=0.0,
+        created_at=0.0,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -21,10 +21,15 @@ from bot.tables import messages
 
 ONE = "/conversations/webchat-1"
 FULL = {
-    "name": "Refund done", "reply": "Dear {customer}, it is refunded. – {agent}, {business} {x}",
-    "note": "checked with @ravi", "label": "Refund", "priority": "1", "end": "resolve",
-    "topic": "refunds", "outcome": "solved",
-}  # fmt: skip
+    "name": "Refund done",
+    "reply": "Dear {customer}, it is refunded. – {agent}, {business} {x}",
+    "note": "checked with @ravi",
+    "label": "Refund",
+    "priority": "1",
+    "end": "resolve",
+    "topic": "refunds",
+    "outcome": "solved",
+}
 HOSTILE = "<script>alert(1)</script>\u202e"
 
 
@@ -125,12 +130,16 @@ async def test_snoozing_by_macro_waits_for_a_reply(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"name": "\u202e"}, "bad-macro-name"), ({"name": "x" * 61}, "bad-macro-name"),
-        ({"topic": "weather"}, "bad-topic"), ({"outcome": "great"}, "bad-outcome"),
-        ({"priority": "9"}, "bad-priority"), ({"label": "\u202e"}, "bad-label"),
-        ({"reply": "x" * 4001}, "text-length"), ({"note": "x" * 4001}, "note-too-long"),
+        ({"name": "\u202e"}, "bad-macro-name"),
+        ({"name": "x" * 61}, "bad-macro-name"),
+        ({"topic": "weather"}, "bad-topic"),
+        ({"outcome": "great"}, "bad-outcome"),
+        ({"priority": "9"}, "bad-priority"),
+        ({"label": "\u202e"}, "bad-label"),
+        ({"reply": "x" * 4001}, "text-length"),
+        ({"note": "x" * 4001}, "note-too-long"),
     ],
-)  # fmt: skip
+)
 async def test_what_cannot_be_done_is_not_stored(
     desk: Desk, change: dict[str, str], code: str
 ) -> None:

@@ -245,9 +245,13 @@ async def test_the_side_tells_time_earlier_episodes_and_merges(desk: Desk) -> No
                 connection, "webchat-1", "episode.started", episode_id=episode, occurred_at=at
             )
             seed.event(
-                connection, "webchat-1", "conversation.resolved", episode_id=episode,
-                occurred_at=at + 0.5, data={"topic": "refunds", "outcome": outcome},
-            )  # fmt: skip
+                connection,
+                "webchat-1",
+                "conversation.resolved",
+                episode_id=episode,
+                occurred_at=at + 0.5,
+                data={"topic": "refunds", "outcome": outcome},
+            )
         seed.event(connection, "telegram-1", "episode.started", episode_id="over-there")
 
     desk.database.call(rows)

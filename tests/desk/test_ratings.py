@@ -18,10 +18,15 @@ def _rated(connection: Connection, comment: str) -> None:
     seed.conversation(connection, "r", state="resolved")
     connection.execute(
         sa.insert(survey_answers).values(
-            episode_id="e-r", survey="csat", conversation="r", score=2, comment=comment,
-            language="en", answered_at=1.0,
+            episode_id="e-r",
+            survey="csat",
+            conversation="r",
+            score=2,
+            comment=comment,
+            language="en",
+            answered_at=1.0,
         )
-    )  # fmt: skip
+    )
     seed.event(connection, "r", "survey.answered", data={"survey": "csat", "score": 2})
     agreed = sa.update(customers).values(consent_version="3", consent_at=1_700_000_000.0)
     connection.execute(agreed)

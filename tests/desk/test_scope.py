@@ -65,17 +65,22 @@ async def test_lists_and_counts_are_those_of_the_teams(desk: Desk, refunds: Team
     ravi = _scope(desk, "ravi")
     shown = desk.database.call(lambda c: queries.facets(c, ravi))
     desk.database.call(
-        lambda c: c.execute(sa.update(conversations).where(conversations.c.id == "secret")
-                            .values(language="th"))
-    )  # fmt: skip
+        lambda c: c.execute(
+            sa.update(conversations).where(conversations.c.id == "secret").values(language="th")
+        )
+    )
     assert desk.database.call(lambda c: queries.facets(c, ravi)) == shown
 
 
 async def test_the_pages_use_it(desk: Desk, refunds: Team) -> None:
     for login, names in (("asha", True), ("ravi", False), ("boss", True)):
         browser = await desk.browser(login)
-        for path in ("/inbox/waiting", "/inbox/open", "/inbox/open?search=peculiar",
-                     "/inbox/open?search=Zelda"):  # fmt: skip
+        for path in (
+            "/inbox/waiting",
+            "/inbox/open",
+            "/inbox/open?search=peculiar",
+            "/inbox/open?search=Zelda",
+        ):
             assert ('data-id="secret"' in await browser.text(path)) == names, (login, path)
         found = await browser.text("/inbox/open?search=peculiar", **{"X-Fragment": "rows"})
         assert 'data-id="open"' in found
@@ -106,9 +111,13 @@ async def test_nothing_of_one_conversation_can_be_reached(desk: Desk, refunds: T
             assert "peculiar" not in await response.text()
         tried += 1
     assert tried > 12
-    left = desk.database.call(lambda c: c.execute(
-        sa.select(conversations.c.state, conversations.c.version)
-        .where(conversations.c.id == "secret")).one())  # fmt: skip
+    left = desk.database.call(
+        lambda c: c.execute(
+            sa.select(conversations.c.state, conversations.c.version).where(
+                conversations.c.id == "secret"
+            )
+        ).one()
+    )
     assert tuple(left) == ("waiting", 1)
 
 
@@ -168,9 +177,10 @@ async def test_a_conversation_that_goes_to_another_team_leaves_the_page(
     await ravi.send_json({"type": "look", "conversation": "open", "known": {}})
     await _until(ravi, "thread")
     desk.database.call(
-        lambda c: c.execute(sa.update(conversations).where(conversations.c.id == "open")
-                            .values(team=refunds.id))
-    )  # fmt: skip
+        lambda c: c.execute(
+            sa.update(conversations).where(conversations.c.id == "open").values(team=refunds.id)
+        )
+    )
     await announce(desk.redis, "open", "state")
     assert (await _until(ravi, "rows"))["gone"] == ["open"]
     await announce(desk.redis, "open", "message")
@@ -206,11 +216,21 @@ async def test_dead_letters_and_earlier_episodes_are_those_of_the_teams(
 ) -> None:
     def work(c: sa.Connection) -> None:
         for name in ("secret", "open"):
-            c.execute(sa.insert(dead_letters).values(
-                id=f"d-{name}", direction="out", conversation=name, error="x", body={},
-                created_at=1.0))  # fmt: skip
-        c.execute(sa.update(conversations).where(conversations.c.id == "secret")
-                  .values(customer_id="c-open"))  # fmt: skip
+            c.execute(
+                sa.insert(dead_letters).values(
+                    id=f"d-{name}",
+                    direction="out",
+                    conversation=name,
+                    error="x",
+                    body={},
+                    created_at=1.0,
+                )
+            )
+        c.execute(
+            sa.update(conversations)
+            .where(conversations.c.id == "secret")
+            .values(customer_id="c-open")
+        )
         seed.event(c, "secret", "episode.started", episode_id="e-old")
 
     desk.database.call(work)
@@ -241,10 +261,23 @@ def test_condition_and_predicate_agree() -> None:
         conversations.create(c)
         pairs = [(t, o) for t in (None, "a", "b", EVERYONE) for o in (None, "u1", "u2")]
         for number, (team, owner) in enumerate(pairs):
-            c.execute(sa.insert(conversations).values(
-                id=str(number), channel="", account="", vendor_user="", customer_id="",
-                state="bot", version=1, owner=owner, episode_id="", episode_started_at=0,
-                stint=1, last_message_at=0, team=team))  # fmt: skip
+            c.execute(
+                sa.insert(conversations).values(
+                    id=str(number),
+                    channel="",
+                    account="",
+                    vendor_user="",
+                    customer_id="",
+                    state="bot",
+                    version=1,
+                    owner=owner,
+                    episode_id="",
+                    episode_started_at=0,
+                    stint=1,
+                    last_message_at=0,
+                    team=team,
+                )
+            )
         for who in (one, scope.EVERYTHING):
             seen = set(c.execute(sa.select(conversations.c.id).where(who.condition())).scalars())
             assert seen == {str(n) for n, (t, o) in enumerate(pairs) if who.sees(t, o)}

@@ -38,11 +38,22 @@ def filled(postgresql_url: str) -> Iterator[Database]:
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ("camion", ["es"]), ("NUNEZ", ["es"]), ("اريد", ["ar"]), ("احمد", ["ar"]), ("mi", ["es"]),
-        ("CAMIÓN", ["es"]), ("josé mi", ["es"]), ("ได้รับ", ["th"]), ("المبلغ", ["ar"]),
-        ("courier", ["th"]), ("100%_", ["es"]), ("100__", []), ("camión أحمد", []), ("", []),
+        ("camion", ["es"]),
+        ("NUNEZ", ["es"]),
+        ("اريد", ["ar"]),
+        ("احمد", ["ar"]),
+        ("mi", ["es"]),
+        ("CAMIÓN", ["es"]),
+        ("josé mi", ["es"]),
+        ("ได้รับ", ["th"]),
+        ("المبلغ", ["ar"]),
+        ("courier", ["th"]),
+        ("100%_", ["es"]),
+        ("100__", []),
+        ("camión أحمد", []),
+        ("", []),
     ],
-)  # fmt: skip
+)
 def test_texts_notes_and_names_are_found(
     filled: Database, indexed: bool, query: str, found: list[str]
 ) -> None:
@@ -53,9 +64,13 @@ def test_texts_notes_and_names_are_found(
 
 @pytest.mark.parametrize(
     ("query", "teams"),
-    [("common mk-20931", None), ("mk-20931 common", None), ("common", {"small"}),
-     ("common mk-20931", {"small"})],
-)  # fmt: skip
+    [
+        ("common mk-20931", None),
+        ("mk-20931 common", None),
+        ("common", {"small"}),
+        ("common mk-20931", {"small"}),
+    ],
+)
 def test_newer_conversations_crowd_out_no_older_one(
     filled: Database, monkeypatch: pytest.MonkeyPatch, query: str, teams: set[str] | None
 ) -> None:
@@ -102,10 +117,30 @@ def test_without_the_extension_the_schema_comes_up_all_the_same(
 
 
 TEXTS = (
-    "JOSÉ", "Straße", "Αθήνας", "Ёлка", "أَحْمَد", "مدرسـة", "फ़िल्म", "ﬁne", "MK\u200b20", "１２３",
-    "Đồng", "कल", "काल", "มา", "ม้า", "കാല", "か", "が", "क्ष\u200dमा", "İstanbul", "a\u202eb",
-    "ΣΊΣΥΦΟΣ", "",
-)  # fmt: skip
+    "JOSÉ",
+    "Straße",
+    "Αθήνας",
+    "Ёлка",
+    "أَحْمَد",
+    "مدرسـة",
+    "फ़िल्म",
+    "ﬁne",
+    "MK\u200b20",
+    "１２３",
+    "Đồng",
+    "कल",
+    "काल",
+    "มา",
+    "ม้า",
+    "കാല",
+    "か",
+    "が",
+    "क्ष\u200dमा",
+    "İstanbul",
+    "a\u202eb",
+    "ΣΊΣΥΦΟΣ",
+    "",
+)
 
 
 def test_the_database_folds_as_we_do(filled: Database) -> None:

@@ -19,19 +19,34 @@ TODAY = date(2026, 3, 1)
 
 def entry(ident: str, **values: object) -> Entry:
     fields: dict[str, object] = {
-        "id": ident, "topic": "orders", "subtopic": "s", "title": {"en": ident.title()},
+        "id": ident,
+        "topic": "orders",
+        "subtopic": "s",
+        "title": {"en": ident.title()},
         "examples": {"en": ("x",)},
         "answers": {"en": f"{ident} in English", "hi": f"{ident} हिन्दी"},
         **values,
-    }  # fmt: skip
+    }
     return Entry(**fields)  # type: ignore[arg-type]
 
 
 def test_suggestions_are_likely_valid_and_in_the_customers_language() -> None:
-    content = Content((entry("a"), entry("old", valid_until="2026-01-01"), entry("b"),
-                       entry("only-en", answers={"en": "English"})))  # fmt: skip
-    ranking = [("faq/a", 0.9), ("faq/old", 0.8), ("greet", 0.7), ("faq/gone", 0.6),
-               ("faq/only-en", 0.5), ("faq/b", 0.01)]  # fmt: skip
+    content = Content(
+        (
+            entry("a"),
+            entry("old", valid_until="2026-01-01"),
+            entry("b"),
+            entry("only-en", answers={"en": "English"}),
+        )
+    )
+    ranking = [
+        ("faq/a", 0.9),
+        ("faq/old", 0.8),
+        ("greet", 0.7),
+        ("faq/gone", 0.6),
+        ("faq/only-en", 0.5),
+        ("faq/b", 0.01),
+    ]
     found = suggest(content, ranking, "hi", "webchat", "en", TODAY)
     assert [(s.entry, s.text, s.language, s.title) for s in found] == [
         ("a", "a हिन्दी", "hi", "A"),

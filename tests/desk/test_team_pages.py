@@ -44,11 +44,17 @@ async def _post(browser: Browser, path: str, fields: list[tuple[str, str]]) -> t
 
 
 FORM = [
-    ("name", "Refunds and returns"), ("zone", "Asia/Kolkata"), ("overflow_min", "10"),
-    ("day-0", "09:00-13:00, 14:00-18:00"), ("languages", "hi"), ("languages", "mr"),
-    ("topics", "refunds"), ("members", "u-asha"), ("overflow_to", EVERYONE),
+    ("name", "Refunds and returns"),
+    ("zone", "Asia/Kolkata"),
+    ("overflow_min", "10"),
+    ("day-0", "09:00-13:00, 14:00-18:00"),
+    ("languages", "hi"),
+    ("languages", "mr"),
+    ("topics", "refunds"),
+    ("members", "u-asha"),
+    ("overflow_to", EVERYONE),
     ("exceptions", "2026-12-25\n\n2026-12-24 09:00-12:00\n2026-12-23: 10:00-11:00"),
-]  # fmt: skip
+]
 
 
 async def test_a_team_is_kept_as_its_form_was_filled_in(desk: Desk) -> None:
@@ -60,8 +66,10 @@ async def test_a_team_is_kept_as_its_form_was_filled_in(desk: Desk) -> None:
     assert status == 303
     saved = desk.database.call(lambda c: teams.get_team(c, made.id))
     assert (saved.name, saved.languages, saved.topics) == (
-        "Refunds and returns", {"hi", "mr"}, {"refunds"},
-    )  # fmt: skip
+        "Refunds and returns",
+        {"hi", "mr"},
+        {"refunds"},
+    )
     assert (saved.overflow_after_s, saved.overflow_to) == (600, (EVERYONE,))
     assert saved.hours.week[0] == parse_spans("09:00-13:00, 14:00-18:00")
     assert dict(saved.hours.exceptions) == {
@@ -78,10 +86,15 @@ async def test_a_team_is_kept_as_its_form_was_filled_in(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "said"),
-    [("day-0", "9 to 5", "09:00-17:30"), ("zone", "Mars/Base", "Asia/Kolkata"),
-     ("exceptions", "Christmas", "2026-12-25"), ("overflow_min", "-1", "10080"),
-     ("name", " ", "name"), ("overflow_to", "gone", "teams")],
-)  # fmt: skip
+    [
+        ("day-0", "9 to 5", "09:00-17:30"),
+        ("zone", "Mars/Base", "Asia/Kolkata"),
+        ("exceptions", "Christmas", "2026-12-25"),
+        ("overflow_min", "-1", "10080"),
+        ("name", " ", "name"),
+        ("overflow_to", "gone", "teams"),
+    ],
+)
 async def test_a_form_that_cannot_be_used_comes_back_with_the_reason(
     desk: Desk, field: str, value: str, said: str
 ) -> None:
@@ -153,8 +166,9 @@ async def test_whoever_moves_at_an_open_page_is_not_away(desk: Desk) -> None:
 
 async def test_a_policy_is_added_changed_and_removed(desk: Desk) -> None:
     boss = await desk.browser("boss")
-    status, _ = await boss.act("/policies", name="Usual", first="10", next="", resolution="0.5",
-                               business_hours="1")  # fmt: skip
+    status, _ = await boss.act(
+        "/policies", name="Usual", first="10", next="", resolution="0.5", business_hours="1"
+    )
     assert status == 200
     (policy,) = desk.database.call(policies.list_policies)
     assert (policy.first_reply_s, policy.next_reply_s, policy.resolution_s) == (600, None, 30)
@@ -169,10 +183,14 @@ async def test_a_policy_is_added_changed_and_removed(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "said"),
-    [({"name": "A"}, "at least one"), ({"name": "A", "first": "soon"}, "half a minute"),
-     ({"name": "A", "first": "nan"}, "half a minute"), ({"name": "", "first": "5"}, "name"),
-     ({"name": "A", "first": "5", "team": "gone"}, "no such team")],
-)  # fmt: skip
+    [
+        ({"name": "A"}, "at least one"),
+        ({"name": "A", "first": "soon"}, "half a minute"),
+        ({"name": "A", "first": "nan"}, "half a minute"),
+        ({"name": "", "first": "5"}, "name"),
+        ({"name": "A", "first": "5", "team": "gone"}, "no such team"),
+    ],
+)
 async def test_a_promise_that_cannot_be_kept_is_refused(
     desk: Desk, fields: dict[str, str], said: str
 ) -> None:
@@ -185,8 +203,18 @@ async def test_a_promise_that_cannot_be_kept_is_refused(
 
 async def test_the_overview_shows_queue_agents_and_breaches(desk: Desk, supervisor: None) -> None:
     team, now = _team(desk), time.time()
-    kept = Kept("late", Clock.FIRST, now - 900, "e", "p", team.id, "u-asha", now - 400, now - 300,
-                Standing.BREACHED)  # fmt: skip
+    kept = Kept(
+        "late",
+        Clock.FIRST,
+        now - 900,
+        "e",
+        "p",
+        team.id,
+        "u-asha",
+        now - 400,
+        now - 300,
+        Standing.BREACHED,
+    )
 
     def work(c: Any) -> None:
         seed.conversation(c, "late", state="waiting", team=team.id, language="th", name="Somchai")
@@ -209,18 +237,26 @@ async def test_a_row_says_what_is_due_and_what_is_overdue(desk: Desk) -> None:
     now = time.time()
 
     def work(c: Any) -> None:
-        for name, state in (("soon", Standing.WARNED), ("over", Standing.BREACHED),
-                            ("calm", Standing.RUNNING)):  # fmt: skip
+        for name, state in (
+            ("soon", Standing.WARNED),
+            ("over", Standing.BREACHED),
+            ("calm", Standing.RUNNING),
+        ):
             seed.conversation(c, name, state="waiting")
-            policies.write_clocks(c, [
-                Kept(name, clock, now, "e", "p", EVERYONE, "", now, due, state)
-                for clock, due in ((Clock.FIRST, now + 60), (Clock.RESOLUTION, now + 600))
-            ])  # fmt: skip
+            policies.write_clocks(
+                c,
+                [
+                    Kept(name, clock, now, "e", "p", EVERYONE, "", now, due, state)
+                    for clock, due in ((Clock.FIRST, now + 60), (Clock.RESOLUTION, now + 600))
+                ],
+            )
 
     desk.database.call(work)
     html = await (await desk.browser()).text("/inbox/waiting")
-    rows = {name: html.partition(f'data-id="{name}"')[2].partition("</li>")[0]
-            for name in ("soon", "over", "calm")}  # fmt: skip
+    rows = {
+        name: html.partition(f'data-id="{name}"')[2].partition("</li>")[0]
+        for name in ("soon", "over", "calm")
+    }
     assert "First reply" in rows["soon"]
     assert f'data-at="{now + 60}"' in rows["soon"]
     assert "overdue" in rows["over"]
@@ -231,10 +267,17 @@ async def test_a_conversation_names_the_team_and_who_was_given_it(desk: Desk) ->
     team = _team(desk)
 
     def work(c: Any) -> None:
-        seed.conversation(c, "one", state="assigned", owner="u-ravi", team=team.id,
-                          callback_at=time.time())  # fmt: skip
-        seed.event(c, "one", "handoff.assigned", actor="agent", actor_id="u-asha",
-                   data={"wait_s": 5, "to": "u-ravi"})  # fmt: skip
+        seed.conversation(
+            c, "one", state="assigned", owner="u-ravi", team=team.id, callback_at=time.time()
+        )
+        seed.event(
+            c,
+            "one",
+            "handoff.assigned",
+            actor="agent",
+            actor_id="u-asha",
+            data={"wait_s": 5, "to": "u-ravi"},
+        )
 
     desk.database.call(work)
     html = await (await desk.browser("ravi")).text("/inbox/open/one")
@@ -258,8 +301,15 @@ async def test_hostile_names_stay_text(desk: Desk) -> None:
 
 
 PAGES = ("/overview", "/agents", "/teams", "/teams/everyone", "/policies")
-POSTS = ("/agents/u-asha", "/teams", "/teams/everyone", "/teams/everyone/remove", "/policies",
-         "/policies/p", "/policies/p/remove")  # fmt: skip
+POSTS = (
+    "/agents/u-asha",
+    "/teams",
+    "/teams/everyone",
+    "/teams/everyone/remove",
+    "/policies",
+    "/policies/p",
+    "/policies/p/remove",
+)
 
 
 @pytest.mark.parametrize(("login", "allowed"), [("asha", 0), ("ravi", 2), ("boss", 5)])

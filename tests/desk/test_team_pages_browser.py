@@ -44,10 +44,17 @@ async def team(desk: Desk) -> Team:
     def work(c: Connection) -> Team:
         week = (parse_spans("09:00-13:00, 14:00-18:00"),) * 5 + ((), ())
         hours = Hours("Asia/Kolkata", week, {parse_day("2026-12-25"): ()})
-        made = teams.save_team(c, Team(
-            "", "Refunds and returns", languages=frozenset({"hi", "mr"}),
-            topics=frozenset({"refunds", "returns"}), hours=hours, overflow_to=(EVERYONE,),
-        ))  # fmt: skip
+        made = teams.save_team(
+            c,
+            Team(
+                "",
+                "Refunds and returns",
+                languages=frozenset({"hi", "mr"}),
+                topics=frozenset({"refunds", "returns"}),
+                hours=hours,
+                overflow_to=(EVERYONE,),
+            ),
+        )
         teams.save_team(c, Team("", "ทีมไทย", languages=frozenset({"th"})))
         teams.set_members(c, made.id, ["u-asha", "u-ravi"])
         teams.save_profile(c, "u-asha", levels={"hi": 3, "mr": 3, "en": 2}, capacity=5)
@@ -55,25 +62,62 @@ async def team(desk: Desk) -> Team:
         teams.save_presence(c, "u-ravi", Presence.BUSY)
         for number, language in enumerate(("hi", "mr", "th", "ar", "hi", "en")):
             one = seed.conversation(
-                c, f"w{number}", state="waiting", language=language, priority=number % 3,
+                c,
+                f"w{number}",
+                state="waiting",
+                language=language,
+                priority=number % 3,
                 team=made.id if language in ("hi", "mr") else EVERYONE,
                 name=NAMES[number],
-                waiting_since=now - 60 * 3**number, callback_at=now if number == 4 else None,
-            )  # fmt: skip
+                waiting_since=now - 60 * 3**number,
+                callback_at=now if number == 4 else None,
+            )
             seed.message(c, one, "where is my refund?", language=language)
         for number, owner in enumerate(("u-asha", "u-asha", "u-ravi")):
             seed.conversation(c, f"a{number}", state="assigned", owner=owner, team=made.id)
         policy = policies.save_policy(c, Policy("", "Usual", first_reply_s=600, next_reply_s=300))
-        policies.save_policy(c, Policy(
-            "", "Urgent refunds", team=made.id, least_priority=2, first_reply_s=120,
-            next_reply_s=120, resolution_s=14400,
-        ))  # fmt: skip
-        policies.write_clocks(c, [
-            Kept("w0", Clock.FIRST, now - 900, "e", policy.id, made.id, "", now - 450, now - 300,
-                 Standing.BREACHED),
-            Kept("a2", Clock.NEXT, now - 5000, "e", policy.id, made.id, "u-ravi", now - 4000,
-                 now - 3900, Standing.LATE, now - 3000),
-        ])  # fmt: skip
+        policies.save_policy(
+            c,
+            Policy(
+                "",
+                "Urgent refunds",
+                team=made.id,
+                least_priority=2,
+                first_reply_s=120,
+                next_reply_s=120,
+                resolution_s=14400,
+            ),
+        )
+        policies.write_clocks(
+            c,
+            [
+                Kept(
+                    "w0",
+                    Clock.FIRST,
+                    now - 900,
+                    "e",
+                    policy.id,
+                    made.id,
+                    "",
+                    now - 450,
+                    now - 300,
+                    Standing.BREACHED,
+                ),
+                Kept(
+                    "a2",
+                    Clock.NEXT,
+                    now - 5000,
+                    "e",
+                    policy.id,
+                    made.id,
+                    "u-ravi",
+                    now - 4000,
+                    now - 3900,
+                    Standing.LATE,
+                    now - 3000,
+                ),
+            ],
+        )
         return made
 
     made = desk.database.call(work)

@@ -39,9 +39,11 @@ def libre() -> Iterator[LibreServer]:
 async def translated(desk: Desk, libre: LibreServer) -> Desk:
     """The desk with a translator; Hindi is spoken in `webchat-1`, Asha has it."""
     settings = replace(
-        desk.settings, translation_provider="libre", translation_url=libre.url,
+        desk.settings,
+        translation_provider="libre",
+        translation_url=libre.url,
         translation_timeout_s=3.0,
-    )  # fmt: skip
+    )
     await desk.server.close()
     desk.server = TestServer(make_app(settings, desk.database, desk.redis, desk.service))
     await desk.server.start_server()
@@ -59,9 +61,10 @@ async def translated(desk: Desk, libre: LibreServer) -> Desk:
 async def ask(desk: Desk, ids: str = "m00000 m00001", login: str = "asha") -> list[dict[str, Any]]:
     browser = await desk.browser(login)
     response = await browser.client.post(
-        f"{ONE}/translations", data={"ids": ids},
+        f"{ONE}/translations",
+        data={"ids": ids},
         headers={"X-CSRF-Token": browser.csrf, "Accept": "application/json"},
-    )  # fmt: skip
+    )
     assert response.status == 200, await response.text()
     found: list[dict[str, Any]] = await response.json()
     return found
@@ -73,8 +76,10 @@ async def test_what_was_said_is_translated_once_and_kept_beside_it(
     for _ in range(2):
         (made,) = await ask(translated)
         assert made == {
-            "id": "m00000", "text": "‹मेरा ऑर्डर कहाँ है?›", "note": "Translated from हिन्दी",
-        }  # fmt: skip
+            "id": "m00000",
+            "text": "‹मेरा ऑर्डर कहाँ है?›",
+            "note": "Translated from हिन्दी",
+        }
     assert [one["q"] for one in libre.asked] == ["मेरा ऑर्डर कहाँ है?"]
     keys = [key async for key in translated.redis.scan_iter(match="*translation:v1*")]
     assert keys == [], "a customer's words are in no shared cache"
@@ -95,11 +100,17 @@ async def test_order_numbers_do_not_leave_the_house(translated: Desk, libre: Lib
 @pytest.mark.parametrize(
     ("mood", "why"),
     [
-        ("slow", "took too long"), ("limited", "asks for a pause"), ("refused", "refused"),
-        ("broken", "failed"), ("html", "failed"), ("other", "failed"), ("empty", ""),
-        ("half", ""), ("lossy", ""),
+        ("slow", "took too long"),
+        ("limited", "asks for a pause"),
+        ("refused", "refused"),
+        ("broken", "failed"),
+        ("html", "failed"),
+        ("other", "failed"),
+        ("empty", ""),
+        ("half", ""),
+        ("lossy", ""),
     ],
-)  # fmt: skip
+)
 async def test_without_a_translation_the_page_learns_why(
     translated: Desk, libre: LibreServer, mood: str, why: str
 ) -> None:
@@ -142,9 +153,11 @@ async def test_a_reply_is_looked_at_and_sent_in_the_customers_language(translate
     status, shown = await asha.act(f"{ONE}/preview", text="Tomorrow")
     assert (status, shown["text"], shown["language"]) == (200, "‹Tomorrow›", "hi")
     await asha.act(
-        f"{ONE}/reply", text=str(shown["text"]), original="Tomorrow",
+        f"{ONE}/reply",
+        text=str(shown["text"]),
+        original="Tomorrow",
         provider=str(shown["provider"]),
-    )  # fmt: skip
+    )
     await record(translated, "webchat-1")
     row = translated.database.call(
         lambda c: (
@@ -236,9 +249,13 @@ async def test_translations_are_erased_and_handed_out_with_their_customer(
         "‹मेरा ऑर्डर कहाँ है?›"
     ]
     await customer.erase(
-        translated.database, translated.redis, translated.settings.shards, found, by="u-boss",
+        translated.database,
+        translated.redis,
+        translated.settings.shards,
+        found,
+        by="u-boss",
         files=translated.server.app[app_keys.FILES],
-    )  # fmt: skip
+    )
     for table in (tables.translations, tables.mentions, tables.merges):
         rows = translated.database.call(lambda c, t=table: c.execute(sa.select(t)).all())
         assert rows == [], table.name

@@ -145,9 +145,13 @@ class Talk:
 
     def handler_on(self, client: redis.asyncio.Redis) -> Handler:
         return Handler(
-            self.settings, self.database, client, self.engine,
-            self.understander, self.catalog,  # type: ignore[arg-type]
-        )  # fmt: skip
+            self.settings,
+            self.database,
+            client,
+            self.engine,
+            self.understander,
+            self.catalog,  # type: ignore[arg-type]
+        )
 
     async def prepare(self) -> None:
         await self.leases.step()

@@ -25,18 +25,37 @@ async def test_an_action_may_send_cards(talk: Talk, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "raw",
-    [None, "x", {"title": "x"}, [None], [{}], [{"title": 5}], [{"title": " "}],
-     [{"text": "no title"}]],
-)  # fmt: skip
+    [
+        None,
+        "x",
+        {"title": "x"},
+        [None],
+        [{}],
+        [{"title": 5}],
+        [{"title": " "}],
+        [{"text": "no title"}],
+    ],
+)
 def test_what_is_no_card_is_none(raw: object) -> None:
     assert cards_of({"cards": raw}) == []
 
 
 @pytest.mark.parametrize(
     "url",
-    ["javascript:alert(1)", "JAVASCRIPT:alert(1)", " javascript:alert(1)", "java\tscript:alert(1)",
-     "data:text/html,x", "vbscript:x", "//evil.example", "/path", "", "http://[", "file:///etc"],
-)  # fmt: skip
+    [
+        "javascript:alert(1)",
+        "JAVASCRIPT:alert(1)",
+        " javascript:alert(1)",
+        "java\tscript:alert(1)",
+        "data:text/html,x",
+        "vbscript:x",
+        "//evil.example",
+        "/path",
+        "",
+        "http://[",
+        "file:///etc",
+    ],
+)
 def test_no_button_leads_elsewhere(url: str) -> None:
     card = {"title": "x", "image": url, "buttons": [{"title": "go", "url": url}]}
     (made,) = cards_of({"cards": [card]})

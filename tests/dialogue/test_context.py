@@ -50,15 +50,27 @@ def test_it_survives_json(context: Context) -> None:
 
 def test_a_new_episode_forgets_failures_mood_and_open_questions_but_not_the_customer() -> None:
     before = Context(
-        belief=Belief("hi"), introduced="e1:1", failures=1, negative_mean=0.9, negative_count=4,
-        episode="e1", answered="refund-time@3", noticed_at=5.0, shown=(Shown(REFUND, "m"),),
-    )  # fmt: skip
+        belief=Belief("hi"),
+        introduced="e1:1",
+        failures=1,
+        negative_mean=0.9,
+        negative_count=4,
+        episode="e1",
+        answered="refund-time@3",
+        noticed_at=5.0,
+        shown=(Shown(REFUND, "m"),),
+    )
     assert before.in_episode("e1") is before
     after = before.in_episode("e2")
     assert after == replace(
-        before, episode="e2", failures=0, negative_mean=0.0, negative_count=0, answered="",
+        before,
+        episode="e2",
+        failures=0,
+        negative_mean=0.0,
+        negative_count=0,
+        answered="",
         noticed_at=0.0,
-    )  # fmt: skip
+    )
 
 
 def test_a_button_is_found_by_its_id_the_newest_first() -> None:

@@ -64,8 +64,9 @@ def test_the_plain_runner_predicts_what_dask_predicts_for_every_intent(
                 inputs={PLACEHOLDER_TRACKER: tracker}, targets=[metadata.core_target]
             )
             prediction = answer[metadata.core_target]
-            results.append((prediction.probabilities, prediction.policy_name,
-                            prediction.max_confidence_index))  # fmt: skip
+            results.append(
+                (prediction.probabilities, prediction.policy_name, prediction.max_confidence_index)
+            )
         assert results[0] == results[1], intent
         seen.add(results[0][2])
     assert len(seen) > 10, "different intents, different actions"
@@ -82,8 +83,12 @@ def test_the_plain_runner_understands_what_dask_understands(
         metadata, runner = runners[name]
         messages = [UserMessage(text)]
         answer = runner.run(inputs={PLACEHOLDER_MESSAGE: messages}, targets=[metadata.nlu_target])
-        read.append([message.as_dict(only_output_properties=True)
-                     for message in answer[metadata.nlu_target]])  # fmt: skip
+        read.append(
+            [
+                message.as_dict(only_output_properties=True)
+                for message in answer[metadata.nlu_target]
+            ]
+        )
     assert read[0] == read[1]
     assert read[0][0]["intent"]["name"]
 
@@ -102,14 +107,24 @@ def test_nodes_run_once_and_after_what_they_need() -> None:
     from rasa.engine.graph import GraphSchema, SchemaNode
 
     def node(needs: dict[str, str], *, is_target: bool = False) -> SchemaNode:
-        return SchemaNode(needs=needs, uses=Node, constructor_name="create", fn="run", config={},
-                          is_target=is_target)  # type: ignore[arg-type] # fmt: skip
+        return SchemaNode(
+            needs=needs,
+            uses=Node,
+            constructor_name="create",
+            fn="run",
+            config={},
+            is_target=is_target,
+        )  # type: ignore[arg-type]
 
-    schema = GraphSchema({
-        "end": node({"left": "a", "right": "b"}, is_target=True),
-        "b": node({"x": "root"}), "a": node({"x": "root"}), "root": node({"in": "given"}),
-        "unasked": node({"x": "root"}, is_target=True),
-    })  # fmt: skip
+    schema = GraphSchema(
+        {
+            "end": node({"left": "a", "right": "b"}, is_target=True),
+            "b": node({"x": "root"}),
+            "a": node({"x": "root"}),
+            "root": node({"in": "given"}),
+            "unasked": node({"x": "root"}, is_target=True),
+        }
+    )
     runner = PlainGraphRunner(schema, {name: Node(name) for name in schema.nodes})  # type: ignore[misc]
     for _ in range(2):
         ran.clear()

@@ -38,8 +38,11 @@ def _utters(replies: list[Outbound]) -> list[str]:
 async def test_the_first_answer_of_an_episode_is_introduced_the_next_is_not(talk: Talk) -> None:
     intro, answer = await talk.say("where is my order")
     assert intro.text == talk.texts.render("utter_bot_intro", "en", business="Mela")
-    assert (answer.text, answer.entry, answer.content_version) == ("It is on its way.",
-                                                                   "order-status", 7)  # fmt: skip
+    assert (answer.text, answer.entry, answer.content_version) == (
+        "It is on its way.",
+        "order-status",
+        7,
+    )
     titles = [q.title for q in answer.quick_replies]
     assert titles == ["Refund time", "Talk to a person", "Yes, that helped", "No, it didn't"]
     (second,) = await talk.say("when is my refund")
@@ -66,9 +69,18 @@ async def test_opening_the_chat_is_greeted_and_leaves_no_message(talk: Talk) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["/restart", "/back", "/session_start", '/faq{"a":1}', "/greet", "/order-status", "/undo",
-     "EXTERNAL: x", "/handoff"],
-)  # fmt: skip
+    [
+        "/restart",
+        "/back",
+        "/session_start",
+        '/faq{"a":1}',
+        "/greet",
+        "/order-status",
+        "/undo",
+        "EXTERNAL: x",
+        "/handoff",
+    ],
+)
 async def test_what_rasa_would_interpret_is_plain_text(talk: Talk, text: str) -> None:
     await talk.say("where is my order")
     (reply,) = await talk.say(text)
@@ -78,10 +90,12 @@ async def test_what_rasa_would_interpret_is_plain_text(talk: Talk, text: str) ->
     assert (await talk.state()).state == State.BOT
     await talk.recorded()
     kept = talk.database.call(
-        lambda c: c.execute(
-            sa.select(messages.c.text).where(messages.c.author == "customer")
-        ).scalars().all()
-    )  # fmt: skip
+        lambda c: (
+            c.execute(sa.select(messages.c.text).where(messages.c.author == "customer"))
+            .scalars()
+            .all()
+        )
+    )
     assert text in kept
 
 
@@ -114,8 +128,10 @@ async def test_a_close_call_is_asked_back_with_the_candidates(talk: Talk) -> Non
     _, reply = await talk.say("order or refund")
     assert reply.utter == "utter_clarify"
     assert [q.title for q in reply.quick_replies] == [
-        "Order status", "Refund time", "Talk to a person"
-    ]  # fmt: skip
+        "Order status",
+        "Refund time",
+        "Talk to a person",
+    ]
     (answer,) = await talk.tap(reply.quick_replies[1])
     assert answer.text == "Five days."
     (asked,) = await talk.recorded("clarification.asked")
@@ -141,9 +157,13 @@ async def test_an_answer_in_between_starts_the_count_again(talk: Talk) -> None:
 
 @pytest.mark.parametrize(
     ("text", "cause", "priority"),
-    [("talk to a person", "asked", 0), ("person", "asked", 0),
-     ("this is a disgrace", "negative-sentiment", 1), ("my card is lost", "policy", 2)],
-)  # fmt: skip
+    [
+        ("talk to a person", "asked", 0),
+        ("person", "asked", 0),
+        ("this is a disgrace", "negative-sentiment", 1),
+        ("my card is lost", "policy", 2),
+    ],
+)
 async def test_a_handoff_has_its_cause_priority_and_numbers(
     talk: Talk, text: str, cause: str, priority: int
 ) -> None:
@@ -304,9 +324,12 @@ async def test_a_refused_language_is_told_in_the_one_spoken_and_leaves_it(talk: 
 
 @pytest.mark.parametrize(
     "text",
-    ["i want to talk to someone in Hindi", "mujhe hindi me agent se baat karni hai",
-     "talk to a person in Hindi"],
-)  # fmt: skip
+    [
+        "i want to talk to someone in Hindi",
+        "mujhe hindi me agent se baat karni hai",
+        "talk to a person in Hindi",
+    ],
+)
 async def test_who_asks_for_a_person_in_a_language_gets_both(talk: Talk, text: str) -> None:
     replies = await talk.say(text)
     assert (replies[-1].utter, replies[-1].language) == ("utter_handoff_nobody", "hi")
@@ -522,8 +545,10 @@ async def test_a_message_wakes_a_snoozed_conversation(talk: Talk) -> None:
     assert await talk.say("hello again") == []
     state = await talk.state()
     assert (state.state, state.owner, state.version) == (
-        State.ASSIGNED, "asha", snoozed.version + 1
-    )  # fmt: skip
+        State.ASSIGNED,
+        "asha",
+        snoozed.version + 1,
+    )
 
 
 @pytest.mark.parametrize("ended", [State.RESOLVED, State.CLOSED])

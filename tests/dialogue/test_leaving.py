@@ -164,9 +164,15 @@ async def test_a_person_who_comes_answers_without_joining_a_chat(talk: Talk) -> 
     await service.reply(taken.id, Agent("asha", "Asha"), "Here is your answer.", key="r" * 16)
     while await talk.recorder.step():
         pass
-    said = talk.database.call(lambda c: c.execute(
-        sa.select(messages.c.text).where(messages.c.author.in_(("agent", "automatic")))
-    ).scalars().all())  # fmt: skip
+    said = talk.database.call(
+        lambda c: (
+            c.execute(
+                sa.select(messages.c.text).where(messages.c.author.in_(("agent", "automatic")))
+            )
+            .scalars()
+            .all()
+        )
+    )
     assert said == ["Here is your answer."]
 
 
@@ -202,8 +208,11 @@ async def _late(talk: Talk, **settings: Any) -> tuple[int, list[dict[str, Any]]]
     changed = await sweeper.step(CLOCK)
     while await talk.recorder.step():
         pass
-    rows = talk.database.call(lambda c: c.execute(
-        sa.select(messages).where(messages.c.author == "automatic")).mappings().all())  # fmt: skip
+    rows = talk.database.call(
+        lambda c: (
+            c.execute(sa.select(messages).where(messages.c.author == "automatic")).mappings().all()
+        )
+    )
     return changed, [dict(row) for row in rows]
 
 
@@ -251,8 +260,12 @@ async def test_a_message_is_kept_for_its_own_time(talk: Talk) -> None:
     await talk.tap(told.quick_replies[0])
     state = await talk.state()
     for age, then in ((2 * 86400, State.WAITING), (8 * 86400, State.CLOSED)):
-        talk.database.call(lambda c, a=age: c.execute(
-            sa.update(conversations).where(conversations.c.id == state.id)
-            .values(last_message_at=CLOCK - a)))  # fmt: skip
+        talk.database.call(
+            lambda c, a=age: c.execute(
+                sa.update(conversations)
+                .where(conversations.c.id == state.id)
+                .values(last_message_at=CLOCK - a)
+            )
+        )
         await _late(talk)
         assert (await talk.state()).state == then

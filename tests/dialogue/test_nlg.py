@@ -55,8 +55,11 @@ async def test_an_entry_is_answered_from_the_turns_own_version(nlg: ContentNlg, 
     assert (said["text"], said["language"]) == ("रास्ते में है।", "hi")
     assert (said["entry"], said["content_version"]) == ("order-status", 7)
     assert [r.get("entry") or r["action"] for r in said["quick_replies"]] == [
-        "refund-time", "person", "helped", "not-helped"
-    ]  # fmt: skip
+        "refund-time",
+        "person",
+        "helped",
+        "not-helped",
+    ]
     assert said["quick_replies"][0]["title"] == "रिफ़ंड कब"
 
 
@@ -70,8 +73,10 @@ async def test_a_channel_with_its_own_words_gets_them(nlg: ContentNlg, turn: Tur
 def _dated(turn: Turn, days: int, key: str) -> str:
     """A date so many days from the message's own."""
     day = datetime.fromtimestamp(turn.inbound.received_at, UTC) + timedelta(days=days)
-    own = [replace(e, **{key: day.date().isoformat()}) if e.id == "refund-time" else e
-           for e in CONTENT.entries]  # fmt: skip
+    own = [
+        replace(e, **{key: day.date().isoformat()}) if e.id == "refund-time" else e
+        for e in CONTENT.entries
+    ]
     turn.knowledge = Knowledge(Content(tuple(own), 8), index=None)  # type: ignore[arg-type]
     return day.date().isoformat()
 
@@ -120,8 +125,10 @@ async def test_asking_back_offers_what_was_close_and_a_person(nlg: ContentNlg, t
     said = await _say(nlg, "utter_clarify", choices=["refund-time", "gone", "order-status"])
     assert said["text"] == TEXTS.render("utter_clarify", "en")
     assert [r.get("entry") or r["action"] for r in said["quick_replies"]] == [
-        "refund-time", "order-status", "person"
-    ]  # fmt: skip
+        "refund-time",
+        "order-status",
+        "person",
+    ]
     nothing = await _say(nlg, "utter_clarify", choices=[])
     assert nothing["text"] == TEXTS.render("utter_clarify_none", "en")
 

@@ -62,9 +62,10 @@ class Scene:
         return [
             row
             for _, fields in await self.redis.xrange(key)
-            for row in (rows_in(fields["body"]) if key.endswith("record") else
-                        [json.loads(fields["body"])])
-        ]  # fmt: skip
+            for row in (
+                rows_in(fields["body"]) if key.endswith("record") else [json.loads(fields["body"])]
+            )
+        ]
 
 
 @pytest.fixture
@@ -197,9 +198,23 @@ def test_the_current_turn_is_the_tasks_own() -> None:
 def _row() -> Conversation:
     message = builders.inbound()
     return Conversation(
-        id=message.conversation, channel="rest", account="rest", vendor_user="ann",
-        customer_id="c", state=State.BOT, version=1, owner=None, episode_id=message.id,
-        episode_started_at=0.0, stint=1, language="en", priority=0, cause=None,
-        cause_detail=None, waiting_since=None, last_message_at=0.0, last_change=None,
+        id=message.conversation,
+        channel="rest",
+        account="rest",
+        vendor_user="ann",
+        customer_id="c",
+        state=State.BOT,
+        version=1,
+        owner=None,
+        episode_id=message.id,
+        episode_started_at=0.0,
+        stint=1,
+        language="en",
+        priority=0,
+        cause=None,
+        cause_detail=None,
+        waiting_since=None,
+        last_message_at=0.0,
+        last_change=None,
         sentiment=None,
-    )  # fmt: skip
+    )

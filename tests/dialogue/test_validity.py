@@ -31,8 +31,9 @@ async def test_a_question_about_an_ended_entry_is_asked_back(talk: Talk) -> None
     assert [reply.action for reply in said[-1].quick_replies] == ["person"]
     sent = await talk.recorded("answer.sent", "clarification.asked")
     assert [(event["type"], event["data"].get("cause")) for event in sent] == [
-        ("answer.sent", None), ("clarification.asked", "low-confidence")
-    ]  # fmt: skip
+        ("answer.sent", None),
+        ("clarification.asked", "low-confidence"),
+    ]
 
 
 async def test_a_choice_that_ended_is_not_offered(talk: Talk) -> None:

@@ -167,11 +167,26 @@ def test_what_comes_back_is_what_the_rules_look_at(store: WindowStore) -> None:
 def _turn(**tracker: Any) -> Turn:
     message = builders.inbound()
     row = Conversation(
-        id="c", channel="rest", account="rest", vendor_user="ann", customer_id="c",
-        state=State.BOT, version=1, owner=None, episode_id="e", episode_started_at=0.0, stint=1,
-        language="en", priority=0, cause=None, cause_detail=None, waiting_since=None,
-        last_message_at=0.0, last_change=None, sentiment=None,
-    )  # fmt: skip
+        id="c",
+        channel="rest",
+        account="rest",
+        vendor_user="ann",
+        customer_id="c",
+        state=State.BOT,
+        version=1,
+        owner=None,
+        episode_id="e",
+        episode_started_at=0.0,
+        stint=1,
+        language="en",
+        priority=0,
+        cause=None,
+        cause_detail=None,
+        waiting_since=None,
+        last_message_at=0.0,
+        last_change=None,
+        sentiment=None,
+    )
     turn = builders.turn_of(message, row)
     turn.tracker = tracker
     return turn

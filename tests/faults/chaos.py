@@ -65,13 +65,27 @@ class Size:
 
 
 FULL = Size(
-    200, 10, 5000, {"engine": 3, "ingress": 2, "sender": 2, "recorder": 2}, 150.0, (0.5, 3.0),
-    2.0, 180.0, Mood(),
-)  # fmt: skip
+    200,
+    10,
+    5000,
+    {"engine": 3, "ingress": 2, "sender": 2, "recorder": 2},
+    150.0,
+    (0.5, 3.0),
+    2.0,
+    180.0,
+    Mood(),
+)
 SHORT = Size(
-    10, 4, 120, {"engine": 2, "ingress": 2, "sender": 2, "recorder": 1}, 4.0, (0.3, 0.9),
-    1.0, 60.0, Mood(error=0.05, limited=0.02, cut_after=0.04, silent_before=0, silent_after=0),
-)  # fmt: skip
+    10,
+    4,
+    120,
+    {"engine": 2, "ingress": 2, "sender": 2, "recorder": 1},
+    4.0,
+    (0.3, 0.9),
+    1.0,
+    60.0,
+    Mood(error=0.05, limited=0.02, cut_after=0.04, silent_before=0, silent_after=0),
+)
 
 
 @dataclass
@@ -107,13 +121,17 @@ async def run(size: Size, seed: int, folder: Path, sql_url: str) -> Outcome:
             folder,
             size.processes,
             {
-                "DATABASE_URL": sql_url, "SAMVAD_CACHE_DIR": str(CACHE),
-                "FACEBOOK_GRAPH_URL": graph.graph_url, "FACEBOOK_APP_SECRET": APP_SECRET,
-                "FACEBOOK_VERIFY_TOKEN": "verify-me", "FACEBOOK_PAGE_TOKENS": f"{PAGE}={TOKEN}",
-                "TELEGRAM_API_URL": bot_api.url, "TELEGRAM_BOTS": f"{BOT}={BOT_TOKEN}:{SECRET}",
+                "DATABASE_URL": sql_url,
+                "SAMVAD_CACHE_DIR": str(CACHE),
+                "FACEBOOK_GRAPH_URL": graph.graph_url,
+                "FACEBOOK_APP_SECRET": APP_SECRET,
+                "FACEBOOK_VERIFY_TOKEN": "verify-me",
+                "FACEBOOK_PAGE_TOKENS": f"{PAGE}={TOKEN}",
+                "TELEGRAM_API_URL": bot_api.url,
+                "TELEGRAM_BOTS": f"{BOT}={BOT_TOKEN}:{SECRET}",
             },
             size.lease_s,
-        )  # fmt: skip
+        )
         began = time.monotonic()
         await asyncio.to_thread(herd.prepare)
         stubborn: list[str] = []
@@ -129,9 +147,15 @@ async def run(size: Size, seed: int, folder: Path, sql_url: str) -> Outcome:
 
 
 async def _storm(
-    size: Size, dice: random.Random, herd: Herd, day: BadDay, phone: BadDay, sql_url: str,
-    seed: int, ready_s: float,
-) -> Outcome:  # fmt: skip
+    size: Size,
+    dice: random.Random,
+    herd: Herd,
+    day: BadDay,
+    phone: BadDay,
+    sql_url: str,
+    seed: int,
+    ready_s: float,
+) -> Outcome:
     settings = Settings()
     content = load_folder(REPO / "data" / "faq", settings.languages)
     talks = write(content, size.conversations, size.messages, dice, PAGE, BOT)
@@ -172,9 +196,15 @@ async def _storm(
     if not settled:
         verdict.add("stuck", f"not settled within {size.settle_s:.0f} s")
     table = _table(
-        verdict, talks, courier, herd, day, phone,
-        {"ready": ready_s, "delivered": delivered_s, "settled": settled_s}, seed,
-    )  # fmt: skip
+        verdict,
+        talks,
+        courier,
+        herd,
+        day,
+        phone,
+        {"ready": ready_s, "delivered": delivered_s, "settled": settled_s},
+        seed,
+    )
     return Outcome(verdict, table)
 
 
@@ -216,9 +246,15 @@ async def _settle(
 
 
 def _table(
-    verdict: Verdict, talks: list[Conversation], courier: Courier, herd: Herd, day: BadDay,
-    phone: BadDay, times: dict[str, float], seed: int,
-) -> str:  # fmt: skip
+    verdict: Verdict,
+    talks: list[Conversation],
+    courier: Courier,
+    herd: Herd,
+    day: BadDay,
+    phone: BadDay,
+    times: dict[str, float],
+    seed: int,
+) -> str:
     did = Counter(f"{fault.role} {fault.kind}" for fault in herd.faults)
     mishaps = Counter(day.mishaps) + Counter(phone.mishaps)
     rows: list[tuple[str, object]] = [

@@ -27,10 +27,19 @@ READY_S = 120.0
 LOOK_S = 0.05
 _PR_SET_PDEATHSIG = 1
 PLAN = (
-    ("engine", "kill"), ("engine", "stop"), ("engine", "kill"), ("engine", "stop"),
-    ("ingress", "kill"), ("ingress", "stop"), ("sender", "kill"), ("sender", "stop"),
-    ("recorder", "kill"), ("recorder", "stop"), ("redis", "kill"), ("redis", "stop"),
-)  # fmt: skip
+    ("engine", "kill"),
+    ("engine", "stop"),
+    ("engine", "kill"),
+    ("engine", "stop"),
+    ("ingress", "kill"),
+    ("ingress", "stop"),
+    ("sender", "kill"),
+    ("sender", "stop"),
+    ("recorder", "kill"),
+    ("recorder", "stop"),
+    ("redis", "kill"),
+    ("redis", "stop"),
+)
 """What may happen to whom; all of it happens once before anything happens again."""
 
 
@@ -75,9 +84,14 @@ class Herd:
         self.redis = EmbeddedServer(folder)
         self.faults: list[Fault] = []
         self.environment = clean_environment(
-            **{"SAMVAD_STATE_DIR": str(folder), "REDIS_URL": f"unix://{self.redis.socket}",
-               "SAMVAD_LEASE_S": str(lease_s), "PYTHONUNBUFFERED": "1", **settings}
-        )  # fmt: skip
+            **{
+                "SAMVAD_STATE_DIR": str(folder),
+                "REDIS_URL": f"unix://{self.redis.socket}",
+                "SAMVAD_LEASE_S": str(lease_s),
+                "PYTHONUNBUFFERED": "1",
+                **settings,
+            }
+        )
         self.ports = [free_port() for _ in range(counts["ingress"])]
         self._animals = [
             Animal(f"{role}-{number}", role, [role])
@@ -100,8 +114,12 @@ class Herd:
         for command in (["prepare"], ["content", "publish"]):
             done = subprocess.run(
                 [sys.executable, "-m", "bot", *command],
-                cwd=REPO, env=self.environment, capture_output=True, text=True, check=False,
-            )  # fmt: skip
+                cwd=REPO,
+                env=self.environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
             assert done.returncode == 0, done.stderr[-2000:]
 
     async def start(self) -> None:
@@ -236,9 +254,14 @@ class Herd:
         name = f"{animal.name}.{animal.generation}@{socket.gethostname()}"
         animal.process = subprocess.Popen(
             [sys.executable, "-m", "bot", *animal.arguments, "--name", name],
-            cwd=REPO, env=self.environment, stdin=subprocess.DEVNULL,
-            stdout=animal.log, stderr=animal.log, start_new_session=True, preexec_fn=_end_with_us,
-        )  # fmt: skip
+            cwd=REPO,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=animal.log,
+            stderr=animal.log,
+            start_new_session=True,
+            preexec_fn=_end_with_us,
+        )
 
 
 def _end_with_us() -> None:

@@ -22,10 +22,22 @@ TELEGRAM = "telegram"
 PATIENCE_S = 5.0
 """What a vendor waits for our 200."""
 ENTRIES = (
-    "order-status", "refund-time", "payment-methods", "warranty", "opening-hours",
-    "delivery-cost", "size-guide", "contact-phone", "cookies", "store-location",
-    "contact-email", "order-history", "invoice", "discount-code", "return-policy",
-)  # fmt: skip
+    "order-status",
+    "refund-time",
+    "payment-methods",
+    "warranty",
+    "opening-hours",
+    "delivery-cost",
+    "size-guide",
+    "contact-phone",
+    "cookies",
+    "store-location",
+    "contact-email",
+    "order-history",
+    "invoice",
+    "discount-code",
+    "return-policy",
+)
 PERSON = "I want to talk to a person"
 LANGUAGES = ("en", "es", "hi")
 

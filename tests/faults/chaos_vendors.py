@@ -103,9 +103,11 @@ class BadDay:
         # Both vendors' shapes in one; each of our channels reads its own.
         body = {
             "error": {"message": "Calls to this api have exceeded the rate limit.", "code": 613},
-            "ok": False, "error_code": 429, "description": "Too Many Requests: retry after 1",
+            "ok": False,
+            "error_code": 429,
+            "description": "Too Many Requests: retry after 1",
             "parameters": {"retry_after": 1},
-        }  # fmt: skip
+        }
         return web.json_response(body, status=429, headers={"Retry-After": "1"})
 
 

@@ -100,10 +100,12 @@ def _doubled(
         return
     # Who dies or sleeps between the vendor's taking a message and our noting it cannot know.
     excuse = any(
-        fault.role == "sender" and fault.began < again.at and fault.ended > before.at - 1.0
+        fault.role == "sender"
+        and fault.began < again.at
+        and fault.ended > before.at - 1.0
         and fault.began > before.at - (3.0 if fault.kind == "kill" else 30.0)
         for fault in faults
-    )  # fmt: skip
+    )
     if excuse:
         verdict.counts["doubled, sender died"] += 1
     else:
@@ -169,10 +171,13 @@ def _judge_sql(
         verdict.add("dead letters", f"{len(letters)}: {letters[:3]}")
     rows = connection.execute(
         sa.select(
-            messages.c.id, messages.c.conversation, messages.c.author, messages.c.delivery,
+            messages.c.id,
+            messages.c.conversation,
+            messages.c.author,
+            messages.c.delivery,
             messages.c.in_reply_to,
         ).order_by(messages.c.created_at, messages.c.id)
-    ).all()  # fmt: skip
+    ).all()
     heard = {row.id for row in rows if row.author == "customer"}
     sent = [row.id for row in rows if row.author != "customer" and row.delivery == "queued"]
     if sent:

@@ -68,8 +68,11 @@ def test_a_stopped_engine_that_goes_on_commits_nothing_of_what_it_had_begun(herd
     with ThreadPoolExecutor(CUSTOMERS) as pool:
         for number in range(ROUNDS):
             # Half of the shards are its own: some turns are in its hands when it is stopped.
-            until(lambda: any("engine-0" in name for name in holders(herd)), within_s=30,
-                  what="engine-0 has shards")  # fmt: skip
+            until(
+                lambda: any("engine-0" in name for name in holders(herd)),
+                within_s=30,
+                what="engine-0 has shards",
+            )
             asked = [
                 pool.submit(ask, herd, f"round-{number}-customer-{customer}", "Where is my order?")
                 for customer in range(CUSTOMERS)
@@ -77,8 +80,11 @@ def test_a_stopped_engine_that_goes_on_commits_nothing_of_what_it_had_begun(herd
             until(lambda: under_way(herd), within_s=20, what="a turn begins")
             engine.process.send_signal(signal.SIGSTOP)
             try:
-                until(lambda: not any("engine-0" in name for name in holders(herd)), within_s=30,
-                      what="its shards move")  # fmt: skip
+                until(
+                    lambda: not any("engine-0" in name for name in holders(herd)),
+                    within_s=30,
+                    what="its shards move",
+                )
             finally:
                 engine.process.send_signal(signal.SIGCONT)
             told += [one.result() for one in asked]

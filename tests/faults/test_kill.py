@@ -146,8 +146,10 @@ def test_killed_processes_lose_and_double_nothing(system: System, published: Con
     assigned.wait(1)
     owner_before = system.sql(
         "select state, owner, cause, waiting_since, version from conversations where id in (?, ?)"
-        " order by id", waiting.conversation, assigned.conversation,
-    )  # fmt: skip
+        " order by id",
+        waiting.conversation,
+        assigned.conversation,
+    )
 
     questions = [published.by_id[entry].examples["en"][0] for entry in ENTRIES]
     customers = [Customer(Visitor(system), questions) for _ in range(CUSTOMERS - 2)]
@@ -174,8 +176,10 @@ def test_killed_processes_lose_and_double_nothing(system: System, published: Con
         assert len(system.events(customer.visitor.conversation, "handoff.requested")) == 1
     owner_after = system.sql(
         "select state, owner, cause, waiting_since, version from conversations where id in (?, ?)"
-        " order by id", waiting.conversation, assigned.conversation,
-    )  # fmt: skip
+        " order by id",
+        waiting.conversation,
+        assigned.conversation,
+    )
     assert owner_after == owner_before
     assert system.sql("select count(*) from dead_letters") == [(0,)]
 
@@ -231,8 +235,9 @@ def test_an_empty_redis_is_as_if_nothing_had_happened(system: System, published:
     heard = assigned.send("are you still there?")
     until(
         lambda: system.sql("select id from messages where id = ?", heard),
-        within_s=20, what="the message joins the transcript",
-    )  # fmt: skip
+        within_s=20,
+        what="the message joins the transcript",
+    )
     drain(system)
     assert [m["author"] for m in told(assigned)] == ["customer"]
     assert agent.act(assigned.conversation, "reply", text="Yes.").status == 200

@@ -61,15 +61,28 @@ async def test_a_size_announced_too_large_is_not_asked_for(bench: Bench, cdn: Cd
 @pytest.mark.parametrize(
     "target",
     [
-        "http://127.0.0.1:1/x", "http://localhost/x", "http://169.254.169.254/latest/meta-data",
-        "http://[::ffff:169.254.169.254]/x", "http://[::1]/x", "http://2130706433/x",
-        "http://0x7f.1/x", "//10.0.0.1/x", "https://evil.example/x", "file:///etc/passwd",
-        "ftp://fbcdn.net/x", "https://user@fbcdn.net/x", "https://fbcdn.net.evil.example/x",
-        "https://evilfbcdn.net/x", "https://x.fbcdn.net:8443/x", "http://x.fbcdn.net/x",
-        "https://evil.example\\@fbcdn.net/x", "https://evil.example#@fbcdn.net", "javascript:x",
+        "http://127.0.0.1:1/x",
+        "http://localhost/x",
+        "http://169.254.169.254/latest/meta-data",
+        "http://[::ffff:169.254.169.254]/x",
+        "http://[::1]/x",
+        "http://2130706433/x",
+        "http://0x7f.1/x",
+        "//10.0.0.1/x",
+        "https://evil.example/x",
+        "file:///etc/passwd",
+        "ftp://fbcdn.net/x",
+        "https://user@fbcdn.net/x",
+        "https://fbcdn.net.evil.example/x",
+        "https://evilfbcdn.net/x",
+        "https://x.fbcdn.net:8443/x",
+        "http://x.fbcdn.net/x",
+        "https://evil.example\\@fbcdn.net/x",
+        "https://evil.example#@fbcdn.net",
+        "javascript:x",
         "https://fbcdn.net@evil.example/",
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("how", ["at once", "by a redirect"])
 async def test_other_hosts_are_never_asked(bench: Bench, cdn: Cdn, target: str, how: str) -> None:
     bench.vendor.hosts = Hosts(cdn.url, ("fbcdn.net",))
@@ -103,14 +116,27 @@ async def test_a_name_on_the_list_that_leads_inside_is_refused_when_connecting()
 @pytest.mark.parametrize(
     ("address", "public"),
     [
-        ("8.8.8.8", True), ("2a03:2880:f12f:83:face:b00c::25de", True), ("127.0.0.1", False),
-        ("10.1.2.3", False), ("172.16.0.1", False), ("192.168.1.1", False), ("0.0.0.0", False),
-        ("169.254.169.254", False), ("100.64.0.1", False), ("224.0.0.1", False), ("::1", False),
-        ("fe80::1%eth0", False), ("fc00::1", False), ("::ffff:10.0.0.1", False),
-        ("::ffff:8.8.8.8", True), ("64:ff9b::a00:1", False), ("2002:a00:1::", False),
-        ("ff02::1", False), ("nonsense", False),
+        ("8.8.8.8", True),
+        ("2a03:2880:f12f:83:face:b00c::25de", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("0.0.0.0", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fc00::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:8.8.8.8", True),
+        ("64:ff9b::a00:1", False),
+        ("2002:a00:1::", False),
+        ("ff02::1", False),
+        ("nonsense", False),
     ],
-)  # fmt: skip
+)
 def test_addresses_of_our_own_network_are_known_in_every_spelling(
     address: str, public: bool
 ) -> None:

@@ -28,8 +28,13 @@ async def keep(
     store = store_of(settings)
     await store.put(id_, chunks(), 100, lambda head: None)
     at = time.time() - days * DAY_S
-    row = rows.row_of(Attachment(id_, "file", "a.txt"), conversation="c", author="customer",
-                      created_at=at, message=message)  # fmt: skip
+    row = rows.row_of(
+        Attachment(id_, "file", "a.txt"),
+        conversation="c",
+        author="customer",
+        created_at=at,
+        message=message,
+    )
     await database.run(lambda c: insert_ignore(c, files, [row]))
     (path,) = settings.files_folder.glob(f"*/{id_}")
     os.utime(path, (at, at))

@@ -161,17 +161,23 @@ Step = Callable[[HandoffService, str, Agent], Awaitable[Conversation]]
 STEPS: dict[str, tuple[Step, State, str, str]] = {
     "give back": (
         lambda s, c, a: s.give_back(c, a, key="k" * 16),
-        State.BOT, "utter_agent_returned", "handoff.returned",
+        State.BOT,
+        "utter_agent_returned",
+        "handoff.returned",
     ),
     "resolve": (
         lambda s, c, a: s.resolve(c, a, topic="orders", outcome="solved", key="k" * 16),
-        State.RESOLVED, "utter_resolved", "conversation.resolved",
+        State.RESOLVED,
+        "utter_resolved",
+        "conversation.resolved",
     ),
     "requeue": (
         lambda s, c, a: s.requeue(c, a, note="needs billing", key="k" * 16),
-        State.WAITING, "utter_agent_transferred", "handoff.transferred",
+        State.WAITING,
+        "utter_agent_transferred",
+        "handoff.transferred",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("language", ["en", "hi", "ar"])

@@ -26,11 +26,18 @@ KEY = "k" * 16
 @pytest.fixture
 def service(settings: Settings, database: Database, redis: redis.asyncio.Redis) -> HandoffService:
     rows = [
-        {"id": one, "login": one, "name": one.title(), "role": "agent", "created_at": 0.0,
-         "failed_logins": 0, "locked_until": 0.0,
-         "password_hash": "!x" if one == "gone" else "x"}
+        {
+            "id": one,
+            "login": one,
+            "name": one.title(),
+            "role": "agent",
+            "created_at": 0.0,
+            "failed_logins": 0,
+            "locked_until": 0.0,
+            "password_hash": "!x" if one == "gone" else "x",
+        }
         for one in ("asha", "ravi", "boss", "gone")
-    ]  # fmt: skip
+    ]
     database.call(lambda c: c.execute(sa.insert(users), rows))
     return HandoffService(settings, database, redis)
 

@@ -13,9 +13,19 @@ from bot.handoff.waiting import minutes, notice
 
 @pytest.mark.parametrize(
     ("estimate_s", "told"),
-    [(0, 1), (60, 1), (61, 2), (200, 5), (301, 10), (3600, 60), (3601, 90), (14400, 240),
-     (14401, 300), (36000, 600)],
-)  # fmt: skip
+    [
+        (0, 1),
+        (60, 1),
+        (61, 2),
+        (200, 5),
+        (301, 10),
+        (3600, 60),
+        (3601, 90),
+        (14400, 240),
+        (14401, 300),
+        (36000, 600),
+    ],
+)
 def test_an_estimate_is_rounded_up_to_a_figure_people_would_say(
     estimate_s: float, told: int
 ) -> None:

@@ -115,9 +115,17 @@ def test_a_person_who_speaks_a_language_may_be_asked_for(text: str, language: st
 
 @pytest.mark.parametrize(
     "text",
-    ["can you speak hindi", "hindi please", "talk to me in hindi", "does anyone speak hindi",
-     "support in hindi please", "ayuda en español", "हिंदी में बोलिए", "พูดไทยได้ไหมครับ"],
-)  # fmt: skip
+    [
+        "can you speak hindi",
+        "hindi please",
+        "talk to me in hindi",
+        "does anyone speak hindi",
+        "support in hindi please",
+        "ayuda en español",
+        "हिंदी में बोलिए",
+        "พูดไทยได้ไหมครับ",
+    ],
+)
 def test_a_request_for_a_language_alone_names_no_person(text: str) -> None:
     assert codes.language_named_in(text)
     assert not codes.person_named_in(text)

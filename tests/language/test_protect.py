@@ -9,11 +9,33 @@ from hypothesis import strategies as st
 from bot.language.protect import protect, split
 
 KEPT = [
-    "{name}", "{{order_id}}", "${total}", "%s", "%(n)s", "https://mela.example/a?b=c&d=1",
-    "www.mela.example", "ann.lee+x@example.com", "+91 98765 43210", "MEL-2024-00017", "#5567",
-    "1,299.50", "₹499", "25%", "10:30", "2026-03-09", "<b>", "</b>", '<a href="/x">', "**",
-    "`code`", "](https://x.example/y)", "Mela", "१२३४५६", "[[7]]", "[[ 0 ]]",
-]  # fmt: skip
+    "{name}",
+    "{{order_id}}",
+    "${total}",
+    "%s",
+    "%(n)s",
+    "https://mela.example/a?b=c&d=1",
+    "www.mela.example",
+    "ann.lee+x@example.com",
+    "+91 98765 43210",
+    "MEL-2024-00017",
+    "#5567",
+    "1,299.50",
+    "₹499",
+    "25%",
+    "10:30",
+    "2026-03-09",
+    "<b>",
+    "</b>",
+    '<a href="/x">',
+    "**",
+    "`code`",
+    "](https://x.example/y)",
+    "Mela",
+    "१२३४५६",
+    "[[7]]",
+    "[[ 0 ]]",
+]
 WORDS = st.sampled_from(
     ["parcel", "is", "on its way.", "Where?", "पार्सल रास्ते में है।", "พัสดุ", "الطرد؟", "配達中。", "\n"]
 )

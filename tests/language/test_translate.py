@@ -91,11 +91,16 @@ async def test_the_second_time_comes_from_the_cache(
 @pytest.mark.parametrize(
     ("mood", "reason"),
     [
-        ("limited", "rate-limited"), ("refused", "refused"), ("broken", "failed"),
-        ("html", "failed"), ("other", "failed"), ("empty", "damaged"), ("lossy", "damaged"),
+        ("limited", "rate-limited"),
+        ("refused", "refused"),
+        ("broken", "failed"),
+        ("html", "failed"),
+        ("other", "failed"),
+        ("empty", "damaged"),
+        ("lossy", "damaged"),
         ("half", "failed"),
     ],
-)  # fmt: skip
+)
 async def test_a_misbehaving_server_gives_a_reason_and_nothing_is_kept(
     translator: Translator, server: LibreServer, redis: redis.asyncio.Redis, mood: str, reason: str
 ) -> None:
@@ -232,10 +237,11 @@ def test_without_a_provider_there_is_no_translator() -> None:
 @pytest.mark.parametrize(
     ("name", "url", "key", "names"),
     [
-        ("libre", "", "", "TRANSLATION_URL"), ("deepl", "", "", "TRANSLATION_KEY"),
+        ("libre", "", "", "TRANSLATION_URL"),
+        ("deepl", "", "", "TRANSLATION_KEY"),
         ("babel", "", "", "TRANSLATION_PROVIDER"),
     ],
-)  # fmt: skip
+)
 def test_what_a_provider_needs_is_named(name: str, url: str, key: str, names: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         load_provider(name, url, key)

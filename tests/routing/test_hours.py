@@ -12,8 +12,16 @@ from bot.errors import BadRequest
 from bot.routing import hours
 from bot.routing.hours import Hours, Span, parse_spans, spans_text
 
-ZONES = ("UTC", "Asia/Kolkata", "America/New_York", "Europe/Madrid", "Africa/Cairo",
-         "Australia/Lord_Howe", "America/St_Johns", "Asia/Bangkok")  # fmt: skip
+ZONES = (
+    "UTC",
+    "Asia/Kolkata",
+    "America/New_York",
+    "Europe/Madrid",
+    "Africa/Cairo",
+    "Australia/Lord_Howe",
+    "America/St_Johns",
+    "Asia/Bangkok",
+)
 
 
 def at(text: str, zone: str = "UTC") -> float:
@@ -60,8 +68,10 @@ def test_without_hours_a_team_works_always() -> None:
 def test_several_spans_a_day_have_a_break_between_them() -> None:
     shop = workdays("09:00-13:00, 14:00-18:00", "Asia/Kolkata")
     monday = "2026-11-23T"
-    opens = [shop.is_open(at(monday + t, "Asia/Kolkata")) for t in
-             ("08:59", "09:00", "12:59", "13:00", "13:59", "14:00", "17:59", "18:00")]  # fmt: skip
+    opens = [
+        shop.is_open(at(monday + t, "Asia/Kolkata"))
+        for t in ("08:59", "09:00", "12:59", "13:00", "13:59", "14:00", "17:59", "18:00")
+    ]
     assert opens == [False, True, True, False, False, True, True, False]
     lunch = at(monday + "13:30", "Asia/Kolkata")
     assert shop.next_opening(lunch) == at(monday + "14:00", "Asia/Kolkata")
@@ -166,9 +176,19 @@ def test_spans_survive_their_text(some: tuple[Span, ...]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["9", "09:00", "09:00-08:00", "09:00-09:00", "09:60-10:00", "23:00-25:00",
-     "09:00-12:00, 11:00-13:00", "<b>", "१०:00-११:00x", ", ".join(["00:00-00:01"] * 2)],
-)  # fmt: skip
+    [
+        "9",
+        "09:00",
+        "09:00-08:00",
+        "09:00-09:00",
+        "09:60-10:00",
+        "23:00-25:00",
+        "09:00-12:00, 11:00-13:00",
+        "<b>",
+        "१०:00-११:00x",
+        ", ".join(["00:00-00:01"] * 2),
+    ],
+)
 def test_what_is_no_span_is_refused_by_name(text: str) -> None:
     with pytest.raises(BadRequest) as refused:
         parse_spans(text)

@@ -27,9 +27,12 @@ def teams(*more: Team) -> dict[str, Team]:
 
 def waiting(n: int = 1, **more: Any) -> Waiting:
     values: dict[str, Any] = {
-        "id": f"w{n}", "team": EVERYONE, "language": "en", "priority": 0,
+        "id": f"w{n}",
+        "team": EVERYONE,
+        "language": "en",
+        "priority": 0,
         "waiting_since": NOW - 60 + n,
-    }  # fmt: skip
+    }
     return Waiting(**{**values, **more})
 
 
@@ -37,8 +40,12 @@ def seat(name: str, **more: Any) -> Seat:
     return Seat(**{"id": name, "teams": frozenset(), "languages": {"en": 3}, **more})
 
 
-def given_to(queue: list[Waiting], seats: list[Seat], known: Mapping[str, Team] | None = None,
-             now: float = NOW) -> dict[str, str]:  # fmt: skip
+def given_to(
+    queue: list[Waiting],
+    seats: list[Seat],
+    known: Mapping[str, Team] | None = None,
+    now: float = NOW,
+) -> dict[str, str]:
     return {m.conversation: m.agent for m in match(queue, seats, known or teams(), now)}
 
 
@@ -73,10 +80,15 @@ crews = st.lists(
 )
 plans = st.builds(
     lambda a, b: teams(a, b),
-    st.builds(Team, id=st.just("a"), name=st.just("A"), overflow_after_s=st.integers(0, 900),
-              overflow_to=st.sampled_from(((), ("b",), ("b", EVERYONE), ("gone",)))),
+    st.builds(
+        Team,
+        id=st.just("a"),
+        name=st.just("A"),
+        overflow_after_s=st.integers(0, 900),
+        overflow_to=st.sampled_from(((), ("b",), ("b", EVERYONE), ("gone",))),
+    ),
     st.builds(Team, id=st.just("b"), name=st.just("B"), hours=st.sampled_from((Hours(), CLOSED))),
-)  # fmt: skip
+)
 
 
 @given(queues, crews, plans)
@@ -108,8 +120,7 @@ def test_nobody_free_is_left_while_somebody_they_may_take_waits(
     made = match(queue, crew, plan, NOW)
     taken = {m.conversation for m in made}
     load = Counter(m.agent for m in made)
-    free = [s for s in crew
-            if s.presence == Presence.ONLINE and s.load + load[s.id] < s.capacity]  # fmt: skip
+    free = [s for s in crew if s.presence == Presence.ONLINE and s.load + load[s.id] < s.capacity]
     for left in queue:
         if left.id in taken:
             continue
@@ -121,8 +132,11 @@ def test_nobody_free_is_left_while_somebody_they_may_take_waits(
 
 def _others(crew: list[Seat], one: Seat) -> list[Seat]:
     """The rest as they are at the end: nobody of them free."""
-    return [replace(s, capacity=0) if s.presence == Presence.ONLINE else s
-            for s in crew if s.id != one.id]  # fmt: skip
+    return [
+        replace(s, capacity=0) if s.presence == Presence.ONLINE else s
+        for s in crew
+        if s.id != one.id
+    ]
 
 
 @settings(max_examples=30)
@@ -131,8 +145,10 @@ def test_no_conversation_starves(queue: list[Waiting], hands: int, data: st.Data
     """With one agent per team who finishes one conversation a minute, and an endless stream of
     urgent new ones, every conversation that waits at the start is served in bounded time."""
     plan = teams(Team("a", "A", overflow_after_s=60), Team("b", "B", overflow_after_s=60))
-    crew = [seat(f"x{n}", teams=frozenset({"a", "b"}), capacity=1, languages={"th": 1})
-            for n in range(hands)]  # fmt: skip
+    crew = [
+        seat(f"x{n}", teams=frozenset({"a", "b"}), capacity=1, languages={"th": 1})
+        for n in range(hands)
+    ]
     left = {w.id: w for w in queue}
     now = NOW
     # Newer ones of the highest priority stand before at most this many minutes.
@@ -229,17 +245,26 @@ def test_a_kind_that_finds_nobody_does_not_hold_up_the_others() -> None:
 
 @pytest.mark.parametrize(
     ("language", "topic", "chosen"),
-    [("th", "refunds", "refunds"), ("th", "orders", "thai"), ("en", "orders", EVERYONE),
-     ("hi", "refunds", "refunds-hindi"), ("hi-Latn", "refunds", "refunds-hindi"),
-     ("en", "", EVERYONE)],
-)  # fmt: skip
+    [
+        ("th", "refunds", "refunds"),
+        ("th", "orders", "thai"),
+        ("en", "orders", EVERYONE),
+        ("hi", "refunds", "refunds-hindi"),
+        ("hi-Latn", "refunds", "refunds-hindi"),
+        ("en", "", EVERYONE),
+    ],
+)
 def test_the_team_that_says_most_is_chosen(language: str, topic: str, chosen: str) -> None:
     known = [
         DEFAULT_TEAM,
         Team("thai", "Thai", languages=frozenset({"th"})),
         Team("refunds", "Refunds", topics=frozenset({"refunds"})),
-        Team("refunds-hindi", "Refunds Hindi", languages=frozenset({"hi"}),
-             topics=frozenset({"refunds"})),
+        Team(
+            "refunds-hindi",
+            "Refunds Hindi",
+            languages=frozenset({"hi"}),
+            topics=frozenset({"refunds"}),
+        ),
         Team("any", "A team nobody is sent to by rule"),
-    ]  # fmt: skip
+    ]
     assert team_for(language, topic, known).id == chosen

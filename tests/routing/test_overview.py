@@ -22,8 +22,16 @@ NOW = time.time()
 
 
 def _user(database: Database, name: str) -> None:
-    row = {"id": name, "login": name, "name": name.title(), "role": "agent", "created_at": 0.0,
-           "password_hash": "x", "failed_logins": 0, "locked_until": 0.0}  # fmt: skip
+    row = {
+        "id": name,
+        "login": name,
+        "name": name.title(),
+        "role": "agent",
+        "created_at": 0.0,
+        "password_hash": "x",
+        "failed_logins": 0,
+        "locked_until": 0.0,
+    }
     database.call(lambda c: c.execute(sa.insert(users).values(**row)))
 
 
@@ -43,18 +51,45 @@ def test_queue_people_and_breaches_are_counted_by_team(database: Database) -> No
     database.call(lambda c: teams.save_presence(c, "ravi", Presence.BUSY))
     for number, language in enumerate(("hi", "hi", "th")):
         waiting = builders.brought_to(
-            database, State.WAITING, user=f"u{number}", language=language, team=team.id,
+            database,
+            State.WAITING,
+            user=f"u{number}",
+            language=language,
+            team=team.id,
             waiting_since=NOW - 100 * (number + 1),
-        )  # fmt: skip
+        )
     builders.brought_to(database, State.WAITING, user="gone", team="removed")
     mine = builders.brought_to(database, State.ASSIGNED, user="mine", owner="asha")
-    database.call(lambda c: c.execute(
-        sa.update(conversations).where(conversations.c.id == waiting.id).values(callback_at=NOW)
-    ))  # fmt: skip
-    kept = Kept(waiting.id, Clock.FIRST, NOW - 900, "e", "p", team.id, "asha", NOW - 400,
-                NOW - 300, Standing.BREACHED)  # fmt: skip
-    ended = Kept(mine.id, Clock.NEXT, NOW - 900, "e", "p", team.id, "asha", NOW - 400,
-                 NOW - 300, Standing.LATE, NOW - 200)  # fmt: skip
+    database.call(
+        lambda c: c.execute(
+            sa.update(conversations).where(conversations.c.id == waiting.id).values(callback_at=NOW)
+        )
+    )
+    kept = Kept(
+        waiting.id,
+        Clock.FIRST,
+        NOW - 900,
+        "e",
+        "p",
+        team.id,
+        "asha",
+        NOW - 400,
+        NOW - 300,
+        Standing.BREACHED,
+    )
+    ended = Kept(
+        mine.id,
+        Clock.NEXT,
+        NOW - 900,
+        "e",
+        "p",
+        team.id,
+        "asha",
+        NOW - 400,
+        NOW - 300,
+        Standing.LATE,
+        NOW - 200,
+    )
     database.call(lambda c: policies.write_clocks(c, [kept, ended]))
     here = {"asha": 0.0, "ravi": 0.0, "idle": 5000.0}
     seen = database.call(lambda c: supervisor.overview(c, here, 900, NOW))
@@ -67,15 +102,27 @@ def test_queue_people_and_breaches_are_counted_by_team(database: Database) -> No
     assert (refunds.open, refunds.opens_at) == (False, None)
     assert (everyone.waiting, everyone.people, everyone.free) == (1, 2, 1), "removed teams', too"
     assert [(a.name, a.seat.presence.value) for a in seen.agents] == [
-        ("Asha", "online"), ("Ravi", "busy"), ("Idle", "away"),
-    ]  # fmt: skip
+        ("Asha", "online"),
+        ("Ravi", "busy"),
+        ("Idle", "away"),
+    ]
     assert seen.longest[0].id == waiting.id
     assert {(b.agent, round(b.late_s)) for b in seen.breaches} == {("Asha", 300), ("Asha", 100)}
 
 
 def test_all_that_is_overdue_is_counted_however_much_and_old(database: Database) -> None:
-    late = Kept("old", Clock.FIRST, NOW - 300000, "e", "p", EVERYONE, "", NOW - 250000,
-                NOW - 200000, Standing.BREACHED)  # fmt: skip
+    late = Kept(
+        "old",
+        Clock.FIRST,
+        NOW - 300000,
+        "e",
+        "p",
+        EVERYONE,
+        "",
+        NOW - 250000,
+        NOW - 200000,
+        Standing.BREACHED,
+    )
     many = [
         replace(late, conversation=f"c{number}", due_at=NOW - 100 - number)
         for number in range(supervisor.MOST_BREACHES + 10)

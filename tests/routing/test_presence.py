@@ -13,12 +13,18 @@ from bot.routing.model import Presence
 @pytest.mark.parametrize(
     ("chosen", "idle_s", "is_then"),
     [
-        ("online", 0.0, "online"), ("online", 899.0, "online"), ("online", 900.0, "away"),
-        ("online", None, "offline"), ("busy", 10.0, "busy"), ("busy", 900.0, "away"),
-        ("away", 0.0, "away"), ("offline", 0.0, "offline"), ("offline", 5000.0, "offline"),
+        ("online", 0.0, "online"),
+        ("online", 899.0, "online"),
+        ("online", 900.0, "away"),
+        ("online", None, "offline"),
+        ("busy", 10.0, "busy"),
+        ("busy", 900.0, "away"),
+        ("away", 0.0, "away"),
+        ("offline", 0.0, "offline"),
+        ("offline", 5000.0, "offline"),
         ("busy", None, "offline"),
     ],
-)  # fmt: skip
+)
 def test_silence_and_a_closed_desk_outweigh_a_choice(
     chosen: str, idle_s: float | None, is_then: str
 ) -> None:

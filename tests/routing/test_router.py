@@ -32,10 +32,18 @@ from bot.tables import conversations, users
 
 def add_users(database: Database, *names: str) -> None:
     rows = [
-        {"id": one, "login": one, "name": one.title(), "role": "agent", "password_hash": "x",
-         "failed_logins": 0, "locked_until": 0.0, "created_at": 0.0}
+        {
+            "id": one,
+            "login": one,
+            "name": one.title(),
+            "role": "agent",
+            "password_hash": "x",
+            "failed_logins": 0,
+            "locked_until": 0.0,
+            "created_at": 0.0,
+        }
         for one in names
-    ]  # fmt: skip
+    ]
     database.call(lambda c: c.execute(sa.insert(users), rows))
 
 
@@ -44,8 +52,9 @@ def automatic(settings: Settings) -> Settings:
     return replace(settings, routing_mode="automatic")
 
 
-def router_on(settings: Settings, database: Database, client: redis.asyncio.Redis,
-              name: str = "desk-1") -> Router:  # fmt: skip
+def router_on(
+    settings: Settings, database: Database, client: redis.asyncio.Redis, name: str = "desk-1"
+) -> Router:
     return Router(settings, database, client, HandoffService(settings, database, client), name)
 
 
@@ -110,10 +119,11 @@ async def test_two_routers_and_a_claim_at_once_assign_each_conversation_once(
     other = router_on(automatic, database, redis, "desk-2")
     service = HandoffService(automatic, database, redis)
     results = await asyncio.gather(
-        router.step(), other.step(),
+        router.step(),
+        other.step(),
         service.claim(waiting[0].id, Agent("som", "Som"), key="k" * 16),
         return_exceptions=True,
-    )  # fmt: skip
+    )
     claimed = not isinstance(results[2], BaseException)
     owners = Counter(owner for one in waiting if (owner := _owner(database, one)))
     assert max(owners["asha"], owners["ravi"]) <= 3
@@ -202,10 +212,14 @@ def test_everyone_is_a_team_from_the_start(database: Database) -> None:
 
 def test_a_team_is_read_as_it_was_stored(database: Database) -> None:
     team = Team(
-        "", "  Refunds  (हिन्दी) ", languages=frozenset({"hi"}), topics=frozenset({"refunds"}),
+        "",
+        "  Refunds  (हिन्दी) ",
+        languages=frozenset({"hi"}),
+        topics=frozenset({"refunds"}),
         hours=Hours("Asia/Kolkata", (parse_spans("09:00-18:00"),) * 7, {date(2026, 12, 25): ()}),
-        overflow_after_s=60, overflow_to=(EVERYONE,),
-    )  # fmt: skip
+        overflow_after_s=60,
+        overflow_to=(EVERYONE,),
+    )
     saved = database.call(lambda c: teams.save_team(c, team))
     assert saved.name == "Refunds (हिन्दी)"
     assert database.call(lambda c: teams.get_team(c, saved.id)) == saved
@@ -216,10 +230,14 @@ def test_a_team_is_read_as_it_was_stored(database: Database) -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [({"name": "  "}, "bad-name"), ({"name": "EVERYONE"}, "name-taken"),
-     ({"overflow_after_s": -1}, "bad-overflow"), ({"overflow_to": ("nowhere",)}, "bad-overflow"),
-     ({"hours": Hours("Mars/Olympus")}, "bad-zone")],
-)  # fmt: skip
+    [
+        ({"name": "  "}, "bad-name"),
+        ({"name": "EVERYONE"}, "name-taken"),
+        ({"overflow_after_s": -1}, "bad-overflow"),
+        ({"overflow_to": ("nowhere",)}, "bad-overflow"),
+        ({"hours": Hours("Mars/Olympus")}, "bad-zone"),
+    ],
+)
 def test_what_cannot_be_a_team_is_refused(
     database: Database, change: dict[str, Any], code: str
 ) -> None:
@@ -240,8 +258,9 @@ def test_members_and_profiles_are_kept(database: Database) -> None:
     _capacity(database, "ravi", 2, th=3)
     seats = database.call(lambda c: roster.seats(c, {"asha": 0.0, "ravi": 0.0}, 900))
     assert [(s.id, s.capacity, dict(s.languages), s.teams) for s in seats] == [
-        ("asha", teams.DEFAULT_CAPACITY, {}, {team.id}), ("ravi", 2, {"th": 3}, frozenset()),
-    ]  # fmt: skip
+        ("asha", teams.DEFAULT_CAPACITY, {}, {team.id}),
+        ("ravi", 2, {"th": 3}, frozenset()),
+    ]
     for bad in ({"levels": {"en": 4}, "capacity": 1}, {"levels": {}, "capacity": 101}):
         with pytest.raises(BadRequest):
             database.call(lambda c, b=bad: teams.save_profile(c, "asha", **b))

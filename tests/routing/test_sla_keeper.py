@@ -30,8 +30,9 @@ from bot.settings import Settings
 from bot.tables import events, messages
 
 NOW = builders.NOW
-USUAL = Policy("", "Usual", first_reply_s=600, next_reply_s=300, resolution_s=7200,
-               business_hours=False)  # fmt: skip
+USUAL = Policy(
+    "", "Usual", first_reply_s=600, next_reply_s=300, resolution_s=7200, business_hours=False
+)
 
 
 @pytest.fixture
@@ -53,11 +54,19 @@ def _asked(database: Database, user: str = "ann", **more: Any) -> Conversation:
 
 def _said(database: Database, conversation: Conversation, author: str, at: float) -> None:
     row = {
-        "id": f"{conversation.id[-8:]}-{author}-{at}", "conversation": conversation.id,
-        "episode_id": conversation.episode_id, "author": author, "agent": "", "text": "x",
-        "language": "en", "entry": "", "content_version": 0, "in_reply_to": "",
-        "created_at": at, "delivery": "",
-    }  # fmt: skip
+        "id": f"{conversation.id[-8:]}-{author}-{at}",
+        "conversation": conversation.id,
+        "episode_id": conversation.episode_id,
+        "author": author,
+        "agent": "",
+        "text": "x",
+        "language": "en",
+        "entry": "",
+        "content_version": 0,
+        "in_reply_to": "",
+        "created_at": at,
+        "delivery": "",
+    }
     database.call(lambda c: c.execute(sa.insert(messages).values(**row)))
 
 
@@ -122,8 +131,9 @@ async def test_a_breach_nobody_looked_at_in_time_is_found_later(
     await keeper.step(NOW + 5000)
     assert _clocks(database)["first-reply"] == "late"
     assert ("sla.breached", "first-reply") in _told(database)
-    (late,) = [b for b in database.call(lambda c: policies.breaches(c, 0.0))
-               if b.clock == Clock.FIRST]  # fmt: skip
+    (late,) = [
+        b for b in database.call(lambda c: policies.breaches(c, 0.0)) if b.clock == Clock.FIRST
+    ]
     assert (late.due_at, late.ended_at) == (NOW + 600, NOW + 700)
 
 
@@ -203,11 +213,15 @@ async def test_clocks_of_a_policy_taken_away_end_without_a_verdict(
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [({"name": " "}, "bad-name"), ({"name": "usual"}, "name-taken"),
-     ({"first_reply_s": 1}, "bad-time-allowed"), ({"least_priority": 4}, "bad-priority"),
-     ({"team": "t-none"}, "unknown-team"),
-     ({"first_reply_s": None, "next_reply_s": None, "resolution_s": None}, "empty-policy")],
-)  # fmt: skip
+    [
+        ({"name": " "}, "bad-name"),
+        ({"name": "usual"}, "name-taken"),
+        ({"first_reply_s": 1}, "bad-time-allowed"),
+        ({"least_priority": 4}, "bad-priority"),
+        ({"team": "t-none"}, "unknown-team"),
+        ({"first_reply_s": None, "next_reply_s": None, "resolution_s": None}, "empty-policy"),
+    ],
+)
 def test_what_cannot_be_promised_is_refused(
     keeper: SlaKeeper, database: Database, change: dict[str, Any], code: str
 ) -> None:

@@ -85,9 +85,16 @@ def test_the_bot_says_once_an_episode_that_it_is_one(
 
 @pytest.mark.parametrize(
     ("language", "hello"),
-    [("en", "good morning"), ("hi", "नमस्ते"), ("es", "hola, buenos días"), ("ar", "السلام عليكم"),
-     ("th", "สวัสดีค่ะ"), ("ml", "നമസ്കാരം"), ("mr", "शुभ सकाळ")],
-)  # fmt: skip
+    [
+        ("en", "good morning"),
+        ("hi", "नमस्ते"),
+        ("es", "hola, buenos días"),
+        ("ar", "السلام عليكم"),
+        ("th", "สวัสดีค่ะ"),
+        ("ml", "നമസ്കാരം"),
+        ("mr", "शुभ सकाळ"),
+    ],
+)
 def test_a_greeting_names_the_languages_and_the_way_to_a_person(
     system: System, texts: SystemTexts, who: str, language: str, hello: str
 ) -> None:
@@ -112,13 +119,22 @@ def test_an_opened_chat_is_greeted_in_the_browsers_language(
 
 @pytest.mark.parametrize(
     ("start", "wish", "language"),
-    [("hi", "speak English please", "en"), ("en", "हिंदी में बात करो", "hi"),
-     ("en", "puedes hablar español", "es"), ("ar", "please answer in Thai", "th")],
-)  # fmt: skip
+    [
+        ("hi", "speak English please", "en"),
+        ("en", "हिंदी में बात करो", "hi"),
+        ("en", "puedes hablar español", "es"),
+        ("ar", "please answer in Thai", "th"),
+    ],
+)
 def test_a_wish_for_a_language_is_respected_and_kept(
-    system: System, published: Content, texts: SystemTexts, who: str,
-    start: str, wish: str, language: str,
-) -> None:  # fmt: skip
+    system: System,
+    published: Content,
+    texts: SystemTexts,
+    who: str,
+    start: str,
+    wish: str,
+    language: str,
+) -> None:
     status, returns = published.by_id["order-status"], published.by_id["return-policy"]
     system.rest(who, question(status, start))
     (changed,) = system.rest(who, wish)
@@ -141,10 +157,12 @@ def test_the_answer_follows_a_customer_who_changes_language(
 
 @pytest.mark.parametrize(
     ("text", "entry_id"),
-    [("Wo ist meine Bestellung? Ich warte seit zwei Wochen auf mein Paket.", "order-status"),
-     ("Où est mon colis ? J'attends depuis une semaine.", "order-status"),
-     ("Где мой заказ? Жду уже неделю", "order-status")],
-)  # fmt: skip
+    [
+        ("Wo ist meine Bestellung? Ich warte seit zwei Wochen auf mein Paket.", "order-status"),
+        ("Où est mon colis ? J'attends depuis une semaine.", "order-status"),
+        ("Где мой заказ? Жду уже неделю", "order-status"),
+    ],
+)
 def test_a_language_without_answers_is_understood_and_answered_in_the_default(
     system: System, published: Content, texts: SystemTexts, who: str, text: str, entry_id: str
 ) -> None:

@@ -27,11 +27,15 @@ REFUSED: list[tuple[str, bytes, int, str]] = [
     ("sender is a number", b'{"sender": 1, "message": "hello"}', 400, "sender"),
     ("no sender", b'{"message": "hello"}', 400, "sender"),
     ("a tap that is an object", b'{"sender": "s", "quick_reply": {}}', 400, "types"),
-    ("too long a text", json.dumps({"sender": "s", "message": "y" * 4001}).encode(), 413,
-     "text-too-long"),
+    (
+        "too long a text",
+        json.dumps({"sender": "s", "message": "y" * 4001}).encode(),
+        413,
+        "text-too-long",
+    ),
     ("nested deeply", DEEP, 400, "not-json"),
     ("100 kB", json.dumps({"sender": "s", "message": BIG}).encode(), 413, "body-too-large"),
-]  # fmt: skip
+]
 
 TAKEN = {
     "emoji": "😀😀🔥",
@@ -58,8 +62,9 @@ def is_alive(system: System) -> None:
     assert system.health()["ok"]
 
 
-@pytest.mark.parametrize(("body", "status", "code"), [row[1:] for row in REFUSED],
-                         ids=[row[0] for row in REFUSED])  # fmt: skip
+@pytest.mark.parametrize(
+    ("body", "status", "code"), [row[1:] for row in REFUSED], ids=[row[0] for row in REFUSED]
+)
 def test_rest_refuses_by_name(system: System, body: bytes, status: int, code: str) -> None:
     answer = call("POST", system.ingress + REST, body)
     assert (answer.status, answer.code) == (status, code), answer.content[:300]
@@ -132,9 +137,10 @@ def test_a_forged_session_reads_and_writes_nothing(system: System, visitor: Visi
         header = {"Authorization": f"Bearer {token}".encode().decode("latin-1")}
         base = f"{system.ingress}/webhooks/webchat"
         for method, path, body in (
-            ("POST", "/message", {"id": "1", "text": "hello"}), ("GET", "/history", None),
+            ("POST", "/message", {"id": "1", "text": "hello"}),
+            ("GET", "/history", None),
             ("GET", "/poll", None),
-        ):  # fmt: skip
+        ):
             answer = call(method, base + path, body, headers=header)
             assert (answer.status, answer.code) == (401, "not-authenticated"), (token[:40], path)
 
@@ -146,8 +152,12 @@ def test_a_stranger_cannot_tap_another_ones_button(system: System, visitor: Visi
     replies = stranger.wait(2)
     assert replies[1]["text"] != ""
     assert "quick_replies" in replies[1], "a way on is offered"
-    published = {row[0] for row in system.sql(
-        "select entry from messages where conversation = ?", stranger.conversation)}  # fmt: skip
+    published = {
+        row[0]
+        for row in system.sql(
+            "select entry from messages where conversation = ?", stranger.conversation
+        )
+    }
     assert published <= {""}
 
 
@@ -159,10 +169,13 @@ def test_a_bad_cursor_is_refused(visitor: Visitor, cursor: str) -> None:
 
 def test_other_methods_and_paths_are_refused(system: System) -> None:
     for method, path in (
-        ("GET", REST), ("PUT", REST), ("GET", "/webhooks/nowhere"),
+        ("GET", REST),
+        ("PUT", REST),
+        ("GET", "/webhooks/nowhere"),
         ("POST", "/conversations/x/tracker"),
-        ("GET", "/webchat/static/x/..%2f..%2f..%2fpyproject.toml"), ("GET", "/model/parse"),
-    ):  # fmt: skip
+        ("GET", "/webchat/static/x/..%2f..%2f..%2fpyproject.toml"),
+        ("GET", "/model/parse"),
+    ):
         assert call(method, system.ingress + path).status in (404, 405), path
 
 

@@ -77,10 +77,14 @@ def test_a_doubtful_question_offers_its_best_entries(
 
 def test_whoever_wants_a_person_gets_one(system: System, texts: SystemTexts, who: str) -> None:
     for language, text in (
-        ("en", "I want to talk to a person"), ("hi", "इंसान"),
+        ("en", "I want to talk to a person"),
+        ("hi", "इंसान"),
         ("es", "quiero hablar con una persona"),
-        ("ar", "موظف"), ("th", "เจ้าหน้าที่"), ("ml", "ഏജന്റ്"), ("mr", "माणूस"),
-    ):  # fmt: skip
+        ("ar", "موظف"),
+        ("th", "เจ้าหน้าที่"),
+        ("ml", "ഏജന്റ്"),
+        ("mr", "माणूस"),
+    ):
         sender = f"{who}{language}"
         replies = system.rest(sender, text)
         assert replies[-1]["state"] == "waiting", (text, replies)
@@ -209,9 +213,15 @@ def later(system: System, who: str, text: str, received_at: float) -> list[dict[
     settings = Settings(state_dir=system.state_dir)
     name = conversation(who)
     inbound = Inbound(
-        id=f"m{uuid.uuid4().hex[:24]}", conversation=name, channel="rest", account="rest",
-        vendor_user=who, text=text, sent_at=received_at, received_at=received_at,
-    )  # fmt: skip
+        id=f"m{uuid.uuid4().hex[:24]}",
+        conversation=name,
+        channel="rest",
+        account="rest",
+        vendor_user=who,
+        text=text,
+        sent_at=received_at,
+        received_at=received_at,
+    )
     shard = redis_keys.shard_of(name, settings.shards)
     with redis.Redis.from_url(redis_client.address(settings), decode_responses=True) as client:
         client.xadd(redis_keys.inbox(shard), {"body": json.dumps(inbound.to_dict())})
@@ -255,8 +265,9 @@ def test_an_agent_takes_over_answers_and_gives_back(system: System, texts: Syste
     heard = visitor.send("मेरा पैसा कब वापस मिलेगा?")
     until(
         lambda: system.sql("select reading from messages where id = ?", heard),
-        within_s=20, what="the desk sees the message",
-    )  # fmt: skip
+        within_s=20,
+        what="the desk sees the message",
+    )
     words = "नमस्ते, मैं देखती हूँ।"
     assert agent.act(visitor.conversation, "reply", text=words).status == 200
     (reply,) = visitor.wait(1)

@@ -9,9 +9,12 @@ from running import System, Visitor, call, until
 
 WORDS = ("Quittenmarder", "लकड़सुँघवा")
 TEXTS = (
-    f"where is my order {WORDS[0]}?", f"{WORDS[1]} कहाँ है", f"{WORDS[0]} {WORDS[1]} flibber",
-    "I want to talk to a person", f"hello? {WORDS[0]}",
-)  # fmt: skip
+    f"where is my order {WORDS[0]}?",
+    f"{WORDS[1]} कहाँ है",
+    f"{WORDS[0]} {WORDS[1]} flibber",
+    "I want to talk to a person",
+    f"hello? {WORDS[0]}",
+)
 
 
 def _files_with(folder: Path, *words: str) -> set[str]:
@@ -28,8 +31,9 @@ def test_nothing_of_them_is_left_in_any_file(system: System) -> None:
         system.rest(who, text)
     until(
         lambda: len(system.sql("select 1 from messages where text like ?", f"%{WORDS[0]}%")) >= 3,
-        within_s=20, what="the messages in SQL",
-    )  # fmt: skip
+        within_s=20,
+        what="the messages in SQL",
+    )
     until(system.drained, within_s=20, what="nothing under way")
     said = _files_with(system.state_dir, *WORDS)
     assert any(name.startswith("samvad.sqlite3") for name in said), said
@@ -65,16 +69,19 @@ def test_nothing_of_their_files_is_left(system: System, tmp_path: Path) -> None:
     word, name = "Zwetschgenkobold", "Dingelbrod"
     visitor = Visitor(system)
     sent = call(
-        "POST", f"{system.ingress}/webhooks/webchat/upload", f"my {word}\n".encode(),
+        "POST",
+        f"{system.ingress}/webhooks/webchat/upload",
+        f"my {word}\n".encode(),
         headers={**visitor.headers, "Content-Type": "text/plain", "X-File-Name": f"{name}.txt"},
-    )  # fmt: skip
+    )
     assert sent.status == 201, sent.content
     visitor.send(attachments=[sent.json["id"]])  # type: ignore[arg-type]
     visitor.wait(2)
     until(
         lambda: system.sql("select 1 from files where id = ? and message <> ''", sent.json["id"]),
-        within_s=20, what="the file joins its message",
-    )  # fmt: skip
+        within_s=20,
+        what="the file joins its message",
+    )
     assert any(found.startswith("files/") for found in _files_with(system.state_dir, word))
     assert _files_with(system.state_dir, name)
     exported = system.run("customer", "export", visitor.conversation, "--files", str(tmp_path))

@@ -25,21 +25,25 @@ GIFT = {
             "title": dict.fromkeys(("en", "hi", "mr", "ml", "th", "es", "ar"), "Gift wrapping"),
             "examples": {
                 "en": [
-                    "can you wrap my order as a gift", "gift wrapping please",
+                    "can you wrap my order as a gift",
+                    "gift wrapping please",
                     "I want wrapping paper and a ribbon around the present",
                     "do you offer gift wrap with a greeting card",
                 ]
             },
             "answers": {
-                "en": "We wrap presents for 2 euros.", "hi": "हम 2 यूरो में उपहार लपेटते हैं।",
+                "en": "We wrap presents for 2 euros.",
+                "hi": "हम 2 यूरो में उपहार लपेटते हैं।",
                 "mr": "आम्ही २ युरोमध्ये भेटवस्तू गुंडाळून देतो.",
-                "ml": "2 യൂറോയ്ക്ക് ഞങ്ങൾ സമ്മാനം പൊതിഞ്ഞുതരും.", "th": "เราห่อของขวัญในราคา 2 ยูโร",
-                "es": "Envolvemos regalos por 2 euros.", "ar": "نغلف الهدايا مقابل 2 يورو.",
+                "ml": "2 യൂറോയ്ക്ക് ഞങ്ങൾ സമ്മാനം പൊതിഞ്ഞുതരും.",
+                "th": "เราห่อของขวัญในราคา 2 ยูโร",
+                "es": "Envolvemos regalos por 2 euros.",
+                "ar": "نغلف الهدايا مقابل 2 يورو.",
             },
             "quick_replies": ["delivery-time", "person"],
         }
     ],
-}  # fmt: skip
+}
 
 GIFT_ANSWERS: dict[str, str] = GIFT["entries"][0]["answers"]  # type: ignore[index]
 FOREIGN = {
@@ -130,8 +134,9 @@ def test_a_publication_is_answered_from_at_once(
 
     # No turn mixes versions, and once the new one is there the old one does not come back.
     assert {(version, text) for _, version, text in asking.seen} == {
-        (1, old_answer()), (2, NEW_ANSWER)
-    }  # fmt: skip
+        (1, old_answer()),
+        (2, NEW_ANSWER),
+    }
     versions = [version for _, version, _ in asking.seen]
     assert versions == sorted(versions)
     first_new = next(at for at, version, _ in asking.seen if version == 2)

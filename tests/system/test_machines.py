@@ -50,9 +50,12 @@ class Machine:
 
     def environment(self) -> dict[str, str]:
         return clean_environment(
-            SAMVAD_STATE_DIR=str(self.folder / "state"), SAMVAD_HOST=self.host,
-            SAMVAD_CACHE_DIR=str(self.folder / "cache"), SAMVAD_LEASE_S="3", **self.shared,
-        )  # fmt: skip
+            SAMVAD_STATE_DIR=str(self.folder / "state"),
+            SAMVAD_HOST=self.host,
+            SAMVAD_CACHE_DIR=str(self.folder / "cache"),
+            SAMVAD_LEASE_S="3",
+            **self.shared,
+        )
 
     def start(self, *roles: str) -> None:
         for role in roles:
@@ -61,15 +64,25 @@ class Machine:
             with (self.folder / f"{role}.log").open("ab") as log:
                 self.processes[role] = subprocess.Popen(
                     [sys.executable, "-m", "bot", role, "--name", f"{role}@{self.host}", *listens],
-                    cwd=REPO, env=self.environment(), stdout=log, stderr=log,
-                    stdin=subprocess.DEVNULL, start_new_session=True,
-                )  # fmt: skip
+                    cwd=REPO,
+                    env=self.environment(),
+                    stdout=log,
+                    stderr=log,
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
 
     def run(self, *arguments: str, typed: str = "") -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "bot", *arguments], cwd=REPO, env=self.environment(),
-            input=typed, capture_output=True, text=True, timeout=START_S, check=False,
-        )  # fmt: skip
+            [sys.executable, "-m", "bot", *arguments],
+            cwd=REPO,
+            env=self.environment(),
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -95,10 +108,26 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server that only listens at its own address."""
     folder, port = tmp_path_factory.mktemp("redis"), free_port()
     process = subprocess.Popen(
-        [get_binary_path(), "--bind", REDIS_HOST, "--port", str(port), "--dir", str(folder),
-         "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--protected-mode", "no"],
-        stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            get_binary_path(),
+            "--bind",
+            REDIS_HOST,
+            "--port",
+            str(port),
+            "--dir",
+            str(folder),
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--save",
+            "",
+            "--protected-mode",
+            "no",
+        ],
+        stdout=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
     url = f"redis://{REDIS_HOST}:{port}/0"
 
     def answers() -> bool:
@@ -127,9 +156,11 @@ def machines(
     tmp_path_factory: pytest.TempPathFactory, redis_url: str, sql_url: str
 ) -> Iterator[dict[str, Machine]]:
     shared = {
-        "REDIS_URL": redis_url, "DATABASE_URL": sql_url,
-        "WEBCHAT_SECRET": "a secret of the widget", "SESSION_SECRET": "a secret of the desk",
-    }  # fmt: skip
+        "REDIS_URL": redis_url,
+        "DATABASE_URL": sql_url,
+        "WEBCHAT_SECRET": "a secret of the widget",
+        "SESSION_SECRET": "a secret of the desk",
+    }
     found = {}
     for host in (FIRST, SECOND, OFFICE):
         folder = tmp_path_factory.mktemp(f"machine-{host}")
@@ -182,8 +213,9 @@ def test_the_main_scenario_over_three_machines(machines: dict[str, Machine]) -> 
     visitor.system = first
     until(
         lambda: any(m["text"] == "नमस्ते, मैं मीरा हूँ।" for m in visitor.history()),
-        within_s=MOVE_S, what="the agent's words at the other machine",
-    )  # fmt: skip
+        within_s=MOVE_S,
+        what="the agent's words at the other machine",
+    )
 
     # A machine loses its power. Its shards move, nobody notices but for the wait.
     first.lose_power()
@@ -194,8 +226,9 @@ def test_the_main_scenario_over_three_machines(machines: dict[str, Machine]) -> 
     visitor.send("refund kab milega")
     until(
         lambda: visitor.history()[-1]["author"] == "bot",
-        within_s=MOVE_S, what="an answer by the engine that is left",
-    )  # fmt: skip
+        within_s=MOVE_S,
+        what="an answer by the engine that is left",
+    )
 
     # It comes back, and the other one is updated: stopped cleanly while a customer is writing.
     first.start("ingress", "engine", "sender")

@@ -10,9 +10,15 @@ ENGINE_MB = 600
 OTHERS_MB = 120
 MESSAGES = 200
 TEXTS = (
-    "where is my order", "मेरा पैसा कब वापस मिलेगा?", "¿Cuánto cuesta el envío?", "thanks",
-    "flibber gromp", "هل يمكنني الدفع نقدا؟", "เปลี่ยนที่อยู่จัดส่งได้ไหม", "start over",
-)  # fmt: skip
+    "where is my order",
+    "मेरा पैसा कब वापस मिलेगा?",
+    "¿Cuánto cuesta el envío?",
+    "thanks",
+    "flibber gromp",
+    "هل يمكنني الدفع نقدا؟",
+    "เปลี่ยนที่อยู่จัดส่งได้ไหม",
+    "start over",
+)
 
 
 def resident_mb(pid: int) -> float:

@@ -39,8 +39,9 @@ def test_it_answers_hands_off_and_forgets(shop: System, address: str) -> None:
         assert shop.rest("customer-1", text)
     until(
         lambda: _rows(address, "SELECT state FROM conversations") == [("waiting",)],
-        within_s=20, what="the conversation in the queue",
-    )  # fmt: skip
+        within_s=20,
+        what="the conversation in the queue",
+    )
     said = "SELECT id FROM messages WHERE text LIKE '%%Quittenmarder%%'"
     until(lambda: _rows(address, said), within_s=20, what="the message in SQL")
     checked = shop.run("db", "check")

@@ -35,9 +35,14 @@ def environment(state_dir: Path) -> dict[str, str]:
 def rasa(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "rasa", *arguments],
-        cwd=REPO, env=environment(state_dir), capture_output=True, text=True, timeout=COMMAND_S,
-        stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+        cwd=REPO,
+        env=environment(state_dir),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
     return done
 
@@ -45,9 +50,14 @@ def rasa(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def bot(state_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "bot", *arguments],
-        cwd=REPO, env=environment(state_dir), capture_output=True, text=True, timeout=COMMAND_S,
-        stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+        cwd=REPO,
+        env=environment(state_dir),
+        capture_output=True,
+        text=True,
+        timeout=COMMAND_S,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
 
 
 @pytest.mark.usefixtures("system")  # it trains the dialogue model if that is stale
@@ -87,9 +97,15 @@ class TestCommands:
             "  - intent: thanks\n    examples: |\n      - thank you\n      - thanks a lot\n"
         )
         given = (
-            "test", "--stories", str(stories), "--nlu", str(nlu), "--out", str(tmp_path / "out"),
+            "test",
+            "--stories",
+            str(stories),
+            "--nlu",
+            str(nlu),
+            "--out",
+            str(tmp_path / "out"),
             "--fail-on-prediction-errors",
-        )  # fmt: skip
+        )
         done = rasa(tmp_path, *given)
         assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
         wrong = (stories / "test_hi.yml").read_text().replace("faq/refund-time", "faq/warranty")
@@ -139,10 +155,14 @@ def test_help_names_every_command(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "Traceback" not in refused.stderr
     setting = subprocess.run(
-        [sys.executable, "-m", "bot", "content", "validate"], cwd=REPO,
-        env={**environment(tmp_path), "SAMVAD_SHARDS": "many"}, capture_output=True, text=True,
-        timeout=60, check=False,
-    )  # fmt: skip
+        [sys.executable, "-m", "bot", "content", "validate"],
+        cwd=REPO,
+        env={**environment(tmp_path), "SAMVAD_SHARDS": "many"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert setting.returncode == 1
     assert "SAMVAD_SHARDS" in setting.stderr
     assert "Traceback" not in setting.stderr
@@ -156,9 +176,14 @@ class Terminal:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace")
         self._main, theirs = pty.openpty()
         self.process = subprocess.Popen(
-            command, cwd=REPO, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
+            command,
+            cwd=REPO,
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
             env={**env, "TERM": "dumb", "COLUMNS": "400", "PROMPT_TOOLKIT_NO_CPR": "1"},
-        )  # fmt: skip
+        )
         os.close(theirs)
 
     def type(self, text: str) -> None:
@@ -225,9 +250,13 @@ def test_rasa_run_serves_the_widgets_channel(system: System, published: Content)
     log = (system.state_dir / "rasa-run.out").open("wb")
     server = subprocess.Popen(
         [sys.executable, "-m", "rasa", "run", "--port", str(port), "--interface", "127.0.0.1"],
-        cwd=REPO, env=dict(system.environment), stdout=log, stderr=log,
-        stdin=subprocess.DEVNULL, start_new_session=True,
-    )  # fmt: skip
+        cwd=REPO,
+        env=dict(system.environment),
+        stdout=log,
+        stderr=log,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     base = f"http://127.0.0.1:{port}"
     api = f"{base}/webhooks/webchat"
     try:

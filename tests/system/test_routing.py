@@ -39,6 +39,8 @@ async def test_an_agent_who_comes_is_given_who_waits(tmp_path: Path) -> None:
         (assigned,) = await asyncio.to_thread(system.recorded, conversation, "handoff.assigned")
         assert assigned["why"] == "team"
         await asyncio.to_thread(
-            until, lambda: system.sql("SELECT 1 FROM messages WHERE author = 'automatic'"),
-            within_s=20, what="the customer hears who joined",
-        )  # fmt: skip
+            until,
+            lambda: system.sql("SELECT 1 FROM messages WHERE author = 'automatic'"),
+            within_s=20,
+            what="the customer hears who joined",
+        )

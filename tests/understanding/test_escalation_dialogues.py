@@ -37,9 +37,13 @@ def _play(world: World, messages: Sequence[str]) -> list[Decision]:
         reading = understander.read(text, knowledge)
         mean = running_mean(mean, reading.sentiment.negative)
         signals = parse.signals(
-            reading, knowledge.content, also=reading.also, negative_mean=mean,
-            negative_count=count, failures=failures,
-        )  # fmt: skip
+            reading,
+            knowledge.content,
+            also=reading.also,
+            negative_mean=mean,
+            negative_count=count,
+            failures=failures,
+        )
         decision = decide(signals, Thresholds())
         failures = failures + 1 if decision.failed else 0
         decisions.append(decision)
@@ -125,6 +129,4 @@ def test_two_messages_nobody_understands_bring_a_person(world: World) -> None:
 
 def test_an_answer_in_between_starts_the_count_again(world: World) -> None:
     strange = ["the moon is made of green cheese", "where is my order", "fjords sing on tuesdays"]
-    assert [decision.kind for decision in _play(world, strange)] == [
-        "clarify", "answer", "clarify"
-    ]  # fmt: skip
+    assert [decision.kind for decision in _play(world, strange)] == ["clarify", "answer", "clarify"]

@@ -9,9 +9,16 @@ from bot.understanding.evaluate import evaluate_intents
 from bot.understanding.picture import draw_evaluation
 
 KEYS = {
-    "accuracy", "in_scope_accuracy", "out_of_scope_recall", "macro_f1", "mcc", "ece", "threshold",
-    "curve", "confusions",
-}  # fmt: skip
+    "accuracy",
+    "in_scope_accuracy",
+    "out_of_scope_recall",
+    "macro_f1",
+    "mcc",
+    "ece",
+    "threshold",
+    "curve",
+    "confusions",
+}
 
 
 class Letters:

@@ -26,8 +26,17 @@ def test_two_questions_are_cut(text: str, parts: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["where is my order", "black and white", "ok. thanks!", "", "Sandra ordered it", "?" * 300,
-     "a and b and c and d", "word " * 200, "is it late? (order 4711-0815)"],
-)  # fmt: skip
+    [
+        "where is my order",
+        "black and white",
+        "ok. thanks!",
+        "",
+        "Sandra ordered it",
+        "?" * 300,
+        "a and b and c and d",
+        "word " * 200,
+        "is it late? (order 4711-0815)",
+    ],
+)
 def test_one_question_stays_whole(text: str) -> None:
     assert parts_of(text) == []

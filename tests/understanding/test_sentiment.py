@@ -39,8 +39,10 @@ class WordEmbedder:
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
         self.asked.extend(texts)
-        counts = [[sum(word in text.lower() for word in group) for group in (BAD, PLAIN, GOOD)]
-                  for text in texts]  # fmt: skip
+        counts = [
+            [sum(word in text.lower() for word in group) for group in (BAD, PLAIN, GOOD)]
+            for text in texts
+        ]
         vectors = np.asarray(counts, np.float32) + np.float32(0.01)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
@@ -87,9 +89,11 @@ def test_reads_any_text(model: SentimentModel, text: str) -> None:
 
 def test_spelling_alone_can_decide() -> None:
     """Words the embedding does not know are learnt from their letters, variants included."""
-    rows = [(f"{word} {thing}", label) for word, label in
-            (("ghatiya", "negative"), ("kahan", "neutral"), ("badhiya", "positive"))
-            for thing in "abcdefgh"]  # fmt: skip
+    rows = [
+        (f"{word} {thing}", label)
+        for word, label in (("ghatiya", "negative"), ("kahan", "neutral"), ("badhiya", "positive"))
+        for thing in "abcdefgh"
+    ]
     blind = np.full((len(rows), 3), 0.5, np.float32)
     model = SentimentModel.fit(rows, blind)
     assert model.predict("ghatia", blind[0]).label == "negative"

@@ -277,9 +277,11 @@ def sent_files(mid: str, *files: tuple[str, str], user: str = "501", **more: Any
 
 def echo(text: str, mid: str, user: str = "501", page: str = PAGE, **more: Any) -> Any:
     return {
-        "sender": {"id": page}, "recipient": {"id": user}, "timestamp": int(time.time() * 1000),
+        "sender": {"id": page},
+        "recipient": {"id": user},
+        "timestamp": int(time.time() * 1000),
         "message": {"mid": mid, "text": text, "is_echo": True, **more},
-    }  # fmt: skip
+    }
 
 
 def delivery(*events: Any, page: str = PAGE) -> bytes:

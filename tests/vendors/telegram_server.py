@@ -97,8 +97,10 @@ class BotApiServer:
     @staticmethod
     def _refusal(error: Refused) -> web.Response:
         body: dict[str, Any] = {
-            "ok": False, "error_code": error.code, "description": error.description
-        }  # fmt: skip
+            "ok": False,
+            "error_code": error.code,
+            "description": error.description,
+        }
         if error.parameters:
             body["parameters"] = error.parameters
         return web.json_response(body, status=error.code)
@@ -120,9 +122,10 @@ class BotApiServer:
             hang_up = True
         if chat in self.moved:
             raise Refused(
-                400, "Bad Request: group chat was upgraded to a supergroup chat",
+                400,
+                "Bad Request: group chat was upgraded to a supergroup chat",
                 migrate_to_chat_id=self.moved[chat],
-            )  # fmt: skip
+            )
         if chat in self.blocked:
             raise Refused(403, "Forbidden: bot was blocked by the user")
         text = body.get("text")
@@ -293,25 +296,39 @@ def update(number: int, **what: Any) -> dict[str, Any]:
 
 
 def person(user: int = 7, **more: Any) -> dict[str, Any]:
-    return {"id": user, "is_bot": False, "first_name": "Asha", "last_name": "K",
-            "language_code": "hi", **more}  # fmt: skip
+    return {
+        "id": user,
+        "is_bot": False,
+        "first_name": "Asha",
+        "last_name": "K",
+        "language_code": "hi",
+        **more,
+    }
 
 
 def private(number: int, text: str, *, user: int = 7, **more: Any) -> dict[str, Any]:
     """An update with a message in a private chat."""
     message = {
-        "message_id": number, "date": 1_700_000_000, "from": person(user),
-        "chat": {"id": user, "type": "private"}, "text": text, **more,
-    }  # fmt: skip
+        "message_id": number,
+        "date": 1_700_000_000,
+        "from": person(user),
+        "chat": {"id": user, "type": "private"},
+        "text": text,
+        **more,
+    }
     return update(number, message=message)
 
 
 def in_group(number: int, text: str, *, user: int = 7, chat: int = -100, **more: Any) -> Any:
     """An update with a message in a group."""
     message = {
-        "message_id": number, "date": 1_700_000_000, "from": person(user),
-        "chat": {"id": chat, "type": "group", "title": "Family"}, "text": text, **more,
-    }  # fmt: skip
+        "message_id": number,
+        "date": 1_700_000_000,
+        "from": person(user),
+        "chat": {"id": chat, "type": "group", "title": "Family"},
+        "text": text,
+        **more,
+    }
     return update(number, message=message)
 
 
@@ -320,7 +337,10 @@ def tapped(number: int, data: str, *, user: int = 7, query: str = "q1") -> dict[
     return update(
         number,
         callback_query={
-            "id": query, "from": person(user), "chat_instance": "1", "data": data,
+            "id": query,
+            "from": person(user),
+            "chat_instance": "1",
+            "data": data,
             "message": {"message_id": 3, "date": 0, "chat": {"id": user, "type": "private"}},
         },
-    )  # fmt: skip
+    )

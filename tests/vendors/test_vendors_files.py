@@ -32,8 +32,9 @@ def fetched(system: System, conversation: str, count: int = 1) -> list[tuple[Any
     def look() -> list[tuple[Any, ...]]:
         found = system.sql(
             "select id, state, reason, type, source from files where conversation = ?"
-            " order by created_at", conversation,
-        )  # fmt: skip
+            " order by created_at",
+            conversation,
+        )
         over = len(found) >= count and all(row[1] != "fetching" for row in found)
         return found if over else []
 
@@ -69,8 +70,11 @@ def test_a_photo_from_messenger_reaches_the_agent_and_a_bill_comes_back(
     assert agent.act(conversation, "reply", text="Your bill", files=bill).status == 200
 
     def came() -> list[SentFile]:
-        return [m["filedata"] for m in world.graph.sent
-                if m["recipient"]["id"] == "9101" and "filedata" in m]  # fmt: skip
+        return [
+            m["filedata"]
+            for m in world.graph.sent
+            if m["recipient"]["id"] == "9101" and "filedata" in m
+        ]
 
     (sent,) = until(came, within_s=ANSWER_S, what="the bill")
     assert (sent.name, sent.type, sent.content) == ("रसीद.pdf", "application/pdf", PDF)
@@ -85,8 +89,10 @@ def test_a_photo_from_telegram_reaches_the_agent_and_another_comes_back(
     world.bot_api.files["photos/file_1.png"] = PNG
     update = private(101, "", user=9102)
     del update["message"]["text"]
-    update["message"]["photo"] = [{"file_id": "small-id", "width": 90},
-                                  {"file_id": "large-id", "width": 900}]  # fmt: skip
+    update["message"]["photo"] = [
+        {"file_id": "small-id", "width": 90},
+        {"file_id": "large-id", "width": 900},
+    ]
     deliver_telegram(world, update)
     conversation = conversation_id("telegram", "MelaBot", "9102")
     ((id_, state, _, _, _),) = fetched(world.system, conversation)
@@ -114,9 +120,13 @@ def test_a_photo_from_telegram_reaches_the_agent_and_another_comes_back(
     ],
 )
 def test_the_customer_is_told_when_a_file_reached_nobody(
-    world: World, texts: SystemTexts, user: str, address: str, content: bytes | None,  # noqa: F811
+    world: World,
+    texts: SystemTexts,  # noqa: F811
+    user: str,
+    address: str,
+    content: bytes | None,
     reason: str,
-) -> None:  # fmt: skip
+) -> None:
     if content is not None:
         world.graph.files["page.png"] = content
     url = address.replace("{cdn}", f"{world.graph.url}/cdn")
@@ -138,16 +148,19 @@ def test_telegrams_token_is_in_no_file_and_on_no_page(world: World, agent: DeskA
     secret = TOKEN.partition(":")[2].encode()
     folder = world.system.state_dir
     assert CACHE not in folder.parents
-    holding = [str(path) for path in folder.rglob("*")
-               if path.is_file() and secret in path.read_bytes()]  # fmt: skip
+    holding = [
+        str(path) for path in folder.rglob("*") if path.is_file() and secret in path.read_bytes()
+    ]
     assert holding == []
 
 
 def test_erasing_takes_the_files_along(world: World) -> None:
     folder = world.system.state_dir / "files"
     conversation = conversation_id("facebook", PAGE, "9101")
-    known = {row[0] for row in world.system.sql("select id from files where conversation = ?",
-                                                conversation)}  # fmt: skip
+    known = {
+        row[0]
+        for row in world.system.sql("select id from files where conversation = ?", conversation)
+    }
     assert known & {path.name for path in folder.rglob("*")}
     erased = world.system.run("customer", "erase", "facebook:9101")
     assert erased.returncode == 0, erased.stderr

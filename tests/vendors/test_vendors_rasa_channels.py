@@ -30,9 +30,12 @@ TELEGRAM = "/webhooks/telegram/MelaBot/webhook"
 
 @pytest.fixture(params=["on", "off"])
 async def rasa(
-    request: pytest.FixtureRequest, tmp_path: Path, redis_server: EmbeddedServer,
-    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[aiohttp.ClientSession]:  # fmt: skip
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    redis_server: EmbeddedServer,
+    redis: redis.asyncio.Redis,
+    monkeypatch: pytest.MonkeyPatch,
+) -> AsyncIterator[aiohttp.ClientSession]:
     monkeypatch.setenv("SAMVAD_STATE_DIR", str(tmp_path))
     monkeypatch.setenv("REDIS_URL", f"unix://{redis_server.socket}")
     if request.param == "on":

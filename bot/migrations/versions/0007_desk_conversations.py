@@ -75,7 +75,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table in (
-        "desk_merges", "desk_macros", "desk_translations", "desk_filters", "desk_mentions",
-    ):  # fmt: skip
+        "desk_merges",
+        "desk_macros",
+        "desk_translations",
+        "desk_filters",
+        "desk_mentions",
+    ):
         op.drop_table(table)
     op.drop_column("conversations", "blocked")

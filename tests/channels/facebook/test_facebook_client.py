@@ -36,10 +36,12 @@ def message(
 ) -> Outbound:
     replies = tuple(QuickReply(f"{k:016x}", title, position=k) for k, title in enumerate(titles))
     return replace(
-        builders.outbound(text, n=n), channel="facebook", vendor_user=user,
+        builders.outbound(text, n=n),
+        channel="facebook",
+        vendor_user=user,
         conversation=conversation_id("facebook", PAGE, user),
         **{"account": PAGE, "quick_replies": replies, "in_reply_to": "m1", **more},
-    )  # fmt: skip
+    )
 
 
 async def test_an_answer_is_a_response_with_our_mark(
@@ -69,9 +71,12 @@ async def test_buttons_then_quick_replies_then_a_list(
 
 @pytest.mark.parametrize("text", ["नमस्ते", "Sentence. " * 400], ids=["one part", "several"])
 async def test_a_message_was_handed_over_before_messenger_passed_it_on(
-    client: FacebookClient, graph: GraphServer, redis: redis.asyncio.Redis,
-    facebook_settings: Settings, text: str,
-) -> None:  # fmt: skip
+    client: FacebookClient,
+    graph: GraphServer,
+    redis: redis.asyncio.Redis,
+    facebook_settings: Settings,
+    text: str,
+) -> None:
     passed_on: list[int] = []
     original = graph._post_messages
 
@@ -133,9 +138,11 @@ def test_who_wrote_and_when_decides_the_type(
 
 
 async def test_what_is_known_to_be_late_makes_no_call(
-    client: FacebookClient, graph: GraphServer, facebook_settings: Settings,
+    client: FacebookClient,
+    graph: GraphServer,
+    facebook_settings: Settings,
     redis: redis.asyncio.Redis,
-) -> None:  # fmt: skip
+) -> None:
     outbound = message()
     await Windows(facebook_settings, redis).note(outbound.conversation, time.time() - 2 * DAY)
     with pytest.raises(DeliveryFailed, match="outside-window"):
@@ -195,9 +202,14 @@ async def test_words_matter_more_than_a_persona(
     ],
 )
 async def test_what_can_never_succeed_is_told_apart(
-    client: FacebookClient, graph: GraphServer, redis: redis.asyncio.Redis,
-    refused: Refused, reason: str, permanent: bool, after: float | None,
-) -> None:  # fmt: skip
+    client: FacebookClient,
+    graph: GraphServer,
+    redis: redis.asyncio.Redis,
+    refused: Refused,
+    reason: str,
+    permanent: bool,
+    after: float | None,
+) -> None:
     graph.failures = [refused]
     with pytest.raises(DeliveryFailed) as failed:
         await client.send(message())

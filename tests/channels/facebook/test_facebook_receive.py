@@ -35,18 +35,21 @@ async def test_the_handshake_returns_the_challenge_to_who_knows_the_token(hook: 
     answer = await hook.http.get(PATH, params=query)
     assert (answer.status, await answer.text()) == (200, "158")
     for wrong in (
-        {**query, "hub.verify_token": "verify-mE"}, {**query, "hub.mode": "x"}, {},
+        {**query, "hub.verify_token": "verify-mE"},
+        {**query, "hub.mode": "x"},
+        {},
         {**query, "hub.verify_token": "ü"},
-    ):  # fmt: skip
+    ):
         assert (await hook.http.get(PATH, params=wrong)).status == 403
 
 
 async def test_every_event_of_a_batch_is_kept_in_the_order_of_its_time(hook: Hook) -> None:
     now = time.time()
     batch = [
-        said("second", "m2", at=now - 5), said("first", "m1", at=now - 9),
+        said("second", "m2", at=now - 5),
+        said("first", "m1", at=now - 9),
         said("other person", "m3", user="502", at=now - 7),
-    ]  # fmt: skip
+    ]
     assert (await hook.deliver(*batch)).status == 200
     kept = await hook.kept()
     assert {i.text for i in kept} == {"first", "second", "other person"}
@@ -63,12 +66,16 @@ async def test_a_repeated_delivery_is_kept_once(hook: Hook) -> None:
 @pytest.mark.parametrize(
     "headers",
     [
-        {}, {"X-Hub-Signature-256": ""}, {"X-Hub-Signature-256": "sha256="},
-        {"X-Hub-Signature-256": "sha256=" + "0" * 64}, {"X-Hub-Signature-256": "ü"},
+        {},
+        {"X-Hub-Signature-256": ""},
+        {"X-Hub-Signature-256": "sha256="},
+        {"X-Hub-Signature-256": "sha256=" + "0" * 64},
+        {"X-Hub-Signature-256": "ü"},
         {"X-Hub-Signature": "sha1=" + "0" * 40},
-        signed(b"another body"), signed(delivery(said("hello", "m1")), "another secret"),
+        signed(b"another body"),
+        signed(delivery(said("hello", "m1")), "another secret"),
     ],
-)  # fmt: skip
+)
 async def test_a_wrong_signature_keeps_nothing(hook: Hook, headers: dict[str, str]) -> None:
     assert (await hook.post(delivery(said("hello", "m1")), headers)).status == 401
     assert await hook.kept() == []
@@ -88,16 +95,20 @@ async def test_signed_nonsense_is_400(hook: Hook, body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"{}", b'{"object": "instagram", "entry": [{"id": "1"}]}',
-        b'{"object": "page"}', b'{"object": "page", "entry": 5}',
-        delivery(event(optin={"ref": "x"})), delivery(event()),
+        b"{}",
+        b'{"object": "instagram", "entry": [{"id": "1"}]}',
+        b'{"object": "page"}',
+        b'{"object": "page", "entry": 5}',
+        delivery(event(optin={"ref": "x"})),
+        delivery(event()),
         delivery(said("for another page", "m1"), page="999"),
-        json.dumps({"object": "page", "entry": [
-            {"id": PAGE, "standby": [said("another app's", "m1")]}]}).encode(),
+        json.dumps(
+            {"object": "page", "entry": [{"id": PAGE, "standby": [said("another app's", "m1")]}]}
+        ).encode(),
         delivery(event(message={"mid": "m1"})),
         delivery(event(message={"text": "without mid"})),
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_message_to_us_is_taken_and_not_answered(hook: Hook, body: bytes) -> None:
     assert (await hook.post(body)).status == 200
     assert await hook.kept() == []
@@ -113,10 +124,14 @@ async def test_taps_postbacks_and_openings(hook: Hook) -> None:
     )
     kept = await hook.kept()
     by = [(i.kind, i.tap, i.text) for i in kept if i.vendor_user == "501"]
-    assert sorted(by) == sorted([
-        ("message", "0123456789abcdef", "हाँ"), ("message", "fedcba9876543210", "Yes"),
-        ("start", "", ""), ("start", "", ""),
-    ])  # fmt: skip
+    assert sorted(by) == sorted(
+        [
+            ("message", "0123456789abcdef", "हाँ"),
+            ("message", "fedcba9876543210", "Yes"),
+            ("start", "", ""),
+            ("start", "", ""),
+        ]
+    )
     assert [i.tap for i in kept if i.vendor_user == "503"] == ["without-mid"]
 
 
@@ -128,8 +143,9 @@ async def test_a_menu_says_its_words_in_the_language_of_the_conversation(hook: H
         payload = {"title": "x", "payload": f"samvad:menu:{key}", "mid": f"m{n}"}
         await hook.deliver(event(postback=payload))
     assert [i.text for i in await hook.kept()] == [
-        "ขอคุยกับเจ้าหน้าที่", "ദയവായി മലയാളത്തിൽ സംസാരിക്കൂ",
-    ]  # fmt: skip
+        "ขอคุยกับเจ้าหน้าที่",
+        "ദയവായി മലയാളത്തിൽ സംസാരിക്കൂ",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -138,11 +154,13 @@ async def test_a_menu_says_its_words_in_the_language_of_the_conversation(hook: H
         ({"type": "fallback", "payload": {"url": "https://x"}}, "🔗"),
         ({"type": "image", "payload": {}}, "🖼"),
         ({"type": "image", "payload": {"url": "https://x", "sticker_id": 369239263222822}}, "👍"),
-        ({"type": "location", "payload": {"coordinates": {"lat": 18.5, "long": 73.8}}},
-         "📍 18.50000, 73.80000"),
+        (
+            {"type": "location", "payload": {"coordinates": {"lat": 18.5, "long": 73.8}}},
+            "📍 18.50000, 73.80000",
+        ),
         ({"type": "something-new"}, "📎"),
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_text_is_never_silence(hook: Hook, attachment: Any, text: str) -> None:
     await hook.deliver(event(message={"mid": "m1", "attachments": [attachment]}))
     assert [i.text for i in await hook.kept()] == [text]
@@ -156,8 +174,9 @@ async def test_files_are_named_for_the_worker_to_fetch(hook: Hook) -> None:
     first, second = await hook.kept()
     assert (first.text, second.text) == ("", "look")
     assert [(a.kind, a.name, a.state) for a in first.attachments] == [
-        ("image", "1_n.jpg", "fetching"), ("file", "billfdp.exe", "fetching"),
-    ]  # fmt: skip
+        ("image", "1_n.jpg", "fetching"),
+        ("file", "billfdp.exe", "fetching"),
+    ]
     assert first.attachments[0].source == photo
     assert "source" not in first.attachments[0].shown()
     assert len({a.id for m in (first, second) for a in m.attachments}) == 3
@@ -203,18 +222,23 @@ async def test_receipts_mark_what_was_sent_before_them_once(
     await hook.deliver(event(delivery={"watermark": int(now * 1000)}))
     rows = [(r["id"], r["delivery"]) for r in await hook.recorded("delivery")]
     assert rows == [
-        ("o0", "delivered"), ("o1", "delivered"), ("o0", "read"), ("o1", "read"),
+        ("o0", "delivered"),
+        ("o1", "delivered"),
+        ("o0", "read"),
+        ("o1", "read"),
         ("o2", "delivered"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
     ("kinds", "after_s", "told"),
     [
-        (["delivery"], 1.0, ["delivered"]), (["delivery"], 0.0, ["delivered"]),
-        (["delivery", "read"], 1.0, ["read"]), (["delivery", "read"], -1.0, []),
+        (["delivery"], 1.0, ["delivered"]),
+        (["delivery"], 0.0, ["delivered"]),
+        (["delivery", "read"], 1.0, ["read"]),
+        (["delivery", "read"], -1.0, []),
     ],
-)  # fmt: skip
+)
 async def test_a_receipt_that_overtakes_the_sender_counts(
     hook: Hook, facebook_settings: Settings, kinds: list[str], after_s: float, told: list[str]
 ) -> None:
@@ -251,12 +275,16 @@ async def test_a_person_in_the_page_inbox_takes_over_from_the_bot(
         assert (await hook.deliver(echo("I look into it", "e1", app_id="263902"))).status == 200
     taken = conversation_of(database)
     assert (taken.state, taken.owner, taken.cause) == (
-        State.ASSIGNED, f"page-inbox:{PAGE}", "agent-takeover",
-    )  # fmt: skip
+        State.ASSIGNED,
+        f"page-inbox:{PAGE}",
+        "agent-takeover",
+    )
     (words,) = await hook.recorded("message")
     assert (words["author"], words["text"], words["delivery"]) == (
-        "agent", "I look into it", "sent",
-    )  # fmt: skip
+        "agent",
+        "I look into it",
+        "sent",
+    )
     kinds = database.look(lambda c: c.execute(sa.select(events.c.type)).scalars().all())
     assert sorted(kinds) == ["episode.started", "handoff.assigned", "handoff.requested"]
     assert [e["type"] for e in await hook.recorded("event")] == ["agent.replied"]
@@ -339,31 +367,67 @@ async def test_without_secrets_there_is_no_route(settings: Settings) -> None:
 
     assert not any("facebook" in r.canonical for r in make_app(settings).router.resources())
     assert off(settings)["facebook"] == [
-        "FACEBOOK_APP_SECRET", "FACEBOOK_VERIFY_TOKEN", "FACEBOOK_PAGE_TOKENS",
-    ]  # fmt: skip
+        "FACEBOOK_APP_SECRET",
+        "FACEBOOK_VERIFY_TOKEN",
+        "FACEBOOK_PAGE_TOKENS",
+    ]
 
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
     | st.sampled_from([PAGE, "501", "samvad:start", "samvad:menu:person", "\ud800", 10**30]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from([
-            "sender", "recipient", "id", "timestamp", "message", "mid", "text", "quick_reply",
-            "payload", "attachments", "type", "coordinates", "lat", "long", "postback", "title",
-            "referral", "ref", "delivery", "read", "watermark", "reaction", "is_echo", "app_id",
-            "metadata", "sticker_id", "url",
-        ]),
-        inner, max_size=6,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "sender",
+                    "recipient",
+                    "id",
+                    "timestamp",
+                    "message",
+                    "mid",
+                    "text",
+                    "quick_reply",
+                    "payload",
+                    "attachments",
+                    "type",
+                    "coordinates",
+                    "lat",
+                    "long",
+                    "postback",
+                    "title",
+                    "referral",
+                    "ref",
+                    "delivery",
+                    "read",
+                    "watermark",
+                    "reaction",
+                    "is_echo",
+                    "app_id",
+                    "metadata",
+                    "sticker_id",
+                    "url",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
     ),
     max_leaves=25,
-)  # fmt: skip
+)
 VALID = [
     sent_files("m", ("image", "https://x.fbcdn.net/a.png"), ("file", "https://fbsbx.com/b")),
-    said("hello", "m1", at=NOW), echo("hello", "e1"), event(at=NOW, read={"watermark": 5}),
+    said("hello", "m1", at=NOW),
+    echo("hello", "e1"),
+    event(at=NOW, read={"watermark": 5}),
     event(at=NOW, postback={"title": "x", "payload": "y", "mid": "m2"}),
     event(at=NOW, message={"mid": "m", "attachments": [{"type": "location", "payload": {}}]}),
-]  # fmt: skip
+]
 
 
 def mutated(data: Any, path: list[int], value: Any) -> Any:
@@ -377,10 +441,12 @@ def mutated(data: Any, path: list[int], value: Any) -> Any:
 strange = st.one_of(
     anything,
     st.builds(
-        mutated, st.sampled_from(VALID), st.lists(st.integers(0, 9), min_size=1, max_size=4),
+        mutated,
+        st.sampled_from(VALID),
+        st.lists(st.integers(0, 9), min_size=1, max_size=4),
         anything,
     ),
-)  # fmt: skip
+)
 
 
 def around(events_: Any) -> dict[str, Any]:

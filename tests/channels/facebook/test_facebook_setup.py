@@ -21,8 +21,10 @@ async def test_everything_is_set_in_all_languages_and_shown_before_and_after(
     assert profile["get_started"] == {"payload": "samvad:start"}
     hindi = next(m for m in profile["persistent_menu"] if m["locale"] == "hi_IN")
     assert hindi["call_to_actions"][0] == {
-        "type": "postback", "title": "इंसान से बात करें", "payload": "samvad:menu:person",
-    }  # fmt: skip
+        "type": "postback",
+        "title": "इंसान से बात करें",
+        "payload": "samvad:menu:person",
+    }
     locales = {g["locale"] for g in profile["greeting"]}
     assert {"default", "en_US", "hi_IN", "mr_IN", "ml_IN", "th_TH", "es_LA", "ar_AR"} <= locales
     assert "  has  subscription: none" in lines

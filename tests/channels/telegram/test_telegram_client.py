@@ -33,9 +33,12 @@ async def client(telegram_settings: Settings, redis: redis.asyncio.Redis) -> Any
 def message(text: str = "नमस्ते", *titles: str, user: str = "7", n: int = 1, **more: Any) -> Outbound:
     replies = tuple(QuickReply(f"{k:016x}", title, position=k) for k, title in enumerate(titles))
     return replace(
-        builders.outbound(text, n=n, **more), channel="telegram", account="MelaBot",
-        vendor_user=user, quick_replies=replies,
-    )  # fmt: skip
+        builders.outbound(text, n=n, **more),
+        channel="telegram",
+        account="MelaBot",
+        vendor_user=user,
+        quick_replies=replies,
+    )
 
 
 async def test_a_message_with_buttons(client: TelegramClient, bot_api: BotApiServer) -> None:
@@ -45,8 +48,9 @@ async def test_a_message_with_buttons(client: TelegramClient, bot_api: BotApiSer
     assert "parse_mode" not in sent, "a customer's < or * is no markup"
     rows = sent["reply_markup"]["inline_keyboard"]
     assert [[b["text"] for b in row] for row in rows] == [
-        ["हाँ", "नहीं"], ["किसी इंसान से बात करनी है"],
-    ]  # fmt: skip
+        ["हाँ", "नहीं"],
+        ["किसी इंसान से बात करनी है"],
+    ]
     assert rows[0][1]["callback_data"] == f"{1:016x}"
 
 
@@ -158,9 +162,11 @@ async def test_a_group_that_moved_gets_its_message_at_once_and_ever_after(
 
 
 async def test_in_a_group_the_answer_hangs_on_the_question(
-    client: TelegramClient, bot_api: BotApiServer, redis: redis.asyncio.Redis,
+    client: TelegramClient,
+    bot_api: BotApiServer,
+    redis: redis.asyncio.Redis,
     telegram_settings: Settings,
-) -> None:  # fmt: skip
+) -> None:
     outbound = message("answer", user="-5:7", in_reply_to="m1")
     await redis.set(origin_key(telegram_settings, outbound.conversation, "m1"), "42:9")
     await client.send(outbound)
@@ -172,8 +178,9 @@ async def test_a_bot_that_is_gone_and_an_empty_message_are_permanent(
     client: TelegramClient,
 ) -> None:
     for outbound, reason in (
-        (replace(message(), account="Gone"), "channel-off"), (message(" "), "empty"),
-    ):  # fmt: skip
+        (replace(message(), account="Gone"), "channel-off"),
+        (message(" "), "empty"),
+    ):
         with pytest.raises(DeliveryFailed) as failed:
             await client.send(outbound)
         assert (failed.value.reason, failed.value.permanent) == (reason, True)

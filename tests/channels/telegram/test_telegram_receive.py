@@ -117,10 +117,13 @@ async def test_a_command_says_its_words_in_the_language_of_the_conversation(hook
         ("/person@OtherBot", {}, None),
         ("where is it", {"reply_to_message": {"from": {"id": BOT_ID}}}, "where is it"),
         ("where is it", {"reply_to_message": {"from": {"id": 4}}}, None),
-        ("where is it", {"entities": [{"type": "text_mention", "user": {"id": BOT_ID}}]},
-         "where is it"),
+        (
+            "where is it",
+            {"entities": [{"type": "text_mention", "user": {"id": BOT_ID}}]},
+            "where is it",
+        ),
     ],
-)  # fmt: skip
+)
 async def test_in_a_group_only_what_is_addressed_to_us_is_heard(
     hook: Hook, text: str, more: dict[str, Any], heard: str | None
 ) -> None:
@@ -195,17 +198,38 @@ async def test_what_is_no_text_is_never_silence(hook: Hook, what: Any, text: str
 @pytest.mark.parametrize(
     ("what", "kind", "name", "source"),
     [
-        ({"photo": [{"file_id": "small", "width": 90}, {"file_id": "large", "width": 1280},
-                    {"file_id": "middle", "width": 320}]}, "image", "image.jpg", "large"),
+        (
+            {
+                "photo": [
+                    {"file_id": "small", "width": 90},
+                    {"file_id": "large", "width": 1280},
+                    {"file_id": "middle", "width": 320},
+                ]
+            },
+            "image",
+            "image.jpg",
+            "large",
+        ),
         ({"voice": {"file_id": "x", "mime_type": "audio/ogg"}}, "audio", "audio.ogg", "x"),
         ({"video_note": {"file_id": "x"}}, "video", "video.mp4", "x"),
-        ({"document": {"file_id": "x", "file_name": "../bill\u202efdp.exe", "file_size": 9}},
-         "file", "billfdp.exe", "x"),
-        ({"document": {"file_id": "y", "mime_type": "image/png", "file_name": "a.png"},
-          "caption": "look"}, "image", "a.png", "y"),
+        (
+            {"document": {"file_id": "x", "file_name": "../bill\u202efdp.exe", "file_size": 9}},
+            "file",
+            "billfdp.exe",
+            "x",
+        ),
+        (
+            {
+                "document": {"file_id": "y", "mime_type": "image/png", "file_name": "a.png"},
+                "caption": "look",
+            },
+            "image",
+            "a.png",
+            "y",
+        ),
         ({"animation": {"file_id": "a"}, "document": {"file_id": "d"}}, "video", "video.mp4", "a"),
     ],
-)  # fmt: skip
+)
 async def test_files_are_named_for_the_worker_to_fetch(
     hook: Hook, what: Any, kind: str, name: str, source: str
 ) -> None:
@@ -223,15 +247,20 @@ async def test_files_are_named_for_the_worker_to_fetch(
 @pytest.mark.parametrize(
     "data",
     [
-        update(1, my_chat_member={"chat": {"id": 7, "type": "private"},
-                                  "new_chat_member": {"status": "kicked"}}),
+        update(
+            1,
+            my_chat_member={
+                "chat": {"id": 7, "type": "private"},
+                "new_chat_member": {"status": "kicked"},
+            },
+        ),
         update(1, channel_post={"message_id": 1, "chat": {"id": -5, "type": "channel"}}),
         update(1, poll_answer={"poll_id": "5"}),
         private(1, "I am a bot", **{"from": person(is_bot=True)}),
         update(1),
         {"message": private(1, "no number")["message"]},
     ],
-)  # fmt: skip
+)
 async def test_what_is_no_message_to_us_is_taken_and_not_answered(hook: Hook, data: Any) -> None:
     assert (await hook.deliver(data)).status == 200
     assert await hook.kept() == []
@@ -262,22 +291,63 @@ async def test_without_bots_there_is_no_route(
 
 
 anything = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
     | st.sampled_from(["private", "group", "kicked", "/start", "@MelaBot", "\ud800", 10**30]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from([
-            "update_id", "message", "edited_message", "callback_query", "my_chat_member", "chat",
-            "from", "id", "type", "text", "caption", "date", "data", "entities", "user",
-            "reply_to_message", "location", "latitude", "longitude", "sticker", "emoji", "photo",
-            "new_chat_member", "status", "migrate_to_chat_id", "first_name", "language_code",
-            "message_id", "message_thread_id", "is_topic_message", "is_bot", "document", "voice",
-            "file_id", "file_name", "mime_type", "file_size", "width",
-        ]),
-        inner, max_size=6,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "update_id",
+                    "message",
+                    "edited_message",
+                    "callback_query",
+                    "my_chat_member",
+                    "chat",
+                    "from",
+                    "id",
+                    "type",
+                    "text",
+                    "caption",
+                    "date",
+                    "data",
+                    "entities",
+                    "user",
+                    "reply_to_message",
+                    "location",
+                    "latitude",
+                    "longitude",
+                    "sticker",
+                    "emoji",
+                    "photo",
+                    "new_chat_member",
+                    "status",
+                    "migrate_to_chat_id",
+                    "first_name",
+                    "language_code",
+                    "message_id",
+                    "message_thread_id",
+                    "is_topic_message",
+                    "is_bot",
+                    "document",
+                    "voice",
+                    "file_id",
+                    "file_name",
+                    "mime_type",
+                    "file_size",
+                    "width",
+                ]
+            ),
+            inner,
+            max_size=6,
+        )
     ),
     max_leaves=25,
-)  # fmt: skip
+)
 
 
 def mutated(data: Any, path: list[int], value: Any) -> Any:
@@ -289,25 +359,46 @@ def mutated(data: Any, path: list[int], value: Any) -> Any:
 
 
 VALID = [
-    private(1, "hello"), private(6, "", photo=[{"file_id": "x", "width": 9, "file_size": 5}]),
+    private(1, "hello"),
+    private(6, "", photo=[{"file_id": "x", "width": 9, "file_size": 5}]),
     private(7, "", document={"file_id": "x", "file_name": "a.png", "mime_type": "image/png"}),
-    in_group(2, "@MelaBot hi"), tapped(3, "abc"),
+    in_group(2, "@MelaBot hi"),
+    tapped(3, "abc"),
     update(4, edited_message=private(1, "x")["message"]),
-    update(5, my_chat_member={"chat": {"id": 7, "type": "private"},
-                              "new_chat_member": {"status": "kicked"}}),
-]  # fmt: skip
+    update(
+        5,
+        my_chat_member={
+            "chat": {"id": 7, "type": "private"},
+            "new_chat_member": {"status": "kicked"},
+        },
+    ),
+]
 
 
 @hypothesis_settings(max_examples=1500, deadline=None)
 @given(
     st.one_of(
-        st.fixed_dictionaries({"update_id": st.integers(0, 99)}, optional={
-            name: anything for name in ("message", "edited_message", "callback_query",
-                                        "my_chat_member", "channel_post")}),
-        st.builds(mutated, st.sampled_from(VALID), st.lists(st.integers(0, 9), min_size=1,
-                                                            max_size=4), anything),
+        st.fixed_dictionaries(
+            {"update_id": st.integers(0, 99)},
+            optional={
+                name: anything
+                for name in (
+                    "message",
+                    "edited_message",
+                    "callback_query",
+                    "my_chat_member",
+                    "channel_post",
+                )
+            },
+        ),
+        st.builds(
+            mutated,
+            st.sampled_from(VALID),
+            st.lists(st.integers(0, 9), min_size=1, max_size=4),
+            anything,
+        ),
     )
-)  # fmt: skip
+)
 def test_no_payload_raises(data: Any) -> None:
     if not isinstance(data, dict):
         return
@@ -326,11 +417,13 @@ def test_no_payload_raises(data: Any) -> None:
         st.binary(max_size=60),
         anything.map(lambda value: json.dumps(value).encode()),
         st.builds(
-            mutated, st.sampled_from(VALID), st.lists(st.integers(0, 9), min_size=1, max_size=4),
+            mutated,
+            st.sampled_from(VALID),
+            st.lists(st.integers(0, 9), min_size=1, max_size=4),
             anything,
         ).map(lambda value: json.dumps(value).encode()),
     )
-)  # fmt: skip
+)
 async def test_no_delivery_is_answered_500(hook: Hook, data: bytes) -> None:
     answer = await hook.http.post(hook.path, data=data, headers=hook.headers)
     assert answer.status in (200, 400)

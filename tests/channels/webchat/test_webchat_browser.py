@@ -98,10 +98,15 @@ async def test_hostile_text_is_only_text(visit: Visit) -> None:
     await expect(visit.chat.locator(".message.customer .text")).to_have_text(hostile)
     inbound = visit.shop.engine.taken[-1]
     await visit.shop.engine.say(
-        reply_to(inbound, f"{hostile} javascript:alert(1) https://ok.example/a?b=1.", 7,
-                 author="agent", agent="<b>Asha</b>",
-                 quick_replies=(QuickReply("q", "<i>tap</i>"),))
-    )  # fmt: skip
+        reply_to(
+            inbound,
+            f"{hostile} javascript:alert(1) https://ok.example/a?b=1.",
+            7,
+            author="agent",
+            agent="<b>Asha</b>",
+            quick_replies=(QuickReply("q", "<i>tap</i>"),),
+        )
+    )
     await expect(visit.chat.locator(".message.agent .name")).to_have_text("<b>Asha</b> · Agent")
     assert await visit.chat.locator(".log img, .log script, .log b, .log .text i").count() == 0
     links = visit.chat.locator(".log a")
@@ -325,8 +330,9 @@ async def test_a_reload_while_an_agent_answers_still_names_the_agent(visit: Visi
     await visit.say("hi")
     await expect(visit.chat.locator(".message.bot")).to_have_count(2)
     inbound = visit.shop.engine.taken[-1]
-    joined = reply_to(inbound, "Asha has joined.", 7, author="automatic", agent="Asha",
-                      state="assigned")  # fmt: skip
+    joined = reply_to(
+        inbound, "Asha has joined.", 7, author="automatic", agent="Asha", state="assigned"
+    )
     await visit.shop.engine.say(joined)
     await expect(visit.chat.locator("#status")).to_have_text("Asha is with you")
     await expect(visit.chat.locator(".notice")).to_have_text("Asha has joined.")

@@ -32,24 +32,35 @@ def test_what_others_need_comes_first() -> None:
 def test_it_runs() -> None:
     assert NODE is not None
     done = subprocess.run(
-        [NODE, "--input-type=module"], input=bundle(MODULES, "top"), capture_output=True,
-        text=True, timeout=30, check=True,
-    )  # fmt: skip
+        [NODE, "--input-type=module"],
+        input=bundle(MODULES, "top"),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
     assert json.loads(done.stdout) == ["low middle", "low", "top", "function"]
 
 
 @pytest.mark.parametrize(
     "line",
-    ['import thing from "./low.js";', 'import "./low.js";', "export default 1;",
-     'export { a } from "./low.js";', 'import * as all from "./low.js";'],
-)  # fmt: skip
+    [
+        'import thing from "./low.js";',
+        'import "./low.js";',
+        "export default 1;",
+        'export { a } from "./low.js";',
+        'import * as all from "./low.js";',
+    ],
+)
 def test_other_ways_are_refused(line: str) -> None:
     with pytest.raises(ValueError, match="bundled"):
         bundle({**MODULES, "top": line + "\n"}, "top")
 
 
 def test_a_circle_is_refused() -> None:
-    circle = {"a": 'import { b } from "./b.js";\nexport const a = 1;\n',
-              "b": 'import { a } from "./a.js";\nexport const b = 1;\n'}  # fmt: skip
+    circle = {
+        "a": 'import { b } from "./b.js";\nexport const a = 1;\n',
+        "b": 'import { a } from "./a.js";\nexport const b = 1;\n',
+    }
     with pytest.raises(ValueError, match="imports itself"):
         bundle(circle, "a")

@@ -21,9 +21,11 @@ STORED = "() => JSON.stringify([{...localStorage}, {...sessionStorage}])"
 @pytest.fixture
 async def strict(redis_dir: Path, redis_server: EmbeddedServer) -> AsyncIterator[Shop]:
     made = open_shop(
-        redis_dir, redis_server, webchat_consent="click",
+        redis_dir,
+        redis_server,
+        webchat_consent="click",
         webchat_privacy_url="https://shop.example/privacy",
-    )  # fmt: skip
+    )
     await made.redis.flushall()
     made.engine.script = answer
     yield made

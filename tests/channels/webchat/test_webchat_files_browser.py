@@ -66,8 +66,9 @@ async def test_a_picked_file_goes_with_the_message(visit: Visit) -> None:
     inbound = visit.shop.engine.taken[-1]
     assert inbound.text == "it is broken"
     assert [(a.kind, a.name) for a in inbound.attachments] == [
-        ("image", "broken cup.webp"), ("file", "list.txt"),
-    ]  # fmt: skip
+        ("image", "broken cup.webp"),
+        ("file", "list.txt"),
+    ]
     picture = visit.chat.locator(".message.customer .file img")
     await expect(picture).to_have_js_property("naturalWidth", 1)
     async with visit.page.expect_download() as download:
@@ -99,16 +100,26 @@ async def test_what_cannot_be_sent_is_said_in_words(small: Shop, browser: Browse
     async with visiting(small, browser) as visit:
         await visit.open()
         await visit.chat.locator("#file").set_input_files(
-            [{"name": "big.txt", "mimeType": "text/plain", "buffer": b"x" * 2001},
-             {"name": "a.exe", "mimeType": "application/x-msdownload", "buffer": b"MZ" + bytes(99)},
-             {"name": "page.png", "mimeType": "image/png", "buffer": b"<html><script>"},
-             {"name": "none.txt", "mimeType": "text/plain", "buffer": b""}]
-        )  # fmt: skip
+            [
+                {"name": "big.txt", "mimeType": "text/plain", "buffer": b"x" * 2001},
+                {
+                    "name": "a.exe",
+                    "mimeType": "application/x-msdownload",
+                    "buffer": b"MZ" + bytes(99),
+                },
+                {"name": "page.png", "mimeType": "image/png", "buffer": b"<html><script>"},
+                {"name": "none.txt", "mimeType": "text/plain", "buffer": b""},
+            ]
+        )
         details = visit.chat.locator(".upload .detail")
         await expect(details).to_have_text(
-            ["Larger than 2 kB", "This kind of file cannot be sent",
-             "This kind of file cannot be sent", "This file is empty"]
-        )  # fmt: skip
+            [
+                "Larger than 2 kB",
+                "This kind of file cannot be sent",
+                "This kind of file cannot be sent",
+                "This file is empty",
+            ]
+        )
         await expect(visit.chat.locator("#send")).to_be_disabled()
         for _ in range(4):
             away = visit.chat.locator(".upload .away").first
@@ -141,9 +152,15 @@ async def test_an_agents_file_is_shown_and_can_be_saved(visit: Visit) -> None:
 
     hostile = "<b>\u202efdp.exe</b>.pdf"
     sent = await take(
-        visit.shop.settings, visit.shop.engine.database, visit.shop.app[FILES], chunks(),
-        name=hostile, claimed="application/pdf", conversation=inbound.conversation, author="agent",
-    )  # fmt: skip
+        visit.shop.settings,
+        visit.shop.engine.database,
+        visit.shop.app[FILES],
+        chunks(),
+        name=hostile,
+        claimed="application/pdf",
+        conversation=inbound.conversation,
+        author="agent",
+    )
     said = reply_to(inbound, "your bill", 7, author="agent", agent="Asha", attachments=(sent,))
     await visit.shop.engine.say(said)
     lost = replace(sent, id="f0", state="failed", reason="unreachable")

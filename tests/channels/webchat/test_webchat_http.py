@@ -224,10 +224,16 @@ async def test_what_the_browser_gets_names_no_entry_and_no_version(
     shop.engine.is_silent = True
     await send(client, session, "hi")
     await shop.engine.say(
-        reply_to(shop.engine.taken[0], "نعم", language="ar", entry="order-status",
-                 content_version=3, state="waiting",
-                 quick_replies=(QuickReply("q", "لا", entry="secret-entry"),))
-    )  # fmt: skip
+        reply_to(
+            shop.engine.taken[0],
+            "نعم",
+            language="ar",
+            entry="order-status",
+            content_version=3,
+            state="waiting",
+            quick_replies=(QuickReply("q", "لا", entry="secret-entry"),),
+        )
+    )
     [_, reply] = (await history(client, session))["messages"]
     assert reply["direction"] == "rtl"
     assert reply["state"] == "waiting"
@@ -336,9 +342,14 @@ async def test_bad_frames_get_an_error_and_the_socket_lives(client: TestClient) 
 
 
 NO_CURSORS = [
-    "yesterday", "18446744073709551616-0", "0-18446744073709551616", "99999999999999999999-1",
-    "18446744073709551615-18446744073709551615", "१७-०", "1-0\n",
-]  # fmt: skip
+    "yesterday",
+    "18446744073709551616-0",
+    "0-18446744073709551616",
+    "99999999999999999999-1",
+    "18446744073709551615-18446744073709551615",
+    "१७-०",
+    "1-0\n",
+]
 """The large ones reach 2^64, or are the last id below it, behind which Redis does not read."""
 
 

@@ -164,28 +164,42 @@ PIXEL = "UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA=="
 async def test_cards_and_links_lead_only_where_they_may(visit: Visit) -> None:
     await talk(visit)
     card = {
-        "title": "<b>Teapot</b>", "text": "One litre", "image": "/webchat/static/x/icon.svg",
+        "title": "<b>Teapot</b>",
+        "text": "One litre",
+        "image": "/webchat/static/x/icon.svg",
         "image_text": "A teapot",
-        "buttons": [{"title": "Shop", "url": "https://shop.example/teapot"},
-                    {"title": "Bad", "url": "javascript:alert(1)"},
-                    {"title": "Worse", "url": "java\nscript:alert(1)"},
-                    {"title": "Call", "url": "tel:+912240001234"}],
-    }  # fmt: skip
+        "buttons": [
+            {"title": "Shop", "url": "https://shop.example/teapot"},
+            {"title": "Bad", "url": "javascript:alert(1)"},
+            {"title": "Worse", "url": "java\nscript:alert(1)"},
+            {"title": "Call", "url": "tel:+912240001234"},
+        ],
+    }
     words = (
         "See https://a.example/x?y=1, write to help@a.example or tel:+4915112345678, call"
         " +91 22 4000 1234, not javascript:alert(1) data:text/html,x or order 4711-AB."
     )
-    said = reply_to(visit.shop.engine.taken[-1], words, 7, author="agent", agent="Asha",
-                    metadata={"cards": [card, {"title": ""}, "no card"]})  # fmt: skip
+    said = reply_to(
+        visit.shop.engine.taken[-1],
+        words,
+        7,
+        author="agent",
+        agent="Asha",
+        metadata={"cards": [card, {"title": ""}, "no card"]},
+    )
     await visit.shop.engine.say(said)
     await expect(visit.chat.locator(".card")).to_have_count(1)
     await expect(visit.chat.locator(".card-title")).to_have_text("<b>Teapot</b>")
     assert await visit.chat.locator(".card img").get_attribute("alt") == "A teapot"
     links = await visit.chat.locator(".log a").all()
     assert [await link.get_attribute("href") for link in links] == [
-        "https://a.example/x?y=1", "mailto:help@a.example", "tel:+4915112345678",
-        "tel:+912240001234", "https://shop.example/teapot", "tel:+912240001234",
-    ]  # fmt: skip
+        "https://a.example/x?y=1",
+        "mailto:help@a.example",
+        "tel:+4915112345678",
+        "tel:+912240001234",
+        "https://shop.example/teapot",
+        "tel:+912240001234",
+    ]
     assert {await link.get_attribute("rel") for link in links} == {"noopener noreferrer nofollow"}
     # A customer's own words lead nobody anywhere.
     await visit.say("https://evil.example me@evil.example")
@@ -308,9 +322,13 @@ async def test_axe_finds_nothing(shop: Shop, browser: Browser, scheme: str, lang
     shop.engine.script = answer
     path = f"/?language={language}"
     async with visiting(
-        shop, browser, path, color_scheme=scheme, locale=language,
+        shop,
+        browser,
+        path,
+        color_scheme=scheme,
+        locale=language,
         viewport={"width": 390, "height": 844},
-    ) as visit:  # fmt: skip
+    ) as visit:
         await visit.launcher.click()
         await expect(visit.chat.locator(".message.bot")).to_have_count(1)
         await visit.say("hi")
@@ -319,13 +337,26 @@ async def test_axe_finds_nothing(shop: Shop, browser: Browser, scheme: str, lang
         inbound = shop.engine.taken[-1]
         card = {"title": "Teapot", "buttons": [{"title": "Shop", "url": "https://x.example"}]}
         await shop.engine.say(
-            reply_to(inbound, "https://x.example", 7, author="agent", agent="Asha",
-                     state="resolved", metadata={"cards": [card]})
-        )  # fmt: skip
+            reply_to(
+                inbound,
+                "https://x.example",
+                7,
+                author="agent",
+                agent="Asha",
+                state="resolved",
+                metadata={"cards": [card]},
+            )
+        )
         await visit.chat.locator("#file").set_input_files(
-            [{"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"},
-             {"name": "b.exe", "mimeType": "application/x-msdownload", "buffer": b"MZ" + bytes(99)}]
-        )  # fmt: skip
+            [
+                {"name": "a.txt", "mimeType": "text/plain", "buffer": b"hello"},
+                {
+                    "name": "b.exe",
+                    "mimeType": "application/x-msdownload",
+                    "buffer": b"MZ" + bytes(99),
+                },
+            ]
+        )
         await expect(visit.chat.locator('.upload[data-state="failed"]')).to_have_count(1)
         await visit.chat.locator("#stars input").nth(2).check()
         await visit.chat.locator("#more").click()

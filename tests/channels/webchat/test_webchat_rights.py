@@ -111,8 +111,10 @@ async def test_nothing_is_kept_before_the_customer_agrees(door: TestClient, stri
     assert refused.status == 403
     assert (await refused.json())["error"]["code"] == "consent-needed"
     upload = await door.post(
-        f"{API}/upload", data=b"hello", headers={"Authorization": f"Bearer {session['token']}",
-                                                 "X-File-Name": "a.txt"})  # fmt: skip
+        f"{API}/upload",
+        data=b"hello",
+        headers={"Authorization": f"Bearer {session['token']}", "X-File-Name": "a.txt"},
+    )
     assert upload.status == 403
     assert strict.engine.taken == []
     for table in (conversations, customers, messages, events):
@@ -211,8 +213,12 @@ def _everything(connection: Connection) -> str:
 async def test_only_the_sessions_own_conversation_goes(client: TestClient, shop: Shop) -> None:
     session = await converse(client, shop)
     # An agent has put this visitor and somebody on another channel together, perhaps wrongly.
-    row = {**rows(shop, conversations)[0], "id": "telegram-x", "channel": "telegram",
-           "vendor_user": "4711"}  # fmt: skip
+    row = {
+        **rows(shop, conversations)[0],
+        "id": "telegram-x",
+        "channel": "telegram",
+        "vendor_user": "4711",
+    }
     await shop.engine.database.run(lambda c: c.execute(sa.insert(conversations).values(row)))
     own = session_of("demo", session["visitor"], 0)
     found = shop.engine.database.look(lambda c: erasing.found(c, own))
@@ -270,17 +276,29 @@ async def test_an_episode_is_rated_once_when_it_was_resolved(
     (answer,) = rows(shop, survey_answers)
     assert (answer["score"], answer["comment"]) == (4, "gut gemacht")
     (event,) = [e for e in rows(shop, events) if e["type"] == "survey.answered"]
-    assert event["data"] == {"survey": "csat", "score": 4, "owner": "agent", "agent": "agent-1",
-                             "comment_characters": 11}  # fmt: skip
+    assert event["data"] == {
+        "survey": "csat",
+        "score": 4,
+        "owner": "agent",
+        "agent": "agent-1",
+        "comment_characters": 11,
+    }
     assert "gut" not in str(event)
 
 
 @pytest.mark.parametrize(
     ("score", "comment", "code"),
-    [(0, "", "bad-score"), (6, "", "bad-score"), (2.5, "", "bad-score"), (True, "", "bad-score"),
-     ("5", "", "bad-score"), (None, "", "bad-score"), (5, "x" * 1001, "text-too-long"),
-     (5, ["x"], "wrong-type")],
-)  # fmt: skip
+    [
+        (0, "", "bad-score"),
+        (6, "", "bad-score"),
+        (2.5, "", "bad-score"),
+        (True, "", "bad-score"),
+        ("5", "", "bad-score"),
+        (None, "", "bad-score"),
+        (5, "x" * 1001, "text-too-long"),
+        (5, ["x"], "wrong-type"),
+    ],
+)
 async def test_a_rating_that_is_none_is_refused(
     client: TestClient, score: Any, comment: Any, code: str
 ) -> None:
@@ -312,8 +330,10 @@ async def test_what_was_on_the_screen_is_read_and_only_that(client: TestClient, 
 async def test_a_receipt_that_overtakes_the_sender_stays(client: TestClient, shop: Shop) -> None:
     session = await converse(client, shop)
     (reply,) = [row for row in rows(shop, messages) if row["author"] == "bot"]
-    notes = [{"id": reply["id"], "conversation": session["conversation"], "delivery": state}
-             for state in ("read", "sent")]  # fmt: skip
+    notes = [
+        {"id": reply["id"], "conversation": session["conversation"], "delivery": state}
+        for state in ("read", "sent")
+    ]
     for note in notes:
         await shop.engine.database.run(
             lambda c, body=note: store_rows(c, [{"kind": "delivery", "body": body}])

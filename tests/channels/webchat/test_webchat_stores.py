@@ -53,8 +53,9 @@ def test_a_rating_is_kept_once_an_episode(database: Database) -> None:
     database.call(lambda c: resolve(c, "a"))
     assert database.call(lambda c: rating.is_due(c, store.get(c, name)))
     assert [database.call(lambda c: rating.keep(c, name, said, now=9.0)) for _ in "xx"] == [
-        True, False,
-    ]  # fmt: skip
+        True,
+        False,
+    ]
     assert not database.call(lambda c: rating.is_due(c, store.get(c, name)))
     (row,) = database.call(lambda c: c.execute(sa.select(survey_answers)).mappings().all())
     assert (row["score"], row["comment"], row["language"]) == (2, "बहुत देर लगी", "hi")

@@ -26,13 +26,18 @@ PDF = b"%PDF-1.7\n%\xe2\xe3\n" + bytes(300)
 
 
 async def put(
-    client: TestClient, session: dict[str, Any], content: Any = PNG, name: str = "cat.png",
-    type_: str = "image/png", **headers: str,
-) -> tuple[int, dict[str, Any]]:  # fmt: skip
+    client: TestClient,
+    session: dict[str, Any],
+    content: Any = PNG,
+    name: str = "cat.png",
+    type_: str = "image/png",
+    **headers: str,
+) -> tuple[int, dict[str, Any]]:
     answer = await client.post(
-        f"{API}/upload", data=content,
+        f"{API}/upload",
+        data=content,
         headers={**bearer(session), "Content-Type": type_, "X-File-Name": quote(name), **headers},
-    )  # fmt: skip
+    )
     return answer.status, await answer.json()
 
 
@@ -60,10 +65,16 @@ async def test_a_file_goes_up_into_a_message_and_back_into_the_history(
 ) -> None:
     session = await open_session(client)
     status, stored = await put(client, session, PNG, "मेरी बिल्ली.png")
-    assert (status, stored) == (201, {
-        "id": stored["id"], "name": "मेरी बिल्ली.png", "type": "image/png", "size": len(PNG),
-        "kind": "image",
-    })  # fmt: skip
+    assert (status, stored) == (
+        201,
+        {
+            "id": stored["id"],
+            "name": "मेरी बिल्ली.png",
+            "type": "image/png",
+            "size": len(PNG),
+            "kind": "image",
+        },
+    )
     assert (await say(client, session, stored["id"]))[0] == 202
     (inbound,) = shop.engine.taken
     assert [a.shown() for a in inbound.attachments] == [{**stored, "state": "stored", "reason": ""}]
@@ -87,8 +98,10 @@ async def test_a_form_works_as_well(client: TestClient) -> None:
     assert answer.status == 201
     stored = await answer.json()
     assert (stored["name"], stored["type"], stored["kind"]) == (
-        "bill.pdf", "application/pdf", "file",
-    )  # fmt: skip
+        "bill.pdf",
+        "application/pdf",
+        "file",
+    )
     empty = aiohttp.FormData({"note": "x"}, default_to_multipart=True)
     answer = await client.post(f"{API}/upload", data=empty, headers=bearer(session))
     assert (answer.status, (await answer.json())["error"]) == (400, "bad-upload")
@@ -190,9 +203,12 @@ async def test_an_address_opens_one_file_for_some_minutes(
     opened = await client.get(url)
     assert (opened.status, await opened.read()) == (200, PNG)
     for forged in (
-        url.replace(cat["id"], bill["id"]), url[:-1] + ("0" if url[-1] != "0" else "1"),
-        url.replace("expires=", "expires=9"), f"{API}/files/{cat['id']}?key=x", url + "%00",
-    ):  # fmt: skip
+        url.replace(cat["id"], bill["id"]),
+        url[:-1] + ("0" if url[-1] != "0" else "1"),
+        url.replace("expires=", "expires=9"),
+        f"{API}/files/{cat['id']}?key=x",
+        url + "%00",
+    ):
         assert (await client.get(forged)).status == 404, forged
     later = time.time() + 301
     monkeypatch.setattr("channels.webchat.uploads.time.time", lambda: later)
@@ -245,11 +261,16 @@ async def test_the_allowance_runs_out(client: TestClient, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("attachments", "code"),
     [
-        ("f1", "wrong-type"), ([1], "wrong-type"), ({"a": 1}, "wrong-type"),
-        (["../../etc/passwd"], "unknown-file"), (["a", "a"], "unknown-file"),
-        ([f"f{n}" for n in range(11)], "too-many-files"), (["f1"], "unknown-file"), ([], "empty"),
+        ("f1", "wrong-type"),
+        ([1], "wrong-type"),
+        ({"a": 1}, "wrong-type"),
+        (["../../etc/passwd"], "unknown-file"),
+        (["a", "a"], "unknown-file"),
+        ([f"f{n}" for n in range(11)], "too-many-files"),
+        (["f1"], "unknown-file"),
+        ([], "empty"),
     ],
-)  # fmt: skip
+)
 async def test_attachments_of_any_shape_get_a_clear_answer(
     client: TestClient, attachments: Any, code: str
 ) -> None:

@@ -58,8 +58,9 @@ def answer(inbound: Inbound) -> list[Outbound]:
     if inbound.kind == "start":
         return [reply_to(inbound, "Hello! I am a bot.", state="bot")]
     if "person" in inbound.text:
-        return [reply_to(inbound, "A person will be here soon.", author="automatic",
-                         state="waiting")]  # fmt: skip
+        return [
+            reply_to(inbound, "A person will be here soon.", author="automatic", state="waiting")
+        ]
     replies = (QuickReply("q-yes", "हाँ"), QuickReply("q-no", "नहीं"))
     if inbound.tap:
         return [reply_to(inbound, f"tapped {inbound.tap}", language="hi", state="bot")]

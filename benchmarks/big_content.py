@@ -17,8 +17,8 @@ from bot.commands import prepare
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.content.models import PERSON, Content, Entry
-from bot.database import Database
 from bot.settings import Settings
+from bot.stores.database import Database
 from bot.understanding.embed import Vectors, load_embedder
 from bot.understanding.service import Understander
 from bot.understanding.vector_cache import VectorCache

@@ -11,8 +11,8 @@ from typing import Any
 import redis
 
 from benchmarks.systems import System
-from bot import redis_client
 from bot.settings import Settings
+from bot.stores import redis_client
 
 SAMPLE = 500
 """Keys of a kind that are weighed."""

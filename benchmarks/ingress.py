@@ -31,7 +31,7 @@ from benchmarks.systems import (
     ours,
     process_of,
 )
-from bot.redis_client import EmbeddedServer
+from bot.stores.redis_client import EmbeddedServer
 
 RATE = 1000.0
 CONNECTIONS = 64

@@ -24,8 +24,8 @@ GIVEN: Mapping[str, float] = {
     "cores_each": 2.0,
     "memory_each_gb": 8.0,
     "busy": 0.5,  # share of a core used at the peak, so that losing a third is survived
-    "kept_days": 7.0,  # bot/redis_keys.py: CONVERSATION_TTL_S
-    "seen_days": 2.0,  # bot/redis_keys.py: SEEN_TTL_S
+    "kept_days": 7.0,  # bot/stores/redis_keys.py: CONVERSATION_TTL_S
+    "seen_days": 2.0,  # bot/stores/redis_keys.py: SEEN_TTL_S
     "retained_days": 365.0,
     "replicas": 2.0,  # copies of each Redis shard's memory
     "postgres_rows_s": 20_000.0,  # rows one PostgreSQL primary inserts a second, see the page

@@ -16,14 +16,14 @@ from typing import Any
 import redis
 import sqlalchemy as sa
 
-from bot import redis_client, redis_keys
 from bot.commands import prepare
 from bot.conversation.messages import conversation_id
-from bot.database import Database
 from bot.desk import auth
 from bot.desk.users import User
 from bot.settings import Settings
-from bot.tables import conversations, customers, events, messages, trackers, users
+from bot.stores import redis_client, redis_keys
+from bot.stores.database import Database
+from bot.stores.tables import conversations, customers, events, messages, trackers, users
 
 MESSAGES_EACH = 6
 OPEN_SHARE = 0.1

@@ -18,10 +18,9 @@ import redis.asyncio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import redis_eraser, tables
+from bot import redis_eraser
 from bot.conversation import store
 from bot.conversation.states import ENDED, State
-from bot.database import Database, insert_ignore
 from bot.desk import audit
 from bot.desk import tables as desk
 from bot.errors import BadRequest
@@ -30,6 +29,8 @@ from bot.files.rows import ids_of
 from bot.files.store import FileStore
 from bot.files.tables import files as files_table
 from bot.routing.tables import sla_clocks
+from bot.stores import tables
+from bot.stores.database import Database, insert_ignore
 
 PASSES = 5
 """A message under way may arrive while we erase; then we look again."""

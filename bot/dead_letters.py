@@ -14,11 +14,11 @@ import redis.asyncio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
-from bot.database import Database, insert_ignore
 from bot.errors import BadRequest
-from bot.redis_client import guarded
-from bot.tables import dead_letters
+from bot.stores import redis_keys
+from bot.stores.database import Database, insert_ignore
+from bot.stores.redis_client import guarded
+from bot.stores.tables import dead_letters
 
 
 def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:

@@ -10,13 +10,13 @@ from typing import Any
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot import redis_keys
 from bot.content import publish
-from bot.database import Database
 from bot.errors import StoreUnavailable
 from bot.language import translate
-from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import guarded
 
 TIMEOUT_S = 3.0
 ROLES = ("engine", "sender", "recorder")

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 import redis.asyncio
 import structlog
 
-from bot import redis_keys
 from bot.errors import LeaseLost, StoreUnavailable
-from bot.redis_client import guarded
-from bot.tasks import goes_on
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
+from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 

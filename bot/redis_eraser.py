@@ -15,9 +15,9 @@ from typing import Any
 import redis.asyncio
 import redis.exceptions
 
-from bot import redis_keys
-from bot.redis_client import everywhere, guarded
-from bot.redis_lane import Script, lane_of
+from bot.stores import redis_keys
+from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_client import everywhere, guarded
 
 REWRITE_TIMEOUT_S = 60.0
 _BATCH = 500

@@ -1,7 +1,8 @@
 """Forgetting by time: customers' words and facts older than the settings allow; docs/storage.md.
 
-On PostgreSQL whole months are dropped (bot.partitions), the rest of a month is deleted row by row,
-and so is everything on SQLite. Without a limit nothing is deleted, but partitions are still made.
+On PostgreSQL whole months are dropped (bot.stores.partitions), the rest of a month is deleted row
+by row, and so is everything on SQLite. Without a limit nothing is deleted, but partitions are
+still made.
 """
 
 from __future__ import annotations
@@ -13,14 +14,14 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot import partitions
-from bot.database import Database
 from bot.desk.tables import notes, translations
 from bot.errors import StoreUnavailable
 from bot.routing.tables import sla_clocks
 from bot.settings import Settings
-from bot.tables import dead_letters, events, messages, survey_answers, trackers
-from bot.tasks import goes_on
+from bot.stores import partitions
+from bot.stores.database import Database
+from bot.stores.tables import dead_letters, events, messages, survey_answers, trackers
+from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 EVERY_S = 3600

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot import redis_keys
-from bot.redis_client import guarded
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 # KEYS: attempts, stream. ARGV: row, change. A row that is done is not counted: whoever was late
 # (stopped, swapped out) would leave a number behind that nobody removes.

@@ -17,12 +17,12 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
-from bot import redis_keys
 from bot.conversation.states import State
 from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.lease import Leases
 from bot.settings import Settings
-from bot.tasks import goes_on
+from bot.stores import redis_keys
+from bot.stores.tasks import goes_on
 from channels.copies import Copies
 
 LOG = structlog.get_logger(__name__)

@@ -11,8 +11,8 @@ import redis.asyncio
 from aiohttp import web
 
 from bot.conversation.messages import Inbound
-from bot.database import Database
 from bot.settings import Settings
+from bot.stores.database import Database
 
 
 class TakesMessages(Protocol):

@@ -7,10 +7,10 @@ from typing import Any
 
 import redis.asyncio
 
-from bot import redis_keys
 from bot.language import codes
-from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 
 class Copies:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
-from bot.database import Database
 from bot.errors import DeliveryFailed
 from bot.files.addresses import Hosts
 from bot.files.fetch import Fetcher, FetchFailed, Vendor
 from bot.files.notice import Notice
 from bot.files.store import store_of
 from bot.settings import Settings
+from bot.stores.database import Database
 from channels.clients import off
 from channels.limits import FACEBOOK, TELEGRAM
 from channels.telegram.api import BotApi

@@ -14,14 +14,15 @@ from collections.abc import Awaitable, Callable
 import redis.asyncio
 import structlog
 
-from bot import redis_keys, tries
+from bot import tries
 from bot.conversation.messages import Inbound
 from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.lease import GRANT, Grant, Leases
-from bot.packing import pack
-from bot.redis_client import guarded
-from bot.redis_lane import Script, lane_of
+from bot.stores import redis_keys
+from bot.stores.packing import pack
+from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_client import guarded
 from channels.shards import Row, ShardReader
 
 LOG = structlog.get_logger(__name__)

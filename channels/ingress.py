@@ -10,10 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from bot import health, redis_client
-from bot.database import Database
+from bot import health
 from bot.errors import BadRequest, StoreUnavailable
 from bot.settings import Settings
+from bot.stores import redis_client
+from bot.stores.database import Database
 from channels import rest
 from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.clients import off

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
-from bot import redis_keys
-from bot.redis_client import guarded
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 # KEYS: the line. ARGV: interval in ms, burst, hold in ms (0: take a place).
 # Returns the milliseconds to wait. The value is the time at which the line is empty again.

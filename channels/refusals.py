@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator
 import redis.asyncio
 from aiohttp import web
 
-from bot import redis_keys
 from bot.errors import StoreUnavailable
-from bot.redis_client import guarded
-from bot.redis_lane import lane_of
+from bot.stores import redis_keys
+from bot.stores.redis_batches import lane_of
+from bot.stores.redis_client import guarded
 from channels.app_keys import REDIS
 
 EVERY_S = 2.0

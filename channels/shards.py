@@ -19,8 +19,8 @@ import structlog
 
 from bot.errors import StoreUnavailable
 from bot.lease import Leases
-from bot.packing import unpack
-from bot.redis_client import guarded, is_clustered, order_of
+from bot.stores.packing import unpack
+from bot.stores.redis_client import guarded, is_clustered, order_of
 
 LOG = structlog.get_logger(__name__)
 

@@ -13,9 +13,9 @@ from bot.conversation import store
 from bot.conversation.messages import Inbound, Outbound, conversation_id, message_id
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.dialogue.context import Context
 from bot.dialogue.turn import Turn
+from bot.stores.database import Database
 from bot.understanding.service import Knowledge
 
 NOW = 1_700_000_000.0

@@ -27,12 +27,12 @@ if str(ROOT) not in sys.path:
 os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from bot import redis_client
-from bot.database import Database
-from bot.migrate import upgrade
-from bot.redis_client import EmbeddedServer
 from bot.settings import Settings, Thresholds
-from bot.tables import METADATA
+from bot.stores import redis_client
+from bot.stores.database import Database
+from bot.stores.migrate import upgrade
+from bot.stores.redis_client import EmbeddedServer
+from bot.stores.tables import METADATA
 
 GIVEN_REDIS = os.environ.get("REDIS_URL", "")
 GIVEN_DATABASE = os.environ.get("DATABASE_URL", "")

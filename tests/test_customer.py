@@ -14,21 +14,22 @@ from builders import NOW, inbound, outbound
 from redis.exceptions import ResponseError
 from sqlalchemy.engine import Connection
 
-from bot import customer, delivery, redis_eraser, redis_keys
+from bot import customer, delivery, redis_eraser
 from bot.__main__ import main
 from bot.analytics.recorder import store_rows
 from bot.conversation import store
 from bot.conversation.messages import Inbound
 from bot.conversation.states import State
-from bot.database import Database
 from bot.desk import audit, notes, search, search_index
 from bot.desk.tables import labels
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.files.store import store_of
-from bot.redis_client import EmbeddedServer
 from bot.settings import Settings
-from bot.tables import METADATA, conversations, customers, events
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import EmbeddedServer
+from bot.stores.tables import METADATA, conversations, customers, events
 from channels.inbox import Inbox
 from channels.webchat.client import WebchatClient
 

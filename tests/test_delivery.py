@@ -9,12 +9,13 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import delivery, redis_keys
+from bot import delivery
 from bot.conversation.messages import Outbound, QuickReply
 from bot.errors import StoreUnavailable
 from bot.events import Event
-from bot.redis_client import connect
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import connect
 
 SHARDS = 8
 

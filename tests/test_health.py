@@ -10,12 +10,13 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import health, redis_keys
+from bot import health
 from bot.content import publish
 from bot.content.models import Content
-from bot.database import Database
-from bot.redis_client import connect
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import connect
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.dialogue.queueing import Queueing
 from bot.dialogue.turn import Ticket, commit
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.lease import GRANT, Grant, Leases, must_hold
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.database import Database
 
 SHARDS = 8
 

@@ -22,8 +22,8 @@ import pytest
 from running import CACHE, REPO, START_S, call, clean_environment, free_port, until
 from test_docs import rows
 
-from bot.redis_client import EmbeddedServer
 from bot.settings import Settings
+from bot.stores.redis_client import EmbeddedServer
 
 HERE = "here"
 PROVEN = {

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot import partitions
 from bot.conversation.store import write_events
-from bot.database import Database, insert_ignore
 from bot.desk.tables import notes
 from bot.events import Event
-from bot.partitions import Month
 from bot.retention import DAY_S, Retention
 from bot.settings import Settings
-from bot.tables import dead_letters, events, messages, trackers
+from bot.stores import partitions
+from bot.stores.database import Database, insert_ignore
+from bot.stores.partitions import Month
+from bot.stores.tables import dead_letters, events, messages, trackers
 
 NOW = datetime.datetime(2026, 11, 22, tzinfo=datetime.UTC).timestamp()
 

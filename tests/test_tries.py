@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot import redis_keys, tries
+from bot import tries
+from bot.stores import redis_keys
 
 
 async def test_tries_of_a_row_are_counted_while_it_is_there(redis: redis.asyncio.Redis) -> None:

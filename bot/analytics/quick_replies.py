@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.tables import events
+from bot.stores.tables import events
 
 COLUMNS = ("quick_reply", "language", "channel", "shown", "tapped", "typed", "taps_per_showing")
 

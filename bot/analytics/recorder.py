@@ -19,17 +19,18 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot import dead_letters, redis_keys
-from bot.database import Database, insert_ignore, insert_or_update
+from bot import dead_letters
 from bot.delivery import rows_in
 from bot.errors import StoreUnavailable
 from bot.files.rows import bind
 from bot.lease import Leases
-from bot.packing import pack
-from bot.redis_client import guarded, is_clustered, order_of
-from bot.redis_lane import Command, lane_of
-from bot.tables import conversations, events, messages, trackers
-from bot.tasks import goes_on
+from bot.stores import redis_keys
+from bot.stores.database import Database, insert_ignore, insert_or_update
+from bot.stores.packing import pack
+from bot.stores.redis_batches import Command, lane_of
+from bot.stores.redis_client import guarded, is_clustered, order_of
+from bot.stores.tables import conversations, events, messages, trackers
+from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 

@@ -12,17 +12,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bot import redis_client, redis_keys
 from bot import settings as settings_module
 from bot.commands import content_review, prepare
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.content.models import Content
-from bot.database import Database
 from bot.errors import ContentError, StoreUnavailable
-from bot.redis_client import guarded
 from bot.settings import Settings
-from bot.tables import content_versions
+from bot.stores import redis_client, redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import guarded
+from bot.stores.tables import content_versions
 
 LIVE_TIMEOUT_S = 30.0
 

@@ -17,10 +17,10 @@ from bot.commands.report import write
 from bot.content import diff, parity, publish
 from bot.content.load import load_folder
 from bot.content.models import Content
-from bot.database import Database
 from bot.errors import ContentError
 from bot.settings import Settings
-from bot.tables import content_versions
+from bot.stores.database import Database
+from bot.stores.tables import content_versions
 
 Result = TypeVar("Result")
 Publish = Callable[..., int]

@@ -9,11 +9,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bot import customer, redis_client
+from bot import customer
 from bot import settings as settings_module
 from bot.commands import prepare
-from bot.database import Database
 from bot.files.store import FileStore, store_of
+from bot.stores import redis_client
+from bot.stores.database import Database
 
 NAME = "customer id, conversation id, or channel:vendor-user"
 

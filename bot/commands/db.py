@@ -9,12 +9,13 @@ from pathlib import Path
 
 import redis.asyncio
 
-from bot import backup, health, redis_client, redis_keys
+from bot import health
 from bot import settings as settings_module
 from bot.commands import prepare
 from bot.errors import ConfigurationError
-from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.stores import backup, redis_client, redis_keys
+from bot.stores.redis_client import guarded
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from bot.content import publish
 from bot.content.load import load_folder
-from bot.database import Database
 from bot.errors import ConfigurationError
-from bot.migrate import upgrade
 from bot.settings import Settings
+from bot.stores.database import Database
+from bot.stores.migrate import upgrade
 
 QUIET_S = 2.0
 """Steps shorter than this say nothing."""

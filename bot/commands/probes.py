@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator
 import redis.asyncio
 from aiohttp import web
 
-from bot import redis_keys
 from bot.errors import ConfigurationError, StoreUnavailable
-from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 
 @contextlib.asynccontextmanager

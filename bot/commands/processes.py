@@ -16,12 +16,13 @@ from typing import Any
 
 import structlog
 
-from bot import logs, redis_client
+from bot import logs
 from bot.commands.probes import answering
-from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.lease import Leases
 from bot.settings import Settings
+from bot.stores import redis_client
+from bot.stores.database import Database
 
 LOG = structlog.get_logger(__name__)
 Process = Callable[[Settings, str], Coroutine[Any, Any, None]]

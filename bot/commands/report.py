@@ -12,7 +12,7 @@ from typing import Any
 
 from bot import settings as settings_module
 from bot.commands import prepare
-from bot.database import Database
+from bot.stores.database import Database
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from bot import redis_client
 from bot.commands import prepare
 from bot.errors import SamvadError
 from bot.settings import Settings
+from bot.stores import redis_client
 
 READY_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 15

@@ -69,7 +69,7 @@ def _content(config: Settings) -> Any:
     """The live version if the database has one, else the files."""
     from bot.content import publish
     from bot.content.load import load_folder
-    from bot.database import Database
+    from bot.stores.database import Database
 
     if config.database_url or (config.state_dir / "samvad.sqlite3").exists():
         store = Database.of(config)

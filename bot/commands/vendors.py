@@ -8,9 +8,10 @@ import contextlib
 from importlib import import_module
 from typing import Any
 
-from bot import logs, redis_client
+from bot import logs
 from bot import settings as settings_module
 from bot.commands.processes import until_stopped
+from bot.stores import redis_client
 
 SETUPS = {
     "facebook": "subscribe the pages; set greeting, get-started and menu in all languages",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bot import secrets
 from bot import settings as settings_module
 from bot.commands.vendors import module_of
 from bot.errors import ConfigurationError
+from bot.stores import secrets
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from bot import redis_keys
 from bot.content import publish
-from bot.database import Database
 from bot.errors import ContentError, StoreUnavailable
-from bot.redis_client import guarded
-from bot.tasks import goes_on
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import guarded
+from bot.stores.tasks import goes_on
 from bot.understanding.service import Knowledge, Understander
 
 LOG = structlog.get_logger(__name__)

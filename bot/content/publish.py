@@ -14,14 +14,14 @@ import redis.asyncio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
 from bot.content.models import Content
 from bot.conversation.store import write_events
-from bot.database import one_at_a_time
 from bot.errors import VersionConflict
 from bot.events import Event
-from bot.redis_client import guarded
-from bot.tables import content_pointer, content_versions
+from bot.stores import redis_keys
+from bot.stores.database import one_at_a_time
+from bot.stores.redis_client import guarded
+from bot.stores.tables import content_pointer, content_versions
 
 LOCK = 5_366_321_003
 """Whoever publishes is alone, so that the second of two finds the first one's version live."""

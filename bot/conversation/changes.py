@@ -14,12 +14,12 @@ from typing import Any
 import redis.asyncio
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
 from bot.conversation.store import Conversation
-from bot.database import Database
-from bot.packing import pack
-from bot.redis_client import guarded
-from bot.redis_lane import lane_of
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.packing import pack
+from bot.stores.redis_batches import lane_of
+from bot.stores.redis_client import guarded
 
 # KEYS: transition, owner. ARGV: mark ttl.
 _BEGIN = """

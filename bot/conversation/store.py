@@ -16,14 +16,14 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.messages import Inbound
 from bot.conversation.states import ENDED, State, may_go
-from bot.database import insert_ignore
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import Event
-from bot.packing import pack, unpack
 from bot.routing.estimate import wait_s
 from bot.routing.match import PRIORITY_WORTH_S, turn_of
-from bot.tables import conversations, customers, queue_times
-from bot.tables import events as events_table
+from bot.stores.database import insert_ignore
+from bot.stores.packing import pack, unpack
+from bot.stores.tables import conversations, customers, queue_times
+from bot.stores.tables import events as events_table
 
 ESTIMATE_SAMPLES = 20
 """Queue times the estimate looks back on."""
@@ -294,7 +294,8 @@ def write_events(connection: Connection, events: tuple[Event, ...] | list[Event]
     now = time.time()
     rows = [{**e.to_dict(), "stored_at": now} for e in events]
     if rows and connection.dialect.name == "postgresql":
-        # There the key has the time too (bot.partitions), and a repeated step a time of its own.
+        # There the key has the time too (bot.stores.partitions), and a repeated step a time of its
+        # own.
         column = events_table.c.id
         ids = [row["id"] for row in rows]
         known = set(connection.execute(sa.select(column).where(column.in_(ids))).scalars())

@@ -21,7 +21,6 @@ from bot.conversation.changes import Changes
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation, QueuePlace
-from bot.database import Database
 from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
 from bot.handoff import presence
@@ -30,8 +29,9 @@ from bot.handoff.waiting import actions_under, buttons, notice
 from bot.routing import roster, teams
 from bot.routing.model import Team
 from bot.settings import Settings
-from bot.tables import conversations, customers, events, users
-from bot.tasks import goes_on
+from bot.stores.database import Database
+from bot.stores.tables import conversations, customers, events, users
+from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 EVERY_S = 15

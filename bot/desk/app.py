@@ -10,7 +10,6 @@ import redis.asyncio
 from aiohttp import web
 
 from bot.conversation.changes import Changes
-from bot.database import Database
 from bot.desk import (
     app_keys,
     health,
@@ -40,8 +39,9 @@ from bot.handoff.service import HandoffService
 from bot.language.translate import Translator
 from bot.routing.keeper import SlaKeeper
 from bot.routing.router import Router
-from bot.secrets import load_or_create
 from bot.settings import Settings
+from bot.stores.database import Database
+from bot.stores.secrets import load_or_create
 
 MOST_BODY_BYTES = 128 * 1024
 OTHER_TOPIC = "other"

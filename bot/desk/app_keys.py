@@ -8,7 +8,6 @@ import redis.asyncio
 from aiohttp import web
 
 from bot.conversation.changes import Changes
-from bot.database import Database
 from bot.desk.live import Hub
 from bot.desk.snooze import Snoozer
 from bot.desk.suggestions import Suggester
@@ -16,6 +15,7 @@ from bot.desk.translating import DeskTranslator
 from bot.files.store import FileStore
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
+from bot.stores.database import Database
 
 SETTINGS = web.AppKey("SETTINGS", Settings)
 DATABASE = web.AppKey("DATABASE", Database)

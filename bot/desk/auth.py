@@ -18,11 +18,11 @@ import argon2
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import Database
 from bot.desk.users import DISABLED, HASHER, User
 from bot.routing.model import Presence
 from bot.routing.tables import agents
-from bot.tables import sessions, users
+from bot.stores.database import Database
+from bot.stores.tables import sessions, users
 
 SESSION_S = 12 * 3600
 """A session lasts a working day; then log in again."""

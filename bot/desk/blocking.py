@@ -15,12 +15,12 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import HUMAN, State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.desk import audit
 from bot.desk.moves import event, found, update
 from bot.errors import TransitionRefused
 from bot.handoff.service import Agent
-from bot.tables import conversations
+from bot.stores.database import Database
+from bot.stores.tables import conversations
 
 OUTCOME = "spam"
 """What `conversation.resolved` says of an episode that ended by blocking."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.tables import conversations, events
+from bot.stores.tables import conversations, events
 
 MOST = 8
 _ENDS = ("conversation.resolved", "episode.closed")

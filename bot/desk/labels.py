@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
-from bot.database import insert_ignore
 from bot.desk.tables import labels
 from bot.errors import BadRequest
+from bot.stores.database import insert_ignore
 
 MOST_CHARS = 40
 MOST_PER_CONVERSATION = 12

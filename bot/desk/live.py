@@ -21,7 +21,6 @@ import redis.asyncio
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.database import Database
 from bot.desk import auth, queries, saved_filters, scope
 from bot.desk.auth import Session
 from bot.desk.queries import Counts, Row
@@ -31,9 +30,10 @@ from bot.desk.texts import Texts
 from bot.desk.thread import Thread
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
-from bot.redis_client import guarded
-from bot.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
 from bot.routing import teams
+from bot.stores.database import Database
+from bot.stores.redis_client import guarded
+from bot.stores.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
 
 log = structlog.get_logger()
 

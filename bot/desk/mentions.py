@@ -9,10 +9,10 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import insert_ignore
 from bot.desk.tables import mentions
 from bot.desk.users import DISABLED
-from bot.tables import users
+from bot.stores.database import insert_ignore
+from bot.stores.tables import users
 
 MOST = 20
 """People one note may call."""

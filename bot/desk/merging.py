@@ -15,13 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.changes import Changes
-from bot.database import Database
 from bot.desk import audit
 from bot.desk.moves import found
 from bot.desk.tables import merges
 from bot.errors import BadRequest
 from bot.handoff.service import Agent
-from bot.tables import conversations, customers
+from bot.stores.database import Database
+from bot.stores.tables import conversations, customers
 
 MOST_CONVERSATIONS = 50
 """Of one customer; more are a mistake."""

@@ -17,7 +17,7 @@ from bot.conversation.store import Conversation
 from bot.errors import BadRequest, StaleConversation, TransitionRefused
 from bot.events import Event
 from bot.handoff.service import Agent
-from bot.tables import conversations
+from bot.stores.tables import conversations
 
 HIGHEST_PRIORITY = 3
 """0 is usual; the queue serves higher ones first."""

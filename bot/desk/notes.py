@@ -7,9 +7,9 @@ import time
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
-from bot.database import insert_ignore
 from bot.desk.tables import notes
 from bot.errors import BadRequest
+from bot.stores.database import insert_ignore
 
 MOST_CHARS = 4000
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import search
 from bot.desk.moves import found
 from bot.desk.scope import EVERYTHING, Scope
-from bot.tables import conversations, customers
+from bot.stores.tables import conversations, customers
 
 MOST = 12
 

@@ -17,7 +17,7 @@ from bot.desk.users import SUPERVISING, Role, User
 from bot.errors import BadRequest
 from bot.routing import teams
 from bot.routing.model import EVERYONE
-from bot.tables import conversations, users
+from bot.stores.tables import conversations, users
 
 CHUNK = 500
 

@@ -9,8 +9,8 @@ from bot.desk import folded_search, search_index
 from bot.desk.folding import fold
 from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import notes
-from bot.tables import conversations as conversation_table
-from bot.tables import customers, messages
+from bot.stores.tables import conversations as conversation_table
+from bot.stores.tables import customers, messages
 
 MOST = 300
 """Conversations a search returns."""

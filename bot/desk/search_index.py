@@ -16,10 +16,10 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.database import Database
 from bot.desk.folding import fold
 from bot.errors import StoreUnavailable
-from bot.tables import conversations
+from bot.stores.database import Database
+from bot.stores.tables import conversations
 
 log = structlog.get_logger()
 

@@ -17,11 +17,11 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.desk.tables import snoozes
 from bot.errors import BadRequest, StoreUnavailable, TransitionRefused
 from bot.handoff.service import Agent
-from bot.tables import conversations, messages
+from bot.stores.database import Database
+from bot.stores.tables import conversations, messages
 
 log = structlog.get_logger()
 

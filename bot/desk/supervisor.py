@@ -15,7 +15,7 @@ from bot.desk.queries import Filters, Row, Sort, View
 from bot.routing import policies, roster, teams
 from bot.routing.model import EVERYONE, Presence, Seat, Team
 from bot.routing.policies import Kept
-from bot.tables import conversations, customers
+from bot.stores.tables import conversations, customers
 
 LONGEST = 10
 """Waiting conversations listed by name."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.tables import METADATA
+from bot.stores.tables import METADATA
 
 notes = sa.Table(
     "desk_notes",

@@ -16,7 +16,7 @@ from bot.desk.queries import Row
 from bot.desk.tables import notes
 from bot.files.models import Attachment, without_signs
 from bot.files.rows import of_messages
-from bot.tables import conversations, customers, events, messages, survey_answers
+from bot.stores.tables import conversations, customers, events, messages, survey_answers
 
 WINDOW = 60
 """Items read at once; older ones come with "earlier"."""

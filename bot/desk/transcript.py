@@ -10,7 +10,7 @@ from bot.desk import present
 from bot.desk.texts import Texts
 from bot.errors import BadRequest
 from bot.files.rows import of_messages
-from bot.tables import messages
+from bot.stores.tables import messages
 
 MOST_MESSAGES = 5000
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import Database, insert_ignore
 from bot.desk.moves import found
 from bot.desk.tables import translations
 from bot.errors import TranslationUnavailable
 from bot.language import codes
 from bot.language.translate import Translator
-from bot.tables import messages
+from bot.stores.database import Database, insert_ignore
+from bot.stores.tables import messages
 
 MOST_MESSAGES = 12
 """Of one request; the page asks again for more."""

@@ -18,9 +18,9 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from sqlalchemy.engine import Connection
 
-from bot.database import Database
 from bot.errors import BadRequest
-from bot.tables import sessions, users
+from bot.stores.database import Database
+from bot.stores.tables import sessions, users
 
 DISABLED = "!"
 PASSWORD_LEAST = 10

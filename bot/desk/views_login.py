@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot import redis_keys
 from bot.desk import app_keys, auth, users
 from bot.desk.web import (
     COOKIE,
@@ -20,8 +19,9 @@ from bot.desk.web import (
     session_of,
 )
 from bot.errors import BadRequest
-from bot.redis_client import guarded
 from bot.remote import address_of
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 BROWSER_COOKIE = "samvad_login"
 LANGUAGE_S = 365 * 86400

@@ -10,13 +10,12 @@ import redis.asyncio
 import sqlalchemy as sa
 import structlog
 
-from bot import redis_keys, tries
+from bot import tries
 from bot.content.catalog import Catalog
 from bot.conversation import store
 from bot.conversation.messages import Inbound
 from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.dialogue.bot_turn import BotTurn
 from bot.dialogue.context import Context
 from bot.dialogue.engine import Engine
@@ -27,11 +26,13 @@ from bot.dialogue.wording import Wording
 from bot.errors import StaleConversation, TurnInterrupted
 from bot.escalation import Decision
 from bot.handoff.waiting import LEAVE, notice
-from bot.packing import pack, unpack
-from bot.redis_client import guarded
-from bot.redis_lane import lane_of
 from bot.settings import Settings
-from bot.tables import trackers
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.packing import pack, unpack
+from bot.stores.redis_batches import lane_of
+from bot.stores.redis_client import guarded
+from bot.stores.tables import trackers
 from bot.understanding import parse
 from bot.understanding.service import Reading, Understander
 

@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 from bot.conversation import store
 from bot.conversation.states import Cause, State
 from bot.conversation.store import Conversation, QueuePlace
-from bot.database import Database
 from bot.dialogue.turn import Turn
 from bot.escalation import Decision
 from bot.events import Event
@@ -24,6 +23,7 @@ from bot.handoff.opening import Attendance, attendance
 from bot.lease import holding
 from bot.routing import roster, teams
 from bot.routing.match import team_for
+from bot.stores.database import Database
 
 PRIORITY = {Cause.POLICY: 2, Cause.NEGATIVE_SENTIMENT: 1, Cause.BOT_FAILURE: 1}
 """Queue priority by cause; 0 for all others."""

@@ -26,8 +26,9 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot import redis_client, redis_keys, settings
+from bot import settings
 from bot.dialogue import turn as turns
+from bot.stores import redis_client, redis_keys
 
 WINDOW = 14
 """Events kept: three turns with one answer each are fifteen; measured in

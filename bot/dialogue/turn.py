@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
 
-from bot import redis_keys
 from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.store import Conversation, QueuePlace
 from bot.delivery import files_of, message_row, turn_row
@@ -24,9 +23,10 @@ from bot.errors import LeaseLost, TurnInterrupted
 from bot.escalation import Decision
 from bot.events import Event
 from bot.files.models import signs
-from bot.packing import pack
-from bot.redis_client import guarded
-from bot.redis_lane import Script, lane_of
+from bot.stores import redis_keys
+from bot.stores.packing import pack
+from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_client import guarded
 
 if TYPE_CHECKING:
     # The ingress names tickets too, and has no use for the models behind this.

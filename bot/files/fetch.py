@@ -19,7 +19,6 @@ from sqlalchemy.engine import Connection
 from yarl import URL
 
 from bot.conversation.changes import announce
-from bot.database import Database
 from bot.errors import FileRefused, SamvadError, StoreUnavailable
 from bot.files import names, rows
 from bot.files.addresses import Hosts, PublicOnly
@@ -28,7 +27,8 @@ from bot.files.models import FAILED, FETCHING, REFUSED, STORED
 from bot.files.store import CHUNK_BYTES, FileStore
 from bot.files.tables import files
 from bot.settings import Settings
-from bot.tasks import goes_on
+from bot.stores.database import Database
+from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 

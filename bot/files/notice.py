@@ -12,8 +12,8 @@ from bot import delivery
 from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.messages import Outbound
-from bot.database import Database
 from bot.settings import Settings
+from bot.stores.database import Database
 
 UTTER = "utter_file_refused"
 

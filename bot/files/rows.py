@@ -8,9 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import insert_ignore
 from bot.files.models import FETCHING, STORED, Attachment
 from bot.files.tables import files
+from bot.stores.database import insert_ignore
 
 _SHOWN = (
     files.c.id,

@@ -14,13 +14,13 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.database import Database
 from bot.errors import StoreUnavailable
 from bot.files.models import FAILED, STORED
 from bot.files.store import FileStore
 from bot.files.tables import files
 from bot.settings import Settings
-from bot.tasks import goes_on
+from bot.stores.database import Database
+from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 

@@ -1,13 +1,13 @@
 """The table of files; their bytes are in the `FileStore`. docs/storage.md says how long they stay.
 
-A change here needs a migration (bot/migrations).
+A change here needs a migration (bot/stores/migrations).
 """
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from bot.tables import METADATA
+from bot.stores.tables import METADATA
 
 files = sa.Table(
     "files",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 
-from bot.database import Database, insert_ignore
 from bot.errors import FileRefused
 from bot.files import names, rows
 from bot.files.content import Content, endings_of, look
@@ -13,6 +12,7 @@ from bot.files.models import Attachment
 from bot.files.store import FileStore, new_id
 from bot.files.tables import files
 from bot.settings import Settings
+from bot.stores.database import Database, insert_ignore
 
 MOST_FILES_FULL = 20
 """A customer's files together may be as large as so many of the largest."""

@@ -16,7 +16,7 @@ from bot.errors import BadRequest, StaleConversation, TransitionRefused
 from bot.events import Event
 from bot.routing import roster, teams
 from bot.routing.model import EVERYONE, Match
-from bot.tables import users
+from bot.stores.tables import users
 
 DISABLED = "!"
 """First letter of the password hash of a user who may not log in."""

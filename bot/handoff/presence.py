@@ -9,9 +9,9 @@ import time
 
 import redis.asyncio
 
-from bot.redis_client import guarded
-from bot.redis_keys import ACTIVITY, PRESENCE, ROUTING_CHANNEL
 from bot.routing.model import Presence
+from bot.stores.redis_client import guarded
+from bot.stores.redis_keys import ACTIVITY, PRESENCE, ROUTING_CHANNEL
 
 HEARTBEAT_TTL_S = 45
 """The desk beats three times as often, so one lost beat does not show."""

@@ -22,7 +22,6 @@ from bot.conversation.changes import Changes
 from bot.conversation.messages import Outbound
 from bot.conversation.states import ENDED, HUMAN, Cause, State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.events import Event
 from bot.files.models import MOST_IN_MESSAGE, Attachment
@@ -30,6 +29,7 @@ from bot.files.rows import uploads
 from bot.handoff import passing, presence
 from bot.routing.model import Match
 from bot.settings import Settings
+from bot.stores.database import Database
 
 MAX_REPLY_CHARS = 4000
 QUIET_AFTER_LEAVING = frozenset({"utter_agent_joined", "utter_agent_transferred"})

@@ -19,12 +19,12 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from bot import redis_keys
 from bot.errors import StoreUnavailable, TranslationUnavailable
 from bot.language.protect import Protected, protect, split
 from bot.language.providers import Provider, load_provider
-from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 LOG = structlog.get_logger(__name__)
 

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from bot.conversation.states import State
 from bot.routing.model import EVERYONE
 from bot.routing.sla import Facts
-from bot.tables import conversations, events, messages
+from bot.stores.tables import conversations, events, messages
 
 OWED = (State.WAITING, State.ASSIGNED, State.SNOOZED)
 """A person has it, or it waits for one."""

@@ -18,7 +18,6 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.changes import announce
-from bot.database import Database
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.lease import Leases
@@ -29,7 +28,8 @@ from bot.routing.model import Team
 from bot.routing.policies import Kept
 from bot.routing.sla import Policy, Standing
 from bot.settings import Settings
-from bot.tasks import goes_on
+from bot.stores.database import Database
+from bot.stores.tasks import goes_on
 
 log = structlog.get_logger()
 

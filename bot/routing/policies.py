@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import insert_ignore
 from bot.errors import BadRequest
 from bot.routing import teams
 from bot.routing.sla import Clock, Policy, Standing
 from bot.routing.tables import sla_clocks, sla_policies
+from bot.stores.database import insert_ignore
 
 SHORTEST_S = 30
 LONGEST_S = 90 * 86400

@@ -13,7 +13,7 @@ from bot.handoff.presence import effective
 from bot.routing import teams
 from bot.routing.model import EVERYONE, Presence, Seat, Team, Waiting
 from bot.routing.teams import Profile
-from bot.tables import conversations
+from bot.stores.tables import conversations
 
 
 @dataclass(frozen=True)

@@ -15,17 +15,17 @@ import redis
 import redis.asyncio
 import structlog
 
-from bot.database import Database
 from bot.errors import SamvadError, StoreUnavailable
 from bot.handoff import presence
 from bot.handoff.service import HandoffService
 from bot.lease import Leases
-from bot.redis_keys import LIVE_CHANNEL, ROUTING_CHANNEL
 from bot.routing import roster
 from bot.routing.match import match
 from bot.routing.model import Match
 from bot.settings import Settings
-from bot.tasks import goes_on
+from bot.stores.database import Database
+from bot.stores.redis_keys import LIVE_CHANNEL, ROUTING_CHANNEL
+from bot.stores.tasks import goes_on
 
 log = structlog.get_logger()
 

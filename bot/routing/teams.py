@@ -11,12 +11,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import insert_ignore
 from bot.errors import BadRequest
 from bot.routing import hours
 from bot.routing.model import DEFAULT_TEAM, EVERYONE, LEVELS, Presence, Team
 from bot.routing.tables import agents, team_members, teams
-from bot.tables import users
+from bot.stores.database import insert_ignore
+from bot.stores.tables import users
 
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100
@@ -112,7 +112,7 @@ def remove_team(connection: Connection, team_id: str) -> None:
     Raises:
         BadRequest: It is the team of everyone (status 409), or there is none.
     """
-    from bot.tables import conversations
+    from bot.stores.tables import conversations
 
     if team_id == EVERYONE:
         raise BadRequest("needed-team", "The team of everyone stays.", status=409)

@@ -14,9 +14,10 @@ from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json, text
 
-from bot import redis_client, settings
-from bot.database import Database
+from bot import settings
 from bot.errors import BadRequest, StoreUnavailable
+from bot.stores import redis_client
+from bot.stores.database import Database
 from channels.clients import off
 from channels.facebook.receive import FacebookReceiver
 from channels.facebook.routes import SIGNATURE_HEADER

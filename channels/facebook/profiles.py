@@ -13,12 +13,12 @@ import redis.asyncio
 import sqlalchemy as sa
 import structlog
 
-from bot import redis_keys
-from bot.database import Database
 from bot.errors import DeliveryFailed, StoreUnavailable
-from bot.redis_client import guarded
 from bot.settings import Settings
-from bot.tables import customers
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import guarded
+from bot.stores.tables import customers
 from channels.facebook.api import Page
 from channels.facebook.payload import Event
 from channels.reading import NAME_CHARS, id_at, text_at

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot import redis_keys
 from bot.conversation.messages import Outbound
-from bot.redis_client import guarded
-from bot.redis_lane import Script, lane_of
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_client import guarded
 
 KEPT = 100
 """Messages per conversation that still wait for a receipt."""

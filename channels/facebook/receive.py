@@ -14,9 +14,9 @@ from dataclasses import replace
 import redis.asyncio
 import structlog
 
-from bot.database import Database
 from bot.errors import BadRequest, NotAuthenticated
 from bot.settings import Settings
+from bot.stores.database import Database
 from channels import menu
 from channels.app_keys import TakesMessages
 from channels.copies import Copies

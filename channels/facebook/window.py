@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot import redis_keys
 from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed
-from bot.redis_client import guarded
-from bot.redis_lane import Script, lane_of
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_client import guarded
 from channels.facebook.api import OUTSIDE_WINDOW
 from channels.limits import FACEBOOK, rule
 

@@ -14,8 +14,9 @@ from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, empty, json
 
-from bot import redis_client, settings
+from bot import settings
 from bot.errors import BadRequest, StoreUnavailable
+from bot.stores import redis_client
 from channels.inbox import Inbox
 from channels.limits import BODY_BYTES, TELEGRAM
 from channels.telegram.receive import TelegramReceiver

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot import redis_keys
-from bot.redis_client import guarded
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 
 class Moves:

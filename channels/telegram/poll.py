@@ -12,10 +12,10 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from bot import redis_client
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError, StoreUnavailable
 from bot.settings import Settings, TelegramBot
-from bot.tasks import goes_on
+from bot.stores import redis_client
+from bot.stores.tasks import goes_on
 from channels.inbox import Inbox
 from channels.reading import number_at, objects_at, text_at
 from channels.telegram.api import BotApi

@@ -16,8 +16,9 @@ from rasa.core.channels.channel import InputChannel, UserMessage
 from sanic import Blueprint, Request
 from sanic.response import HTTPResponse, json
 
-from bot import redis_client, secrets, settings
+from bot import settings
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
+from bot.stores import redis_client, secrets
 from channels.inbox import Inbox
 from channels.webchat import pages, receive, session
 from channels.webchat.client import WebchatClient

@@ -10,11 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
-from bot.database import insert_ignore
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.settings import Settings
-from bot.tables import conversations, customers
+from bot.stores.database import insert_ignore
+from bot.stores.tables import conversations, customers
 from channels.webchat.session import CHANNEL, Session
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from bot import customer
 from bot.conversation.changes import announce
 from bot.errors import BadRequest, StoreUnavailable
-from bot.tables import conversations
+from bot.stores.tables import conversations
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
 from channels.webchat.client import notify

@@ -12,16 +12,16 @@ import redis.asyncio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
 from bot.conversation import store
-from bot.database import Database
 from bot.errors import BadRequest
 from bot.files.models import Attachment, without_signs
 from bot.files.rows import of_messages
 from bot.language.codes import direction
-from bot.redis_client import guarded
 from bot.settings import Settings
-from bot.tables import messages
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import guarded
+from bot.stores.tables import messages
 from channels.webchat import rating
 from channels.webchat.client import STREAM_LENGTH
 from channels.webchat.photos import photo_of

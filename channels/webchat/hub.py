@@ -17,8 +17,8 @@ import redis.exceptions
 import structlog
 from aiohttp import web
 
-from bot import redis_keys
 from bot.errors import StoreUnavailable
+from bot.stores import redis_keys
 
 log = structlog.get_logger()
 

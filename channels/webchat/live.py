@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from bot import redis_keys
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
-from bot.redis_client import guarded
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 from channels.app_keys import REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.guard import RETRY_S, SECRET, address_of, check_own_origin

@@ -18,10 +18,10 @@ from bot.conversation import store
 from bot.conversation.changes import announce
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import insert_ignore
 from bot.errors import BadRequest, TooLarge
 from bot.events import Event
-from bot.tables import survey_answers
+from bot.stores.database import insert_ignore
+from bot.stores.tables import survey_answers
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
 from channels.webchat.guard import NO_STORE, authenticate, check_own_origin, read_body

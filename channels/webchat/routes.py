@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from bot import secrets
 from bot.files.store import store_of
+from bot.stores import secrets
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
 from channels.webchat.client import WebchatClient

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
-from bot import redis_keys
 from bot.errors import BadRequest
-from bot.redis_client import guarded
+from bot.stores import redis_keys
+from bot.stores.redis_client import guarded
 
 # KEYS: counter. ARGV: window in seconds. Counting and expiry in one step: a counter whose expiry
 # got lost would lock its owner out for ever.

@@ -12,9 +12,9 @@ import pytest
 from bot import __main__ as command_line
 from bot.analytics.quick_replies import COLUMNS, read_usage
 from bot.conversation import store
-from bot.database import Database
 from bot.events import Event
 from bot.settings import Settings
+from bot.stores.database import Database
 
 
 def _shown(n: int, *entries: str, language: str = "en", channel: str = "webchat") -> Event:

@@ -15,16 +15,17 @@ import sqlalchemy as sa
 from builders import NOW
 from redis.exceptions import RedisClusterException
 
-from bot import delivery, redis_keys
+from bot import delivery
 from bot.analytics import recorder as recorder_module
 from bot.analytics.recorder import Recorder, store_rows
 from bot.conversation import store
-from bot.database import Database
 from bot.delivery import message_row, record_row
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.lease import Leases
-from bot.tables import dead_letters, events, messages, trackers
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.tables import dead_letters, events, messages, trackers
 
 SHARDS = 4
 

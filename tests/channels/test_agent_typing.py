@@ -18,12 +18,12 @@ from vendors.serving import serving
 from vendors.telegram_server import TOKEN as BOT_TOKEN
 from vendors.telegram_server import BotApiServer
 
-from bot import redis_keys
 from bot.conversation.states import State
-from bot.database import Database
 from bot.errors import DeliveryFailed
 from bot.lease import Leases
 from bot.settings import Settings, TelegramBot
+from bot.stores import redis_keys
+from bot.stores.database import Database
 from channels import agent_typing
 from channels.agent_typing import TypingShown
 from channels.facebook.client import FacebookClient

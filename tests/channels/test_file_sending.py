@@ -21,8 +21,8 @@ from bot.conversation.messages import Outbound, conversation_id
 from bot.errors import DeliveryFailed
 from bot.files.models import Attachment
 from bot.files.store import store_of
-from bot.redis_client import EmbeddedServer
 from bot.settings import Settings, TelegramBot
+from bot.stores.redis_client import EmbeddedServer
 from channels.facebook.client import FacebookClient
 from channels.pacing import Pace
 from channels.telegram.client import TelegramClient

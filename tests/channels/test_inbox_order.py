@@ -11,11 +11,11 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import redis_keys
 from bot.conversation.messages import Inbound
 from bot.dialogue.turn import Ticket
 from bot.errors import StoreUnavailable
 from bot.lease import Leases
+from bot.stores import redis_keys
 from channels import shards as shards_module
 from channels.inbox import Inbox, InboxReader
 from channels.shards import ShardReader

@@ -14,13 +14,13 @@ import pytest
 import redis.asyncio
 from redis.exceptions import ResponseError
 
-from bot import redis_keys
 from bot.conversation.messages import Inbound
 from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.lease import Leases
-from bot.redis_client import connect
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import connect
 from channels import inbox as inbox_module
 from channels import shards as shards_module
 from channels.inbox import Inbox, InboxReader

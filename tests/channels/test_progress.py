@@ -9,9 +9,9 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import redis_keys
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.lease import GRANT, Grant, Leases
+from bot.stores import redis_keys
 from channels import progress as progress_module
 from channels.limits import FACEBOOK, Part
 from channels.progress import Progress, claim

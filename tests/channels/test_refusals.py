@@ -10,10 +10,10 @@ import redis.asyncio
 from aiohttp.test_utils import TestClient, TestServer
 from vendors.graph_server import APP_SECRET, PAGE, TOKEN, delivery, said, signed
 
-from bot import redis_keys
-from bot.database import Database
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.database import Database
 from channels import refusals
 from channels.ingress import make_app
 from channels.refusals import Refusals

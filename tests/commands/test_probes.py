@@ -10,11 +10,11 @@ import pytest
 import redis.asyncio
 from running import free_port
 
-from bot import redis_keys
 from bot.commands.probes import answering
 from bot.errors import ConfigurationError
-from bot.redis_client import connect
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import connect
 
 
 async def _status(port: int, path: str) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bot import secrets
 from bot.__main__ import main
+from bot.stores import secrets
 from channels.webchat.session import identity_key
 
 

@@ -12,14 +12,14 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot import redis_keys
 from bot.content import catalog as catalog_module
 from bot.content import publish
 from bot.content.catalog import Catalog
 from bot.content.models import Content
-from bot.database import Database
 from bot.errors import ContentError, StoreUnavailable
-from bot.tables import content_pointer
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.tables import content_pointer
 from bot.understanding.service import Knowledge
 
 

@@ -13,9 +13,9 @@ from bot.content import parity, publish
 from bot.content.models import Content, Entry
 from bot.content.parity import Finding
 from bot.conversation import messages as travelling
-from bot.database import Database
 from bot.delivery import message_row
 from bot.events import Event
+from bot.stores.database import Database
 
 
 def _entry(en: str = "One.", hi: str = "एक।", name: str = "order-status") -> Entry:

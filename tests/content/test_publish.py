@@ -15,15 +15,15 @@ import redis.asyncio
 import sqlalchemy as sa
 
 from bot import __main__ as command_line
-from bot import redis_keys
 from bot.content import publish
 from bot.content.export import write_folder
 from bot.content.load import load_folder
 from bot.content.models import Content, Reply
-from bot.database import Database
 from bot.errors import ContentError, VersionConflict
 from bot.settings import Settings
-from bot.tables import content_versions, events
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.tables import content_versions, events
 
 LANGUAGES = ("en",)
 

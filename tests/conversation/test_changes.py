@@ -12,14 +12,14 @@ import pytest
 import redis.asyncio
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.dialogue.turn import Ticket, commit
 from bot.errors import StaleConversation, TurnInterrupted
+from bot.stores import redis_keys
+from bot.stores.database import Database
 
 SHARDS = 8
 

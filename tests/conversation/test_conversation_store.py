@@ -14,10 +14,10 @@ from builders import NOW
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.errors import StaleConversation
 from bot.events import Event
-from bot.tables import customers, events, queue_times
+from bot.stores.database import Database
+from bot.stores.tables import customers, events, queue_times
 
 
 def _events(database: Database, kind: str) -> list[str]:

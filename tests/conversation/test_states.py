@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from bot.conversation import store
 from bot.conversation.states import ENDED, HUMAN, TRANSITIONS, State, may_go
-from bot.database import Database
 from bot.errors import TransitionRefused
+from bot.stores.database import Database
 
 TABLE = {
     ("bot", "waiting"),

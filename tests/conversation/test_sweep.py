@@ -11,13 +11,11 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot import redis_keys
 from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.conversation.sweep import Sweeper
-from bot.database import Database
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.handoff import presence
@@ -25,7 +23,9 @@ from bot.routing import teams
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.model import EVERYONE, Team
 from bot.settings import Settings
-from bot.tables import conversations, events
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.tables import conversations, events
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import canned, labels, notes
 from bot.desk.web import COOKIE
-from bot.tables import dead_letters, users
+from bot.stores.tables import dead_letters, users
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.settings import Thresholds
-from bot.tables import conversations, customers, events, messages
+from bot.stores.tables import conversations, customers, events, messages
 
 LIMITS = {
     "confidence": 0.5,

@@ -12,13 +12,13 @@ from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy.engine import Connection
 
-from bot.database import Database
 from bot.desk import auth
 from bot.desk.users import User
 from bot.desk.web import COOKIE
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
-from bot.tables import users
+from bot.stores.database import Database
+from bot.stores.tables import users
 
 PASSWORD = "correct horse battery"
 

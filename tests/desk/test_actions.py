@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from desk_world import Desk
 
-from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.desk import app_keys, snooze, tables
 from bot.errors import BadRequest, TransitionRefused
+from bot.stores import redis_keys
 
 
 def waiting(desk: Desk, **values: object) -> None:

@@ -11,7 +11,7 @@ from bot.desk import auth, views_login
 from bot.desk import users as people
 from bot.desk.web import COOKIE
 from bot.errors import BadRequest
-from bot.tables import sessions, users
+from bot.stores.tables import sessions, users
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, async_playwright, expect
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.conversation import store
@@ -22,7 +21,8 @@ from bot.conversation.changes import announce
 from bot.conversation.states import State
 from bot.desk import canned, notes
 from bot.desk.app import make_app
-from bot.tables import messages
+from bot.stores import redis_keys
+from bot.stores.tables import messages
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = [

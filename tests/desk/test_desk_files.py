@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 from desk_world import Browser, Desk
 
-from bot import redis_keys
 from bot.analytics.recorder import store_rows
 from bot.conversation import store
 from bot.conversation.messages import Outbound
@@ -19,6 +18,7 @@ from bot.desk import app_keys
 from bot.files import rows
 from bot.files.models import Attachment
 from bot.files.tables import files
+from bot.stores import redis_keys
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(200)
 PDF = b"%PDF-1.7\n%\xe2\xe3\n" + bytes(200)

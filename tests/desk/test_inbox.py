@@ -9,12 +9,12 @@ from aiohttp.test_utils import TestClient
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
-from bot import redis_keys
 from bot.conversation.states import State
 from bot.desk import app_keys, labels, notes, queries
 from bot.desk.queries import Filters, View
 from bot.desk.texts import Catalogue
-from bot.tables import conversations, dead_letters, messages
+from bot.stores import redis_keys
+from bot.stores.tables import conversations, dead_letters, messages
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -11,8 +11,8 @@ from desk_world import Browser, Desk
 from bot.conversation.changes import announce
 from bot.desk import app_keys
 from bot.handoff import presence
-from bot.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
-from bot.tables import sessions
+from bot.stores.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
+from bot.stores.tables import sessions
 
 
 async def connect(desk: Desk, browser: Browser) -> ClientWebSocketResponse:

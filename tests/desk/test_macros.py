@@ -12,12 +12,12 @@ from playwright.async_api import async_playwright, expect
 from sqlalchemy.engine import Connection
 from test_desk_browser import ARGUMENTS, CHROMIUM, log_in, record
 
-from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.desk import canned, macros, tables
 from bot.errors import BadRequest
-from bot.tables import messages
+from bot.stores import redis_keys
+from bot.stores.tables import messages
 
 ONE = "/conversations/webchat-1"
 FULL = {

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import present, thread
 from bot.desk.texts import Catalogue
-from bot.tables import customers, survey_answers
+from bot.stores.tables import customers, survey_answers
 
 HOSTILE = '<img src=x onerror="alert(1)"> schön'
 

@@ -21,7 +21,7 @@ from bot.desk import app_keys, queries, scope, search, users
 from bot.desk.queries import View
 from bot.routing import teams
 from bot.routing.model import EVERYONE, Team
-from bot.tables import conversations, dead_letters
+from bot.stores.tables import conversations, dead_letters
 
 
 @pytest.fixture

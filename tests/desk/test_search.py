@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import notes, search, search_index
 from bot.desk.folding import fold
 from bot.desk.scope import Scope
-from bot.tables import conversations, customers, messages
+from bot.stores.tables import conversations, customers, messages
 
 
 @pytest.mark.parametrize(

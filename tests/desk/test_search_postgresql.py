@@ -9,10 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import Database
 from bot.desk import folded_search, notes, search, search_index, trigrams
 from bot.desk.folding import fold
 from bot.desk.scope import Scope
+from bot.stores.database import Database
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from desk_world import Browser, Desk
 
 from bot.desk import app_keys, users
 from bot.handoff import presence
-from bot.redis_keys import ACTIVITY
 from bot.routing import policies, teams
 from bot.routing.hours import parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
 from bot.routing.policies import Kept
 from bot.routing.sla import Clock, Policy, Standing
+from bot.stores.redis_keys import ACTIVITY
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from test_desk_browser import ARGUMENTS, CHROMIUM, log_in, record
 from bot import customer
 from bot.desk import app_keys, tables
 from bot.desk.app import make_app
-from bot.tables import messages
+from bot.stores.tables import messages
 
 ONE = "/conversations/webchat-1"
 HOSTILE = "<img src=x onerror=document.title='owned'>\u202eदिल"

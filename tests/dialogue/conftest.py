@@ -10,9 +10,9 @@ import redis.asyncio
 import structlog
 from talk import Talk
 
-from bot.database import Database
 from bot.dialogue.engine import Engine
 from bot.settings import Settings
+from bot.stores.database import Database
 
 
 @pytest.fixture(scope="session")

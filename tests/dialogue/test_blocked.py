@@ -8,7 +8,7 @@ from talk import Talk
 
 from bot.conversation.changes import Changes
 from bot.desk.moves import update
-from bot.tables import conversations, messages
+from bot.stores.tables import conversations, messages
 
 pytestmark = pytest.mark.model
 

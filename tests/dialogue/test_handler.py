@@ -12,7 +12,6 @@ import pytest
 import sqlalchemy as sa
 from talk import Talk
 
-from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
@@ -21,8 +20,9 @@ from bot.dialogue.store import WINDOW
 from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.handoff.service import Agent, HandoffService
-from bot.redis_client import connect
-from bot.tables import dead_letters, messages
+from bot.stores import redis_keys
+from bot.stores.redis_client import connect
+from bot.stores.tables import dead_letters, messages
 
 pytestmark = pytest.mark.model
 ASHA = Agent("asha", "Asha")

@@ -11,7 +11,6 @@ import pytest
 import sqlalchemy as sa
 from talk import Talk
 
-from bot import redis_keys
 from bot.conversation.states import State
 from bot.conversation.sweep import Sweeper
 from bot.dialogue import handler as handler_module
@@ -20,7 +19,8 @@ from bot.handoff.service import Agent, HandoffService
 from bot.routing import teams
 from bot.routing.hours import Hours, Span, parse_spans
 from bot.routing.model import EVERYONE, Team
-from bot.tables import conversations, messages
+from bot.stores import redis_keys
+from bot.stores.tables import conversations, messages
 
 CLOCK = builders.NOW + 10_000
 """When the sweeper looks: 01:00 UTC on the day after `builders.NOW`."""

@@ -14,7 +14,7 @@ from talk import Talk
 from bot.content import parity
 from bot.errors import TranslationUnavailable
 from bot.language.translate import Translator
-from bot.tables import messages
+from bot.stores.tables import messages
 
 FRENCH = "Bonjour, est-ce que vous pouvez me dire où se trouve mon colis s'il vous plaît"
 

@@ -9,16 +9,16 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import redis_keys
 from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.delivery import rows_in
 from bot.dialogue.turn import CURRENT, Ticket, Turn, commit, current
 from bot.errors import LeaseLost, StoreUnavailable, TurnInterrupted
-from bot.redis_client import connect
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.redis_client import connect
 
 SHARDS = 8
 LEASE = "engine-0|1"

@@ -19,14 +19,14 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot import redis_keys
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.dialogue.store import WINDOW, WindowStore
 from bot.dialogue.turn import CURRENT, Turn
 from bot.errors import StoreUnavailable
-from bot.redis_client import connect
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import connect
 
 DOMAIN = Domain.from_yaml(
     """

@@ -38,9 +38,9 @@ from vendors.graph_server import APP_SECRET, PAGE, TOKEN  # noqa: E402
 from vendors.serving import serving  # noqa: E402
 from vendors.telegram_server import TOKEN as BOT_TOKEN  # noqa: E402
 
-from bot import redis_keys  # noqa: E402
 from bot.content.load import load_folder  # noqa: E402
 from bot.settings import Settings  # noqa: E402
+from bot.stores import redis_keys  # noqa: E402
 
 BOT, SECRET = "MelaBot", "s3cret_-A"
 

@@ -21,7 +21,7 @@ from typing import IO
 import aiohttp
 from running import REPO, clean_environment, free_port
 
-from bot.redis_client import EmbeddedServer
+from bot.stores.redis_client import EmbeddedServer
 
 READY_S = 120.0
 LOOK_S = 0.05

@@ -12,8 +12,8 @@ from chaos_herd import Fault
 from chaos_script import FACEBOOK, Conversation, Message
 from chaos_vendors import Taken
 
-from bot import redis_keys
-from bot.tables import conversations, dead_letters, events, messages
+from bot.stores import redis_keys
+from bot.stores.tables import conversations, dead_letters, events, messages
 
 
 @dataclass

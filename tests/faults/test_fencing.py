@@ -13,9 +13,9 @@ import pytest
 from chaos_herd import Herd
 from running import CACHE, call, until
 
-from bot import redis_keys
-from bot.redis_client import blocking
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import blocking
 
 LEASE_S = 1.0
 SHARDS = range(Settings().shards)

@@ -16,9 +16,9 @@ from typing import Any
 import redis
 from running import DeskAgent, System, Visitor, call, running, until
 
-from bot import redis_client, redis_keys
 from bot.content.models import Content
 from bot.settings import Settings
+from bot.stores import redis_client, redis_keys
 
 ENTRIES = (
     "order-status",

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import redis
 
-from bot import redis_client
-from bot.redis_client import EmbeddedServer
 from bot.settings import Settings
+from bot.stores import redis_client
+from bot.stores.redis_client import EmbeddedServer
 
 
 def test_a_server_left_behind_is_replaced_and_its_data_kept(tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import redis.asyncio
 from files_bench import AnyVendor, Bench, Cdn
 from vendors.serving import serving
 
-from bot.database import Database
 from bot.files.addresses import Hosts
 from bot.files.fetch import Fetcher
 from bot.files.store import store_of
 from bot.settings import Settings
+from bot.stores.database import Database
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from aiohttp import web
 
 from bot.conversation import store as conversations
 from bot.conversation.messages import Inbound
-from bot.database import Database
 from bot.delivery import files_of
 from bot.files import rows
 from bot.files.addresses import Hosts
@@ -20,6 +19,7 @@ from bot.files.fetch import Fetcher
 from bot.files.models import FETCHING, Attachment
 from bot.files.store import FileStore
 from bot.settings import Settings
+from bot.stores.database import Database
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(200)
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200)

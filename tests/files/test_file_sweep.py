@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from bot.database import Database, insert_ignore
 from bot.files import rows
 from bot.files.models import Attachment
 from bot.files.store import Folder, store_of
 from bot.files.sweep import DAY_S, FileSweeper
 from bot.files.tables import files
 from bot.settings import Settings
+from bot.stores.database import Database, insert_ignore
 
 
 async def keep(

@@ -12,17 +12,17 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot import redis_keys
 from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.handoff.service import MAX_REPLY_CHARS, Agent, HandoffService
 from bot.settings import Settings
-from bot.tables import events
+from bot.stores import redis_keys
+from bot.stores.database import Database
+from bot.stores.tables import events
 
 ASHA, RAVI = Agent("asha", "Asha"), Agent("ravi", "Ravi")
 TEXTS = SystemTexts.load()

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.handoff.service import Agent, HandoffService
 from bot.routing import teams
 from bot.routing.model import Team
 from bot.settings import Settings
-from bot.tables import events, queue_times, users
+from bot.stores.database import Database
+from bot.stores.tables import events, queue_times, users
 
 ASHA, RAVI = Agent("asha", "Asha"), Agent("ravi", "Ravi")
 BOSS = Agent("boss", "Boss", supervises=True)

@@ -10,13 +10,13 @@ import redis.asyncio
 import structlog
 from libre_server import LibreServer
 
-from bot import redis_keys
 from bot.errors import ConfigurationError, TranslationUnavailable
 from bot.language import translate
 from bot.language.providers import PROVIDERS, load_provider
 from bot.language.translate import FAILURES, PAUSE_S, Breaker, Translator
-from bot.redis_client import connect
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import connect
 
 TEXT = "Hello {name}, write to ann@example.com or see https://mela.example/help within 5 days."
 

@@ -9,14 +9,14 @@ import builders
 import sqlalchemy as sa
 
 from bot.conversation.states import State
-from bot.database import Database
 from bot.desk import supervisor
 from bot.routing import policies, teams
 from bot.routing.hours import Hours, parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
 from bot.routing.policies import Kept
 from bot.routing.sla import Clock, Standing
-from bot.tables import conversations, users
+from bot.stores.database import Database
+from bot.stores.tables import conversations, users
 
 NOW = time.time()
 

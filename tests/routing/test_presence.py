@@ -6,8 +6,8 @@ import pytest
 import redis.asyncio
 
 from bot.handoff import presence
-from bot.redis_keys import ACTIVITY, PRESENCE
 from bot.routing.model import Presence
+from bot.stores.redis_keys import ACTIVITY, PRESENCE
 
 
 @pytest.mark.parametrize(

@@ -17,17 +17,17 @@ import sqlalchemy as sa
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.errors import BadRequest, TransitionRefused
 from bot.handoff import presence
 from bot.handoff.service import Agent, HandoffService
-from bot.redis_keys import ACTIVITY
 from bot.routing import roster, teams
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.model import EVERYONE, Match, Presence, Team
 from bot.routing.router import Router
 from bot.settings import Settings
-from bot.tables import conversations, users
+from bot.stores.database import Database
+from bot.stores.redis_keys import ACTIVITY
+from bot.stores.tables import conversations, users
 
 
 def add_users(database: Database, *names: str) -> None:

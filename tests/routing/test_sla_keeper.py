@@ -13,10 +13,8 @@ import sqlalchemy as sa
 
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.database import Database
 from bot.errors import BadRequest
 from bot.events import Event
-from bot.redis_keys import LIVE_CHANNEL
 from bot.retention import Retention
 from bot.routing import policies
 from bot.routing.hours import Hours, parse_spans
@@ -27,7 +25,9 @@ from bot.routing.sla import Clock, Policy, Standing
 from bot.routing.tables import sla_clocks
 from bot.routing.teams import save_team
 from bot.settings import Settings
-from bot.tables import events, messages
+from bot.stores.database import Database
+from bot.stores.redis_keys import LIVE_CHANNEL
+from bot.stores.tables import events, messages
 
 NOW = builders.NOW
 USUAL = Policy(

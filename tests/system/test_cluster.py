@@ -12,10 +12,10 @@ import redis
 from redis_cluster import Cluster, cluster
 from running import DeskAgent, System, Visitor, running, until
 
-from bot import redis_keys
 from bot.errors import StoreUnavailable
-from bot.redis_client import blocking, connect, guarded
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import blocking, connect, guarded
 
 PERSON = "I want to talk to a person"
 WORD = "Quittenmarder"

@@ -10,11 +10,11 @@ from typing import Any
 import redis
 from running import DeskAgent, System, Visitor, until
 
-from bot import redis_client, redis_keys
 from bot.content.models import Content
 from bot.content.texts import SystemTexts
 from bot.conversation.messages import Inbound, conversation_id
 from bot.settings import Settings
+from bot.stores import redis_client, redis_keys
 
 DEFAULTS = Settings()
 UNCLEAR = "flibber gromp zanzu wuppel"

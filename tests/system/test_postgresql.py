@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from running import System, running, until
 
-from bot.tables import METADATA
+from bot.stores.tables import METADATA
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,11 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import delivery, redis_keys
+from bot import delivery
 from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed
 from bot.lease import Leases
+from bot.stores import redis_keys
 from channels import outbox as outbox_module
 from channels.outbox import LIMITED_S, MAX_TRIES, Sender
 

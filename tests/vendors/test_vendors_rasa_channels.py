@@ -17,9 +17,9 @@ from vendors.graph_server import APP_SECRET, PAGE, TOKEN, delivery, said, signed
 from vendors.telegram_server import TOKEN as BOT_TOKEN
 from vendors.telegram_server import private, tapped
 
-from bot import redis_keys
-from bot.redis_client import EmbeddedServer
 from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.redis_client import EmbeddedServer
 from channels.facebook.channel import FacebookInput
 from channels.telegram.channel import TelegramInput
 from channels.telegram.routes import SECRET_HEADER

@@ -9,7 +9,7 @@ from playwright.async_api import Browser, async_playwright
 from webchat_shop import Shop, open_shop
 from webchat_visit import ARGS, CHROMIUM, Visit, answer, visiting
 
-from bot.redis_client import EmbeddedServer
+from bot.stores.redis_client import EmbeddedServer
 
 
 @pytest.fixture(scope="session")

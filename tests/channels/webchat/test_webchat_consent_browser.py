@@ -11,7 +11,7 @@ from webchat_shop import Shop, open_shop
 from webchat_visit import CHROMIUM, Visit, answer, visiting
 
 from bot.conversation import store
-from bot.redis_client import EmbeddedServer
+from bot.stores.redis_client import EmbeddedServer
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

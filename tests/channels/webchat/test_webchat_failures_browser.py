@@ -14,7 +14,7 @@ from webchat_shop import Shop, open_shop, reply_to
 from webchat_visit import CHROMIUM, answer
 
 from bot.conversation.messages import Inbound
-from bot.redis_client import EmbeddedServer
+from bot.stores.redis_client import EmbeddedServer
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

@@ -15,7 +15,7 @@ from webchat_shop import Shop, open_shop, reply_to
 from webchat_visit import CHROMIUM, Visit, answer, visiting
 
 from bot.files.take import take
-from bot.redis_client import EmbeddedServer
+from bot.stores.redis_client import EmbeddedServer
 from channels.webchat.uploads import FILES
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")

@@ -16,13 +16,13 @@ from sqlalchemy.engine import Connection
 from webchat_shop import Shop, open_shop, reply_to
 from webchat_visit import CHROMIUM, Visit, answer, visiting
 
-from bot import redis_keys
 from bot.conversation import store
 from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.states import State
 from bot.handoff import presence
-from bot.redis_client import EmbeddedServer
-from bot.tables import queue_times
+from bot.stores import redis_keys
+from bot.stores.redis_client import EmbeddedServer
+from bot.stores.tables import queue_times
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from bot.conversation import store
 from bot.conversation.messages import Inbound
 from bot.conversation.states import State
-from bot.database import Database
 from bot.errors import BadRequest
-from bot.tables import customers, events, survey_answers
+from bot.stores.database import Database
+from bot.stores.tables import customers, events, survey_answers
 from channels.webchat import consent, erasing, queue, rating
 from channels.webchat.session import session_of
 

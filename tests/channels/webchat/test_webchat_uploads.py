@@ -18,7 +18,7 @@ from bot.conversation.messages import Inbound
 from bot.delivery import files_of
 from bot.files import rows
 from bot.files.models import Attachment
-from bot.redis_client import EmbeddedServer
+from bot.stores.redis_client import EmbeddedServer
 from channels.webchat import throttle
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(300)

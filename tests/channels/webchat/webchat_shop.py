@@ -23,12 +23,12 @@ from sqlalchemy.engine import Connection
 from bot.conversation import store
 from bot.conversation.messages import Inbound, Outbound, QuickReply
 from bot.conversation.states import State
-from bot.database import Database, insert_ignore
 from bot.delivery import message_row
 from bot.errors import StoreUnavailable
-from bot.redis_client import EmbeddedServer, connect
 from bot.settings import Settings
-from bot.tables import METADATA, messages
+from bot.stores.database import Database, insert_ignore
+from bot.stores.redis_client import EmbeddedServer, connect
+from bot.stores.tables import METADATA, messages
 from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.webchat.client import WebchatClient
 from channels.webchat.routes import add_routes

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.database import one_at_a_time
+from bot.stores.database import one_at_a_time
 
 SCHEMA = "samvad_partitions"
 TIME_COLUMN = {"messages": "created_at", "events": "occurred_at"}

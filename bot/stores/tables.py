@@ -1,6 +1,6 @@
 """The tables every process knows; docs/storage.md says what each keeps and for how long.
 
-The desk's own are in bot/desk/tables.py. A change here needs a migration (bot/migrations).
+The desk's own are in bot/desk/tables.py. A change here needs a migration (bot/stores/migrations).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.errors import ConfigurationError
-from bot.secrets import load_or_create
+from bot.stores.secrets import load_or_create
 
 
 def test_a_secret_stays_the_same_and_is_ours_alone(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from bot.errors import StoreUnavailable
-from bot.packing import pack, unpack
 from bot.settings import Settings
+from bot.stores.packing import pack, unpack
 
 Result = TypeVar("Result")
 

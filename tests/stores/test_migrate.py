@@ -11,20 +11,20 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from bot import migrate
-from bot.database import Database
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
 from bot.desk.trigrams import is_ours
 from bot.files import tables as files_tables  # noqa: F401 - and those of files
 from bot.routing import tables as routing_tables  # noqa: F401 - and those of teams
-from bot.tables import METADATA
+from bot.stores import migrate
+from bot.stores.database import Database
+from bot.stores.tables import METADATA
 
 CONVERSATION = (
     "INSERT INTO conversations (id, channel, account, vendor_user, customer_id, state, version,"
     " episode_id, episode_started_at, stint, language, priority, last_message_at)"
     " VALUES ('rest-1', 'rest', 'rest', 'ann', 'c-rest-1', 'bot', 1, 'e', 0, 1, 'mr', 0, 5)"
 )
-"""A row as the first schema took it; not from bot/database.py, which is about today's."""
+"""A row as the first schema took it; not from bot/stores/database.py, which is about today's."""
 ON_POSTGRESQL = {"0011"}
 """Revisions that have nothing to do on SQLite."""
 
@@ -114,7 +114,7 @@ def test_an_older_schema_with_data_comes_up_and_goes_back(url: str) -> None:
 
 
 def test_nothing_is_left_to_migrate(database: Database) -> None:
-    """A column added to bot/database.py and not to a revision shows here."""
+    """A column added to bot/stores/database.py and not to a revision shows here."""
 
     def known(item: object, name: str | None, kind: str, *_: object) -> bool:
         return not (kind == "index" and is_ours(name))

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot.database import Database, insert_ignore
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
-from bot.tables import customers
+from bot.stores.database import Database, insert_ignore
+from bot.stores.tables import customers
 
 
 def _customer(id_: str) -> dict[str, object]:
@@ -82,8 +82,8 @@ def test_a_connection_that_broke_is_told_and_replaced(postgresql_url: str) -> No
 
 WRITER = """
 import sys
-from bot.database import Database, insert_ignore
-from bot.tables import customers
+from bot.stores.database import Database, insert_ignore
+from bot.stores.tables import customers
 database = Database(sys.argv[1])
 for n in range(15):
     row = {"id": f"{sys.argv[2]}-{n}", "name": "", "locale": "", "created_at": 0.0}

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import redis as blocking
 
-from bot import redis_client
 from bot.errors import ConfigurationError, StoreUnavailable
-from bot.redis_client import EmbeddedServer
 from bot.settings import Settings
+from bot.stores import redis_client
+from bot.stores.redis_client import EmbeddedServer
 
 
 def test_a_second_owner_of_a_folder_is_refused_until_the_first_stops(tmp_path: Path) -> None:

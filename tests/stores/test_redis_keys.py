@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import redis_keys
+from bot.stores import redis_keys
 
-ROOT = Path(redis_keys.__file__).parents[1]
+ROOT = Path(redis_keys.__file__).parents[2]
 FUNCTIONS = {
     name: function
     for name, function in inspect.getmembers(redis_keys, inspect.isfunction)
@@ -38,7 +38,7 @@ def test_every_key_function_has_its_row_in_the_table(name: str) -> None:
     key = _made(name)
     assert any(
         re.fullmatch(re.escape(row).replace(r"\[\^:\]\+", "[^:]+"), key) for row in _table()
-    ), f"{key} is not in the table at the top of bot/redis_keys.py"
+    ), f"{key} is not in the table at the top of bot/stores/redis_keys.py"
 
 
 def test_every_constant_key_has_its_row_in_the_table() -> None:

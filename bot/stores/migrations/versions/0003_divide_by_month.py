@@ -6,7 +6,7 @@ import time
 
 from alembic import op
 
-from bot import partitions
+from bot.stores import partitions
 
 revision = "0003"
 down_revision = "0002"

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from bot import backup, migrate, redis_keys
 from bot.__main__ import main
-from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.settings import Settings
-from bot.tables import customers
+from bot.stores import backup, migrate, redis_keys
+from bot.stores.database import Database
+from bot.stores.tables import customers
 
 
 def _names(settings: Settings) -> list[str]:

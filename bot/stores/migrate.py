@@ -1,4 +1,4 @@
-"""Bring a database to the newest schema (Alembic; revisions in bot/migrations)."""
+"""Bring a database to the newest schema (Alembic; revisions in bot/stores/migrations)."""
 
 from __future__ import annotations
 

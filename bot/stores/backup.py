@@ -16,11 +16,11 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import migrate
-from bot.database import Database
 from bot.errors import ConfigurationError
 from bot.settings import Settings
-from bot.tables import METADATA
+from bot.stores import migrate
+from bot.stores.database import Database
+from bot.stores.tables import METADATA
 
 PAGES = 2048
 """Pages copied at a time; writers get their turn in between."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from bot.database import Database, one_at_a_time
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
 from bot.routing import tables as routing_tables  # noqa: F401 - and those of teams
-from bot.tables import METADATA
+from bot.stores.database import Database, one_at_a_time
+from bot.stores.tables import METADATA
 
 LOCK = 5_366_321_001
 """Any number nobody else uses for an advisory lock in this database."""

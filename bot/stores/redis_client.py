@@ -5,8 +5,8 @@ append-only file, `appendfsync always`. `serve` owns it; other commands attach t
 or start one for as long as they last.
 
 An address `redis+cluster://host:port,host:port` (`rediss+cluster://` with TLS) names a Redis
-Cluster by some of its nodes. Keys of one script share a hash tag (bot.redis_keys), so the code
-that uses a client need not know which kind it is.
+Cluster by some of its nodes. Keys of one script share a hash tag (bot.stores.redis_keys), so the
+code that uses a client need not know which kind it is.
 """
 
 from __future__ import annotations

@@ -12,9 +12,9 @@ import redis.asyncio
 import redis.exceptions
 
 from bot.errors import StoreUnavailable
-from bot.redis_client import connect, guarded
-from bot.redis_lane import MOST_AT_ONCE, Lane, Script, lane_of
 from bot.settings import Settings
+from bot.stores.redis_batches import MOST_AT_ONCE, Lane, Script, lane_of
+from bot.stores.redis_client import connect, guarded
 
 ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 

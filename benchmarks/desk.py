@@ -18,8 +18,8 @@ from benchmarks.growth import PERSON
 from benchmarks.results import Options
 from benchmarks.systems import BenchmarkError, System, ours
 from benchmarks.throughput import fresh_traffic
-from bot.conversation.messages import conversation_id
 from bot.desk.web import COOKIE
+from bot.streams.messages import conversation_id
 
 SEEN_S = 30.0
 """Longest wait for a screen."""

@@ -17,13 +17,13 @@ import redis
 import sqlalchemy as sa
 
 from bot.commands import prepare
-from bot.conversation.messages import conversation_id
 from bot.desk import auth
 from bot.desk.users import User
 from bot.settings import Settings
 from bot.stores import redis_client, redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import conversations, customers, events, messages, trackers, users
+from bot.streams.messages import conversation_id
 
 MESSAGES_EACH = 6
 OPEN_SHARE = 0.1

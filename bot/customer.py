@@ -27,10 +27,10 @@ from bot.errors import BadRequest
 from bot.events import Event
 from bot.files.rows import ids_of
 from bot.files.store import FileStore
-from bot.files.tables import files as files_table
 from bot.routing.tables import sla_clocks
 from bot.stores import tables
 from bot.stores.database import Database, insert_ignore
+from bot.stores.tables import files as files_table
 
 PASSES = 5
 """A message under way may arrive while we erase; then we look again."""

@@ -19,10 +19,10 @@ from redis.exceptions import RedisError
 
 from bot.conversation.states import State
 from bot.errors import DeliveryFailed, StoreUnavailable
-from bot.lease import Leases
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.tasks import goes_on
+from bot.streams.lease import Leases
 from channels.copies import Copies
 
 LOG = structlog.get_logger(__name__)

@@ -10,13 +10,13 @@ from typing import Protocol
 import redis.asyncio
 from aiohttp import web
 
-from bot.conversation.messages import Inbound
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.streams.messages import Inbound
 
 
 class TakesMessages(Protocol):
-    """The part of `channels.inbox.Inbox` that routes need."""
+    """The part of `bot.streams.inbox.Inbox` that routes need."""
 
     async def accept(self, inbound: Inbound) -> bool:
         """Keep a message; False when it was taken before.

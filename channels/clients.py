@@ -5,9 +5,9 @@ from __future__ import annotations
 import redis.asyncio
 
 from bot.settings import Settings
+from bot.streams.outbox import Client
 from channels.facebook.client import FacebookClient
 from channels.limits import FACEBOOK, TELEGRAM
-from channels.outbox import Client
 from channels.rest import CHANNEL as REST
 from channels.rest import RestClient
 from channels.telegram.client import TelegramClient

@@ -15,11 +15,11 @@ from bot.errors import BadRequest, StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
+from bot.streams.inbox import Inbox
 from channels import rest
 from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.clients import off
 from channels.facebook.routes import add_routes as add_facebook
-from channels.inbox import Inbox
 from channels.refusals import REFUSALS, add_counter
 from channels.telegram.routes import add_routes as add_telegram
 from channels.webchat.routes import add_routes as add_webchat

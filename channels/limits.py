@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from bot.conversation.messages import Outbound, QuickReply
-from bot.files.models import Attachment
+from bot.streams.attachments import Attachment
+from bot.streams.messages import Outbound, QuickReply
 from channels.splitting import shorten, split, units
 
 FACEBOOK = "facebook"

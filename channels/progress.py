@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import redis.asyncio
 import structlog
 
-from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
-from bot.lease import GRANT, must_hold
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
+from bot.streams.lease import GRANT, must_hold
+from bot.streams.messages import Outbound
 from channels.limits import Part, fit
 
 LOG = structlog.get_logger(__name__)

@@ -7,9 +7,9 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from bot.errors import DeliveryFailed
-from bot.files.models import Attachment
 from bot.files.store import store_of
 from bot.settings import Settings
+from bot.streams.attachments import Attachment
 from channels.limits import rule
 from channels.vendor_http import Upload
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from bot.content.models import Content, Entry
 from bot.conversation import store
-from bot.conversation.messages import Inbound, Outbound, conversation_id, message_id
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.dialogue.context import Context
 from bot.dialogue.turn import Turn
 from bot.stores.database import Database
+from bot.streams.messages import Inbound, Outbound, conversation_id, message_id
 from bot.understanding.service import Knowledge
 
 NOW = 1_700_000_000.0

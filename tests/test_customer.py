@@ -14,11 +14,9 @@ from builders import NOW, inbound, outbound
 from redis.exceptions import ResponseError
 from sqlalchemy.engine import Connection
 
-from bot import customer, delivery, redis_eraser
+from bot import customer, redis_eraser
 from bot.__main__ import main
-from bot.analytics.recorder import store_rows
 from bot.conversation import store
-from bot.conversation.messages import Inbound
 from bot.conversation.states import State
 from bot.desk import audit, notes, search, search_index
 from bot.desk.tables import labels
@@ -30,7 +28,10 @@ from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import METADATA, conversations, customers, events
-from channels.inbox import Inbox
+from bot.streams import delivery
+from bot.streams.inbox import Inbox
+from bot.streams.messages import Inbound
+from bot.streams.recorder import store_rows
 from channels.webchat.client import WebchatClient
 
 USER = "visitor-zyx4711"

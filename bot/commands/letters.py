@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import time
 
-from bot import dead_letters
 from bot import settings as settings_module
 from bot.commands import prepare
 from bot.commands.report import write
 from bot.stores import redis_client
 from bot.stores.database import Database
+from bot.streams import dead_letters
 
 COLUMNS = ("id", "direction", "conversation", "error", "since", "replayed")
 

@@ -19,10 +19,10 @@ import structlog
 from bot import logs
 from bot.commands.probes import answering
 from bot.errors import ConfigurationError
-from bot.lease import Leases
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
+from bot.streams.lease import Leases
 
 LOG = structlog.get_logger(__name__)
 Process = Callable[[Settings, str], Coroutine[Any, Any, None]]
@@ -80,10 +80,10 @@ async def ingress(settings: Settings, holder: str) -> None:
 
 async def desk(settings: Settings, holder: str) -> None:
     """The agents' desk."""
-    from bot import dead_letters
     from bot.desk.app import make_app
     from bot.desk.app_keys import REPLAY, Replay
     from bot.handoff.service import HandoffService
+    from bot.streams import dead_letters
 
     database, client = Database.of(settings), redis_client.connect(settings)
     service = HandoffService(settings, database, client)
@@ -119,7 +119,7 @@ async def engine(settings: Settings, holder: str) -> None:
     await catalog.wait()
     handler = Handler(settings, database, client, rasa, understander, catalog)
     leases = Leases(client, "engine", holder, settings.shards, settings.lease_s)
-    inbox = import_module("channels.inbox").InboxReader(
+    inbox = import_module("bot.streams.inbox").InboxReader(
         client, leases, handler.handle, hold_s=settings.reorder_hold_ms / 1000
     )
     LOG.info("engine.ready", model=model)
@@ -141,7 +141,7 @@ async def sender(settings: Settings, holder: str) -> None:
     database, client = Database.of(settings), redis_client.connect(settings)
     channels = import_module("channels.clients").make_clients(settings, client)
     leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
-    outbox = import_module("channels.outbox").Sender(client, leases, channels)
+    outbox = import_module("bot.streams.outbox").Sender(client, leases, channels)
     fetcher = import_module("channels.fetching").make_fetcher(settings, database, client)
     shown = import_module("channels.agent_typing").TypingShown(settings, client, leases, channels)
     try:
@@ -154,11 +154,11 @@ async def sender(settings: Settings, holder: str) -> None:
 
 async def recorder(settings: Settings, holder: str) -> None:
     """Writes messages and events to SQL, closes what time has ended, forgets what is too old."""
-    from bot.analytics.recorder import Recorder
     from bot.conversation.sweep import Sweeper
     from bot.files.store import store_of
     from bot.files.sweep import FileSweeper
     from bot.retention import Retention
+    from bot.streams.recorder import Recorder
 
     database, client = Database.of(settings), redis_client.connect(settings)
     leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)

@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.conversation.messages import Inbound
 from bot.conversation.states import ENDED, State, may_go
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import Event
@@ -24,6 +23,7 @@ from bot.stores.database import insert_ignore
 from bot.stores.packing import pack, unpack
 from bot.stores.tables import conversations, customers, queue_times
 from bot.stores.tables import events as events_table
+from bot.streams.messages import Inbound
 
 ESTIMATE_SAMPLES = 20
 """Queue times the estimate looks back on."""

@@ -14,11 +14,9 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot import delivery
 from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.changes import Changes
-from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation, QueuePlace
 from bot.errors import StoreUnavailable, TransitionRefused
@@ -32,6 +30,8 @@ from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.tables import conversations, customers, events, users
 from bot.stores.tasks import goes_on
+from bot.streams import delivery
+from bot.streams.messages import Outbound
 
 LOG = structlog.get_logger(__name__)
 EVERY_S = 15

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.desk.texts import Texts
 from bot.files.content import INLINE
-from bot.files.models import SIGNS, Attachment
+from bot.streams.attachments import SIGNS, Attachment
 
 _KB = 1024
 

@@ -14,9 +14,9 @@ from bot.conversation.store import Conversation
 from bot.desk import episodes, mentions, merging, queries, scope, users
 from bot.desk.queries import Row
 from bot.desk.tables import notes
-from bot.files.models import Attachment, without_signs
 from bot.files.rows import of_messages
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
+from bot.streams.attachments import Attachment, without_signs
 
 WINDOW = 60
 """Items read at once; older ones come with "earlier"."""

@@ -7,11 +7,11 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot import dead_letters
 from bot.desk import app_keys, audit, canned, scope, users
 from bot.desk.users import Role
 from bot.desk.web import done, form, page, require_admin, session_of
 from bot.errors import BadRequest
+from bot.streams import dead_letters
 
 
 async def user_list(request: web.Request) -> web.StreamResponse:

@@ -11,7 +11,6 @@ import structlog
 from rasa.core.channels.channel import UserMessage
 
 from bot.content.models import PERSON
-from bot.conversation.messages import QuickReply
 from bot.conversation.states import Cause, State
 from bot.conversation.store import QueuePlace
 from bot.dialogue import recall
@@ -29,6 +28,7 @@ from bot.handoff.waiting import LEAVE, notice
 from bot.language import codes
 from bot.language.follow import choose
 from bot.settings import Settings
+from bot.streams.messages import QuickReply
 from bot.understanding import parse
 from bot.understanding.sentiment import running_mean
 from bot.understanding.service import Reading

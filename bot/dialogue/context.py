@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from bot.conversation.messages import QuickReply
 from bot.language.follow import Belief
+from bot.streams.messages import QuickReply
 
 KEPT_QUICK_REPLIES = 12
 """Buttons still found without asking SQL; older ones are looked up in the messages."""
@@ -70,7 +70,7 @@ class Context:
         """Return when the next message counts as received: after the one before it.
 
         Transcripts go by this moment, and messages may be worked off in another order than they
-        came in (channels.shards). A clock that was wrong once is not followed for ever.
+        came in (bot.streams.shards). A clock that was wrong once is not followed for ever.
         """
         after = self.heard_at + 0.001
         return after if received_at < after < received_at + CLOCKS_APART_S else received_at

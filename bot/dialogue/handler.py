@@ -10,10 +10,8 @@ import redis.asyncio
 import sqlalchemy as sa
 import structlog
 
-from bot import tries
 from bot.content.catalog import Catalog
 from bot.conversation import store
-from bot.conversation.messages import Inbound
 from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
 from bot.dialogue.bot_turn import BotTurn
@@ -21,7 +19,7 @@ from bot.dialogue.context import Context
 from bot.dialogue.engine import Engine
 from bot.dialogue.hearing import Hearing
 from bot.dialogue.queueing import Queueing, cancel_key, handoff_key
-from bot.dialogue.turn import Ticket, Turn, commit
+from bot.dialogue.turn import Turn, commit
 from bot.dialogue.wording import Wording
 from bot.errors import StaleConversation, TurnInterrupted
 from bot.escalation import Decision
@@ -33,6 +31,9 @@ from bot.stores.packing import pack, unpack
 from bot.stores.redis_batches import lane_of
 from bot.stores.redis_client import guarded
 from bot.stores.tables import trackers
+from bot.streams import attempts
+from bot.streams.messages import Inbound
+from bot.streams.ticket import Ticket
 from bot.understanding import parse
 from bot.understanding.service import Reading, Understander
 
@@ -115,7 +116,7 @@ class Handler:
             lane_of(self._redis).run(
                 ("GET", redis_keys.tracker(shard, inbound.conversation)),
                 ("GET", redis_keys.owner(shard, inbound.conversation)),
-                ("EVAL", tries.COUNT, 2, *counted, ticket.row, 1),
+                ("EVAL", attempts.COUNT, 2, *counted, ticket.row, 1),
             )
         )
         if attempt is None:
@@ -148,7 +149,7 @@ class Handler:
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.delete(redis_keys.owner(ticket.shard, inbound.conversation))
         counted = (redis_keys.attempts(ticket.shard), redis_keys.inbox(ticket.shard))
-        pipeline.eval(tries.COUNT, 2, *counted, ticket.row, -1)
+        pipeline.eval(attempts.COUNT, 2, *counted, ticket.row, -1)
         await guarded(pipeline.execute())
 
     async def _run(self, turn: Turn) -> None:

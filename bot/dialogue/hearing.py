@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from bot.conversation.messages import QuickReply
 from bot.dialogue.turn import Turn
 from bot.language import codes
 from bot.language.follow import follow
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.tables import messages
+from bot.streams.messages import QuickReply
 from bot.understanding.service import Reading, Understander
 
 OLD_MESSAGES = 200

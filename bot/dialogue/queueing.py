@@ -20,10 +20,10 @@ from bot.escalation import Decision
 from bot.events import Event
 from bot.handoff import presence
 from bot.handoff.opening import Attendance, attendance
-from bot.lease import holding
 from bot.routing import roster, teams
 from bot.routing.match import team_for
 from bot.stores.database import Database
+from bot.streams.lease import holding
 
 PRIORITY = {Cause.POLICY: 2, Cause.NEGATIVE_SENTIMENT: 1, Cause.BOT_FAILURE: 1}
 """Queue priority by cause; 0 for all others."""

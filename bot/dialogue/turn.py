@@ -11,27 +11,25 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import redis.asyncio
 
-from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.store import Conversation, QueuePlace
-from bot.delivery import files_of, message_row, turn_row
 from bot.dialogue.context import Context
 from bot.errors import LeaseLost, TurnInterrupted
 from bot.escalation import Decision
 from bot.events import Event
-from bot.files.models import signs
+from bot.handoff.opening import Attendance
 from bot.stores import redis_keys
 from bot.stores.packing import pack
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
-
-if TYPE_CHECKING:
-    # The ingress names tickets too, and has no use for the models behind this.
-    from bot.handoff.opening import Attendance
-    from bot.understanding.service import Knowledge
+from bot.streams.attachments import signs
+from bot.streams.delivery import files_of, message_row, turn_row
+from bot.streams.messages import Inbound, Outbound
+from bot.streams.ticket import Ticket
+from bot.understanding.service import Knowledge
 
 # KEYS: lease, inbox, outbox, record, tracker, owner, transition, attempts
 # ARGV: holder|fence, inbox row, tracker JSON, ttl, owner JSON, owner version, number of outbox
@@ -118,17 +116,6 @@ CURRENT: ContextVar[Turn | None] = ContextVar("turn", default=None)
 def current() -> Turn | None:
     """The turn under way in this task; None in `rasa shell` and the like."""
     return CURRENT.get()
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """The right to work on an inbox row."""
-
-    shard: int
-    row: str
-    """Stream id of the inbox row."""
-    lease: str
-    """`<holder>|<fence>` as it stands in the lease key."""
 
 
 async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> bool:

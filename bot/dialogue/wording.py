@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from bot.content.texts import SystemTexts
-from bot.conversation.messages import Outbound, QuickReply
 from bot.dialogue.turn import Turn
 from bot.handoff.opening import Attendance, sentence
 from bot.handoff.waiting import actions_under, button_id
 from bot.settings import Settings
+from bot.streams.messages import Outbound, QuickReply
 
 
 class Wording:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import puremagic
 
 from bot.errors import FileRefused
-from bot.files.models import SIGNS
+from bot.streams.attachments import SIGNS
 
 HEAD_BYTES = 8192
 """How much of a file is looked at."""
@@ -72,7 +72,7 @@ class Content:
 
     type: str
     kind: str
-    """Key of `bot.files.models.SIGNS`."""
+    """Key of `bot.streams.attachments.SIGNS`."""
 
 
 def look(head: bytes, name: str, claimed: str, allowed: Collection[str]) -> Content:

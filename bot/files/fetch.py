@@ -23,12 +23,12 @@ from bot.errors import FileRefused, SamvadError, StoreUnavailable
 from bot.files import names, rows
 from bot.files.addresses import Hosts, PublicOnly
 from bot.files.content import Content, endings_of, look
-from bot.files.models import FAILED, FETCHING, REFUSED, STORED
 from bot.files.store import CHUNK_BYTES, FileStore
-from bot.files.tables import files
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.tables import files
 from bot.stores.tasks import goes_on
+from bot.streams.attachments import FAILED, FETCHING, REFUSED, STORED
 
 LOG = structlog.get_logger(__name__)
 

@@ -18,9 +18,9 @@ from aiohttp import web
 
 from bot.errors import BadRequest, FileRefused
 from bot.files.content import INLINE
-from bot.files.models import STORED, Attachment
 from bot.files.names import disposition
 from bot.files.store import CHUNK_BYTES, FileStore
+from bot.streams.attachments import STORED, Attachment
 
 FIELD = "file"
 NAME_HEADER = "X-File-Name"

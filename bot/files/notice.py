@@ -8,12 +8,12 @@ from typing import Any
 
 import redis.asyncio
 
-from bot import delivery
 from bot.content.texts import SystemTexts
 from bot.conversation import store
-from bot.conversation.messages import Outbound
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.streams import delivery
+from bot.streams.messages import Outbound
 
 UTTER = "utter_file_refused"
 

@@ -8,9 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.files.models import FETCHING, STORED, Attachment
-from bot.files.tables import files
-from bot.stores.database import insert_ignore
+from bot.stores.tables import files
+from bot.streams.attachments import STORED, Attachment
 
 _SHOWN = (
     files.c.id,
@@ -21,63 +20,6 @@ _SHOWN = (
     files.c.state,
     files.c.reason,
 )
-
-
-def row_of(
-    attachment: Attachment,
-    *,
-    conversation: str,
-    author: str,
-    created_at: float,
-    message: str = "",
-    position: int = 0,
-    user_id: str = "",
-    origin: tuple[str, str] = ("", ""),
-) -> dict[str, Any]:
-    """Shape a file as a row.
-
-    Args:
-        author: `customer` or `agent`.
-        user_id: The agent's id at the desk.
-        origin: Channel and account that a file to be fetched came through.
-    """
-    told = attachment.shown()
-    source = None
-    if attachment.state == FETCHING:
-        channel, account = origin
-        source = {"channel": channel, "account": account, "at": attachment.source}
-    return {
-        **told,
-        "conversation": conversation,
-        "message": message,
-        "position": position,
-        "author": author,
-        "user_id": user_id,
-        "sha256": "",
-        "source": source,
-        "tries": 0,
-        "due_at": 0.0,
-        "created_at": created_at,
-    }
-
-
-def bind(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Store the files of messages: new ones, or the message of those that were uploaded before.
-
-    Args:
-        rows: From `row_of`, with a message; storing them again changes nothing.
-    """
-    insert_ignore(connection, files, list(rows))
-    for row in rows:
-        connection.execute(
-            sa.update(files)
-            .where(
-                files.c.id == row["id"],
-                files.c.conversation == row["conversation"],
-                files.c.message == "",
-            )
-            .values(message=row["message"], position=row["position"])
-        )
 
 
 def of_messages(

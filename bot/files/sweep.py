@@ -15,12 +15,12 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from bot.errors import StoreUnavailable
-from bot.files.models import FAILED, STORED
 from bot.files.store import FileStore
-from bot.files.tables import files
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.tables import files
 from bot.stores.tasks import goes_on
+from bot.streams.attachments import FAILED, STORED
 
 LOG = structlog.get_logger(__name__)
 

@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from bot.errors import FileRefused
 from bot.files import names, rows
 from bot.files.content import Content, endings_of, look
-from bot.files.models import Attachment
 from bot.files.store import FileStore, new_id
-from bot.files.tables import files
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
+from bot.stores.tables import files
+from bot.streams import attachments
+from bot.streams.attachments import Attachment
 
 MOST_FILES_FULL = 20
 """A customer's files together may be as large as so many of the largest."""
@@ -61,7 +62,7 @@ async def take(
         found[0].type,
         put.size,
     )
-    row = rows.row_of(
+    row = attachments.row_of(
         attachment,
         conversation=conversation,
         author=author,

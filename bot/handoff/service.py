@@ -15,21 +15,21 @@ from typing import Any
 import redis.asyncio
 from sqlalchemy.engine import Connection
 
-from bot import delivery
 from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.changes import Changes
-from bot.conversation.messages import Outbound
 from bot.conversation.states import ENDED, HUMAN, Cause, State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TransitionRefused
 from bot.events import Event
-from bot.files.models import MOST_IN_MESSAGE, Attachment
 from bot.files.rows import uploads
 from bot.handoff import passing, presence
 from bot.routing.model import Match
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.streams import delivery
+from bot.streams.attachments import MOST_IN_MESSAGE, Attachment
+from bot.streams.messages import Outbound
 
 MAX_REPLY_CHARS = 4000
 QUIET_AFTER_LEAVING = frozenset({"utter_agent_joined", "utter_agent_transferred"})

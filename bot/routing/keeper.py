@@ -20,7 +20,6 @@ from bot.conversation import store
 from bot.conversation.changes import announce
 from bot.errors import StoreUnavailable
 from bot.events import Event
-from bot.lease import Leases
 from bot.routing import facts, policies, sla, teams
 from bot.routing.facts import Watched
 from bot.routing.hours import Hours
@@ -30,6 +29,7 @@ from bot.routing.sla import Policy, Standing
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.tasks import goes_on
+from bot.streams.lease import Leases
 
 log = structlog.get_logger()
 

@@ -18,7 +18,6 @@ import structlog
 from bot.errors import SamvadError, StoreUnavailable
 from bot.handoff import presence
 from bot.handoff.service import HandoffService
-from bot.lease import Leases
 from bot.routing import roster
 from bot.routing.match import match
 from bot.routing.model import Match
@@ -26,6 +25,7 @@ from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.redis_keys import LIVE_CHANNEL, ROUTING_CHANNEL
 from bot.stores.tasks import goes_on
+from bot.streams.lease import Leases
 
 log = structlog.get_logger()
 

@@ -182,3 +182,30 @@ sessions = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Column("expires_at", sa.Float, nullable=False),
 )
+
+files = sa.Table(
+    # Their bytes are in the `FileStore`.
+    "files",
+    METADATA,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("conversation", sa.String(64), nullable=False, index=True),
+    # Empty until a message names it; an upload that none ever names is deleted after a day.
+    sa.Column("message", sa.String(96), nullable=False, default="", index=True),
+    sa.Column("position", sa.Integer, nullable=False, default=0),
+    sa.Column("author", sa.String(16), nullable=False),
+    sa.Column("user_id", sa.String(64), nullable=False, default=""),
+    sa.Column("kind", sa.String(8), nullable=False),
+    sa.Column("name", sa.String(160), nullable=False),
+    sa.Column("type", sa.String(128), nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False, default=0),
+    sa.Column("sha256", sa.String(64), nullable=False, default=""),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False, default=""),
+    # Where the worker finds it; nothing once it is settled.
+    sa.Column("source", sa.JSON),
+    sa.Column("tries", sa.Integer, nullable=False, default=0),
+    # Unix seconds before which no worker touches it: the next try, or a claim's end.
+    sa.Column("due_at", sa.Float, nullable=False, default=0.0),
+    sa.Column("created_at", sa.Float, nullable=False),
+    sa.Index("ix_files_state", "state", "due_at"),
+)

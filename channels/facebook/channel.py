@@ -18,10 +18,10 @@ from bot import settings
 from bot.errors import BadRequest, StoreUnavailable
 from bot.stores import redis_client
 from bot.stores.database import Database
+from bot.streams.inbox import Inbox
 from channels.clients import off
 from channels.facebook.receive import FacebookReceiver
 from channels.facebook.routes import SIGNATURE_HEADER
-from channels.inbox import Inbox
 from channels.limits import BODY_BYTES, FACEBOOK
 from channels.vendor_http import VendorHttp
 

@@ -9,9 +9,9 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
+from bot.streams.messages import Outbound
 from channels.facebook.api import OUTSIDE_WINDOW, Page
 from channels.facebook.payload import METADATA, shape
 from channels.facebook.personas import Personas

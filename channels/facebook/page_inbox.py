@@ -15,16 +15,16 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.changes import Changes
-from bot.conversation.messages import Inbound, Outbound, message_id
 from bot.conversation.states import ENDED, HUMAN, Cause, State
 from bot.conversation.store import Conversation
-from bot.delivery import message_row, record_row
 from bot.events import Event as LogEvent
 from bot.handoff import presence
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
+from bot.streams.delivery import message_row, record_row
+from bot.streams.messages import Inbound, Outbound, message_id
 from channels.facebook.payload import CHANNEL, Event
 
 LOG = structlog.get_logger(__name__)

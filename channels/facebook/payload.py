@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from bot.conversation.messages import Inbound, conversation_id, message_id
-from bot.files.models import FETCHING, Attachment, file_id
 from bot.files.names import clean
 from bot.settings import Settings
+from bot.streams.attachments import FETCHING, Attachment, file_id
+from bot.streams.messages import Inbound, conversation_id, message_id
 from channels.limits import FACEBOOK, Part
 from channels.reading import id_at, number_at, object_at, objects_at, place, text_at
 

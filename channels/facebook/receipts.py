@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot.conversation.messages import Outbound
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
+from bot.streams.messages import Outbound
 
 KEPT = 100
 """Messages per conversation that still wait for a receipt."""

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
+from bot.streams.messages import Outbound
 from channels.facebook.api import OUTSIDE_WINDOW
 from channels.limits import FACEBOOK, rule
 

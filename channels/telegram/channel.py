@@ -17,7 +17,7 @@ from sanic.response import HTTPResponse, empty, json
 from bot import settings
 from bot.errors import BadRequest, StoreUnavailable
 from bot.stores import redis_client
-from channels.inbox import Inbox
+from bot.streams.inbox import Inbox
 from channels.limits import BODY_BYTES, TELEGRAM
 from channels.telegram.receive import TelegramReceiver
 from channels.telegram.routes import SECRET_HEADER

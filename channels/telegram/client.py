@@ -11,11 +11,11 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
+from bot.streams.messages import Outbound
 from channels.limits import TELEGRAM, Part, rule
 from channels.pacing import Pace, Pacer
 from channels.progress import Progress, claim

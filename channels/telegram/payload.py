@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.conversation.messages import Inbound, conversation_id, message_id
 from bot.files.content import endings_of, kind_of, plain
-from bot.files.models import FETCHING, Attachment, file_id
 from bot.files.names import clean, with_ending
 from bot.settings import Settings, TelegramBot
+from bot.streams.attachments import FETCHING, Attachment, file_id
+from bot.streams.messages import Inbound, conversation_id, message_id
 from channels.limits import TELEGRAM, Part, rule
 from channels.reading import (
     NAME_CHARS,

@@ -16,7 +16,7 @@ from bot.errors import ConfigurationError, DeliveryFailed, SamvadError, StoreUna
 from bot.settings import Settings, TelegramBot
 from bot.stores import redis_client
 from bot.stores.tasks import goes_on
-from channels.inbox import Inbox
+from bot.streams.inbox import Inbox
 from channels.reading import number_at, objects_at, text_at
 from channels.telegram.api import BotApi
 from channels.telegram.payload import ALLOWED_UPDATES

@@ -13,14 +13,14 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from bot.conversation.messages import Inbound, conversation_id, message_id
 from bot.conversation.states import HUMAN, State
-from bot.delivery import record_row
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.settings import Settings, TelegramBot
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
+from bot.streams.delivery import record_row
+from bot.streams.messages import Inbound, conversation_id, message_id
 from channels import menu
 from channels.app_keys import TakesMessages
 from channels.copies import Copies

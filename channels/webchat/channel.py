@@ -19,7 +19,7 @@ from sanic.response import HTTPResponse, json
 from bot import settings
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
 from bot.stores import redis_client, secrets
-from channels.inbox import Inbox
+from bot.streams.inbox import Inbox
 from channels.webchat import pages, receive, session
 from channels.webchat.client import WebchatClient
 from channels.webchat.history import read_cursor, read_tail

@@ -12,11 +12,11 @@ from typing import Any
 
 import redis.asyncio
 
-from bot.conversation.messages import Inbound, Outbound
 from bot.language.codes import direction
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
+from bot.streams.messages import Inbound, Outbound
 from channels.webchat.cards import cards_of
 from channels.webchat.photos import photo_of
 

@@ -14,7 +14,6 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.errors import BadRequest
-from bot.files.models import Attachment, without_signs
 from bot.files.rows import of_messages
 from bot.language.codes import direction
 from bot.settings import Settings
@@ -22,6 +21,7 @@ from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 from bot.stores.tables import messages
+from bot.streams.attachments import Attachment, without_signs
 from channels.webchat import rating
 from channels.webchat.client import STREAM_LENGTH
 from channels.webchat.photos import photo_of

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from bot.conversation.messages import message_id
+from bot.streams.messages import message_id
 from channels.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.client import WebchatClient

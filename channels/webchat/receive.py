@@ -11,11 +11,11 @@ import re
 import unicodedata
 from typing import Any
 
-from bot.conversation.messages import Inbound, message_id
 from bot.errors import BadRequest, TooLarge
-from bot.files.models import MOST_IN_MESSAGE, Attachment
 from bot.handoff.opening import is_place
 from bot.settings import Settings
+from bot.streams.attachments import MOST_IN_MESSAGE, Attachment
+from bot.streams.messages import Inbound, message_id
 from channels.webchat.session import CHANNEL, Session
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

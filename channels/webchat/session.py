@@ -16,9 +16,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from bot.conversation.messages import conversation_id
 from bot.errors import NotAuthenticated
 from bot.settings import Settings
+from bot.streams.messages import conversation_id
 
 CHANNEL = "webchat"
 SESSION_S = 30 * 24 * 3600

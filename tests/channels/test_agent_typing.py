@@ -20,10 +20,10 @@ from vendors.telegram_server import BotApiServer
 
 from bot.conversation.states import State
 from bot.errors import DeliveryFailed
-from bot.lease import Leases
 from bot.settings import Settings, TelegramBot
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.streams.lease import Leases
 from channels import agent_typing
 from channels.agent_typing import TypingShown
 from channels.facebook.client import FacebookClient

@@ -17,12 +17,12 @@ from vendors.serving import serving
 from vendors.telegram_server import TOKEN as BOT_TOKEN
 from vendors.telegram_server import BotApiServer, Refused
 
-from bot.conversation.messages import Outbound, conversation_id
 from bot.errors import DeliveryFailed
-from bot.files.models import Attachment
 from bot.files.store import store_of
 from bot.settings import Settings, TelegramBot
 from bot.stores.redis_client import EmbeddedServer
+from bot.streams.attachments import Attachment
+from bot.streams.messages import Outbound, conversation_id
 from channels.facebook.client import FacebookClient
 from channels.pacing import Pace
 from channels.telegram.client import TelegramClient

@@ -10,8 +10,8 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation.messages import Outbound, QuickReply
 from bot.dialogue.context import Context
+from bot.streams.messages import Outbound, QuickReply
 from channels import limits
 from channels.limits import FACEBOOK, RULES, TELEGRAM, fit, limit, rule
 from channels.splitting import CLUSTER, shorten, split, units

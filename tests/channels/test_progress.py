@@ -10,8 +10,8 @@ import pytest
 import redis.asyncio
 
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
-from bot.lease import GRANT, Grant, Leases
 from bot.stores import redis_keys
+from bot.streams.lease import GRANT, Grant, Leases
 from channels import progress as progress_module
 from channels.limits import FACEBOOK, Part
 from channels.progress import Progress, claim

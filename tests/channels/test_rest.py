@@ -13,11 +13,11 @@ import pytest
 import redis.asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
-from bot.conversation.messages import Inbound, QuickReply
 from bot.errors import BadRequest
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.streams.messages import Inbound, QuickReply
 from channels.ingress import make_app
 from channels.rest import RestClient, parse_message
 

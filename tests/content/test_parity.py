@@ -8,14 +8,14 @@ from typing import Any
 import builders
 import pytest
 
-from bot.analytics.recorder import store_rows
 from bot.content import parity, publish
 from bot.content.models import Content, Entry
 from bot.content.parity import Finding
-from bot.conversation import messages as travelling
-from bot.delivery import message_row
 from bot.events import Event
 from bot.stores.database import Database
+from bot.streams import messages as travelling
+from bot.streams.delivery import message_row
+from bot.streams.recorder import store_rows
 
 
 def _entry(en: str = "One.", hi: str = "एक।", name: str = "order-status") -> Entry:

@@ -16,10 +16,11 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.dialogue.turn import Ticket, commit
+from bot.dialogue.turn import commit
 from bot.errors import StaleConversation, TurnInterrupted
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.streams.ticket import Ticket
 
 SHARDS = 8
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation.messages import (
+from bot.streams.messages import (
     Inbound,
     Outbound,
     QuickReply,

@@ -13,7 +13,6 @@ from desk_world import PASSWORD, Desk
 from playwright.async_api import Browser, async_playwright
 from sqlalchemy.engine import Connection
 
-from bot import dead_letters
 from bot.desk import app_keys
 from bot.desk.app import make_app
 from bot.desk.users import hash_password
@@ -22,6 +21,7 @@ from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.stores.tables import METADATA, users
+from bot.streams import dead_letters
 
 
 @pytest.fixture(scope="session")

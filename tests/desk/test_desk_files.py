@@ -11,14 +11,14 @@ import pytest
 import sqlalchemy as sa
 from desk_world import Browser, Desk
 
-from bot.analytics.recorder import store_rows
 from bot.conversation import store
-from bot.conversation.messages import Outbound
 from bot.desk import app_keys
-from bot.files import rows
-from bot.files.models import Attachment
-from bot.files.tables import files
 from bot.stores import redis_keys
+from bot.stores.tables import files
+from bot.streams import attachments
+from bot.streams.attachments import Attachment
+from bot.streams.messages import Outbound
+from bot.streams.recorder import store_rows
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(200)
 PDF = b"%PDF-1.7\n%\xe2\xe3\n" + bytes(200)
@@ -49,14 +49,14 @@ async def came(desk: Desk, content: bytes = PNG, message: str = "m-file", **more
 
     def work(connection: sa.Connection) -> None:
         seed.message(connection, CONVERSATION, "🖼", id=message)
-        row = rows.row_of(
+        row = attachments.row_of(
             attachment,
             conversation=CONVERSATION,
             message=message,
             author="customer",
             created_at=1.0,
         )
-        rows.bind(connection, [{**row, "sha256": "ab" * 32}])
+        attachments.bind(connection, [{**row, "sha256": "ab" * 32}])
 
     desk.database.call(work)
     return attachment.id

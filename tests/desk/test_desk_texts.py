@@ -145,7 +145,7 @@ def test_every_refusal_has_a_text() -> None:
     parts = ("bot/desk", "bot/handoff", "bot/routing")
     for file in [
         *(f for part in parts for f in Path(part).glob("*.py")),
-        Path("bot/dead_letters.py"),
+        Path("bot/streams/dead_letters.py"),
     ]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if (

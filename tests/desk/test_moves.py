@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from desk_world import Desk
 
 from bot.conversation import store
-from bot.conversation.messages import Inbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.customer import find
 from bot.desk import app_keys, tables
 from bot.stores import redis_keys
 from bot.stores.tables import conversations, customers, events
+from bot.streams.messages import Inbound
 
 ONE = "/conversations/webchat-1"
 

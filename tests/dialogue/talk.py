@@ -11,21 +11,21 @@ import builders
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot.analytics.recorder import Recorder
 from bot.content.models import Content, Reply
 from bot.content.texts import SystemTexts
 from bot.conversation import store
-from bot.conversation.messages import Inbound, Outbound, QuickReply
 from bot.conversation.store import Conversation
 from bot.dialogue.engine import Engine
 from bot.dialogue.handler import Handler
-from bot.dialogue.turn import Ticket
 from bot.language.detect import detect
-from bot.lease import Leases
 from bot.settings import Settings, Thresholds
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import events
+from bot.streams.lease import Leases
+from bot.streams.messages import Inbound, Outbound, QuickReply
+from bot.streams.recorder import Recorder
+from bot.streams.ticket import Ticket
 from bot.understanding.index import Prediction
 from bot.understanding.sentiment import SentimentReading
 from bot.understanding.service import NOTHING, Glance, Knowledge, Reading

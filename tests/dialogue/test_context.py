@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation.messages import QuickReply
 from bot.dialogue.context import KEPT_QUICK_REPLIES, Context, Shown
 from bot.language.follow import Belief
 from bot.stores.packing import pack, unpack
+from bot.streams.messages import QuickReply
 
 REFUND = QuickReply("q1", "Refund time?", entry="refund-time", position=0, content_version=3)
 PERSON = QuickReply("q2", "किसी से बात करें", action="person", position=1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from talk import Talk
 
-from bot.conversation.messages import QuickReply
 from bot.conversation.states import State
 from bot.files import rows
-from bot.files.models import FETCHING, Attachment
+from bot.streams.attachments import FETCHING, Attachment
+from bot.streams.messages import QuickReply
 
 PHOTO = Attachment("f1", "image", "cat.jpg", "image/jpeg", 10, FETCHING, source="file-id")
 TEXT = "utter_cannot_open"

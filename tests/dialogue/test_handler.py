@@ -13,16 +13,16 @@ import sqlalchemy as sa
 from talk import Talk
 
 from bot.conversation import store
-from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.dialogue import handler as handler_module
 from bot.dialogue.store import WINDOW
-from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.handoff.service import Agent, HandoffService
 from bot.stores import redis_keys
 from bot.stores.redis_client import connect
 from bot.stores.tables import dead_letters, messages
+from bot.streams.messages import Outbound
+from bot.streams.ticket import Ticket
 
 pytestmark = pytest.mark.model
 ASHA = Agent("asha", "Asha")

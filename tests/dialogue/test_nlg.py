@@ -15,9 +15,9 @@ from talk import CONTENT
 
 from bot.content.models import Content
 from bot.content.texts import SystemTexts
-from bot.conversation.messages import Inbound
 from bot.dialogue.nlg import FAILED, OFFERS_PERSON, ContentNlg
 from bot.dialogue.turn import CURRENT, Turn
+from bot.streams.messages import Inbound
 from bot.understanding.service import Knowledge
 
 TEXTS = SystemTexts.load()

@@ -9,16 +9,17 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.delivery import rows_in
-from bot.dialogue.turn import CURRENT, Ticket, Turn, commit, current
+from bot.dialogue.turn import CURRENT, Turn, commit, current
 from bot.errors import LeaseLost, StoreUnavailable, TurnInterrupted
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import connect
+from bot.streams.delivery import rows_in
+from bot.streams.messages import Inbound, Outbound
+from bot.streams.ticket import Ticket
 
 SHARDS = 8
 LEASE = "engine-0|1"

@@ -15,7 +15,7 @@ from vendors.graph_server import delivery, said, signed
 from vendors.telegram_server import private
 
 from bot.content.models import Content
-from bot.conversation.messages import conversation_id, message_id
+from bot.streams.messages import conversation_id, message_id
 
 FACEBOOK = "facebook"
 TELEGRAM = "telegram"

@@ -11,15 +11,16 @@ import builders
 from aiohttp import web
 
 from bot.conversation import store as conversations
-from bot.conversation.messages import Inbound
-from bot.delivery import files_of
 from bot.files import rows
 from bot.files.addresses import Hosts
 from bot.files.fetch import Fetcher
-from bot.files.models import FETCHING, Attachment
 from bot.files.store import FileStore
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.streams import attachments
+from bot.streams.attachments import FETCHING, Attachment
+from bot.streams.delivery import files_of
+from bot.streams.messages import Inbound
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(200)
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01" + bytes(200)
@@ -126,7 +127,7 @@ class Bench:
         )
         message = builders.inbound("", user=user, attachments=files)
         await self.database.run(lambda c: conversations.open_for(c, message, "en"))
-        await self.database.run(lambda c: rows.bind(c, files_of(message)))
+        await self.database.run(lambda c: attachments.bind(c, files_of(message)))
         return message
 
     async def row(self, id_: str = "ann-f0") -> dict[str, Any]:

@@ -226,7 +226,7 @@ async def test_a_worker_that_was_only_slow_spoils_nothing(bench: Bench, cdn: Cdn
 
 
 async def test_a_customer_erased_meanwhile_leaves_nothing(bench: Bench, cdn: Cdn) -> None:
-    from bot.files.tables import files
+    from bot.stores.tables import files
 
     await bench.came(cdn.gives("/a", PNG))
     put = bench.store.put

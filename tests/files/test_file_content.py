@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bot.errors import FileRefused
 from bot.files.content import ENDINGS, HEAD_BYTES, look
-from bot.files.models import SIGNS
 from bot.files.names import MOST_CHARS, clean, disposition, with_ending
 from bot.settings import Settings
+from bot.streams.attachments import SIGNS
 
 ALLOWED = Settings().file_types
 ISO = b"\0\0\0\x20ftyp"

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from bot.files import rows
-from bot.files.models import Attachment
 from bot.files.store import Folder, store_of
 from bot.files.sweep import DAY_S, FileSweeper
-from bot.files.tables import files
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
+from bot.stores.tables import files
+from bot.streams import attachments
+from bot.streams.attachments import Attachment
 
 
 async def keep(
@@ -28,7 +28,7 @@ async def keep(
     store = store_of(settings)
     await store.put(id_, chunks(), 100, lambda head: None)
     at = time.time() - days * DAY_S
-    row = rows.row_of(
+    row = attachments.row_of(
         Attachment(id_, "file", "a.txt"),
         conversation="c",
         author="customer",

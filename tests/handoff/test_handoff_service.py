@@ -14,7 +14,6 @@ import sqlalchemy as sa
 
 from bot.content.texts import SystemTexts
 from bot.conversation import store
-from bot.conversation.messages import Outbound
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TransitionRefused
@@ -23,6 +22,7 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import events
+from bot.streams.messages import Outbound
 
 ASHA, RAVI = Agent("asha", "Asha"), Agent("ravi", "Ravi")
 TEXTS = SystemTexts.load()

@@ -7,9 +7,9 @@ from dataclasses import asdict
 import pytest
 from builders import outbound
 
-from bot.conversation.messages import Outbound, QuickReply
 from bot.conversation.states import State
 from bot.stores.packing import pack, unpack
+from bot.streams.messages import Outbound, QuickReply
 
 
 @pytest.mark.parametrize("value", [{}, {"a": [1, 2.5, None, True]}, "नमस्ते 👋", [], 2**70, "\0"])

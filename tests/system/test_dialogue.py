@@ -12,9 +12,9 @@ from running import DeskAgent, System, Visitor, until
 
 from bot.content.models import Content
 from bot.content.texts import SystemTexts
-from bot.conversation.messages import Inbound, conversation_id
 from bot.settings import Settings
 from bot.stores import redis_client, redis_keys
+from bot.streams.messages import Inbound, conversation_id
 
 DEFAULTS = Settings()
 UNCLEAR = "flibber gromp zanzu wuppel"

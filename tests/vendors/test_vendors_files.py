@@ -20,7 +20,7 @@ from vendors.graph_server import PAGE, sent_files
 from vendors.telegram_server import TOKEN, private
 
 from bot.content.texts import SystemTexts
-from bot.conversation.messages import conversation_id
+from bot.streams.messages import conversation_id
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(300) + b"Quittenmarder"
 PDF = b"%PDF-1.7\n%\xe2\xe3\n" + bytes(300)

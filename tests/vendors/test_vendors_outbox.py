@@ -12,13 +12,13 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import delivery
-from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed
-from bot.lease import Leases
 from bot.stores import redis_keys
-from channels import outbox as outbox_module
-from channels.outbox import LIMITED_S, MAX_TRIES, Sender
+from bot.streams import delivery
+from bot.streams import outbox as outbox_module
+from bot.streams.lease import Leases
+from bot.streams.messages import Outbound
+from bot.streams.outbox import LIMITED_S, MAX_TRIES, Sender
 
 SHARDS = 2
 

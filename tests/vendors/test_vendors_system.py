@@ -18,9 +18,9 @@ from vendors.telegram_server import private, tapped
 from bot.content.load import load_folder
 from bot.content.models import Entry
 from bot.content.texts import SystemTexts
-from bot.conversation.messages import conversation_id
 from bot.language.detect import detect
 from bot.settings import Settings
+from bot.streams.messages import conversation_id
 
 FACEBOOK = "/webhooks/facebook/webhook"
 TELEGRAM = "/webhooks/telegram/MelaBot/webhook"

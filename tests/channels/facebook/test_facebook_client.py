@@ -11,9 +11,9 @@ import pytest
 import redis.asyncio
 from vendors.graph_server import DAY, PAGE, GraphServer, Refused
 
-from bot.conversation.messages import Outbound, QuickReply, conversation_id
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
+from bot.streams.messages import Outbound, QuickReply, conversation_id
 from channels.facebook.client import FacebookClient
 from channels.facebook.receipts import Receipts
 from channels.facebook.window import Windows, messaging_type

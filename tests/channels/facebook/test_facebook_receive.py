@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from vendors.graph_server import PAGE, GraphServer, delivery, echo, event, said, sent_files, signed
 
 from bot.conversation import store
-from bot.conversation.messages import Inbound, Outbound, conversation_id
 from bot.conversation.states import State
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import conversations, customers, events
+from bot.streams.messages import Inbound, Outbound, conversation_id
 from channels.facebook.payload import parse
 from channels.facebook.receipts import Receipts
 from channels.facebook.routes import PATH

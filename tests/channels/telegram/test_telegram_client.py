@@ -11,9 +11,9 @@ import pytest
 import redis.asyncio
 from vendors.telegram_server import BotApiServer, Refused
 
-from bot.conversation.messages import Outbound, QuickReply
 from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.settings import Settings
+from bot.streams.messages import Outbound, QuickReply
 from channels.pacing import Pace, Pacer
 from channels.telegram.client import BOT, CHAT, GROUP, TelegramClient, origin_key
 from channels.vendor_http import VendorHttp

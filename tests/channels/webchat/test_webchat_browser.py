@@ -11,8 +11,8 @@ from playwright.async_api import Browser, expect
 from webchat_shop import Shop, jwt, reply_to
 from webchat_visit import CHROMIUM, HINDI, Visit, answer, visiting
 
-from bot.conversation.messages import QuickReply
 from bot.stores.redis_keys import LIVE_CHANNEL
+from bot.streams.messages import QuickReply
 from channels.webchat.client import notify
 from channels.webchat.guard import SECRET
 from channels.webchat.session import identity_key

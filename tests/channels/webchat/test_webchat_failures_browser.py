@@ -13,8 +13,8 @@ from playwright.async_api import Browser, FrameLocator, Page, expect
 from webchat_shop import Shop, open_shop, reply_to
 from webchat_visit import CHROMIUM, answer
 
-from bot.conversation.messages import Inbound
 from bot.stores.redis_client import EmbeddedServer
+from bot.streams.messages import Inbound
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

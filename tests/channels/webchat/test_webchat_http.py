@@ -12,9 +12,9 @@ from aiohttp import ClientWebSocketResponse, WSMsgType
 from aiohttp.test_utils import TestClient
 from webchat_shop import Shop, jwt, reply_to
 
-from bot.conversation.messages import QuickReply
 from bot.remote import client_address
 from bot.stores import redis_keys
+from bot.streams.messages import QuickReply
 from channels.webchat import live, routes, throttle
 from channels.webchat.client import notify
 from channels.webchat.guard import SECRET

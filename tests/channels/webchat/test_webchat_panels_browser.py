@@ -17,12 +17,12 @@ from webchat_shop import Shop, open_shop, reply_to
 from webchat_visit import CHROMIUM, Visit, answer, visiting
 
 from bot.conversation import store
-from bot.conversation.messages import Inbound, Outbound
 from bot.conversation.states import State
 from bot.handoff import presence
 from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import queue_times
+from bot.streams.messages import Inbound, Outbound
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

@@ -13,10 +13,10 @@ import rasa.core.channels.channel as rasa_channel
 from sanic import Sanic
 from webchat_shop import reply_to
 
-from bot.conversation.messages import Inbound
 from bot.settings import Settings
 from bot.stores import redis_client, redis_keys
 from bot.stores.redis_client import EmbeddedServer
+from bot.streams.messages import Inbound
 from channels.webchat.channel import WebchatInput
 from channels.webchat.client import WebchatClient
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from bot.conversation.messages import Inbound, message_id
 from bot.errors import BadRequest, TooLarge
 from bot.settings import Settings
+from bot.streams.messages import Inbound, message_id
 from channels.webchat.receive import clean, is_visible, parse_message
 from channels.webchat.session import session_of
 

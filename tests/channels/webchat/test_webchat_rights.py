@@ -16,14 +16,14 @@ from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy.engine import Connection
 from webchat_shop import Shop, jwt, open_shop, reply_to
 
-from bot.analytics.recorder import store_rows
 from bot.conversation import store
-from bot.conversation.messages import Inbound
 from bot.conversation.states import State
 from bot.errors import BadRequest
 from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
+from bot.streams.messages import Inbound
+from bot.streams.recorder import store_rows
 from channels.webchat import erasing, photos, receive, throttle
 from channels.webchat.guard import SECRET
 from channels.webchat.session import identity_key, session_of

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from webchat_shop import jwt
 
-from bot.conversation.messages import conversation_id
 from bot.errors import ConfigurationError, NotAuthenticated
 from bot.settings import Settings
 from bot.stores import secrets
+from bot.streams.messages import conversation_id
 from channels.webchat.session import (
     SESSION_S,
     identified_visitor,

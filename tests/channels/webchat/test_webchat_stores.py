@@ -6,11 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from bot.conversation import store
-from bot.conversation.messages import Inbound
 from bot.conversation.states import State
 from bot.errors import BadRequest
 from bot.stores.database import Database
 from bot.stores.tables import customers, events, survey_answers
+from bot.streams.messages import Inbound
 from channels.webchat import consent, erasing, queue, rating
 from channels.webchat.session import session_of
 

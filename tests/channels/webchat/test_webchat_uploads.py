@@ -14,11 +14,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from test_webchat_http import API, bearer, history, open_session, poll
 from webchat_shop import Shop, open_shop, reply_to
 
-from bot.conversation.messages import Inbound
-from bot.delivery import files_of
-from bot.files import rows
-from bot.files.models import Attachment
 from bot.stores.redis_client import EmbeddedServer
+from bot.streams import attachments
+from bot.streams.attachments import Attachment
+from bot.streams.delivery import files_of
+from bot.streams.messages import Inbound
 from channels.webchat import throttle
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(300)
@@ -57,7 +57,7 @@ def there(shop: Shop) -> set[str]:
 async def recorded(shop: Shop, inbound: Inbound) -> None:
     """Do what engine and recorder do with a message."""
     await shop.engine.record(inbound)
-    await shop.engine.database.run(lambda c: rows.bind(c, files_of(inbound)))
+    await shop.engine.database.run(lambda c: attachments.bind(c, files_of(inbound)))
 
 
 async def test_a_file_goes_up_into_a_message_and_back_into_the_history(

@@ -21,14 +21,14 @@ from aiohttp import web
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
-from bot.conversation.messages import Inbound, Outbound, QuickReply
 from bot.conversation.states import State
-from bot.delivery import message_row
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
 from bot.stores.redis_client import EmbeddedServer, connect
 from bot.stores.tables import METADATA, messages
+from bot.streams.delivery import message_row
+from bot.streams.messages import Inbound, Outbound, QuickReply
 from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.webchat.client import WebchatClient
 from channels.webchat.routes import add_routes

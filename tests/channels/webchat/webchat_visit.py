@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from playwright.async_api import Browser, FrameLocator, Page, expect
 from webchat_shop import Shop, reply_to
 
-from bot.conversation.messages import Inbound, Outbound, QuickReply
+from bot.streams.messages import Inbound, Outbound, QuickReply
 
 CHROMIUM = shutil.which("chromium")
 ARGS = [

@@ -9,13 +9,13 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import delivery
-from bot.conversation.messages import Outbound, QuickReply
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import connect
+from bot.streams import delivery
+from bot.streams.messages import Outbound, QuickReply
 
 SHARDS = 8
 

@@ -13,14 +13,14 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot import delivery
-from bot.conversation.messages import Outbound
 from bot.errors import DeliveryFailed, StoreUnavailable
-from bot.lease import Leases
 from bot.stores import redis_keys
-from channels import outbox as outbox_module
-from channels import shards as shards_module
-from channels.outbox import MAX_TRIES, Sender
+from bot.streams import delivery
+from bot.streams import outbox as outbox_module
+from bot.streams import shards as shards_module
+from bot.streams.lease import Leases
+from bot.streams.messages import Outbound
+from bot.streams.outbox import MAX_TRIES, Sender
 
 SHARDS = 4
 

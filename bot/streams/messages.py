@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from typing import Any
 
-from bot.files.models import Attachment
+from bot.streams.attachments import Attachment
 
 
 def conversation_id(channel: str, account: str, vendor_user: str) -> str:

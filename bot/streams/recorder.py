@@ -19,11 +19,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot import dead_letters
-from bot.delivery import rows_in
 from bot.errors import StoreUnavailable
-from bot.files.rows import bind
-from bot.lease import Leases
 from bot.stores import redis_keys
 from bot.stores.database import Database, insert_ignore, insert_or_update
 from bot.stores.packing import pack
@@ -31,6 +27,10 @@ from bot.stores.redis_batches import Command, lane_of
 from bot.stores.redis_client import guarded, is_clustered, order_of
 from bot.stores.tables import conversations, events, messages, trackers
 from bot.stores.tasks import goes_on
+from bot.streams import dead_letters
+from bot.streams.attachments import bind
+from bot.streams.delivery import rows_in
+from bot.streams.lease import Leases
 
 LOG = structlog.get_logger(__name__)
 

@@ -15,17 +15,17 @@ import sqlalchemy as sa
 from builders import NOW
 from redis.exceptions import RedisClusterException
 
-from bot import delivery
-from bot.analytics import recorder as recorder_module
-from bot.analytics.recorder import Recorder, store_rows
 from bot.conversation import store
-from bot.delivery import message_row, record_row
 from bot.errors import StoreUnavailable
 from bot.events import Event
-from bot.lease import Leases
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import dead_letters, events, messages, trackers
+from bot.streams import delivery
+from bot.streams import recorder as recorder_module
+from bot.streams.delivery import message_row, record_row
+from bot.streams.lease import Leases
+from bot.streams.recorder import Recorder, store_rows
 
 SHARDS = 4
 
@@ -261,7 +261,7 @@ async def test_more_rows_than_a_batch_are_moved_in_order(
     database: Database,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("bot.analytics.recorder.BATCH", 3)
+    monkeypatch.setattr("bot.streams.recorder.BATCH", 3)
     await _add(redis, 0, *(_tracker(str(n)) for n in range(8)))
     moved = [await recorder.step() for _ in range(4)]
     assert moved == [3, 3, 2, 0]

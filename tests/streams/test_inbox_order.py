@@ -11,14 +11,14 @@ import builders
 import pytest
 import redis.asyncio
 
-from bot.conversation.messages import Inbound
-from bot.dialogue.turn import Ticket
 from bot.errors import StoreUnavailable
-from bot.lease import Leases
 from bot.stores import redis_keys
-from channels import shards as shards_module
-from channels.inbox import Inbox, InboxReader
-from channels.shards import ShardReader
+from bot.streams import shards as shards_module
+from bot.streams.inbox import Inbox, InboxReader
+from bot.streams.lease import Leases
+from bot.streams.messages import Inbound
+from bot.streams.shards import ShardReader
+from bot.streams.ticket import Ticket
 
 SHARDS = 2
 

@@ -8,11 +8,11 @@ import pytest
 import sqlalchemy as sa
 from builders import NOW, inbound
 
-from bot import dead_letters
 from bot.errors import BadRequest
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import dead_letters as table
+from bot.streams import dead_letters
 
 SHARDS = 8
 

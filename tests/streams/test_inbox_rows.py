@@ -14,16 +14,16 @@ import pytest
 import redis.asyncio
 from redis.exceptions import ResponseError
 
-from bot.conversation.messages import Inbound
-from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
-from bot.lease import Leases
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import connect
-from channels import inbox as inbox_module
-from channels import shards as shards_module
-from channels.inbox import Inbox, InboxReader
+from bot.streams import inbox as inbox_module
+from bot.streams import shards as shards_module
+from bot.streams.inbox import Inbox, InboxReader
+from bot.streams.lease import Leases
+from bot.streams.messages import Inbound
+from bot.streams.ticket import Ticket
 
 SHARDS = 4
 LOST = 3

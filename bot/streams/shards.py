@@ -18,9 +18,9 @@ import redis.asyncio
 import structlog
 
 from bot.errors import StoreUnavailable
-from bot.lease import Leases
 from bot.stores.packing import unpack
 from bot.stores.redis_client import guarded, is_clustered, order_of
+from bot.streams.lease import Leases
 
 LOG = structlog.get_logger(__name__)
 

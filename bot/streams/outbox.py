@@ -16,16 +16,16 @@ from typing import Any, Protocol
 import redis.asyncio
 import structlog
 
-from bot import tries as counted
-from bot.conversation.messages import Outbound
-from bot.delivery import record_row
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.events import Event
-from bot.lease import GRANT, Grant, Leases
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
-from channels.shards import Row, ShardReader
+from bot.streams import attempts as counted
+from bot.streams.delivery import record_row
+from bot.streams.lease import GRANT, Grant, Leases
+from bot.streams.messages import Outbound
+from bot.streams.shards import Row, ShardReader
 
 LOG = structlog.get_logger(__name__)
 

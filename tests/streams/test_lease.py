@@ -11,12 +11,13 @@ import redis.asyncio
 from bot.conversation import store
 from bot.conversation.store import Conversation
 from bot.dialogue.queueing import Queueing
-from bot.dialogue.turn import Ticket, commit
+from bot.dialogue.turn import commit
 from bot.errors import LeaseLost, StoreUnavailable
-from bot.lease import GRANT, Grant, Leases, must_hold
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.streams.lease import GRANT, Grant, Leases, must_hold
+from bot.streams.ticket import Ticket
 
 SHARDS = 8
 

@@ -13,14 +13,13 @@ from typing import Any
 
 import redis.asyncio
 
-from bot.conversation.messages import Inbound, Outbound
 from bot.events import Event
-from bot.files.models import signs
-from bot.files.rows import row_of
 from bot.stores import redis_keys
 from bot.stores.packing import pack, unpack
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
+from bot.streams.attachments import row_of, signs
+from bot.streams.messages import Inbound, Outbound
 
 AGENT_CHARS = 64
 """As many of an agent's name as `messages.agent` holds; PostgreSQL refuses a longer one."""

@@ -14,16 +14,16 @@ from collections.abc import Awaitable, Callable
 import redis.asyncio
 import structlog
 
-from bot import tries
-from bot.conversation.messages import Inbound
-from bot.dialogue.turn import Ticket
 from bot.errors import LeaseLost, StoreUnavailable
-from bot.lease import GRANT, Grant, Leases
 from bot.stores import redis_keys
 from bot.stores.packing import pack
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
-from channels.shards import Row, ShardReader
+from bot.streams import attempts
+from bot.streams.lease import GRANT, Grant, Leases
+from bot.streams.messages import Inbound
+from bot.streams.shards import Row, ShardReader
+from bot.streams.ticket import Ticket
 
 LOG = structlog.get_logger(__name__)
 
@@ -121,4 +121,4 @@ class InboxReader:
         """An absent store is not the message's fault: do not count the try."""
         with contextlib.suppress(StoreUnavailable):
             stream = redis_keys.inbox(ticket.shard)
-            await tries.count(self._redis, ticket.shard, stream, ticket.row, -1)
+            await attempts.count(self._redis, ticket.shard, stream, ticket.row, -1)

@@ -69,7 +69,7 @@ def test_only_actions_know_the_sdk() -> None:
 PROCESSES = {
     "ingress": "from channels.ingress import make_app",
     "sender": "import channels.clients, bot.streams.outbox",
-    "recorder": "import bot.streams.recorder, bot.conversation.sweep",
+    "recorder": "import bot.streams.recorder, bot.housekeeping.closing",
     "desk": "from bot.desk.app import make_app; import bot.handoff.service",
     "command line": "import bot.commands.processes; from bot.__main__ import _parser; _parser()",
 }

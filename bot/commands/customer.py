@@ -9,10 +9,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from bot import customer
 from bot import settings as settings_module
 from bot.commands import prepare
 from bot.files.store import FileStore, store_of
+from bot.housekeeping import erasure
 from bot.stores import redis_client
 from bot.stores.database import Database
 
@@ -37,7 +37,7 @@ def _export(options: argparse.Namespace) -> int:
     prepare.database(config)
     store = Database.of(config)
     try:
-        told = store.look(lambda c: customer.export(c, customer.find(c, options.id)))
+        told = store.look(lambda c: erasure.export(c, erasure.find(c, options.id)))
     finally:
         store.close()
     if options.files:
@@ -72,12 +72,12 @@ def _erase(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _erase_one(name: str) -> customer.Erased:
+async def _erase_one(name: str) -> erasure.Erased:
     config = settings_module.load()
     store, client = Database.of(config), redis_client.connect(config)
     try:
-        found = await store.read(lambda c: customer.find(c, name))
-        return await customer.erase(
+        found = await store.read(lambda c: erasure.find(c, name))
+        return await erasure.erase(
             store, client, config.shards, found, by="command-line", files=store_of(config)
         )
     finally:

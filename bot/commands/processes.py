@@ -154,10 +154,10 @@ async def sender(settings: Settings, holder: str) -> None:
 
 async def recorder(settings: Settings, holder: str) -> None:
     """Writes messages and events to SQL, closes what time has ended, forgets what is too old."""
-    from bot.conversation.sweep import Sweeper
     from bot.files.store import store_of
-    from bot.files.sweep import FileSweeper
-    from bot.retention import Retention
+    from bot.housekeeping.closing import Sweeper
+    from bot.housekeeping.files import FileSweeper
+    from bot.housekeeping.retention import Retention
     from bot.streams.recorder import Recorder
 
     database, client = Database.of(settings), redis_client.connect(settings)

@@ -94,7 +94,7 @@ class DeskTranslator:
                 "source": source,
                 "text": made,
                 "provider": provider,
-                # The message's own time: both are forgotten together (bot.retention).
+                # The message's own time: both are forgotten together (bot.housekeeping.retention).
                 "created_at": at,
             }
             await self._database.run(lambda c: _keep(c, row))

@@ -1,7 +1,7 @@
 """A person answers from the page's own inbox: the conversation is theirs, the bot is silent.
 
 Messenger echoes what they write. Nobody tells us when they are done: after `AGENT_GONE_S` without
-a word from the page's inbox its conversations wait for the desk (bot.conversation.sweep).
+a word from the page's inbox its conversations wait for the desk (bot.housekeeping.closing).
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ import structlog
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot import customer
 from bot.conversation.changes import announce
 from bot.errors import BadRequest, StoreUnavailable
+from bot.housekeeping import erasure
 from bot.stores.tables import conversations
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
@@ -37,14 +37,14 @@ ERASING = web.AppKey("webchat_erasing", asyncio.Lock)
 """One at a time in a process: each has the stores rewrite their files."""
 
 
-def found(connection: Connection, opened: Session) -> customer.Found:
+def found(connection: Connection, opened: Session) -> erasure.Found:
     """Name what belongs to a session and to nobody else."""
     c = conversations.c
     one = sa.select(c.customer_id).where(c.id == opened.conversation)
     owner = connection.execute(one).scalar() or f"c-{opened.conversation}"
     others = sa.select(c.id).where(c.customer_id == owner, c.id != opened.conversation).limit(1)
     shared = connection.execute(others).first() is not None
-    return customer.Found(
+    return erasure.Found(
         customers=() if shared else (owner,),
         conversations=(opened.conversation,),
         vendor_users=(opened.visitor,),
@@ -68,7 +68,7 @@ async def erase(request: web.Request) -> web.Response:
     who = await app[DATABASE].read(lambda c: found(c, opened))
     try:
         async with app[ERASING]:
-            done = await customer.erase(
+            done = await erasure.erase(
                 app[DATABASE],
                 app[REDIS],
                 app[SETTINGS].shards,

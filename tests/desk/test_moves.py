@@ -12,8 +12,8 @@ from desk_world import Desk
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.customer import find
 from bot.desk import app_keys, tables
+from bot.housekeeping.erasure import find
 from bot.stores import redis_keys
 from bot.stores.tables import conversations, customers, events
 from bot.streams.messages import Inbound

@@ -18,9 +18,9 @@ from playwright.async_api import async_playwright, expect
 from sqlalchemy.engine import Connection
 from test_desk_browser import ARGUMENTS, CHROMIUM, log_in, record
 
-from bot import customer
 from bot.desk import app_keys, tables
 from bot.desk.app import make_app
+from bot.housekeeping import erasure
 from bot.stores.tables import messages
 
 ONE = "/conversations/webchat-1"
@@ -243,12 +243,12 @@ async def test_translations_are_erased_and_handed_out_with_their_customer(
     translated: Desk,
 ) -> None:
     await ask(translated)
-    found = translated.database.call(lambda c: customer.find(c, "webchat-1"))
-    copy = translated.database.call(lambda c: customer.export(c, found))
+    found = translated.database.call(lambda c: erasure.find(c, "webchat-1"))
+    copy = translated.database.call(lambda c: erasure.export(c, found))
     assert [one["text"] for one in copy["conversations"][0]["translations"]] == [
         "‹मेरा ऑर्डर कहाँ है?›"
     ]
-    await customer.erase(
+    await erasure.erase(
         translated.database,
         translated.redis,
         translated.settings.shards,

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from talk import Talk
 
 from bot.conversation.states import State
-from bot.conversation.sweep import Sweeper
 from bot.dialogue import handler as handler_module
 from bot.handoff import presence
 from bot.handoff.service import Agent, HandoffService
+from bot.housekeeping.closing import Sweeper
 from bot.routing import teams
 from bot.routing.hours import Hours, Span, parse_spans
 from bot.routing.model import EVERYONE, Team

@@ -15,7 +15,7 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest
 from bot.events import Event
-from bot.retention import Retention
+from bot.housekeeping.retention import Retention
 from bot.routing import policies
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.keeper import SlaKeeper

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.files.store import Folder, store_of
-from bot.files.sweep import DAY_S, FileSweeper
+from bot.housekeeping.files import DAY_S, FileSweeper
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
 from bot.stores.tables import files

@@ -18,7 +18,6 @@ import redis.asyncio
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot import redis_eraser
 from bot.conversation import store
 from bot.conversation.states import ENDED, State
 from bot.desk import audit
@@ -27,6 +26,7 @@ from bot.errors import BadRequest
 from bot.events import Event
 from bot.files.rows import ids_of
 from bot.files.store import FileStore
+from bot.housekeeping import redis_eraser
 from bot.routing.tables import sla_clocks
 from bot.stores import tables
 from bot.stores.database import Database, insert_ignore

@@ -15,10 +15,10 @@ from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.conversation.sweep import Sweeper
 from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.handoff import presence
+from bot.housekeeping.closing import Sweeper
 from bot.routing import teams
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.model import EVERYONE, Team
@@ -232,7 +232,7 @@ async def test_a_store_that_is_away_does_not_end_the_sweeper(
             raise KeyboardInterrupt
         raise StoreUnavailable("database", "away")
 
-    monkeypatch.setattr("bot.conversation.sweep.EVERY_S", 0)
+    monkeypatch.setattr("bot.housekeeping.closing.EVERY_S", 0)
     monkeypatch.setattr(sweeper, "step", step)
     with pytest.raises(KeyboardInterrupt):
         await sweeper.run()

@@ -14,7 +14,6 @@ from builders import NOW, inbound, outbound
 from redis.exceptions import ResponseError
 from sqlalchemy.engine import Connection
 
-from bot import customer, redis_eraser
 from bot.__main__ import main
 from bot.conversation import store
 from bot.conversation.states import State
@@ -23,6 +22,7 @@ from bot.desk.tables import labels
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.files.store import store_of
+from bot.housekeeping import erasure, redis_eraser
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
@@ -181,8 +181,8 @@ SECRETS = [*WORDS, NAME, "zyx4711", MESSAGE.conversation]
 
 
 async def _erase(settings: Settings, database: Database, client: redis.asyncio.Redis) -> None:
-    found = database.look(lambda c: customer.find(c, f"rest:{USER}"))
-    await customer.erase(
+    found = database.look(lambda c: erasure.find(c, f"rest:{USER}"))
+    await erasure.erase(
         database, client, settings.shards, found, by="test", files=store_of(settings)
     )
 
@@ -247,7 +247,7 @@ async def test_others_stay_as_they_were(
     settings: Settings, filled: Database, redis: redis.asyncio.Redis
 ) -> None:
     def of_other(connection: Connection) -> dict[str, Any]:
-        return customer.export(connection, customer.find(connection, OTHER.conversation))
+        return erasure.export(connection, erasure.find(connection, OTHER.conversation))
 
     before, words = filled.call(of_other), (await _in_redis(redis)).count("Heidekraut")
     await _erase(settings, filled, redis)
@@ -295,7 +295,7 @@ async def test_what_arrives_while_we_erase_goes_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A recorder that has read its rows before we delete them writes them afterwards."""
-    erase_rows, late = customer._erase_rows, iter([True])
+    erase_rows, late = erasure._erase_rows, iter([True])
 
     def and_then_the_recorder(connection: Connection, **rest: Any) -> int:
         count = erase_rows(connection, **rest)
@@ -304,7 +304,7 @@ async def test_what_arrives_while_we_erase_goes_too(
             store_rows(connection, _record(MESSAGE))
         return count
 
-    monkeypatch.setattr(customer, "_erase_rows", and_then_the_recorder)
+    monkeypatch.setattr(erasure, "_erase_rows", and_then_the_recorder)
     await _erase(settings, filled, redis)
     told = filled.call(_in_sql)
     assert WORDS[0] not in told
@@ -369,16 +369,16 @@ def test_erasing_from_the_command_line(
 def test_nobody_is_found_by_chance(database: Database, name: str) -> None:
     database.call(_rows)
     with pytest.raises(BadRequest) as refused:
-        database.call(lambda c: customer.find(c, name))
+        database.call(lambda c: erasure.find(c, name))
     assert refused.value.status == 404
 
 
 def test_erased_customers_have_no_name(database: Database) -> None:
     """The row a conversation points at is there, and empty."""
     database.call(_rows)
-    found = database.call(lambda c: customer.find(c, MESSAGE.conversation))
+    found = database.call(lambda c: erasure.find(c, MESSAGE.conversation))
     names = {one: "erased-1" for one in found.conversations}
-    database.call(lambda c: customer._erase_rows(c, found, names, "test"))
+    database.call(lambda c: erasure._erase_rows(c, found, names, "test"))
     row = database.call(
         lambda c: (
             c.execute(sa.select(customers).where(customers.c.id == "c-erased-1")).mappings().one()

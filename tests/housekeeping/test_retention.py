@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from bot.conversation.store import write_events
 from bot.desk.tables import notes
 from bot.events import Event
-from bot.retention import DAY_S, Retention
+from bot.housekeeping.retention import DAY_S, Retention
 from bot.settings import Settings
 from bot.stores import partitions
 from bot.stores.database import Database, insert_ignore

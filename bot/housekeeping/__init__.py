@@ -1,0 +1,1 @@
+"""What time alone does: conversations close, words are forgotten, customers are erased."""

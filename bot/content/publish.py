@@ -15,11 +15,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.content.models import Content
-from bot.conversation.store import write_events
 from bot.errors import VersionConflict
 from bot.events import Event
 from bot.stores import redis_keys
 from bot.stores.database import one_at_a_time
+from bot.stores.event_log import write_events
 from bot.stores.redis_client import guarded
 from bot.stores.tables import content_pointer, content_versions
 

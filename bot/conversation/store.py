@@ -17,16 +17,11 @@ from sqlalchemy.engine import Connection
 from bot.conversation.states import ENDED, State, may_go
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import Event
-from bot.routing.estimate import wait_s
-from bot.routing.match import PRIORITY_WORTH_S, turn_of
 from bot.stores.database import insert_ignore
+from bot.stores.event_log import write_events
 from bot.stores.packing import pack, unpack
 from bot.stores.tables import conversations, customers, queue_times
-from bot.stores.tables import events as events_table
 from bot.streams.messages import Inbound
-
-ESTIMATE_SAMPLES = 20
-"""Queue times the estimate looks back on."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +81,6 @@ class Conversation:
     @classmethod
     def from_row(cls, row: Mapping[str, Any] | sa.RowMapping) -> Conversation:
         return cls(**{**dict(row), "state": State(row["state"])})
-
-
-@dataclass(frozen=True)
-class QueuePlace:
-    """Where a waiting conversation stands."""
-
-    place: int
-    """1 is next."""
-    estimate_s: float | None
-    """Expected wait; None with too few samples or nobody online."""
-    agents_online: int
-    closed: bool = False
-    """The team's calendar says that it does not work now."""
 
 
 ELSEWHERE = "page-inbox:"
@@ -287,61 +269,6 @@ def _write(
     )
     if done.rowcount != 1:
         raise StaleConversation(current.id, current.state, target)
-
-
-def write_events(connection: Connection, events: tuple[Event, ...] | list[Event]) -> None:
-    """Store events; those already there stay as they are."""
-    now = time.time()
-    rows = [{**e.to_dict(), "stored_at": now} for e in events]
-    if rows and connection.dialect.name == "postgresql":
-        # There the key has the time too (bot.stores.partitions), and a repeated step a time of its
-        # own.
-        column = events_table.c.id
-        ids = [row["id"] for row in rows]
-        known = set(connection.execute(sa.select(column).where(column.in_(ids))).scalars())
-        rows = [row for row in rows if row["id"] not in known]
-    insert_ignore(connection, events_table, rows)
-
-
-def queue(connection: Connection, limit: int = 200) -> list[Conversation]:
-    """Waiting conversations, next first."""
-    rows = connection.execute(
-        sa.select(conversations)
-        .where(conversations.c.state == State.WAITING.value)
-        .order_by(conversations.c.priority.desc(), conversations.c.waiting_since)
-        .limit(limit)
-    ).mappings()
-    return [Conversation.from_row(row) for row in rows]
-
-
-def place_of(connection: Connection, waiting: Conversation, agents_online: int) -> QueuePlace:
-    """Tell place and estimate: median of the last queue times × place ÷ agents online.
-
-    The place is the one in the queue of its team, in the order of bot.routing.match.
-    """
-    c = conversations.c
-    turn = turn_of(waiting.waiting_since or 0.0, waiting.priority)
-    own = c.team == waiting.team if waiting.team else sa.true()
-    ahead = connection.execute(
-        sa.select(sa.func.count())
-        .select_from(conversations)
-        .where(
-            c.state == State.WAITING.value,
-            c.waiting_since - c.priority * PRIORITY_WORTH_S < turn,
-            own,
-        )
-    ).scalar_one()
-    samples = (
-        connection.execute(
-            sa.select(queue_times.c.wait_s)
-            .order_by(queue_times.c.assigned_at.desc())
-            .limit(ESTIMATE_SAMPLES)
-        )
-        .scalars()
-        .all()
-    )
-    estimate = wait_s(samples, ahead + 1, agents_online)
-    return QueuePlace(place=ahead + 1, estimate_s=estimate, agents_online=agents_online)
 
 
 def _episode_started(row: Mapping[str, Any], key: str) -> Event:

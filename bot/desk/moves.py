@@ -17,6 +17,7 @@ from bot.conversation.store import Conversation
 from bot.errors import BadRequest, StaleConversation, TransitionRefused
 from bot.events import Event
 from bot.handoff.service import Agent
+from bot.stores.event_log import write_events
 from bot.stores.tables import conversations
 
 HIGHEST_PRIORITY = 3
@@ -99,7 +100,7 @@ async def prioritise(
             return current
         data = {"priority": priority, "before": before}
         told = event(current, "conversation.prioritised", key, agent, data)
-        store.write_events(connection, [told])
+        write_events(connection, [told])
         return update(connection, current, priority=priority)
 
     await changes.apply(conversation_id, work)

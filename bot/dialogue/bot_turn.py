@@ -12,7 +12,6 @@ from rasa.core.channels.channel import UserMessage
 
 from bot.content.models import PERSON
 from bot.conversation.states import Cause, State
-from bot.conversation.store import QueuePlace
 from bot.dialogue import recall
 from bot.dialogue import turn as turns
 from bot.dialogue.context import Context
@@ -27,6 +26,7 @@ from bot.escalation import Decision, Signals, decide
 from bot.handoff.waiting import LEAVE, notice
 from bot.language import codes
 from bot.language.follow import choose
+from bot.routing.queue import QueuePlace
 from bot.settings import Settings
 from bot.streams.messages import QuickReply
 from bot.understanding import parse

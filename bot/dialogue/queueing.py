@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.states import Cause, State
-from bot.conversation.store import Conversation, QueuePlace
+from bot.conversation.store import Conversation
 from bot.dialogue.turn import Turn
 from bot.escalation import Decision
 from bot.events import Event
@@ -22,6 +22,7 @@ from bot.handoff import presence
 from bot.handoff.opening import Attendance, attendance
 from bot.routing import roster, teams
 from bot.routing.match import team_for
+from bot.routing.queue import QueuePlace, place_of
 from bot.stores.database import Database
 from bot.streams.lease import holding
 
@@ -110,7 +111,7 @@ class Queueing:
         def work(connection: Connection) -> tuple[QueuePlace, Attendance]:
             team = teams.find_team(connection, conversation.team)
             people = roster.serving(roster.seats(connection, here, self._away_after_s), team)
-            place = store.place_of(connection, conversation, len(people))
+            place = place_of(connection, conversation, len(people))
             there = attendance(team.hours, now)
             return replace(place, closed=there.closed), there
 

@@ -15,12 +15,13 @@ from typing import Any
 
 import redis.asyncio
 
-from bot.conversation.store import Conversation, QueuePlace
+from bot.conversation.store import Conversation
 from bot.dialogue.context import Context
 from bot.errors import LeaseLost, TurnInterrupted
 from bot.escalation import Decision
 from bot.events import Event
 from bot.handoff.opening import Attendance
+from bot.routing.queue import QueuePlace
 from bot.stores import redis_keys
 from bot.stores.packing import pack
 from bot.stores.redis_batches import Script, lane_of

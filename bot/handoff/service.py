@@ -25,6 +25,7 @@ from bot.events import Event
 from bot.files.rows import uploads
 from bot.handoff import passing, presence
 from bot.routing.model import Match
+from bot.routing.queue import place_of
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.streams import delivery
@@ -342,7 +343,7 @@ class HandoffService:
         place = 0
         if utter == "utter_agent_transferred":
             agents = await self.online()
-            queued = await self._database.read(lambda c: store.place_of(c, conversation, agents))
+            queued = await self._database.read(lambda c: place_of(c, conversation, agents))
             place = queued.place
         text = self._texts.render(
             utter,

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 
 from bot.content.texts import SystemTexts
-from bot.conversation.store import QueuePlace
+from bot.routing.queue import QueuePlace
 from bot.streams.messages import QuickReply
 
 _STEPS_MIN = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240)

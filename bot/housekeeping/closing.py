@@ -18,7 +18,7 @@ from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import State
-from bot.conversation.store import Conversation, QueuePlace
+from bot.conversation.store import Conversation
 from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
 from bot.handoff import presence
@@ -26,6 +26,7 @@ from bot.handoff.opening import Attendance, attendance, sentence
 from bot.handoff.waiting import actions_under, buttons, notice
 from bot.routing import roster, teams
 from bot.routing.model import Team
+from bot.routing.queue import QueuePlace, place_of
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.tables import conversations, customers, events, users
@@ -161,7 +162,7 @@ class Sweeper:
         def work(connection: Connection) -> tuple[QueuePlace, Attendance, str, str]:
             team = teams.find_team(connection, told.team)
             people = roster.serving(roster.seats(connection, here, away_s), team)
-            place = store.place_of(connection, told, len(people))
+            place = place_of(connection, told, len(people))
             there = attendance(team.hours, now)
             who = customers.c
             row = connection.execute(
@@ -209,7 +210,7 @@ class Sweeper:
             # name of ours, whose inbox may well go on answering.
             return 1
         agents = await presence.online(self._redis)
-        place = await self._database.read(lambda c: store.place_of(c, waiting, agents))
+        place = await self._database.read(lambda c: place_of(c, waiting, agents))
         name = await self._database.read(lambda c: _name_of(c, seen.owner))
         await self._tell(waiting, "utter_agent_transferred", key, agent=name, place=place.place)
         return 1

@@ -30,6 +30,7 @@ from bot.housekeeping import redis_eraser
 from bot.routing.tables import sla_clocks
 from bot.stores import tables
 from bot.stores.database import Database, insert_ignore
+from bot.stores.event_log import write_events
 from bot.stores.tables import files as files_table
 
 PASSES = 5
@@ -260,7 +261,7 @@ def _rename_conversation(connection: Connection, id_: str, name: str, by: str) -
             data={"outcome": "unknown"},
             occurred_at=now,
         )
-        store.write_events(connection, [closed])
+        write_events(connection, [closed])
     nobody = {"id": f"c-{name}", "name": "", "locale": "", "created_at": now}
     insert_ignore(connection, tables.customers, [nobody])
     ended = row.state if row.state in ENDED else State.CLOSED

@@ -16,7 +16,6 @@ import redis.asyncio
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.conversation import store
 from bot.conversation.changes import announce
 from bot.errors import StoreUnavailable
 from bot.events import Event
@@ -28,6 +27,7 @@ from bot.routing.policies import Kept
 from bot.routing.sla import Policy, Standing
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.event_log import write_events
 from bot.stores.tasks import goes_on
 from bot.streams.lease import Leases
 
@@ -98,7 +98,7 @@ class SlaKeeper:
 
 def _write(connection: Connection, changes: Sequence[tuple[Kept, Event | None]]) -> None:
     policies.write_clocks(connection, [clock for clock, _ in changes])
-    store.write_events(connection, [event for _, event in changes if event])
+    write_events(connection, [event for _, event in changes if event])
 
 
 def look(connection: Connection, now: float) -> Verdict:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.conversation import store
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.settings import Settings
 from bot.stores.database import insert_ignore
+from bot.stores.event_log import write_events
 from bot.stores.tables import conversations, customers
 from channels.webchat.session import CHANNEL, Session
 
@@ -60,4 +60,4 @@ def keep(connection: Connection, opened: Session, *, locale: str, zone: str, now
         data={"version": opened.consent},
         occurred_at=now,
     )
-    store.write_events(connection, [event])
+    write_events(connection, [event])

@@ -13,6 +13,7 @@ from bot.conversation.states import State
 from bot.handoff import presence
 from bot.handoff.waiting import minutes
 from bot.routing import roster
+from bot.routing.queue import place_of
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import throttle
 from channels.webchat.guard import NO_STORE, authenticate
@@ -24,7 +25,7 @@ def look(connection: Connection, conversation: str, agents: int) -> dict[str, An
     current = store.get(connection, conversation)
     if current is None or current.state != State.WAITING:
         return {"state": current.state.value if current else ""}
-    queued = store.place_of(connection, current, agents)
+    queued = place_of(connection, current, agents)
     found: dict[str, Any] = {"state": "waiting", "place": queued.place, "agents": agents}
     if queued.estimate_s is not None:
         found["minutes"] = minutes(queued.estimate_s)

@@ -21,6 +21,7 @@ from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TooLarge
 from bot.events import Event
 from bot.stores.database import insert_ignore
+from bot.stores.event_log import write_events
 from bot.stores.tables import survey_answers
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
@@ -103,7 +104,7 @@ def keep(connection: Connection, conversation: str, rating: Rating, *, now: floa
         },
         occurred_at=now,
     )
-    store.write_events(connection, [event])
+    write_events(connection, [event])
     return True
 
 

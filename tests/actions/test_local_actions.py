@@ -9,9 +9,9 @@ import pytest
 from rasa_sdk.executor import ActionExecutor
 
 from actions import local
-from bot.conversation.store import QueuePlace
 from bot.dialogue.turn import CURRENT, Turn
 from bot.escalation import Decision
+from bot.routing.queue import QueuePlace
 
 CALL: dict[str, Any] = {
     "sender_id": "c",

@@ -11,10 +11,10 @@ import pytest
 
 from bot import __main__ as command_line
 from bot.analytics.quick_replies import COLUMNS, read_usage
-from bot.conversation import store
 from bot.events import Event
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.event_log import write_events
 
 
 def _shown(n: int, *entries: str, language: str = "en", channel: str = "webchat") -> Event:
@@ -51,7 +51,7 @@ def used(database: Database) -> Database:
         _tapped(3, "gone-entry"),
         _tapped(4, "", action="person"),
     ]
-    database.call(lambda c: store.write_events(c, rows))
+    database.call(lambda c: write_events(c, rows))
     return database
 
 

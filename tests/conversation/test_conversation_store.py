@@ -16,7 +16,10 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import StaleConversation
 from bot.events import Event
+from bot.routing.queue import place_of
+from bot.routing.queue import waiting as waiting_now
 from bot.stores.database import Database
+from bot.stores.event_log import write_events
 from bot.stores.tables import customers, events, queue_times
 
 
@@ -133,9 +136,9 @@ def test_the_queue_goes_by_priority_then_by_waiting_time(database: Database) -> 
         builders.brought_to(
             database, State.WAITING, user=user, waiting_since=NOW + since, priority=priority
         )
-    queued = database.call(store.queue)
+    queued = database.call(waiting_now)
     assert [row.vendor_user for row in queued] == ["urgent", "early", "late"]
-    places = [database.call(lambda c, r=row: store.place_of(c, r, 0)).place for row in queued]
+    places = [database.call(lambda c, r=row: place_of(c, r, 0)).place for row in queued]
     assert places == [1, 2, 3]
 
 
@@ -147,28 +150,28 @@ def _waited(database: Database, *waits: float) -> None:
 def test_fewer_than_five_samples_give_a_place_only(database: Database) -> None:
     waiting = builders.brought_to(database, State.WAITING)
     _waited(database, 60, 60, 60, 60)
-    found = database.call(lambda c: store.place_of(c, waiting, 1))
+    found = database.call(lambda c: place_of(c, waiting, 1))
     assert (found.place, found.estimate_s, found.agents_online) == (1, None, 1)
 
 
 def test_nobody_online_gives_no_estimate(database: Database) -> None:
     waiting = builders.brought_to(database, State.WAITING)
     _waited(database, *[60.0] * 8)
-    assert database.call(lambda c: store.place_of(c, waiting, 0)).estimate_s is None
+    assert database.call(lambda c: place_of(c, waiting, 0)).estimate_s is None
 
 
 def test_the_estimate_is_median_times_place_over_agents(database: Database) -> None:
     builders.brought_to(database, State.WAITING, user="first", waiting_since=NOW)
     second = builders.brought_to(database, State.WAITING, user="second", waiting_since=NOW + 1)
     _waited(database, 10, 1000, 30, 20, 100)
-    found = database.call(lambda c: store.place_of(c, second, 2))
+    found = database.call(lambda c: place_of(c, second, 2))
     assert (found.place, found.estimate_s) == (2, 30 * 2 / 2)
 
 
 def test_the_estimate_looks_at_the_last_twenty_waits_only(database: Database) -> None:
     waiting = builders.brought_to(database, State.WAITING)
     _waited(database, *[9999.0] * 30, *[60.0] * 20)
-    assert database.call(lambda c: store.place_of(c, waiting, 1)).estimate_s == 60
+    assert database.call(lambda c: place_of(c, waiting, 1)).estimate_s == 60
 
 
 def test_a_claim_from_the_queue_is_a_sample_and_a_takeover_is_none(database: Database) -> None:
@@ -193,8 +196,8 @@ def test_a_conversation_survives_its_json(database: Database) -> None:
 def test_events_are_stored_once_by_id(database: Database) -> None:
     told = Event(id="once", type="message.received", data={"n": 1})
     changed = replace(told, data={"n": 2})
-    database.call(lambda c: store.write_events(c, [told]))
-    database.call(lambda c: store.write_events(c, [changed]))
+    database.call(lambda c: write_events(c, [told]))
+    database.call(lambda c: write_events(c, [changed]))
     rows = database.call(lambda c: c.execute(sa.select(events.c.data)).scalars().all())
     assert list(rows) == [{"n": 1}]
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.content.texts import SystemTexts
-from bot.conversation.store import QueuePlace
 from bot.handoff.waiting import minutes, notice
+from bot.routing.queue import QueuePlace
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from bot.routing.model import EVERYONE, Team
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.stores.event_log import write_events
 from bot.stores.tables import conversations, events
 
 
@@ -83,7 +84,7 @@ async def test_an_idle_conversation_closes_with_its_outcome(
         Event(id=f"e{n}", type=kind, episode_id=seen.episode_id, data=data, occurred_at=float(n))
         for n, (kind, data) in enumerate(told)
     ]
-    database.call(lambda c: store.write_events(c, rows))
+    database.call(lambda c: write_events(c, rows))
     edge = seen.last_message_at + settings.episode_idle_s
     assert await sweeper.step(edge) == 0
     assert await sweeper.step(edge + 1) == 1
@@ -98,7 +99,7 @@ async def test_another_episodes_rating_does_not_count(
 ) -> None:
     seen = builders.opened(database)
     rated = Event(id="e", type="answer.rated", episode_id="earlier", data={"helped": True})
-    database.call(lambda c: store.write_events(c, [rated]))
+    database.call(lambda c: write_events(c, [rated]))
     await sweeper.step(seen.last_message_at + settings.episode_idle_s + 1)
     assert _event_data(database, "episode.closed") == [{"outcome": "unknown"}]
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from bot.conversation.store import write_events
 from bot.desk.tables import notes
 from bot.events import Event
 from bot.housekeeping.retention import DAY_S, Retention
 from bot.settings import Settings
 from bot.stores import partitions
 from bot.stores.database import Database, insert_ignore
+from bot.stores.event_log import write_events
 from bot.stores.partitions import Month
 from bot.stores.tables import dead_letters, events, messages, trackers
 

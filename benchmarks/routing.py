@@ -2,7 +2,7 @@
 
 `python -m benchmarks.routing` (`--quick`: 50 agents, 500 conversations) prints waits in simulated
 seconds and the real time a run of the matching takes. The clock is simulated, nothing is stored:
-what is measured are the pure functions of bot/routing, called as bot/routing/router.py does.
+what is measured are the pure functions of bot/routing, called as bot/handoff/router.py does.
 """
 
 from __future__ import annotations

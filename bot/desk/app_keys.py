@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bot.conversation.changes import Changes
 from bot.desk.live import Hub
-from bot.desk.snooze import Snoozer
+from bot.handoff.snooze import Snoozer
 from bot.desk.suggestions import Suggester
 from bot.desk.translating import DeskTranslator
 from bot.files.store import FileStore

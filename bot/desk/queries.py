@@ -14,7 +14,8 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
 from bot.desk.scope import EVERYTHING, Scope
-from bot.desk.tables import labels, mentions, reads, snoozes
+from bot.desk.tables import labels, mentions, reads
+from bot.stores.tables import snoozes
 from bot.routing import policies
 from bot.routing.policies import Kept
 from bot.routing.tables import teams

@@ -19,7 +19,7 @@ from bot.desk import app_keys
 from bot.desk.live import LOST, Hub, Seat
 from bot.desk.web import check_origin, session_of, texts_of
 from bot.errors import StoreUnavailable
-from bot.handoff import presence
+from bot.routing import presence
 
 MOST_FRAME_BYTES = 32768
 PING_S = 20.0

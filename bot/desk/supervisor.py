@@ -90,7 +90,7 @@ def overview(
     """Read everything the page shows.
 
     Args:
-        here: Agents with an open desk and their idle seconds (`bot.handoff.presence.here`).
+        here: Agents with an open desk and their idle seconds (`bot.routing.presence.here`).
     """
     known = teams.list_teams(connection)
     names = {team.id: team.name for team in known}

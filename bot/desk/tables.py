@@ -34,15 +34,6 @@ reads = sa.Table(
     sa.Column("read_at", sa.Float, nullable=False),
 )
 
-snoozes = sa.Table(
-    "desk_snoozes",
-    METADATA,
-    sa.Column("conversation", sa.String(64), primary_key=True),
-    sa.Column("user_id", sa.String(64), nullable=False),
-    sa.Column("until", sa.Float, nullable=False, index=True),
-    sa.Column("created_at", sa.Float, nullable=False),
-)
-
 canned = sa.Table(
     "desk_canned",
     METADATA,

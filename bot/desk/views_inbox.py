@@ -24,7 +24,7 @@ from bot.desk import thread as threads
 from bot.desk.queries import Filters, View
 from bot.desk.web import RENDERER, page, session_of, texts_of
 from bot.errors import BadRequest
-from bot.handoff import presence
+from bot.routing import presence
 
 
 async def start(request: web.Request) -> web.StreamResponse:

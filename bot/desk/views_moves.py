@@ -20,7 +20,7 @@ from bot.desk import (
 )
 from bot.desk.web import action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
-from bot.handoff import presence
+from bot.routing import presence
 from bot.routing import teams
 
 

@@ -18,7 +18,7 @@ from bot.conversation.store import Conversation
 from bot.dialogue.turn import Turn
 from bot.escalation import Decision
 from bot.events import Event
-from bot.handoff import presence
+from bot.routing import presence
 from bot.handoff.opening import Attendance, attendance
 from bot.routing import roster, teams
 from bot.routing.match import team_for

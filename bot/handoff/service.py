@@ -23,7 +23,8 @@ from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TransitionRefused
 from bot.events import Event
 from bot.files.rows import uploads
-from bot.handoff import passing, presence
+from bot.handoff import passing
+from bot.routing import presence
 from bot.routing.model import Match
 from bot.routing.queue import place_of
 from bot.settings import Settings

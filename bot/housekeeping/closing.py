@@ -21,7 +21,7 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
-from bot.handoff import presence
+from bot.routing import presence
 from bot.handoff.opening import Attendance, attendance, sentence
 from bot.handoff.waiting import actions_under, buttons, notice
 from bot.routing import roster, teams

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.handoff.presence import effective
+from bot.routing.presence import effective
 from bot.routing import teams
 from bot.routing.model import EVERYONE, Presence, Seat, Team, Waiting
 from bot.routing.teams import Profile
@@ -29,7 +29,7 @@ def load(connection: Connection, here: Mapping[str, float], away_after_s: float)
     """Read teams, agents with an open desk, and the queue.
 
     Args:
-        here: Agents with an open desk and their idle seconds (`bot.handoff.presence.here`).
+        here: Agents with an open desk and their idle seconds (`bot.routing.presence.here`).
     """
     known = {team.id: team for team in teams.list_teams(connection)}
     return Picture(queue(connection), seats(connection, here, away_after_s), known)

@@ -209,3 +209,12 @@ files = sa.Table(
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Index("ix_files_state", "state", "due_at"),
 )
+
+snoozes = sa.Table(
+    "desk_snoozes",
+    METADATA,
+    sa.Column("conversation", sa.String(64), primary_key=True),
+    sa.Column("user_id", sa.String(64), nullable=False),
+    sa.Column("until", sa.Float, nullable=False, index=True),
+    sa.Column("created_at", sa.Float, nullable=False),
+)

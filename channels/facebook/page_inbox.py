@@ -18,7 +18,7 @@ from bot.conversation.changes import Changes
 from bot.conversation.states import ENDED, HUMAN, Cause, State
 from bot.conversation.store import Conversation
 from bot.events import Event as LogEvent
-from bot.handoff import presence
+from bot.routing import presence
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database

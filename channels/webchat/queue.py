@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.states import State
-from bot.handoff import presence
+from bot.routing import presence
 from bot.handoff.waiting import minutes
 from bot.routing import roster
 from bot.routing.queue import place_of

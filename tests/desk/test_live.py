@@ -10,7 +10,7 @@ from desk_world import Browser, Desk
 
 from bot.conversation.changes import announce
 from bot.desk import app_keys
-from bot.handoff import presence
+from bot.routing import presence
 from bot.stores.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
 from bot.stores.tables import sessions
 

@@ -13,7 +13,7 @@ from talk import Talk
 
 from bot.conversation.states import State
 from bot.dialogue import handler as handler_module
-from bot.handoff import presence
+from bot.routing import presence
 from bot.handoff.service import Agent, HandoffService
 from bot.housekeeping.closing import Sweeper
 from bot.routing import teams

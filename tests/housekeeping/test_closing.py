@@ -17,7 +17,7 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import StoreUnavailable
 from bot.events import Event
-from bot.handoff import presence
+from bot.routing import presence
 from bot.housekeeping.closing import Sweeper
 from bot.routing import teams
 from bot.routing.hours import Hours, parse_spans

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis.asyncio
 
-from bot.handoff import presence
+from bot.routing import presence
 from bot.routing.model import Presence
 from bot.stores.redis_keys import ACTIVITY, PRESENCE
 

@@ -18,7 +18,7 @@ from webchat_visit import CHROMIUM, Visit, answer, visiting
 
 from bot.conversation import store
 from bot.conversation.states import State
-from bot.handoff import presence
+from bot.routing import presence
 from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import queue_times

@@ -16,7 +16,7 @@ import redis.asyncio
 import structlog
 
 from bot.errors import SamvadError, StoreUnavailable
-from bot.handoff import presence
+from bot.routing import presence
 from bot.handoff.service import HandoffService
 from bot.routing import roster
 from bot.routing.match import match

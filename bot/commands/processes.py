@@ -101,7 +101,7 @@ async def engine(settings: Settings, holder: str) -> None:
     """Understanding and dialogue: works the inbox shards off that it holds."""
     from importlib import import_module
 
-    from bot.content.catalog import Catalog
+    from bot.dialogue.catalog import Catalog
     from bot.dialogue.handler import Handler
     from bot.dialogue.load import MODELS, load_engine
     from bot.language import slow

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from bot.content import publish
 from bot.content.models import Content
 from bot.stores.tables import content_versions, events, messages
-from bot.understanding.entities import extract
+from bot.language.entities import extract
 
 COLUMNS = ("finding", "entry", "language", "count", "detail")
 SAMPLES = 20

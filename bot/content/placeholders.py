@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
-from bot.understanding.entities import extract
+from bot.language.entities import extract
 
 NAMES: Final = {
     "order_number": "order-number",
@@ -21,7 +21,7 @@ NAMES: Final = {
     "amount": "amount",
     "date": "date",
 }
-"""Placeholder → kind of entity (`bot/understanding/entities.py`)."""
+"""Placeholder → kind of entity (`bot/language/entities.py`)."""
 
 _LONGEST = 60  # an answer may be as long as its channel allows already
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)(?:\|([^{}|]*))?\}")

@@ -1,7 +1,7 @@
 """Versions in SQL and the pointer that says which one is live.
 
 Publishing is: validate (bot.content.load), write an immutable numbered row, move one pointer, all
-in one transaction. The pointer is mirrored in Redis; `bot.content.catalog` follows it.
+in one transaction. The pointer is mirrored in Redis; `bot.dialogue.catalog` follows it.
 """
 
 from __future__ import annotations

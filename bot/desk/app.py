@@ -30,15 +30,15 @@ from bot.desk import (
 )
 from bot.desk.live import Hub
 from bot.desk.rendering import STATIC, Renderer
-from bot.handoff.snooze import Snoozer
 from bot.desk.suggestions import Suggester
 from bot.desk.translating import DeskTranslator
 from bot.desk.web import RENDERER, errors, headers, scoped, sessions
 from bot.files.store import store_of
+from bot.handoff.router import Router
 from bot.handoff.service import HandoffService
+from bot.handoff.snooze import Snoozer
 from bot.language.translate import Translator
 from bot.routing.keeper import SlaKeeper
-from bot.handoff.router import Router
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.secrets import load_or_create

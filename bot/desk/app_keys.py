@@ -9,11 +9,11 @@ from aiohttp import web
 
 from bot.conversation.changes import Changes
 from bot.desk.live import Hub
-from bot.handoff.snooze import Snoozer
 from bot.desk.suggestions import Suggester
 from bot.desk.translating import DeskTranslator
 from bot.files.store import FileStore
 from bot.handoff.service import HandoffService
+from bot.handoff.snooze import Snoozer
 from bot.settings import Settings
 from bot.stores.database import Database
 

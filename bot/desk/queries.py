@@ -15,12 +15,11 @@ from sqlalchemy.engine import Connection
 from bot.conversation.states import State
 from bot.desk.scope import EVERYTHING, Scope
 from bot.desk.tables import labels, mentions, reads
-from bot.stores.tables import snoozes
 from bot.routing import policies
 from bot.routing.policies import Kept
 from bot.routing.tables import teams
 from bot.stores.database import insert_ignore
-from bot.stores.tables import conversations, customers, messages, users
+from bot.stores.tables import conversations, customers, messages, snoozes, users
 
 PAGE = 60
 """Conversations a list shows at first, and with each "more"."""

@@ -8,10 +8,10 @@ from aiohttp import web
 from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys, labels, mentions, notes, present, queries
-from bot.handoff import snooze
 from bot.desk import thread as threads
 from bot.desk.web import action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
+from bot.handoff import snooze
 from bot.handoff.service import MAX_REPLY_CHARS
 
 

@@ -9,7 +9,6 @@ from bot.conversation.states import HUMAN, State
 from bot.conversation.store import Conversation
 from bot.desk import app_keys, audit, labels, macros, moves, present, queries, views_actions
 from bot.desk.macros import Macro, Step
-from bot.handoff.snooze import UNTIL_REPLY
 from bot.desk.texts import Texts
 from bot.desk.web import (
     action_key,
@@ -22,6 +21,7 @@ from bot.desk.web import (
     texts_of,
 )
 from bot.errors import TransitionRefused
+from bot.handoff.snooze import UNTIL_REPLY
 
 
 async def show(request: web.Request) -> web.StreamResponse:

@@ -20,8 +20,7 @@ from bot.desk import (
 )
 from bot.desk.web import action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
-from bot.routing import presence
-from bot.routing import teams
+from bot.routing import presence, teams
 
 
 def _id(request: web.Request) -> str:

@@ -11,8 +11,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import app_keys, audit, supervisor, users
 from bot.desk.web import came_from, done, form, page, session_of
 from bot.errors import BadRequest
-from bot.routing import presence
-from bot.routing import roster, teams
+from bot.routing import presence, roster, teams
 from bot.routing.model import LEVELS, Presence
 
 

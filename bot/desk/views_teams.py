@@ -15,8 +15,7 @@ from bot.desk import app_keys, audit, users
 from bot.desk.texts import Texts
 from bot.desk.web import done, page, problem_of, require_admin, session_of, texts_of
 from bot.errors import BadRequest
-from bot.routing import presence
-from bot.routing import hours, teams
+from bot.routing import hours, presence, teams
 from bot.routing.hours import Hours, Spans
 from bot.routing.model import Team
 

@@ -22,7 +22,7 @@ from bot.dialogue.queueing import Queueing
 from bot.dialogue.turn import Turn
 from bot.dialogue.wording import Wording
 from bot.errors import SamvadError
-from bot.escalation import Decision, Signals, decide
+from bot.conversation.escalation import Decision, Signals, decide
 from bot.handoff.waiting import LEAVE, notice
 from bot.language import codes
 from bot.language.follow import choose

@@ -10,7 +10,7 @@ import redis.asyncio
 import sqlalchemy as sa
 import structlog
 
-from bot.content.catalog import Catalog
+from bot.dialogue.catalog import Catalog
 from bot.conversation import store
 from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
@@ -22,7 +22,7 @@ from bot.dialogue.queueing import Queueing, cancel_key, handoff_key
 from bot.dialogue.turn import Turn, commit
 from bot.dialogue.wording import Wording
 from bot.errors import StaleConversation, TurnInterrupted
-from bot.escalation import Decision
+from bot.conversation.escalation import Decision
 from bot.handoff.waiting import LEAVE, notice
 from bot.settings import Settings
 from bot.stores import redis_keys

@@ -16,11 +16,10 @@ from bot.conversation import store
 from bot.conversation.states import Cause, State
 from bot.conversation.store import Conversation
 from bot.dialogue.turn import Turn
-from bot.escalation import Decision
+from bot.conversation.escalation import Decision
 from bot.events import Event
-from bot.routing import presence
 from bot.handoff.opening import Attendance, attendance
-from bot.routing import roster, teams
+from bot.routing import presence, roster, teams
 from bot.routing.match import team_for
 from bot.routing.queue import QueuePlace, place_of
 from bot.stores.database import Database

@@ -16,9 +16,8 @@ import redis.asyncio
 import structlog
 
 from bot.errors import SamvadError, StoreUnavailable
-from bot.routing import presence
 from bot.handoff.service import HandoffService
-from bot.routing import roster
+from bot.routing import presence, roster
 from bot.routing.match import match
 from bot.routing.model import Match
 from bot.settings import Settings

@@ -17,11 +17,10 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.stores.tables import snoozes
 from bot.errors import BadRequest, StoreUnavailable, TransitionRefused
 from bot.handoff.service import Agent
 from bot.stores.database import Database
-from bot.stores.tables import conversations, messages
+from bot.stores.tables import conversations, messages, snoozes
 
 log = structlog.get_logger()
 

@@ -21,10 +21,9 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import StoreUnavailable, TransitionRefused
 from bot.events import Event
-from bot.routing import presence
 from bot.handoff.opening import Attendance, attendance, sentence
 from bot.handoff.waiting import actions_under, buttons, notice
-from bot.routing import roster, teams
+from bot.routing import presence, roster, teams
 from bot.routing.model import Team
 from bot.routing.queue import QueuePlace, place_of
 from bot.settings import Settings

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.understanding.entities import extract
+from bot.language.entities import extract
 
 _FIXED = re.compile(
     r"""

@@ -1,4 +1,4 @@
-"""Last step: answer, ask back, or hand off (bot.escalation)."""
+"""Last step: answer, ask back, or hand off (bot.conversation.escalation)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rasa.shared.nlu.training_data.message import Message
 
 from bot import settings
 from bot.dialogue import runtime
-from bot.escalation import decide
+from bot.conversation.escalation import decide
 from bot.nlu.shell import ReadingComponent
 from bot.understanding.parse import choices, signals, understanding
 from bot.understanding.service import Reading

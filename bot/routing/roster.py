@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.routing.presence import effective
 from bot.routing import teams
 from bot.routing.model import EVERYONE, Presence, Seat, Team, Waiting
+from bot.routing.presence import effective
 from bot.routing.teams import Profile
 from bot.stores.tables import conversations
 

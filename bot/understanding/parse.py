@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content, Entry
-from bot.escalation import Decision, Signals
+from bot.conversation.escalation import Decision, Signals
 from bot.understanding.service import FAQ_PREFIX, Reading
 
 CHOICES = 3

@@ -38,7 +38,7 @@ from bot.understanding.cascade import (
     stays_calm,
 )
 from bot.understanding.embed import Embedder, load_embedder
-from bot.understanding.entities import Entity, extract, without_identifiers
+from bot.language.entities import Entity, extract, without_identifiers
 from bot.understanding.index import Example, IntentIndex, Prediction, VectorCache
 from bot.understanding.questions import parts_of
 from bot.understanding.sentiment import SentimentModel, SentimentReading, load_or_fit

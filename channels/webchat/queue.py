@@ -10,9 +10,8 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.states import State
-from bot.routing import presence
 from bot.handoff.waiting import minutes
-from bot.routing import roster
+from bot.routing import presence, roster
 from bot.routing.queue import place_of
 from channels.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import throttle

@@ -10,7 +10,7 @@ from rasa_sdk.executor import ActionExecutor
 
 from actions import local
 from bot.dialogue.turn import CURRENT, Turn
-from bot.escalation import Decision
+from bot.conversation.escalation import Decision
 from bot.routing.queue import QueuePlace
 
 CALL: dict[str, Any] = {

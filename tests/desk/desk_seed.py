@@ -112,7 +112,7 @@ def event(connection: Connection, ident: str, kind: str, **values: Any) -> None:
 
 
 def doubt(**numbers: Any) -> dict[str, Any]:
-    """Numbers of a handoff as `bot.escalation` stores them."""
+    """Numbers of a handoff as `bot.conversation.escalation` stores them."""
     return {
         "entry": "order-status",
         "confidence": 0.31,

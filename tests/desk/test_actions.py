@@ -11,8 +11,8 @@ from desk_world import Desk
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.desk import app_keys, tables
-from bot.handoff import snooze
 from bot.errors import BadRequest, TransitionRefused
+from bot.handoff import snooze
 from bot.stores import redis_keys
 
 

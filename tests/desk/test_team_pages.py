@@ -12,8 +12,7 @@ import sqlalchemy as sa
 from desk_world import Browser, Desk
 
 from bot.desk import app_keys, users
-from bot.routing import presence
-from bot.routing import policies, teams
+from bot.routing import policies, presence, teams
 from bot.routing.hours import parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
 from bot.routing.policies import Kept

@@ -17,8 +17,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 from sqlalchemy.engine import Connection
 from test_desk_layout import MEASURE, RULES, picture
 
-from bot.routing import presence
-from bot.routing import policies, teams
+from bot.routing import policies, presence, teams
 from bot.routing.hours import Hours, parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
 from bot.routing.policies import Kept

@@ -13,10 +13,9 @@ from talk import Talk
 
 from bot.conversation.states import State
 from bot.dialogue import handler as handler_module
-from bot.routing import presence
 from bot.handoff.service import Agent, HandoffService
 from bot.housekeeping.closing import Sweeper
-from bot.routing import teams
+from bot.routing import presence, teams
 from bot.routing.hours import Hours, Span, parse_spans
 from bot.routing.model import EVERYONE, Team
 from bot.stores import redis_keys

@@ -18,12 +18,11 @@ from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TransitionRefused
-from bot.routing import presence
+from bot.handoff.router import Router
 from bot.handoff.service import Agent, HandoffService
-from bot.routing import roster, teams
+from bot.routing import presence, roster, teams
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.model import EVERYONE, Match, Presence, Team
-from bot.handoff.router import Router
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.redis_keys import ACTIVITY

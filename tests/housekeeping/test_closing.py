@@ -17,9 +17,8 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import StoreUnavailable
 from bot.events import Event
-from bot.routing import presence
 from bot.housekeeping.closing import Sweeper
-from bot.routing import teams
+from bot.routing import presence, teams
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.model import EVERYONE, Team
 from bot.settings import Settings

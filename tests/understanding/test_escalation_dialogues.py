@@ -11,7 +11,7 @@ import pytest
 
 from bot.content.load import load_folder
 from bot.conversation.states import Cause
-from bot.escalation import Decision, decide
+from bot.conversation.escalation import Decision, decide
 from bot.settings import Settings, Thresholds
 from bot.settings import load as load_settings
 from bot.understanding import parse

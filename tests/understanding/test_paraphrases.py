@@ -17,7 +17,7 @@ import yaml
 
 from bot.content.load import load_folder
 from bot.content.models import Content
-from bot.escalation import decide
+from bot.conversation.escalation import decide
 from bot.settings import Settings, Thresholds
 from bot.understanding import parse
 from bot.understanding.service import Knowledge, Reading, Understander

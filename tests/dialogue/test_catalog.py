@@ -12,9 +12,9 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot.content import catalog as catalog_module
+from bot.dialogue import catalog as catalog_module
 from bot.content import publish
-from bot.content.catalog import Catalog
+from bot.dialogue.catalog import Catalog
 from bot.content.models import Content
 from bot.errors import ContentError, StoreUnavailable
 from bot.stores import redis_keys

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.conversation.states import Cause
-from bot.escalation import Decision, Signals, decide
+from bot.conversation.escalation import Decision, Signals, decide
 from bot.settings import Thresholds
 
 LIMITS = Thresholds(

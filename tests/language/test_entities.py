@@ -1,6 +1,6 @@
 import pytest
 
-from bot.understanding.entities import extract, without_identifiers
+from bot.language.entities import extract, without_identifiers
 
 
 @pytest.mark.parametrize(

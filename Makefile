@@ -24,7 +24,7 @@ train: env  ## Train the dialogue model (content needs no training)
 	$(RUN) rasa train
 
 fitted: env  ## Refit the shipped sentiment model after a change of data/sentiment
-	$(RUN) python -m bot.understanding.fitted
+	$(RUN) python -m bot.understanding.mood.fitted
 
 validate: env  ## Check content and training data
 	$(RUN) python -m bot content validate

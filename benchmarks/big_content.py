@@ -19,9 +19,10 @@ from bot.content.load import load_folder
 from bot.content.models import PERSON, Content, Entry
 from bot.settings import Settings
 from bot.stores.database import Database
-from bot.understanding.embed import Vectors, load_embedder
+from bot.understanding.embedding.default import load_embedder
+from bot.understanding.embedding.embedder import Vectors
+from bot.understanding.embedding.vector_cache import VectorCache
 from bot.understanding.service import Understander
-from bot.understanding.vector_cache import VectorCache
 
 EXAMPLES_EACH = 10
 TOPICS = 20

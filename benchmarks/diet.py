@@ -29,9 +29,9 @@ from benchmarks.vanilla.project import CONFIG, EPOCHS
 from benchmarks.vanilla.running import PYTHON
 from bot import settings
 from bot.content.load import load_folder
-from bot.understanding.embed import Embedder
-from bot.understanding.evaluate import evaluate_intents, matthews
-from bot.understanding.vector_cache import VectorCache
+from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.embedding.vector_cache import VectorCache
+from bot.understanding.intents.evaluate import evaluate_intents, matthews
 
 RESULTS = REPO / "docs" / "quality.json"
 EVAL = Path(os.environ.get("EVAL", REPO.parent / "shared" / "eval"))

@@ -19,10 +19,11 @@ from benchmarks.results import stamp
 from benchmarks.systems import REPO
 from bot import settings
 from bot.commands.evaluate import read_tsv
-from bot.understanding.embed import Embedder, load_embedder
-from bot.understanding.evaluate_sentiment import evaluate_sentiment
-from bot.understanding.sentiment import load_or_fit
-from bot.understanding.vector_cache import VectorCache
+from bot.understanding.embedding.default import load_embedder
+from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.embedding.vector_cache import VectorCache
+from bot.understanding.mood.evaluate import evaluate_sentiment
+from bot.understanding.mood.sentiment import load_or_fit
 
 EVAL = Path(os.environ.get("EVAL", REPO.parent / "shared" / "eval"))
 PAGE = REPO / "docs" / "quality.md"

@@ -11,9 +11,9 @@ from statistics import fmean
 from typing import Any
 
 from bot.commands.evaluate import read_tsv
-from bot.understanding.embed import Embedder
-from bot.understanding.evaluate import evaluate_intents
-from bot.understanding.vector_cache import VectorCache
+from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.embedding.vector_cache import VectorCache
+from bot.understanding.intents.evaluate import evaluate_intents
 
 Pair = tuple[str, str]
 Line = tuple[str, str, str]

@@ -69,8 +69,8 @@ def read_tsv(path: Path, *columns: str, optional: Sequence[str] = ()) -> list[tu
 
 
 def _intents(options: argparse.Namespace) -> int:
-    from bot.understanding.embed import load_embedder
-    from bot.understanding.evaluate import evaluate_intents
+    from bot.understanding.embedding.default import load_embedder
+    from bot.understanding.intents.evaluate import evaluate_intents
 
     train = [(text, intent) for text, intent in read_tsv(options.train, "text", "intent")]
     test = [(text, intent) for text, intent in read_tsv(options.test, "text", "intent")]
@@ -78,7 +78,7 @@ def _intents(options: argparse.Namespace) -> int:
         train, test, options.out_of_scope, embedder=load_embedder(settings_module.load().made_dir)
     )
     if options.picture:
-        from bot.understanding.picture import draw_evaluation
+        from bot.understanding.intents.picture import draw_evaluation
 
         picture = draw_evaluation(report, options.test.stem)
         options.picture.write_text(picture, "utf-8")
@@ -95,9 +95,9 @@ def _language(options: argparse.Namespace) -> int:
 
 
 def _sentiment(options: argparse.Namespace) -> int:
-    from bot.understanding.embed import load_embedder
-    from bot.understanding.evaluate_sentiment import evaluate_sentiment
-    from bot.understanding.sentiment import load_or_fit
+    from bot.understanding.embedding.default import load_embedder
+    from bot.understanding.mood.evaluate import evaluate_sentiment
+    from bot.understanding.mood.sentiment import load_or_fit
 
     config = settings_module.load()
     rows = [(text, label) for text, label in read_tsv(options.test, "text", "sentiment")]

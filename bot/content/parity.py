@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection
 
 from bot.content import publish
 from bot.content.models import Content
-from bot.stores.tables import content_versions, events, messages
 from bot.language.entities import extract
+from bot.stores.tables import content_versions, events, messages
 
 COLUMNS = ("finding", "entry", "language", "count", "detail")
 SAMPLES = 20

@@ -34,7 +34,8 @@ def sentence(
 
 
 class _Numbers:
-    """Read-only view of the detail (`bot.conversation.escalation`) that never fails on a missing value."""
+    """Read-only view of the detail (`bot.conversation.escalation`) that never fails on a missing
+    value."""
 
     def __init__(self, detail: Mapping[str, Any]) -> None:
         self._detail = detail

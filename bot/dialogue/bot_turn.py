@@ -11,6 +11,7 @@ import structlog
 from rasa.core.channels.channel import UserMessage
 
 from bot.content.models import PERSON
+from bot.conversation.escalation import Decision, Signals, decide
 from bot.conversation.states import Cause, State
 from bot.dialogue import recall
 from bot.dialogue import turn as turns
@@ -22,7 +23,6 @@ from bot.dialogue.queueing import Queueing
 from bot.dialogue.turn import Turn
 from bot.dialogue.wording import Wording
 from bot.errors import SamvadError
-from bot.conversation.escalation import Decision, Signals, decide
 from bot.handoff.waiting import LEAVE, notice
 from bot.language import codes
 from bot.language.follow import choose
@@ -30,7 +30,7 @@ from bot.routing.queue import QueuePlace
 from bot.settings import Settings
 from bot.streams.messages import QuickReply
 from bot.understanding import parse
-from bot.understanding.sentiment import running_mean
+from bot.understanding.mood.sentiment import running_mean
 from bot.understanding.service import Reading
 
 LOG = structlog.get_logger(__name__)

@@ -10,11 +10,12 @@ import redis.asyncio
 import sqlalchemy as sa
 import structlog
 
-from bot.dialogue.catalog import Catalog
 from bot.conversation import store
+from bot.conversation.escalation import Decision
 from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
 from bot.dialogue.bot_turn import BotTurn
+from bot.dialogue.catalog import Catalog
 from bot.dialogue.context import Context
 from bot.dialogue.engine import Engine
 from bot.dialogue.hearing import Hearing
@@ -22,7 +23,6 @@ from bot.dialogue.queueing import Queueing, cancel_key, handoff_key
 from bot.dialogue.turn import Turn, commit
 from bot.dialogue.wording import Wording
 from bot.errors import StaleConversation, TurnInterrupted
-from bot.conversation.escalation import Decision
 from bot.handoff.waiting import LEAVE, notice
 from bot.settings import Settings
 from bot.stores import redis_keys

@@ -13,10 +13,10 @@ import redis.asyncio
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
+from bot.conversation.escalation import Decision
 from bot.conversation.states import Cause, State
 from bot.conversation.store import Conversation
 from bot.dialogue.turn import Turn
-from bot.conversation.escalation import Decision
 from bot.events import Event
 from bot.handoff.opening import Attendance, attendance
 from bot.routing import presence, roster, teams

@@ -15,10 +15,10 @@ from typing import Any
 
 import redis.asyncio
 
+from bot.conversation.escalation import Decision
 from bot.conversation.store import Conversation
 from bot.dialogue.context import Context
 from bot.errors import LeaseLost, TurnInterrupted
-from bot.conversation.escalation import Decision
 from bot.events import Event
 from bot.handoff.opening import Attendance
 from bot.routing.queue import QueuePlace

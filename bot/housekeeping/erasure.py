@@ -45,7 +45,7 @@ _WORDS = (
     desk.notes,
     desk.labels,
     desk.reads,
-    desk.snoozes,
+    tables.snoozes,
     desk.mentions,
     desk.translations,
 )

@@ -8,8 +8,8 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.shared.nlu.training_data.message import Message
 
 from bot import settings
-from bot.dialogue import runtime
 from bot.conversation.escalation import decide
+from bot.dialogue import runtime
 from bot.nlu.shell import ReadingComponent
 from bot.understanding.parse import choices, signals, understanding
 from bot.understanding.service import Reading

@@ -25,9 +25,12 @@ import yaml
 from bot.content.models import PERSON_WHEN_NEGATIVE, Content
 from bot.errors import ConfigurationError
 from bot.language.detect import LanguageReading, detect
+from bot.language.entities import Entity, extract, without_identifiers
 from bot.settings import Settings
-from bot.understanding import index as index_module
-from bot.understanding.cascade import (
+from bot.understanding.embedding.default import load_embedder
+from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.intents import index as index_module
+from bot.understanding.intents.cascade import (
     CALM,
     HARDLY,
     MOST_CHARS,
@@ -37,11 +40,9 @@ from bot.understanding.cascade import (
     is_sure,
     stays_calm,
 )
-from bot.understanding.embed import Embedder, load_embedder
-from bot.language.entities import Entity, extract, without_identifiers
-from bot.understanding.index import Example, IntentIndex, Prediction, VectorCache
-from bot.understanding.questions import parts_of
-from bot.understanding.sentiment import SentimentModel, SentimentReading, load_or_fit
+from bot.understanding.intents.index import Example, IntentIndex, Prediction, VectorCache
+from bot.understanding.intents.two_questions import parts_of
+from bot.understanding.mood.sentiment import SentimentModel, SentimentReading, load_or_fit
 
 LOG = structlog.get_logger(__name__)
 
@@ -288,7 +289,7 @@ class Understander:
         """Names the index by all that shapes it, its own code included."""
         digest = hashlib.sha256(self.embedder.name.encode())
         for path in sorted(Path(index_module.__file__).parent.glob("*.py")):
-            if path.stem in {"index", "calibrate", "views", "head", "names", "cascade"}:
+            if path.stem in {"index", "calibrate", "spaces", "ridge", "names", "cascade"}:
                 digest.update(path.read_bytes())
         digest.update(json.dumps([(e.label, e.language, e.text) for e in examples]).encode())
         return digest.hexdigest()[:24]

@@ -9,8 +9,8 @@ import pytest
 from rasa_sdk.executor import ActionExecutor
 
 from actions import local
-from bot.dialogue.turn import CURRENT, Turn
 from bot.conversation.escalation import Decision
+from bot.dialogue.turn import CURRENT, Turn
 from bot.routing.queue import QueuePlace
 
 CALL: dict[str, Any] = {

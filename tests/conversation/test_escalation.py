@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.conversation.states import Cause
 from bot.conversation.escalation import Decision, Signals, decide
+from bot.conversation.states import Cause
 from bot.settings import Thresholds
 
 LIMITS = Thresholds(

@@ -26,8 +26,8 @@ from bot.streams.lease import Leases
 from bot.streams.messages import Inbound, Outbound, QuickReply
 from bot.streams.recorder import Recorder
 from bot.streams.ticket import Ticket
-from bot.understanding.index import Prediction
-from bot.understanding.sentiment import SentimentReading
+from bot.understanding.intents.index import Prediction
+from bot.understanding.mood.sentiment import SentimentReading
 from bot.understanding.service import NOTHING, Glance, Knowledge, Reading
 
 LEASE = "engine-0|1"

@@ -12,10 +12,10 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot.dialogue import catalog as catalog_module
 from bot.content import publish
-from bot.dialogue.catalog import Catalog
 from bot.content.models import Content
+from bot.dialogue import catalog as catalog_module
+from bot.dialogue.catalog import Catalog
 from bot.errors import ContentError, StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.database import Database

@@ -1,7 +1,7 @@
 import numpy as np
 
-from bot.understanding.calibrate import calibrate
-from bot.understanding.head import BACKGROUND, HeldOut
+from bot.understanding.intents.calibrate import calibrate
+from bot.understanding.intents.ridge import BACKGROUND, HeldOut
 
 
 def held_out(seed: int = 0, background: bool = True, rows: int = 2000) -> HeldOut:

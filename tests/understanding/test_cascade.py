@@ -12,10 +12,10 @@ import pytest
 from bot.content.load import load_folder
 from bot.content.models import PERSON_WHEN_NEGATIVE
 from bot.settings import Settings
-from bot.understanding.cascade import CALM, DOUBT, Cascade, SecondView
-from bot.understanding.embed import Embedder, Vectors, normalise
-from bot.understanding.index import Example, Prediction
-from bot.understanding.sentiment import SentimentReading, read_rows
+from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
+from bot.understanding.intents.cascade import CALM, DOUBT, Cascade, SecondView
+from bot.understanding.intents.index import Example, Prediction
+from bot.understanding.mood.sentiment import SentimentReading, read_rows
 from bot.understanding.service import Glance, Knowledge, Understander
 
 HERE = Path(__file__).resolve().parent

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bot.understanding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
-from bot.understanding.embed import Embedder, embed_many, load_embedder
-from bot.understanding.two_views import TwoViews
-from bot.understanding.use_encoder import UseEncoder, resources, write_use_files
+from bot.understanding.embedding.default import load_embedder
+from bot.understanding.embedding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
+from bot.understanding.embedding.embedder import Embedder, embed_many
+from bot.understanding.embedding.two_views import TwoViews
+from bot.understanding.embedding.use_encoder import UseEncoder, resources, write_use_files
 
 TEXTS = [
     "where is my order?",

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import pytest
 
 from bot.content.load import load_folder
-from bot.conversation.states import Cause
 from bot.conversation.escalation import Decision, decide
+from bot.conversation.states import Cause
 from bot.settings import Settings, Thresholds
 from bot.settings import load as load_settings
 from bot.understanding import parse
-from bot.understanding.sentiment import running_mean
+from bot.understanding.mood.sentiment import running_mean
 from bot.understanding.service import Knowledge, Understander
 
 World = tuple[Understander, Knowledge]

@@ -4,9 +4,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from bot.understanding.embed import Vectors, normalise
-from bot.understanding.evaluate import evaluate_intents
-from bot.understanding.picture import draw_evaluation
+from bot.understanding.embedding.embedder import Vectors, normalise
+from bot.understanding.intents.evaluate import evaluate_intents
+from bot.understanding.intents.picture import draw_evaluation
 
 KEYS = {
     "accuracy",
@@ -83,7 +83,7 @@ def test_curve_goes_from_all_accepted_to_all_refused(
 def test_matthews_correlation_is_that_of_scikit_learn() -> None:
     from sklearn.metrics import f1_score, matthews_corrcoef
 
-    from bot.understanding.evaluate import _measures
+    from bot.understanding.intents.evaluate import _measures
 
     random = np.random.default_rng(0)
     truth = np.array(["a", "b", "c", "none"])[random.integers(0, 4, 300)]

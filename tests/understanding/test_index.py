@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.understanding import head as head_module
-from bot.understanding import index as index_module
-from bot.understanding import shortlist
-from bot.understanding.embed import Vectors, normalise
-from bot.understanding.index import OUT_OF_SCOPE, Example, IntentIndex, VectorCache
+from bot.understanding.embedding.embedder import Vectors, normalise
+from bot.understanding.intents import index as index_module
+from bot.understanding.intents import ridge as head_module
+from bot.understanding.intents import shortlist
+from bot.understanding.intents.index import OUT_OF_SCOPE, Example, IntentIndex, VectorCache
 
 TOPICS = ("order", "refund", "password", "size")
 

@@ -3,9 +3,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from bot.understanding.embed import Vectors, normalise
-from bot.understanding.index import Example, IntentIndex
-from bot.understanding.names import fitting, in_words
+from bot.understanding.embedding.embedder import Vectors, normalise
+from bot.understanding.intents.index import Example, IntentIndex
+from bot.understanding.intents.names import fitting, in_words
 
 
 @pytest.mark.parametrize(

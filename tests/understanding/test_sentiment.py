@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from bot.settings import Settings
-from bot.understanding import sentiment
-from bot.understanding.cascade import SecondView, has_two_views
-from bot.understanding.embed import load_embedder
-from bot.understanding.sentiment import (
+from bot.understanding.embedding.default import load_embedder
+from bot.understanding.intents.cascade import SecondView, has_two_views
+from bot.understanding.mood import sentiment
+from bot.understanding.mood.sentiment import (
     SHIPPED,
     SentimentDataError,
     SentimentModel,

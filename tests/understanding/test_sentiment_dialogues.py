@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.understanding.embed import Embedder, load_embedder
-from bot.understanding.sentiment import SentimentModel, load_or_fit, running_mean
+from bot.understanding.embedding.default import load_embedder
+from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.mood.sentiment import SentimentModel, load_or_fit, running_mean
 
 ROOT = Path(__file__).parents[2]
 UPSET = 0.55

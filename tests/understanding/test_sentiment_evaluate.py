@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from bot.understanding.evaluate_sentiment import evaluate_sentiment
-from bot.understanding.sentiment import SentimentDataError
+from bot.understanding.mood.evaluate import evaluate_sentiment
+from bot.understanding.mood.sentiment import SentimentDataError
 
 
 class Scripted:

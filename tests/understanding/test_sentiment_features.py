@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.understanding.sentiment_features import FEATURE_NAMES, surface
-from bot.understanding.sentiment_ngrams import BUCKETS, ngram_weights, romanised
+from bot.understanding.mood.features import FEATURE_NAMES, surface
+from bot.understanding.mood.ngrams import BUCKETS, ngram_weights, romanised
 
 
 def _measure(text: str) -> dict[str, float]:

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bot.understanding import head as head_module
-from bot.understanding import shortlist
-from bot.understanding.embed import Vectors, normalise
-from bot.understanding.head import Head, fit_head
-from bot.understanding.shortlist import Shortlist
+from bot.understanding.embedding.embedder import Vectors, normalise
+from bot.understanding.intents import ridge as head_module
+from bot.understanding.intents import shortlist
+from bot.understanding.intents.ridge import Head, fit_head
+from bot.understanding.intents.shortlist import Shortlist
 
 LABELS, EACH, DIMENSIONS = 600, 4, 48
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Vectors
-from bot.understanding.head import BACKGROUND, HeldOut
+from bot.understanding.embedding.embedder import Vectors
+from bot.understanding.intents.ridge import BACKGROUND, HeldOut
 
 _SHARE_FEW, _SHARE_MANY = 0.5, 0.3
 """Threshold as a share of the score a known message usually gets. Half of it loses .017 of Matthews

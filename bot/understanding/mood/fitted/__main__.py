@@ -6,9 +6,9 @@ import tempfile
 from pathlib import Path
 
 from bot import settings
-from bot.understanding.cascade import SecondView, has_two_views
-from bot.understanding.embed import load_embedder
-from bot.understanding.sentiment import fit_into
+from bot.understanding.embedding.default import load_embedder
+from bot.understanding.intents.cascade import SecondView, has_two_views
+from bot.understanding.mood.sentiment import fit_into
 
 if __name__ == "__main__":
     config = settings.load()

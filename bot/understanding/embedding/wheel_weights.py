@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.vocabulary import Vocabulary
+from bot.understanding.embedding.vocabulary import Vocabulary
 
 BLOCK = 32
 _BLOCK_BYTES = 18

@@ -30,10 +30,10 @@ from typing import Protocol
 import numpy as np
 
 from bot.language.detect import detect
-from bot.understanding import wheel_weights
-from bot.understanding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
-from bot.understanding.embed import Vectors, clean, normalise
-from bot.understanding.native import to_native
+from bot.understanding.embedding import wheel_weights
+from bot.understanding.embedding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
+from bot.understanding.embedding.embedder import Vectors, clean, normalise
+from bot.understanding.embedding.transliterate import to_native
 
 _LOG = logging.getLogger(__name__)
 _FORMAT = 6  # part of the folder's name: raise it when what is written there changes
@@ -191,7 +191,7 @@ def open_two_views(state_dir: Path) -> TwoViews:
 
 
 def _second_view(parent: Path) -> tuple[str, Encoder] | None:
-    from bot.understanding import use_encoder
+    from bot.understanding.embedding import use_encoder
 
     source = use_encoder.resources()
     if source is None:

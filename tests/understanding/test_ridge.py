@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from bot.understanding import head as head_module
-from bot.understanding.embed import normalise
-from bot.understanding.head import BACKGROUND, fit_head, patch_head, refit_head
+from bot.understanding.embedding.embedder import normalise
+from bot.understanding.intents import ridge as head_module
+from bot.understanding.intents.ridge import BACKGROUND, fit_head, patch_head, refit_head
 
 
 def clusters(labels: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.understanding.graph import FUSED, GraphBuilder
-from bot.understanding.wheel_weights import WheelWeights
+from bot.understanding.embedding.graph import FUSED, GraphBuilder
+from bot.understanding.embedding.wheel_weights import WheelWeights
 
 
 def write_graph(weights: WheelWeights, path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Embedder
-from bot.understanding.sentiment import LABELS, SentimentDataError, SentimentModel
+from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.mood.sentiment import LABELS, SentimentDataError, SentimentModel
 
 # Wisesight marks messages that only ask something; a question carries no mood.
 _SAME_AS = {"question": "neutral"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Embedder, Vectors, embed_many
+from bot.understanding.embedding.embedder import Embedder, Vectors, embed_many
 
 _KEY_BYTES = 16
 _BATCH = 256

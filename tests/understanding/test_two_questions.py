@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.understanding.questions import parts_of
+from bot.understanding.intents.two_questions import parts_of
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Vectors
-from bot.understanding.graph import GraphBuilder, open_session
-from bot.understanding.tokenizer import Tokenizer, write_tokenizer
-from bot.understanding.vocabulary import Vocabulary
+from bot.understanding.embedding.embedder import Vectors
+from bot.understanding.embedding.graph import GraphBuilder, open_session
+from bot.understanding.embedding.tokenizer import Tokenizer, write_tokenizer
+from bot.understanding.embedding.vocabulary import Vocabulary
 
 DIMENSIONS = 512
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Embedder, Vectors, embed_many
-from bot.understanding.index import OUT_OF_SCOPE, Example, IntentIndex
-from bot.understanding.vector_cache import VectorCache
+from bot.understanding.embedding.embedder import Embedder, Vectors, embed_many
+from bot.understanding.embedding.vector_cache import VectorCache
+from bot.understanding.intents.index import OUT_OF_SCOPE, Example, IntentIndex
 
 Row = tuple[str, str]
 Flags = npt.NDArray[np.bool_]
@@ -99,7 +99,7 @@ def evaluate_intents(
 
 def _shipped_embedder() -> Embedder:
     from bot import settings
-    from bot.understanding.embed import load_embedder
+    from bot.understanding.embedding.default import load_embedder
 
     return load_embedder(settings.load().state_dir)
 

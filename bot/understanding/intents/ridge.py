@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import linalg
 
-from bot.understanding.embed import Vectors
+from bot.understanding.embedding.embedder import Vectors
 
 Labels = npt.NDArray[np.int64]
 

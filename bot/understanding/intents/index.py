@@ -18,10 +18,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding import shortlist
-from bot.understanding.calibrate import Calibration, calibrate
-from bot.understanding.embed import Embedder, Vectors, normalise
-from bot.understanding.head import (
+from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
+from bot.understanding.embedding.vector_cache import VectorCache
+from bot.understanding.intents import shortlist
+from bot.understanding.intents.calibrate import Calibration, calibrate
+from bot.understanding.intents.names import TRUST, fitting, in_words
+from bot.understanding.intents.ridge import (
     BACKGROUND,
     Head,
     Sums,
@@ -30,9 +32,7 @@ from bot.understanding.head import (
     refit_head,
     takes_hints,
 )
-from bot.understanding.names import TRUST, fitting, in_words
-from bot.understanding.vector_cache import VectorCache
-from bot.understanding.views import Space
+from bot.understanding.intents.spaces import Space
 
 __all__ = ["OUT_OF_SCOPE", "Example", "IntentIndex", "Prediction", "VectorCache"]
 

@@ -11,7 +11,7 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Vectors, normalise
+from bot.understanding.embedding.embedder import Vectors, normalise
 
 TRUST = 0.5
 """Weight of a name beside an example; .2 to 1 measured alike (docs/understanding.md)."""

@@ -2,7 +2,7 @@ import unicodedata
 
 import pytest
 
-from bot.understanding.native import to_native
+from bot.understanding.embedding.transliterate import to_native
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embed import Vectors, normalise
+from bot.understanding.embedding.embedder import Vectors, normalise
 
 _DIMENSIONS = 256  # of 896; as accurate as all of them on BANKING77 and CLINC150, and faster
 _RIDGE = 2.0

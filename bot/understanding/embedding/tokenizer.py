@@ -13,7 +13,7 @@ from pathlib import Path
 import marisa_trie
 import numpy as np
 
-from bot.understanding.vocabulary import Vocabulary
+from bot.understanding.embedding.vocabulary import Vocabulary
 
 _SPACE = "\u2581"
 _UNKNOWN_PENALTY = 10.0  # below the worst piece, as in the wheel's engine

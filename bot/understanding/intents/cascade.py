@@ -17,9 +17,9 @@ from typing import Protocol, TypeGuard
 
 import numpy as np
 
-from bot.understanding.embed import Embedder, Vectors, normalise
-from bot.understanding.index import Example, Prediction
-from bot.understanding.sentiment import SentimentReading, running_mean
+from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
+from bot.understanding.intents.index import Example, Prediction
+from bot.understanding.mood.sentiment import SentimentReading, running_mean
 
 SURE = 0.9
 """Confidence from which an intent is taken without the first view. With the nearest example

@@ -1,0 +1,1 @@
+"""Sentence embeddings: the models, their files and the default pair of them."""

@@ -1,0 +1,15 @@
+"""Which embedder is the default one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bot.understanding.embedding.embedder import Embedder
+
+
+def load_embedder(state_dir: Path) -> Embedder:
+    """Open the default embedder, preparing its files in `state_dir` when they are missing (3 s)."""
+    # Opened late: whoever only names the embedder need not load ONNX Runtime.
+    from bot.understanding.embedding.two_views import open_two_views
+
+    return open_two_views(state_dir)

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.commands import prepare
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.content.models import PERSON, Content, Entry
+from bot.processes import prepare
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.understanding.embedding.default import load_embedder

@@ -16,9 +16,9 @@ from typing import Any
 import redis
 import sqlalchemy as sa
 
-from bot.commands import prepare
 from bot.desk import auth
 from bot.desk.users import User
+from bot.processes import prepare
 from bot.settings import Settings
 from bot.stores import redis_client, redis_keys
 from bot.stores.database import Database

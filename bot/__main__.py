@@ -38,7 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "talk": ("parse", "chat"),
     "content": ("content",),
     "report": ("report", "users"),
-    "letters": ("outbox",),
+    "outbox": ("outbox",),
     "db": ("db",),
     "customer": ("customer",),
     "vendors": ("facebook", "telegram"),
@@ -93,21 +93,21 @@ def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _prepare(options: argparse.Namespace) -> int:
-    from bot.commands import prepare
+    from bot.processes import prepare
 
     prepare.models_here(settings_module.load())
     return 0
 
 
 def _setup(options: argparse.Namespace) -> int:
-    from bot.commands import prepare
+    from bot.processes import prepare
 
     prepare.everything(settings_module.load())
     return 0
 
 
 def _serve(options: argparse.Namespace) -> int:
-    from bot.commands import serve
+    from bot.processes import serve
 
     for name, value in (
         ("INGRESS_PORT", options.port),
@@ -121,11 +121,11 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _process(options: argparse.Namespace) -> int:
-    from bot.commands import processes
+    from bot.processes import running
 
     if options.port is not None:
         os.environ["DESK_PORT" if options.role == "desk" else "INGRESS_PORT"] = str(options.port)
-    processes.run(settings_module.load(), options.role, options.name)
+    running.run(settings_module.load(), options.role, options.name)
     return 0
 
 

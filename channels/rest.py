@@ -27,7 +27,7 @@ from bot.stores.packing import pack, unpack
 from bot.stores.redis_batches import lane_of
 from bot.stores.redis_client import guarded, is_clustered
 from bot.streams.messages import Inbound, Outbound, conversation_id, message_id
-from channels.app_keys import INBOX, REDIS, SETTINGS
+from channels.kit.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat.receive import clean as clean_text
 from channels.webchat.receive import is_visible
 

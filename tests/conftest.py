@@ -163,7 +163,7 @@ def given_redis_is_empty() -> None:
 @pytest.fixture(scope="session")
 def trained_model() -> Path:
     """Folder of a dialogue model that fits the files; trained if there is none."""
-    from bot.commands import prepare
+    from bot.processes import prepare
 
     prepare.model()
     return prepare.MODELS

@@ -13,11 +13,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot import settings as settings_module
-from bot.commands import content_review, prepare
+from bot.commands import content_review
 from bot.content import publish
 from bot.content.load import load_folder
 from bot.content.models import Content
 from bot.errors import ContentError, StoreUnavailable
+from bot.processes import prepare
 from bot.settings import Settings
 from bot.stores import redis_client, redis_keys
 from bot.stores.database import Database

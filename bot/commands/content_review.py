@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot import settings as settings_module
-from bot.commands import prepare
 from bot.commands.report import write
 from bot.content import diff, parity, publish
 from bot.content.load import load_folder
 from bot.content.models import Content
 from bot.errors import ContentError
+from bot.processes import prepare
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.tables import content_versions

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from bot import settings as settings_module
-from bot.commands import prepare
 from bot.files.store import FileStore, store_of
 from bot.housekeeping import erasure
+from bot.processes import prepare
 from bot.stores import redis_client
 from bot.stores.database import Database
 

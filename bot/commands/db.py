@@ -11,8 +11,8 @@ import redis.asyncio
 
 from bot import health
 from bot import settings as settings_module
-from bot.commands import prepare
 from bot.errors import ConfigurationError
+from bot.processes import prepare
 from bot.settings import Settings
 from bot.stores import backup, redis_client, redis_keys
 from bot.stores.redis_client import guarded

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot import settings as settings_module
-from bot.commands import prepare
+from bot.processes import prepare
 from bot.stores.database import Database
 
 
@@ -35,7 +35,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _quick_replies(options: argparse.Namespace) -> int:
-    from bot.analytics.quick_replies import COLUMNS, read_usage
+    from bot.reports.quick_replies import COLUMNS, read_usage
 
     config = settings_module.load()
     prepare.database(config)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bot import logs
 from bot import settings as settings_module
-from bot.commands.processes import until_stopped
+from bot.processes.running import until_stopped
 from bot.stores import redis_client
 
 SETUPS = {

@@ -13,7 +13,7 @@ from rasa.core.channels.channel import UserMessage
 from bot.content.models import PERSON
 from bot.conversation.escalation import Decision, Signals, decide
 from bot.conversation.states import Cause, State
-from bot.dialogue import recall
+from bot.dialogue import replay
 from bot.dialogue import turn as turns
 from bot.dialogue.context import Context
 from bot.dialogue.engine import CollectingChannel, Engine
@@ -55,7 +55,7 @@ class BotTurn:
         self._hearing = hearing
         self._queueing = queueing
         self._wording = wording
-        self._recall = recall.Recall()
+        self._recall = replay.Recall()
 
     async def run(self, turn: Turn) -> None:
         """Fill the turn with replies and events."""
@@ -308,12 +308,12 @@ class BotTurn:
         return channel.messages
 
     async def _play(
-        self, turn: Turn, plan: recall.Plan, parsed: dict[str, Any]
+        self, turn: Turn, plan: replay.Plan, parsed: dict[str, Any]
     ) -> list[dict[str, Any]]:
         """Do what Rasa did the last time."""
         token = turns.CURRENT.set(turn)
         try:
-            turn.tracker, outputs = await recall.play(
+            turn.tracker, outputs = await replay.play(
                 plan,
                 turn.tracker,
                 parsed,

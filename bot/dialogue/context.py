@@ -91,8 +91,8 @@ class Context:
     def typed(self, text: str) -> QuickReply | None:
         """Recognise a button of the latest message by its title, or by its number from 1.
 
-        Channels without room for the titles list them with numbers (channels/limits.py); digits of
-        any script count, as in "2", "2.", "(२)" or "2️⃣".
+        Channels without room for the titles list them with numbers (channels/kit/limits.py);
+        digits of any script count, as in "2", "2.", "(२)" or "2️⃣".
         """
         wanted = text.strip().casefold().rstrip("?!. ")
         if not self.shown or not wanted:

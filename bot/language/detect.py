@@ -7,7 +7,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
 
-from bot.language import scripts, slow
+from bot.language import langdetect, scripts
 from bot.language.codes import UNDETERMINED
 from bot.language.vote import Opinion, Ranking, vote
 
@@ -192,4 +192,4 @@ def warm_up() -> None:
     """Load every model now rather than with the first messages; takes about a second."""
     for sample in _SAMPLES:
         detect(sample)
-    slow.load()
+    langdetect.load()

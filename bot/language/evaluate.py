@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from bot.language import scripts, slow
+from bot.language import langdetect, scripts
 from bot.language.codes import UNDETERMINED, normalise
 from bot.language.detect import examine, warm_up
 from bot.language.ngrams import model_for
@@ -78,7 +78,7 @@ def evaluate(
         asked += asked_slow
         undetermined += reading.language == UNDETERMINED
         if with_langdetect:
-            shares = slow.rank(text)
+            shares = langdetect.rank(text)
             best = max(shares, key=lambda tag: shares[tag], default=UNDETERMINED)
             theirs[wanted].append(best == wanted.removesuffix(SUFFIX))
     native = {tag: hits for tag, hits in ours.items() if not tag.endswith(SUFFIX)}

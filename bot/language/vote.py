@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from bot.language import chrome, fast, ngrams, romanised, slow
+from bot.language import cld2, fasttext, langdetect, ngrams, romanised
 from bot.language.ngrams import Floats
 
 Ranking = tuple[tuple[str, float], ...]
@@ -102,7 +102,7 @@ def vote(text: str, script: str) -> Opinion:
     if script == "Latn":
         text = _without_loans(text)
     unlikely = _telling()["unlikely"]
-    fast_shares = {tag: share for tag, share in fast.rank(text) if tag not in unlikely}
+    fast_shares = {tag: share for tag, share in fasttext.rank(text) if tag not in unlikely}
     model = ngrams.model_for(script)
     if model is None:
         return Opinion(tuple(fast_shares.items()), False, False)
@@ -124,7 +124,7 @@ def vote(text: str, script: str) -> Opinion:
             ranking = tuple((tag, share * typed.probability) for tag, share in typed.ranking)
             return Opinion(ranking, True, False)
         scores = np.where(model.romanised, -np.inf, scores)
-    chrome_shares = {tag: share for tag, share in chrome.rank(text).items() if tag not in unlikely}
+    chrome_shares = {tag: share for tag, share in cld2.rank(text).items() if tag not in unlikely}
     for tag in chrome_shares.keys() - model.index.keys():
         others.setdefault(tag, 0.0)
     tags = model.tags + tuple(others)
@@ -139,7 +139,7 @@ def vote(text: str, script: str) -> Opinion:
     ranking = _softmax(combined, tags)
     if not _is_doubtful(ranking) or len(text.replace(" ", "")) < _SLOW_LETTERS:
         return Opinion(ranking, False, False)
-    votes = slow.rank(text)
+    votes = langdetect.rank(text)
     if votes:
         combined = combined + _SLOW_WEIGHT * _logs(votes, tags, _SLOW_FLOOR)
     return Opinion(_softmax(combined, tags), False, True)

@@ -8,8 +8,8 @@ from typing import Any
 
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
-from channels.reading import number_at, object_at
-from channels.vendor_http import RETRY_AFTER, Upload, VendorHttp
+from channels.kit.reading import number_at, object_at
+from channels.kit.vendor_http import RETRY_AFTER, Upload, VendorHttp
 
 RATE_CODES = frozenset({4, 17, 32, 341, 613, 80006})
 """developers.facebook.com/docs/graph-api/overview/rate-limiting and /guides/error-handling."""

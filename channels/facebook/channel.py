@@ -19,16 +19,16 @@ from bot.errors import BadRequest, StoreUnavailable
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams.inbox import Inbox
-from channels.clients import off
 from channels.facebook.receive import FacebookReceiver
 from channels.facebook.routes import SIGNATURE_HEADER
-from channels.limits import BODY_BYTES, FACEBOOK
-from channels.vendor_http import VendorHttp
+from channels.kit.limits import BODY_BYTES, FACEBOOK
+from channels.kit.vendor_http import VendorHttp
+from channels.registry import off
 
 LOG = structlog.get_logger(__name__)
 
 
-class FacebookInput(InputChannel):  # type: ignore[misc]  # Rasa carries no types
+class FacebookInput(InputChannel):
     """Serves `/webhooks/facebook/webhook`; nothing while secrets are missing."""
 
     @classmethod

@@ -17,11 +17,11 @@ from channels.facebook.payload import METADATA, shape
 from channels.facebook.personas import Personas
 from channels.facebook.receipts import Receipts
 from channels.facebook.window import AGENT, TAGGED, Windows, messaging_type
-from channels.limits import FACEBOOK, Part, limit, rule
-from channels.pacing import Pace, Pacer
-from channels.progress import Progress, claim
-from channels.uploads import Uploads
-from channels.vendor_http import Upload, VendorHttp
+from channels.kit.limits import FACEBOOK, Part, limit, rule
+from channels.kit.pacing import Pace, Pacer
+from channels.kit.progress import Progress, claim
+from channels.kit.uploads import Uploads
+from channels.kit.vendor_http import Upload, VendorHttp
 
 LOG = structlog.get_logger(__name__)
 PAGE = Pace("facebook-page", 1 / rule(FACEBOOK, "messages of a page").value)

@@ -16,8 +16,8 @@ from bot.files.names import clean
 from bot.settings import Settings
 from bot.streams.attachments import FETCHING, Attachment, file_id
 from bot.streams.messages import Inbound, conversation_id, message_id
-from channels.limits import FACEBOOK, Part
-from channels.reading import id_at, number_at, object_at, objects_at, place, text_at
+from channels.kit.limits import FACEBOOK, Part
+from channels.kit.reading import id_at, number_at, object_at, objects_at, place, text_at
 
 CHANNEL = FACEBOOK
 GET_STARTED = "samvad:start"

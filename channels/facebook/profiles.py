@@ -21,8 +21,8 @@ from bot.stores.redis_client import guarded
 from bot.stores.tables import customers
 from channels.facebook.api import Page
 from channels.facebook.payload import Event
-from channels.reading import NAME_CHARS, id_at, text_at
-from channels.vendor_http import VendorHttp
+from channels.kit.reading import NAME_CHARS, id_at, text_at
+from channels.kit.vendor_http import VendorHttp
 
 LOG = structlog.get_logger(__name__)
 AT_ONCE = 8

@@ -17,16 +17,16 @@ import structlog
 from bot.errors import BadRequest, NotAuthenticated
 from bot.settings import Settings
 from bot.stores.database import Database
-from channels import menu
-from channels.app_keys import TakesMessages
-from channels.copies import Copies
 from channels.facebook.page_inbox import PageInbox
 from channels.facebook.payload import METADATA, Event, parse
 from channels.facebook.profiles import UNKNOWN, Profiles
 from channels.facebook.receipts import Receipts
 from channels.facebook.window import Windows
-from channels.reading import read_json
-from channels.vendor_http import VendorHttp
+from channels.kit import menu
+from channels.kit.app_keys import TakesMessages
+from channels.kit.copies import Copies
+from channels.kit.reading import read_json
+from channels.kit.vendor_http import VendorHttp
 
 LOG = structlog.get_logger(__name__)
 ALGORITHM = "sha256="

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
-from channels.clients import off
 from channels.facebook.receive import FacebookReceiver
-from channels.limits import BODY_BYTES, FACEBOOK
-from channels.vendor_http import VendorHttp
+from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels.kit.limits import BODY_BYTES, FACEBOOK
+from channels.kit.vendor_http import VendorHttp
+from channels.registry import off
 
 RECEIVER = web.AppKey("facebook_receiver", FacebookReceiver)
 PATH = "/webhooks/facebook/webhook"

@@ -10,13 +10,13 @@ from typing import Any
 from bot.content.texts import SystemTexts
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError
 from bot.settings import Settings
-from channels import menu
-from channels.clients import off
 from channels.facebook.api import Page
 from channels.facebook.payload import GET_STARTED, MENU
-from channels.limits import FACEBOOK, limit, within
-from channels.reading import object_at, objects_at, text_at
-from channels.vendor_http import VendorHttp
+from channels.kit import menu
+from channels.kit.limits import FACEBOOK, limit, within
+from channels.kit.reading import object_at, objects_at, text_at
+from channels.kit.vendor_http import VendorHttp
+from channels.registry import off
 
 SUBSCRIBED = (
     "messages",

@@ -14,7 +14,7 @@ from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Outbound
 from channels.facebook.api import OUTSIDE_WINDOW
-from channels.limits import FACEBOOK, rule
+from channels.kit.limits import FACEBOOK, rule
 
 WINDOW_S = rule(FACEBOOK, "window").value
 HUMAN_AGENT_S = rule(FACEBOOK, "human agent window").value

@@ -7,13 +7,13 @@ from typing import Any
 
 from bot.errors import DeliveryFailed
 from bot.settings import Settings, TelegramBot
-from channels.reading import number_at, object_at
-from channels.vendor_http import RETRY_AFTER, Upload, VendorHttp
+from channels.kit.reading import number_at, object_at
+from channels.kit.vendor_http import RETRY_AFTER, Upload, VendorHttp
 
 DEFAULT_RETRY_S = 5.0
 PHOTO_SIGNS = ("photo_invalid_dimensions", "image_process_failed")
-"""The first is for what breaks the rules "photo sides" and "photo ratio" of channels.limits; the
-second is not documented (github.com/nickoala/telepot/issues/274). Both come in either case."""
+"""The first is for what breaks the rules "photo sides" and "photo ratio" of channels.kit.limits;
+the second is not documented (github.com/nickoala/telepot/issues/274). Both come in either case."""
 _PATH = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*){0,8}", re.ASCII)
 
 

@@ -18,14 +18,14 @@ from bot import settings
 from bot.errors import BadRequest, StoreUnavailable
 from bot.stores import redis_client
 from bot.streams.inbox import Inbox
-from channels.limits import BODY_BYTES, TELEGRAM
+from channels.kit.limits import BODY_BYTES, TELEGRAM
 from channels.telegram.receive import TelegramReceiver
 from channels.telegram.routes import SECRET_HEADER
 
 LOG = structlog.get_logger(__name__)
 
 
-class TelegramInput(InputChannel):  # type: ignore[misc]  # Rasa carries no types
+class TelegramInput(InputChannel):
     """Serves `/webhooks/telegram/<name>/webhook`; nothing without `TELEGRAM_BOTS`."""
 
     @classmethod

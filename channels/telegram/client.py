@@ -16,14 +16,14 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Outbound
-from channels.limits import TELEGRAM, Part, rule
-from channels.pacing import Pace, Pacer
-from channels.progress import Progress, claim
+from channels.kit.limits import TELEGRAM, Part, rule
+from channels.kit.pacing import Pace, Pacer
+from channels.kit.progress import Progress, claim
+from channels.kit.uploads import Uploads
+from channels.kit.vendor_http import Upload, VendorHttp
 from channels.telegram.api import BotApi, ChatMoved, PhotoRefused
-from channels.telegram.moves import Moves
+from channels.telegram.migrated_groups import Moves
 from channels.telegram.payload import AS_DOCUMENT, chat_of, shape, shape_file
-from channels.uploads import Uploads
-from channels.vendor_http import Upload, VendorHttp
 
 LOG = structlog.get_logger(__name__)
 SendCall = Callable[..., Awaitable[Any]]

@@ -16,8 +16,8 @@ from bot.files.names import clean, with_ending
 from bot.settings import Settings, TelegramBot
 from bot.streams.attachments import FETCHING, Attachment, file_id
 from bot.streams.messages import Inbound, conversation_id, message_id
-from channels.limits import TELEGRAM, Part, rule
-from channels.reading import (
+from channels.kit.limits import TELEGRAM, Part, rule
+from channels.kit.reading import (
     NAME_CHARS,
     id_at,
     number_at,
@@ -26,7 +26,7 @@ from channels.reading import (
     place,
     text_at,
 )
-from channels.splitting import units
+from channels.kit.splitting import units
 
 CHANNEL = TELEGRAM
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")

@@ -17,11 +17,11 @@ from bot.settings import Settings, TelegramBot
 from bot.stores import redis_client
 from bot.stores.tasks import goes_on
 from bot.streams.inbox import Inbox
-from channels.reading import number_at, objects_at, text_at
+from channels.kit.reading import number_at, objects_at, text_at
+from channels.kit.vendor_http import VendorHttp
 from channels.telegram.api import BotApi
 from channels.telegram.payload import ALLOWED_UPDATES
 from channels.telegram.receive import TelegramReceiver
-from channels.vendor_http import VendorHttp
 
 LOG = structlog.get_logger(__name__)
 WAIT_S = 25

@@ -21,12 +21,12 @@ from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.delivery import record_row
 from bot.streams.messages import Inbound, conversation_id, message_id
-from channels import menu
-from channels.app_keys import TakesMessages
-from channels.copies import Copies
-from channels.reading import number_at, read_json
+from channels.kit import menu
+from channels.kit.app_keys import TakesMessages
+from channels.kit.copies import Copies
+from channels.kit.reading import number_at, read_json
 from channels.telegram.client import origin_key
-from channels.telegram.moves import Moves
+from channels.telegram.migrated_groups import Moves
 from channels.telegram.payload import CHANNEL, Update, chat_of, parse
 
 LOG = structlog.get_logger(__name__)

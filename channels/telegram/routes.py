@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from channels.app_keys import INBOX, REDIS, SETTINGS
-from channels.limits import BODY_BYTES
+from channels.kit.app_keys import INBOX, REDIS, SETTINGS
+from channels.kit.limits import BODY_BYTES
 from channels.telegram.receive import TelegramReceiver
 
 RECEIVER = web.AppKey("telegram_receiver", TelegramReceiver)

@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from bot.content.texts import SystemTexts
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError
 from bot.settings import Settings, TelegramBot
-from channels import menu
-from channels.limits import TELEGRAM, TELEGRAM_PORTS, within
-from channels.reading import number_at, objects_at, text_at
+from channels.kit import menu
+from channels.kit.limits import TELEGRAM, TELEGRAM_PORTS, within
+from channels.kit.reading import number_at, objects_at, text_at
+from channels.kit.vendor_http import VendorHttp
 from channels.telegram.api import BotApi
 from channels.telegram.payload import ALLOWED_UPDATES
-from channels.vendor_http import VendorHttp
 
 CONNECTIONS = 40
 

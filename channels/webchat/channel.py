@@ -27,7 +27,7 @@ from channels.webchat.history import read_cursor, read_tail
 Handler = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
 
 
-class WebchatInput(InputChannel):  # type: ignore[misc]  # Rasa carries no types
+class WebchatInput(InputChannel):
     """Serves `/webhooks/webchat/session`, `/message` and `/poll` (which does not wait)."""
 
     @classmethod

@@ -18,7 +18,7 @@ from bot.conversation.changes import announce
 from bot.errors import BadRequest, StoreUnavailable
 from bot.housekeeping import erasure
 from bot.stores.tables import conversations
-from channels.app_keys import DATABASE, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
 from channels.webchat.client import notify
 from channels.webchat.guard import (

@@ -9,7 +9,7 @@ import structlog
 from aiohttp import web
 
 from bot.streams.messages import message_id
-from channels.app_keys import INBOX, REDIS, SETTINGS
+from channels.kit.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.client import WebchatClient
 from channels.webchat.history import read_cursor

@@ -18,7 +18,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
-from channels.app_keys import REDIS, SETTINGS
+from channels.kit.app_keys import REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.guard import RETRY_S, SECRET, address_of, check_own_origin
 from channels.webchat.history import read_cursor, read_tail

@@ -7,7 +7,7 @@ import time
 from aiohttp import web
 
 from bot.errors import NotAuthenticated
-from channels.app_keys import DATABASE, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import consent, pages, receive, session, throttle
 from channels.webchat.guard import (
     NO_STORE,

@@ -13,7 +13,7 @@ from bot.conversation.states import State
 from bot.handoff.waiting import minutes
 from bot.routing import presence, roster
 from bot.routing.queue import place_of
-from channels.app_keys import DATABASE, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import throttle
 from channels.webchat.guard import NO_STORE, authenticate
 

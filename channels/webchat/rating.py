@@ -23,7 +23,7 @@ from bot.events import Event
 from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
 from bot.stores.tables import survey_answers
-from channels.app_keys import DATABASE, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
 from channels.webchat.guard import NO_STORE, authenticate, check_own_origin, read_body
 

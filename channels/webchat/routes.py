@@ -10,7 +10,7 @@ from aiohttp import web
 
 from bot.files.store import store_of
 from bot.stores import secrets
-from channels.app_keys import DATABASE, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, throttle
 from channels.webchat.client import WebchatClient
 from channels.webchat.erasing import ERASING, erase

@@ -15,7 +15,7 @@ from bot.errors import BadRequest, FileRefused, StoreUnavailable
 from bot.files import http, rows
 from bot.files.store import FileStore
 from bot.files.take import take
-from channels.app_keys import DATABASE, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat import receive, session, throttle
 from channels.webchat.guard import (
     NO_STORE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from bot.errors import BadRequest
-from channels.app_keys import SETTINGS
+from channels.kit.app_keys import SETTINGS
 from channels.webchat import pages, photos
 from channels.webchat.guard import own_origin
 from channels.webchat.pages import Assets

@@ -24,11 +24,11 @@ from bot.settings import Settings, TelegramBot
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.streams.lease import Leases
-from channels import agent_typing
-from channels.agent_typing import TypingShown
 from channels.facebook.client import FacebookClient
+from channels.kit import agent_typing
+from channels.kit.agent_typing import TypingShown
+from channels.kit.vendor_http import VendorHttp
 from channels.telegram.client import TelegramClient
-from channels.vendor_http import VendorHttp
 
 
 class Vendor:

@@ -24,9 +24,9 @@ from bot.stores.redis_client import EmbeddedServer
 from bot.streams.attachments import Attachment
 from bot.streams.messages import Outbound, conversation_id
 from channels.facebook.client import FacebookClient
-from channels.pacing import Pace
+from channels.kit.pacing import Pace
+from channels.kit.vendor_http import VendorHttp
 from channels.telegram.client import TelegramClient
-from channels.vendor_http import VendorHttp
 
 FAST = Pace("test", 0.0)
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(500)

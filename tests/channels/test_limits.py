@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from bot.dialogue.context import Context
 from bot.streams.messages import Outbound, QuickReply
-from channels import limits
-from channels.limits import FACEBOOK, RULES, TELEGRAM, fit, limit, rule
-from channels.splitting import CLUSTER, shorten, split, units
+from channels.kit import limits
+from channels.kit.limits import FACEBOOK, RULES, TELEGRAM, fit, limit, rule
+from channels.kit.splitting import CLUSTER, shorten, split, units
 
 SAMPLES = {
     "Latin": "Your parcel left the warehouse. It arrives on Monday! Anything else?",

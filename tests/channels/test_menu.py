@@ -10,7 +10,7 @@ from bot.content.load import load_folder
 from bot.language import codes
 from bot.settings import Settings
 from bot.understanding.service import Knowledge, Understander
-from channels import menu
+from channels.kit import menu
 
 LANGUAGES = Settings().languages
 

@@ -12,9 +12,9 @@ import redis.asyncio
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.stores import redis_keys
 from bot.streams.lease import GRANT, Grant, Leases
-from channels import progress as progress_module
-from channels.limits import FACEBOOK, Part
-from channels.progress import Progress, claim
+from channels.kit import progress as progress_module
+from channels.kit.limits import FACEBOOK, Part
+from channels.kit.progress import Progress, claim
 
 SHARDS = 2
 MESSAGE = builders.outbound("one two", channel=FACEBOOK)

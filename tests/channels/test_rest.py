@@ -14,11 +14,11 @@ import redis.asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import BadRequest
+from bot.processes.ingress_app import make_app
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.streams.messages import Inbound, QuickReply
-from channels.ingress import make_app
 from channels.rest import RestClient, parse_message
 
 PATH = "/webhooks/rest/webhook"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vendors.serving import serving
 
 from channels.facebook.api import refusal
-from channels.vendor_http import LONGEST_WAIT_S, RETRY_AFTER, VendorHttp, asked_to_wait
+from channels.kit.vendor_http import LONGEST_WAIT_S, RETRY_AFTER, VendorHttp, asked_to_wait
 
 
 @pytest.mark.parametrize(

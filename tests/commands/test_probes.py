@@ -10,8 +10,8 @@ import pytest
 import redis.asyncio
 from running import free_port
 
-from bot.commands.probes import answering
 from bot.errors import ConfigurationError
+from bot.processes.probes import answering
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import connect

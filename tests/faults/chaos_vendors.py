@@ -17,7 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MessageOf = Callable[[web.Request, Any], tuple[str, str, str] | None]
 """Customer, text and metadata of a message that is sent; None for any other call."""
 SILENT_S = 17.0
-"""Longer than our patience (channels.vendor_http)."""
+"""Longer than our patience (channels.kit.vendor_http)."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.language import chrome, fast, ngrams, slow
+from bot.language import cld2, fasttext, langdetect, ngrams
 from bot.language.detect import LanguageReading, detect, examine
 
 
@@ -123,16 +123,16 @@ def test_only_the_beginning_of_a_long_text_is_looked_at() -> None:
 
 def test_models_are_read_once_however_many_threads_ask() -> None:
     ngrams._load.cache_clear()
-    fast._model.cache_clear()
+    fasttext._model.cache_clear()
     with ThreadPoolExecutor(8) as threads:
         tags = {reading.tag for reading in threads.map(detect, ["wo ist mein paket"] * 64)}
     assert tags == {"de"}
-    assert fast._model.cache_info().misses == ngrams._load.cache_info().misses == 1
+    assert fasttext._model.cache_info().misses == ngrams._load.cache_info().misses == 1
 
 
 def test_langdetect_is_asked_only_in_doubt_and_always_says_the_same() -> None:
     assert not examine("where is my order, I have been waiting for days")[1]
-    assert slow.rank("faktura betaling") == slow.rank("faktura betaling")
+    assert langdetect.rank("faktura betaling") == langdetect.rank("faktura betaling")
 
 
 def test_detection_needs_no_network_and_no_heavy_import() -> None:
@@ -152,9 +152,9 @@ def test_accents_speak_against_romanised_text() -> None:
 
 
 def test_detection_works_without_cld2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chrome, "_library", lambda: None)
+    monkeypatch.setattr(cld2, "_library", lambda: None)
     assert detect("wo ist denn mein Paket geblieben").language == "de"
 
 
 def test_cld2_takes_what_does_not_print() -> None:
-    assert set(chrome.rank("wo ist denn mein Paket\x00\u202e geblieben")) == {"de"}
+    assert set(cld2.rank("wo ist denn mein Paket\x00\u202e geblieben")) == {"de"}

@@ -1,7 +1,7 @@
 """Alembic's entry point: one connection, one transaction, the URL our settings give.
 
 On PostgreSQL a lock in the database keeps two machines from migrating at once; on SQLite the
-transaction itself does, and the file lock of `bot.commands.prepare`.
+transaction itself does, and the file lock of `bot.processes.prepare`.
 """
 
 from __future__ import annotations

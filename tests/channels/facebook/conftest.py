@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from vendors.graph_server import APP_SECRET, PAGE, TOKEN, GraphServer, delivery, signed
 from vendors.serving import serving
 
+from bot.processes.ingress_app import make_app
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
@@ -21,7 +22,6 @@ from bot.stores.redis_client import EmbeddedServer
 from bot.streams.messages import Inbound
 from channels.facebook.receive import FacebookReceiver
 from channels.facebook.routes import PATH, RECEIVER
-from channels.ingress import make_app
 
 
 @pytest.fixture

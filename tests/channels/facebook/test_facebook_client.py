@@ -17,8 +17,8 @@ from bot.streams.messages import Outbound, QuickReply, conversation_id
 from channels.facebook.client import FacebookClient
 from channels.facebook.receipts import Receipts
 from channels.facebook.window import Windows, messaging_type
-from channels.pacing import Pace, Pacer
-from channels.vendor_http import VendorHttp
+from channels.kit.pacing import Pace, Pacer
+from channels.kit.vendor_http import VendorHttp
 
 FAST = Pace("test-fast", 0.0)
 PICTURE = "https://mela.example/agent.png"

@@ -13,11 +13,11 @@ from aiohttp.test_utils import TestClient, TestServer
 from vendors.serving import serving
 from vendors.telegram_server import TOKEN, BotApiServer
 
+from bot.processes.ingress_app import make_app
 from bot.settings import Settings, TelegramBot
 from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.streams.messages import Inbound
-from channels.ingress import make_app
 from channels.telegram.routes import SECRET_HEADER
 
 SECRET = "s3cret_-A"

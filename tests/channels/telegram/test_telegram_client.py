@@ -14,9 +14,9 @@ from vendors.telegram_server import BotApiServer, Refused
 from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.settings import Settings
 from bot.streams.messages import Outbound, QuickReply
-from channels.pacing import Pace, Pacer
+from channels.kit.pacing import Pace, Pacer
+from channels.kit.vendor_http import VendorHttp
 from channels.telegram.client import BOT, CHAT, GROUP, TelegramClient, origin_key
-from channels.vendor_http import VendorHttp
 
 FAST = Pace("test-fast", 0.0)
 

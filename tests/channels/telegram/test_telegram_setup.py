@@ -14,10 +14,10 @@ from vendors.telegram_server import BotApiServer, private, tapped
 
 from bot.errors import ConfigurationError, SamvadError, StoreUnavailable
 from bot.settings import Settings, TelegramBot
+from channels.kit.vendor_http import VendorHttp
 from channels.telegram import poll, setup
 from channels.telegram.api import BotApi
 from channels.telegram.receive import TelegramReceiver
-from channels.vendor_http import VendorHttp
 
 
 async def test_everything_is_set_in_all_languages_and_shown_before_and_after(

@@ -29,7 +29,7 @@ from bot.stores.redis_client import EmbeddedServer, connect
 from bot.stores.tables import METADATA, messages
 from bot.streams.delivery import message_row
 from bot.streams.messages import Inbound, Outbound, QuickReply
-from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.webchat.client import WebchatClient
 from channels.webchat.routes import add_routes
 

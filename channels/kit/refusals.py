@@ -16,7 +16,7 @@ from bot.errors import StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.redis_batches import lane_of
 from bot.stores.redis_client import guarded
-from channels.app_keys import REDIS
+from channels.kit.app_keys import REDIS
 
 EVERY_S = 2.0
 

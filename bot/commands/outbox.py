@@ -7,8 +7,8 @@ import asyncio
 import time
 
 from bot import settings as settings_module
-from bot.commands import prepare
 from bot.commands.report import write
+from bot.processes import prepare
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams import dead_letters

@@ -17,10 +17,10 @@ from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams.inbox import Inbox
 from channels import rest
-from channels.app_keys import DATABASE, INBOX, REDIS, SETTINGS
-from channels.clients import off
 from channels.facebook.routes import add_routes as add_facebook
-from channels.refusals import REFUSALS, add_counter
+from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels.kit.refusals import REFUSALS, add_counter
+from channels.registry import off
 from channels.telegram.routes import add_routes as add_telegram
 from channels.webchat.routes import add_routes as add_webchat
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langdetect import detector_factory
 
-from bot.language import slow
+from bot.language import langdetect
 from bot.language.codes import normalise
 
 TEXTS = (
@@ -30,12 +30,12 @@ def original() -> Any:
 
 
 @pytest.fixture(scope="module")
-def frequencies() -> slow.Frequencies:
-    return slow.Frequencies(Path(detector_factory.PROFILES_DIRECTORY))
+def frequencies() -> langdetect.Frequencies:
+    return langdetect.Frequencies(Path(detector_factory.PROFILES_DIRECTORY))
 
 
 def test_every_number_is_the_one_of_langdetect(
-    original: Any, frequencies: slow.Frequencies
+    original: Any, frequencies: langdetect.Frequencies
 ) -> None:
     columns = [original.langlist.index(name) for name in frequencies.languages]
     assert len(columns) == len(original.langlist)
@@ -53,24 +53,24 @@ def test_it_ranks_as_langdetect_does(original: Any, text: str) -> None:
     detector.append(text)
     theirs = {normalise(item.lang): item.prob for item in detector.get_probabilities()}
     # The order of languages is another, so sums are rounded differently; nothing else is.
-    assert slow.rank(text) == pytest.approx(theirs, abs=1e-3)
+    assert langdetect.rank(text) == pytest.approx(theirs, abs=1e-3)
 
 
 def test_a_text_without_features_gets_no_ranking() -> None:
-    assert slow.rank("12345") == {}
+    assert langdetect.rank("12345") == {}
 
 
 _GROWTH = """
 import sys
 from pathlib import Path
-from bot.language import slow
+from bot.language import langdetect
 
 def private_kb():
     lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
 
 before = private_kb()
-slow.load()
+langdetect.load()
 print(private_kb() - before)
 """
 

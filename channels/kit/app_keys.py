@@ -1,6 +1,7 @@
 """What every aiohttp application of ours carries, under typed keys.
 
-Whoever builds the application (channels/ingress.py, a test) puts these in; routes only read them.
+Whoever builds the application (bot/processes/ingress_app.py, a test) puts these in; routes only
+read them.
 """
 
 from __future__ import annotations

@@ -13,10 +13,10 @@ from bot.files.notice import Notice
 from bot.files.store import store_of
 from bot.settings import Settings
 from bot.stores.database import Database
-from channels.clients import off
-from channels.limits import FACEBOOK, TELEGRAM
+from channels.kit.limits import FACEBOOK, TELEGRAM
+from channels.kit.vendor_http import VendorHttp
+from channels.registry import off
 from channels.telegram.api import BotApi
-from channels.vendor_http import VendorHttp
 
 
 def make_fetcher(settings: Settings, database: Database, client: redis.asyncio.Redis) -> Fetcher:

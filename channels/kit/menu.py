@@ -18,7 +18,7 @@ from bot.settings import Settings
 START = "start"
 PERSON = "person"
 RESTART = "restart"
-_TEXTS = Path(__file__).parent / "webchat" / "static" / "texts"
+_TEXTS = Path(__file__).parents[1] / "webchat" / "static" / "texts"
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from bot.commands import prepare
 from bot.errors import SamvadError
+from bot.processes import prepare
 from bot.settings import Settings
 from bot.stores import redis_client
 

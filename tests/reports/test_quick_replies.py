@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bot import __main__ as command_line
-from bot.analytics.quick_replies import COLUMNS, read_usage
 from bot.events import Event
+from bot.reports.quick_replies import COLUMNS, read_usage
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.event_log import write_events

@@ -7,11 +7,11 @@ import redis.asyncio
 from bot.settings import Settings
 from bot.streams.outbox import Client
 from channels.facebook.client import FacebookClient
-from channels.limits import FACEBOOK, TELEGRAM
+from channels.kit.limits import FACEBOOK, TELEGRAM
+from channels.kit.vendor_http import VendorHttp
 from channels.rest import CHANNEL as REST
 from channels.rest import RestClient
 from channels.telegram.client import TelegramClient
-from channels.vendor_http import VendorHttp
 from channels.webchat.client import WebchatClient
 
 

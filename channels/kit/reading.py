@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from bot.errors import BadRequest
-from channels.splitting import shorten
+from channels.kit.splitting import shorten
 from channels.webchat.receive import clean
 
 ID_CHARS = 512

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from talk import Talk
 
-from bot.dialogue import bot_turn, recall
+from bot.dialogue import bot_turn, replay
 from bot.dialogue.engine import Engine
-from bot.dialogue.recall import Recall
+from bot.dialogue.replay import Recall
 
 # Text of a customer → what is done about it; see talk.SCRIPT.
 SAID = ("hello", "where is my order", "order or refund", "when is my refund", "yes", "start over")
@@ -132,7 +132,7 @@ def test_what_is_not_plain_is_not_learned(after: dict[str, Any], sent: list[Any]
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recall, "KEPT", 2)
+    monkeypatch.setattr(replay, "KEPT", 2)
     memory = Recall()
     befores = [{**BEFORE, "slots": {"n": n}} for n in range(3)]
     for before in befores:

@@ -17,8 +17,8 @@ from typing import Any
 import structlog
 
 from bot import logs
-from bot.commands.probes import answering
 from bot.errors import ConfigurationError
+from bot.processes.probes import answering
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -72,9 +72,8 @@ async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
 
 async def ingress(settings: Settings, holder: str) -> None:
     """Webhooks, widget and demo page."""
-    from importlib import import_module
+    from bot.processes.ingress_app import make_app
 
-    make_app = import_module("channels.ingress").make_app
     await _serve_http(make_app(settings), settings.host, settings.ingress_port, "ingress")
 
 
@@ -99,19 +98,19 @@ async def desk(settings: Settings, holder: str) -> None:
 
 async def engine(settings: Settings, holder: str) -> None:
     """Understanding and dialogue: works the inbox shards off that it holds."""
-    from importlib import import_module
-
+    from actions import local
     from bot.dialogue.catalog import Catalog
     from bot.dialogue.handler import Handler
     from bot.dialogue.load import MODELS, load_engine
-    from bot.language import slow
+    from bot.language import langdetect
     from bot.language.translate import Translator
+    from bot.streams.inbox import InboxReader
     from bot.understanding.service import Understander
 
     _let_others_first()
     database, client = Database.of(settings), redis_client.connect(settings)
     understander = await asyncio.to_thread(Understander.load, settings)
-    actions = import_module("actions.local").load()
+    actions = local.load()
     translator = Translator.of(settings, client)
     rasa = await asyncio.to_thread(load_engine, actions, MODELS, translator)
     model = rasa.processor.model_filename if rasa.processor else ""
@@ -119,14 +118,12 @@ async def engine(settings: Settings, holder: str) -> None:
     await catalog.wait()
     handler = Handler(settings, database, client, rasa, understander, catalog)
     leases = Leases(client, "engine", holder, settings.shards, settings.lease_s)
-    inbox = import_module("bot.streams.inbox").InboxReader(
-        client, leases, handler.handle, hold_s=settings.reorder_hold_ms / 1000
-    )
+    inbox = InboxReader(client, leases, handler.handle, hold_s=settings.reorder_hold_ms / 1000)
     LOG.info("engine.ready", model=model)
     try:
         async with answering(settings, client, "engine", holder):
             # Not needed by the first messages, so nobody waits for it.
-            warming = asyncio.ensure_future(asyncio.to_thread(slow.load))
+            warming = asyncio.ensure_future(asyncio.to_thread(langdetect.load))
             warming.add_done_callback(lambda task: task.cancelled() or task.result())
             await _together(leases, inbox.run(), catalog.follow())
     finally:
@@ -136,14 +133,17 @@ async def engine(settings: Settings, holder: str) -> None:
 
 async def sender(settings: Settings, holder: str) -> None:
     """Drains the outbox through the channels' clients, and fetches customers' files from them."""
-    from importlib import import_module
+    from bot.processes.fetching import make_fetcher
+    from bot.streams.outbox import Sender
+    from channels.kit.agent_typing import TypingShown
+    from channels.registry import make_clients
 
     database, client = Database.of(settings), redis_client.connect(settings)
-    channels = import_module("channels.clients").make_clients(settings, client)
+    channels = make_clients(settings, client)
     leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
-    outbox = import_module("bot.streams.outbox").Sender(client, leases, channels)
-    fetcher = import_module("channels.fetching").make_fetcher(settings, database, client)
-    shown = import_module("channels.agent_typing").TypingShown(settings, client, leases, channels)
+    outbox = Sender(client, leases, channels)
+    fetcher = make_fetcher(settings, database, client)
+    shown = TypingShown(settings, client, leases, channels)
     try:
         async with answering(settings, client, "sender", holder):
             await _together(leases, outbox.run(), fetcher.run(), shown.run())

@@ -10,8 +10,8 @@ from bot.errors import DeliveryFailed
 from bot.files.store import store_of
 from bot.settings import Settings
 from bot.streams.attachments import Attachment
-from channels.limits import rule
-from channels.vendor_http import Upload
+from channels.kit.limits import rule
+from channels.kit.vendor_http import Upload
 
 AT_ONCE = 4
 """Uploads under way in one client: each is in memory."""

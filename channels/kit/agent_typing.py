@@ -23,7 +23,7 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.tasks import goes_on
 from bot.streams.lease import Leases
-from channels.copies import Copies
+from channels.kit.copies import Copies
 
 LOG = structlog.get_logger(__name__)
 AGAIN_S = 4.0

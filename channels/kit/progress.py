@@ -23,7 +23,7 @@ from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.lease import GRANT, must_hold
 from bot.streams.messages import Outbound
-from channels.limits import Part, fit
+from channels.kit.limits import Part, fit
 
 LOG = structlog.get_logger(__name__)
 LOOK_S = 0.1

@@ -11,7 +11,7 @@ from functools import cache
 
 from bot.streams.attachments import Attachment
 from bot.streams.messages import Outbound, QuickReply
-from channels.splitting import shorten, split, units
+from channels.kit.splitting import shorten, split, units
 
 FACEBOOK = "facebook"
 TELEGRAM = "telegram"

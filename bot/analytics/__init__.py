@@ -1,1 +1,0 @@
-"""From events to facts to reports."""

@@ -1,0 +1,1 @@
+"""The processes a running system is made of, one file each."""

@@ -1,0 +1,1 @@
+"""Reports: what managers steer by, read from events and facts."""

@@ -5,7 +5,7 @@ export RASA_TELEMETRY_ENABLED := false
 export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help env run test chaos train fitted lint validate bench evaluate diet peers-env clean \
-    bench-env bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing
+    bench-env bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing bench-beside
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -57,7 +57,7 @@ bench: bench-env  ## Measure everything into docs/speed.md (ARGS=--quick to try 
 	$(RUN) python -m benchmarks.run $(ARGS)
 
 bench-throughput bench-growth: bench-env  ## One part of it
-bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing: env
+bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing bench-beside: env
 	$(RUN) python -m benchmarks.$(@:bench-%=%) $(ARGS)
 
 clean:  ## Remove what can be made again; keeps the state folder

@@ -32,6 +32,7 @@ def page(speed: dict[str, Any]) -> str:
     sections = [
         _head(speed),
         _throughput(parts.get("throughput", {})),
+        _beside(parts.get("beside", {})),
         _memory(parts.get("throughput", {})),
         _growth(parts.get("growth", {})),
         _publish(parts.get("publish", {})),
@@ -280,6 +281,31 @@ Signed deliveries of Messenger, {cell(at(part, "rate"), 0)} a second, \
 each one new message; from the moment one was due to its 200, the message being on disk by then.
 
 {table(head, rows)}"""
+
+
+def _beside(part: dict[str, Any]) -> str:
+    rows = [
+        [
+            label,
+            cell(at(part, "median", "before", key), digits),
+            cell(at(part, "median", "now", key), digits),
+            cell(at(part, "ratio", key), 3),
+        ]
+        for key, label, digits in (
+            ("messages_per_s", "messages/s", 1),
+            ("cpu_ms_per_message", "CPU ms a message", 2),
+            ("p50_ms", "p50, ms", 1),
+            ("p95_ms", "p95, ms", 1),
+            ("start_s", "start to first answer, s", 2),
+        )
+    ]
+    return f"""## Beside an earlier build
+
+The same closed loop against commit {cell(at(part, "before"))} in its own environment, \
+{cell(at(part, "count"))} alternating rounds in one run; \
+the ratio is the median of the rounds' ratios.
+
+{table(["", "before", "now", "now : before"], rows)}"""
 
 
 def _ms(found: Any) -> str:

@@ -119,12 +119,20 @@ class System:
 
 @contextlib.contextmanager
 def ours(
-    folder: Path, *, engines: int = 1, cache_dir: Path | None = None, **settings: str
+    folder: Path,
+    *,
+    engines: int = 1,
+    cache_dir: Path | None = None,
+    checkout: Path = REPO,
+    python: str = sys.executable,
+    **settings: str,
 ) -> Iterator[System]:
     """Start `python -m bot serve` on a state folder of its own.
 
     Args:
         cache_dir: Embedder, vectors and indexes; default the repository's own.
+        checkout: Folder whose code runs.
+        python: Interpreter of the environment it runs in.
         settings: More of the environment.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +140,7 @@ def ours(
     environment = our_environment(folder, cache_dir, **settings)
     environment.update(INGRESS_PORT=str(port), DESK_PORT=str(desk_port))
     command = [
-        sys.executable,
+        python,
         "-m",
         "bot",
         "serve",
@@ -145,7 +153,9 @@ def ours(
     ]
     with contextlib.ExitStack() as stack:
         started = time.monotonic()
-        process = stack.enter_context(process_of(command, REPO, environment, folder / "serve.out"))
+        process = stack.enter_context(
+            process_of(command, checkout, environment, folder / "serve.out")
+        )
         system = System(
             "ours",
             f"http://127.0.0.1:{port}/webhooks/rest/webhook",

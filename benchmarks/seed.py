@@ -16,8 +16,8 @@ from typing import Any
 import redis
 import sqlalchemy as sa
 
-from bot.desk import auth
-from bot.desk.users import User
+from bot.desk.people import auth
+from bot.desk.people.users import User
 from bot.processes import prepare
 from bot.settings import Settings
 from bot.stores import redis_client, redis_keys

@@ -76,7 +76,7 @@ def write(
 
 
 def _add_user(options: argparse.Namespace) -> int:
-    from bot.desk.users import add_user
+    from bot.desk.people.users import add_user
 
     config = settings_module.load()
     prepare.database(config)

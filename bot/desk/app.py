@@ -13,8 +13,6 @@ from bot.conversation.changes import Changes
 from bot.desk import (
     app_keys,
     health,
-    search_index,
-    socket,
     views_actions,
     views_admin,
     views_files,
@@ -28,10 +26,12 @@ from bot.desk import (
     views_teams,
     views_translate,
 )
-from bot.desk.live import Hub
+from bot.desk.conversation.suggestions import Suggester
+from bot.desk.conversation.translating import DeskTranslator
+from bot.desk.live import socket
+from bot.desk.live.hub import Hub
 from bot.desk.rendering import STATIC, Renderer
-from bot.desk.suggestions import Suggester
-from bot.desk.translating import DeskTranslator
+from bot.desk.search import index
 from bot.desk.web import RENDERER, errors, headers, scoped, sessions
 from bot.files.store import store_of
 from bot.handoff.router import Router
@@ -119,7 +119,7 @@ def _add_routes(app: web.Application) -> None:
             web.post(conversation + "/priority", views_moves.prioritise),
             web.post(conversation + "/block", views_moves.block),
             web.post(conversation + "/unblock", views_moves.unblock),
-            web.get(conversation + "/customers.json", views_moves.customers),
+            web.get(conversation + "/customers.json", views_moves.alike),
             web.post(conversation + "/merge", views_moves.merge),
             web.post(conversation + "/part", views_moves.part),
             web.get("/people.json", views_lists.people),
@@ -154,7 +154,7 @@ def _add_routes(app: web.Application) -> None:
 
 async def _running(app: web.Application) -> AsyncIterator[None]:
     database, hub = app[app_keys.DATABASE], app[app_keys.HUB]
-    await database.run(search_index.prepare)
+    await database.run(index.prepare)
     hub.start()
     settings, client = app[app_keys.SETTINGS], app[app_keys.REDIS]
     holder = f"desk-{secrets.token_hex(6)}"
@@ -164,7 +164,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
         asyncio.create_task(router.run(), name="router"),
         asyncio.create_task(keeper.run(), name="sla-keeper"),
         asyncio.create_task(app[app_keys.SNOOZER].run(), name="snoozer"),
-        asyncio.create_task(search_index.run(database), name="search-index"),
+        asyncio.create_task(index.run(database), name="search-index"),
     ]
     yield
     for task in tasks:

@@ -8,9 +8,9 @@ import redis.asyncio
 from aiohttp import web
 
 from bot.conversation.changes import Changes
-from bot.desk.live import Hub
-from bot.desk.suggestions import Suggester
-from bot.desk.translating import DeskTranslator
+from bot.desk.conversation.suggestions import Suggester
+from bot.desk.conversation.translating import DeskTranslator
+from bot.desk.live.hub import Hub
 from bot.files.store import FileStore
 from bot.handoff.service import HandoffService
 from bot.handoff.snooze import Snoozer

@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk import labels, moves, naming, notes, present
+from bot.desk.conversation import labels, moves, notes, present
+from bot.desk.people import naming
 from bot.desk.tables import macros as table
 from bot.errors import BadRequest
 from bot.handoff.service import MAX_REPLY_CHARS

@@ -11,12 +11,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from bot.desk import present
-from bot.desk.moves import HIGHEST_PRIORITY
-from bot.desk.queries import Row, Sort
+from bot.desk.conversation import present
+from bot.desk.conversation.moves import HIGHEST_PRIORITY
+from bot.desk.conversation.thread import Item, Thread
+from bot.desk.lists.queries import Row, Sort
+from bot.desk.people.users import User
 from bot.desk.texts import Catalogue, Texts
-from bot.desk.thread import Item, Thread
-from bot.desk.users import User
 from bot.language import codes
 from bot.settings import Settings
 

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.desk import queries, users
-from bot.desk.queries import Filters, Row, Sort, View
+from bot.desk.lists import queries
+from bot.desk.lists.queries import Filters, Row, Sort, View
+from bot.desk.people import users
 from bot.routing import policies, roster, teams
 from bot.routing.model import EVERYONE, Presence, Seat, Team
 from bot.routing.policies import Kept

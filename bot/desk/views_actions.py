@@ -7,8 +7,10 @@ import time
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, labels, mentions, notes, present, queries
-from bot.desk import thread as threads
+from bot.desk import app_keys
+from bot.desk.conversation import labels, mentions, notes, present
+from bot.desk.conversation import thread as threads
+from bot.desk.lists import queries
 from bot.desk.web import action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
 from bot.handoff import snooze

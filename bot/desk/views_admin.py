@@ -7,8 +7,9 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, audit, canned, scope, users
-from bot.desk.users import Role
+from bot.desk import app_keys, canned
+from bot.desk.people import audit, scope, users
+from bot.desk.people.users import Role
 from bot.desk.web import done, form, page, require_admin, session_of
 from bot.errors import BadRequest
 from bot.streams import dead_letters

@@ -7,7 +7,8 @@ from aiohttp import web
 
 from bot.conversation import store
 from bot.conversation.states import State
-from bot.desk import app_keys, scope
+from bot.desk import app_keys
+from bot.desk.people import scope
 from bot.desk.web import agent_of, session_of
 from bot.errors import BadRequest, TransitionRefused
 from bot.files import http, rows

@@ -8,20 +8,13 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import (
-    app_keys,
-    audit,
-    canned,
-    labels,
-    queries,
-    saved_filters,
-    scope,
-    search,
-    search_index,
-    transcript,
-)
-from bot.desk import thread as threads
-from bot.desk.queries import Filters, View
+from bot.desk import app_keys, canned
+from bot.desk.conversation import labels, transcript
+from bot.desk.conversation import thread as threads
+from bot.desk.lists import queries, saved_filters
+from bot.desk.lists.queries import Filters, View
+from bot.desk.people import audit, scope
+from bot.desk.search import find, index
 from bot.desk.web import RENDERER, page, session_of, texts_of
 from bot.errors import BadRequest
 from bot.routing import presence
@@ -102,12 +95,12 @@ async def _list_context(request: web.Request, view: View, filters: Filters) -> d
     offset = _offset(request)
     if filters.search:
         # What was said a second ago is to be found, too.
-        await search_index.refresh(database)
+        await index.refresh(database)
 
     def work(connection: Connection) -> dict[str, Any]:
         seen = scope.of(connection, user)
         words = filters.search
-        found = search.conversations(connection, words, seen) if words else None
+        found = find.conversations(connection, words, seen) if words else None
         rows = queries.list_rows(
             connection,
             view,

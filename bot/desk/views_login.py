@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from bot.desk import app_keys, auth, users
+from bot.desk import app_keys
+from bot.desk.people import auth, users
 from bot.desk.web import (
     COOKIE,
     LANGUAGE_COOKIE,

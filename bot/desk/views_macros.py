@@ -7,8 +7,11 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import HUMAN, State
 from bot.conversation.store import Conversation
-from bot.desk import app_keys, audit, labels, macros, moves, present, queries, views_actions
+from bot.desk import app_keys, macros, views_actions
+from bot.desk.conversation import labels, moves, present
+from bot.desk.lists import queries
 from bot.desk.macros import Macro, Step
+from bot.desk.people import audit
 from bot.desk.texts import Texts
 from bot.desk.web import (
     action_key,

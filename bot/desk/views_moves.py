@@ -7,17 +7,10 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import (
-    app_keys,
-    blocking,
-    mentions,
-    merging,
-    moves,
-    people,
-    present,
-    scope,
-    search_index,
-)
+from bot.desk import app_keys
+from bot.desk.conversation import blocking, mentions, merging, moves, present
+from bot.desk.people import scope
+from bot.desk.search import customers, index
 from bot.desk.web import action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
 from bot.routing import presence, teams
@@ -89,14 +82,14 @@ async def targets(request: web.Request) -> web.StreamResponse:
     return web.json_response(await request.app[app_keys.DATABASE].read(work))
 
 
-async def customers(request: web.Request) -> web.StreamResponse:
+async def alike(request: web.Request) -> web.StreamResponse:
     """Customers to merge with, as JSON: found by the words of `q`, else of the same name."""
     query, conversation = request.query.get("q", "")[:200], _id(request)
     if query:
-        await search_index.refresh(request.app[app_keys.DATABASE])
+        await index.refresh(request.app[app_keys.DATABASE])
     user = session_of(request).user
     found = await request.app[app_keys.DATABASE].read(
-        lambda c: people.alike(c, conversation, query, scope.of(c, user))
+        lambda c: customers.alike(c, conversation, query, scope.of(c, user))
     )
     texts = texts_of(request)
     return web.json_response(

@@ -7,7 +7,8 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, audit
+from bot.desk import app_keys
+from bot.desk.people import audit
 from bot.desk.web import done, form, page, problem_of, require_admin, session_of
 from bot.errors import BadRequest
 from bot.routing import policies, teams

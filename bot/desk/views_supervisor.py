@@ -8,7 +8,8 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, audit, supervisor, users
+from bot.desk import app_keys, supervisor
+from bot.desk.people import audit, users
 from bot.desk.web import came_from, done, form, page, session_of
 from bot.errors import BadRequest
 from bot.routing import presence, roster, teams

@@ -11,7 +11,8 @@ from aiohttp import web
 from babel import Locale, UnknownLocaleError  # type: ignore[import-untyped]
 from sqlalchemy.engine import Connection
 
-from bot.desk import app_keys, audit, users
+from bot.desk import app_keys
+from bot.desk.people import audit, users
 from bot.desk.texts import Texts
 from bot.desk.web import done, page, problem_of, require_admin, session_of, texts_of
 from bot.errors import BadRequest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from bot.desk import app_keys, present
+from bot.desk import app_keys
+from bot.desk.conversation import present
 from bot.desk.web import form, texts_of
 from bot.errors import BadRequest
 from bot.handoff.service import MAX_REPLY_CHARS

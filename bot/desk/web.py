@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
-from bot.desk import app_keys, auth, scope
-from bot.desk.auth import Session
+from bot.desk import app_keys
+from bot.desk.people import auth, scope
+from bot.desk.people.auth import Session
 from bot.desk.rendering import Renderer
 from bot.desk.texts import Texts
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TransitionRefused

@@ -20,8 +20,8 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.states import ENDED, State
-from bot.desk import audit
 from bot.desk import tables as desk
+from bot.desk.people import audit
 from bot.errors import BadRequest
 from bot.events import Event
 from bot.files.rows import ids_of

@@ -124,7 +124,7 @@ def content(settings: Settings) -> None:
 
 def demo_users(settings: Settings) -> list[tuple[str, str]]:
     """Create the demo logins if there is no user; return them for printing once."""
-    from bot.desk.users import create_demo_users
+    from bot.desk.people.users import create_demo_users
 
     store = Database.of(settings)
     try:

@@ -25,7 +25,7 @@ AGENT_CHARS = 64
 """As many of an agent's name as `messages.agent` holds; PostgreSQL refuses a longer one."""
 
 # KEYS: seen, outbox, record, owner. ARGV: seen ttl, outbound, then rows for the recorder.
-# A blocked customer (bot.desk.blocking) is sent nothing, whoever asks.
+# A blocked customer (bot.desk.conversation.blocking) is sent nothing, whoever asks.
 _POST = Script("""
 local copy = redis.call('GET', KEYS[4])
 if copy and cjson.decode(copy)['blocked'] == true then return 0 end

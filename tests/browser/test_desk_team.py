@@ -19,7 +19,7 @@ import pytest
 from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
 from running import System, Visitor, running, until
 
-from bot.desk.users import add_user
+from bot.desk.people.users import add_user
 from bot.routing.policies import save_policy
 from bot.routing.sla import Policy
 from bot.stores.database import Database

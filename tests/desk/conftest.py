@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys
 from bot.desk.app import make_app
-from bot.desk.users import hash_password
+from bot.desk.people.users import hash_password
 from bot.handoff.service import HandoffService
 from bot.settings import Settings
 from bot.stores import redis_client

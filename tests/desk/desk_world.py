@@ -12,8 +12,8 @@ from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy.engine import Connection
 
-from bot.desk import auth
-from bot.desk.users import User
+from bot.desk.people import auth
+from bot.desk.people.users import User
 from bot.desk.web import COOKIE
 from bot.handoff.service import HandoffService
 from bot.settings import Settings

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from aiohttp.test_utils import TestClient
 from desk_world import PASSWORD, Browser, Desk, field
 
-from bot.desk import auth, views_login
-from bot.desk import users as people
+from bot.desk import views_login
+from bot.desk.people import auth
+from bot.desk.people import users as people
 from bot.desk.web import COOKIE
 from bot.errors import BadRequest
 from bot.stores.tables import sessions, users

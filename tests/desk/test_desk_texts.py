@@ -17,7 +17,7 @@ CATALOGUE = Catalogue.load()
 ENGLISH = CATALOGUE.texts["en"].entries
 FILES = {language: read(module.FOLDER / f"{language}.yml") for language in LANGUAGES}
 DESK = Path(module.__file__).parent
-SOURCES = [*DESK.glob("templates/*.html"), *DESK.glob("static/*.js"), *DESK.glob("*.py")]
+SOURCES = [*DESK.rglob("*.html"), *DESK.glob("static/*.js"), *DESK.rglob("*.py")]
 # Texts chosen by a stored value, `word("state", …)` and the like; `meta` is about the file.
 CHOSEN = (
     "meta",
@@ -118,8 +118,8 @@ def used(folder: str, pattern: str) -> Iterator[tuple[str, str]]:
 
 
 def test_every_text_asked_for_exists() -> None:
-    asked = list(used("templates/*.html", r"\b(?:t|say)\(\"([\w.-]+)\"\s*[,)]"))
-    asked += list(used("*.py", r"texts\.(?:html|say)\(\s*\"([\w.-]+)\""))
+    asked = list(used("**/*.html", r"\b(?:t|say)\(\"([\w.-]+)\"\s*[,)]"))
+    asked += list(used("**/*.py", r"texts\.(?:html|say)\(\s*\"([\w.-]+)\""))
     script = list(used("static/*.js", r"\bt\(\"([\w.-]+)\""))
     assert len(asked) > 100
     assert len(script) > 10
@@ -144,7 +144,7 @@ def test_every_refusal_has_a_text() -> None:
     codes = set()
     parts = ("bot/desk", "bot/handoff", "bot/routing")
     for file in [
-        *(f for part in parts for f in Path(part).glob("*.py")),
+        *(f for part in parts for f in Path(part).rglob("*.py")),
         Path("bot/streams/dead_letters.py"),
     ]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -161,7 +161,7 @@ def test_every_refusal_has_a_text() -> None:
 def test_templates_hold_no_words() -> None:
     """Between tags and in read attributes only expressions, signs and the names of keys."""
     found = []
-    for file in sorted(DESK.glob("templates/*.html")):
+    for file in sorted(DESK.rglob("*.html")):
         text = file.read_text("utf-8")
         text = re.sub(r"\{% block body_\w+ %\}.*?\{% endblock %\}", "", text, flags=re.S)
         text = re.sub(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", "", text, flags=re.S)

@@ -10,8 +10,10 @@ from desk_world import Desk
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.desk import app_keys, labels, notes, queries
-from bot.desk.queries import Filters, View
+from bot.desk import app_keys
+from bot.desk.conversation import labels, notes
+from bot.desk.lists import queries
+from bot.desk.lists.queries import Filters, View
 from bot.desk.texts import Catalogue
 from bot.stores import redis_keys
 from bot.stores.tables import conversations, dead_letters, messages

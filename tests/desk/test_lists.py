@@ -8,8 +8,10 @@ import pytest
 import sqlalchemy as sa
 from desk_world import Browser, Desk
 
-from bot.desk import mentions, queries, saved_filters, tables
-from bot.desk.queries import Filters, View
+from bot.desk import tables
+from bot.desk.conversation import mentions
+from bot.desk.lists import queries, saved_filters
+from bot.desk.lists.queries import Filters, View
 from bot.errors import BadRequest
 
 HOSTILE = "<b onmouseover=alert(1)>\u202eevil\u2066"

@@ -15,9 +15,9 @@ from desk_world import Desk
 from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys
-from bot.desk.auth import Session
-from bot.desk.live import Hub, Seat
-from bot.desk.users import Role, User
+from bot.desk.live.hub import Hub, Seat
+from bot.desk.people.auth import Session
+from bot.desk.people.users import Role, User
 from bot.desk.web import RENDERER
 
 LANGUAGES = ("en", "hi", "ar")

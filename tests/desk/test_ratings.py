@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
-from bot.desk import present, thread
+from bot.desk.conversation import present, thread
 from bot.desk.texts import Catalogue
 from bot.stores.tables import customers, survey_answers
 

@@ -17,8 +17,11 @@ from aiohttp import ClientWebSocketResponse
 from desk_world import Browser, Desk
 
 from bot.conversation.changes import announce
-from bot.desk import app_keys, queries, scope, search, users
-from bot.desk.queries import View
+from bot.desk import app_keys
+from bot.desk.lists import queries
+from bot.desk.lists.queries import View
+from bot.desk.people import scope, users
+from bot.desk.search import find
 from bot.routing import teams
 from bot.routing.model import EVERYONE, Team
 from bot.stores.tables import conversations, dead_letters
@@ -200,7 +203,7 @@ async def test_the_owner_sees_their_own_whatever_the_team(desk: Desk, refunds: T
 
 async def test_what_may_not_be_seen_crowds_nothing_out(desk: Desk, refunds: Team) -> None:
     def work(c: sa.Connection) -> None:
-        for number in range(search.MOST + 5):
+        for number in range(find.MOST + 5):
             seed.conversation(c, f"s{number}", state="waiting", team=refunds.id)
             seed.message(c, f"s{number}", "something peculiar")
 
@@ -284,7 +287,7 @@ def test_condition_and_predicate_agree() -> None:
 
 
 def test_every_list_of_the_desk_is_asked_with_a_scope() -> None:
-    for path in Path("bot/desk").glob("*.py"):
+    for path in Path("bot/desk").rglob("*.py"):
         if path.name == "supervisor.py":
             continue  # its page is for those who see everything
         text = path.read_text("utf-8").replace("\n", " ")

@@ -6,9 +6,10 @@ import sqlalchemy as sa
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
-from bot.desk import notes, search, search_index
-from bot.desk.folding import fold
-from bot.desk.scope import Scope
+from bot.desk.conversation import notes
+from bot.desk.people.scope import Scope
+from bot.desk.search import find, index
+from bot.desk.search.folding import fold
 from bot.stores.tables import conversations, customers, messages
 
 
@@ -39,10 +40,10 @@ def test_signs_that_make_another_word_stay(one: str, other: str) -> None:
     assert fold(one) != fold(other)
 
 
-def find(desk: Desk, query: str) -> list[str]:
+def search(desk: Desk, query: str) -> list[str]:
     def work(connection: Connection) -> list[str]:
-        search_index.catch_up(connection)
-        return search.conversations(connection, query)
+        index.catch_up(connection)
+        return find.conversations(connection, query)
 
     return desk.database.call(work)
 
@@ -83,11 +84,11 @@ def filled(desk: Desk) -> Desk:
     ],
 )
 def test_search_reads_every_script(filled: Desk, query: str, found: list[str]) -> None:
-    assert find(filled, query) == found
+    assert search(filled, query) == found
 
 
 def test_erased_and_changed_texts_cannot_be_found(filled: Desk) -> None:
-    assert find(filled, "camion") == ["es"]
+    assert search(filled, "camion") == ["es"]
     filled.database.call(
         lambda c: c.execute(sa.delete(messages).where(messages.c.conversation == "es"))
     )
@@ -96,7 +97,7 @@ def test_erased_and_changed_texts_cannot_be_found(filled: Desk) -> None:
     )
     filled.database.call(lambda c: c.execute(sa.update(customers).values(name="")))
     for query in ("camion", "ได้รับ", "المبلغ", "José", "أحمد"):
-        assert find(filled, query) == []
+        assert search(filled, query) == []
     left = filled.database.call(
         lambda c: c.exec_driver_sql("SELECT group_concat(text) FROM desk_search").scalar()
     )
@@ -106,25 +107,25 @@ def test_erased_and_changed_texts_cannot_be_found(filled: Desk) -> None:
 def test_a_customer_named_later_is_found_by_the_new_name_and_by_id(filled: Desk) -> None:
     for ident in ("page-1-4711", "page-1-4712"):
         filled.database.call(lambda c, ident=ident: seed.conversation(c, ident))
-    assert find(filled, "page-1-4711") == ["page-1-4711"]
+    assert search(filled, "page-1-4711") == ["page-1-4711"]
     _rename(filled, "page-1-4711", "Zoë Kant")
-    assert find(filled, "zoe") == ["page-1-4711"]
-    assert find(filled, "page-1-4711") == ["page-1-4711"]
+    assert search(filled, "zoe") == ["page-1-4711"]
+    assert search(filled, "page-1-4711") == ["page-1-4711"]
     _rename(filled, "page-1-4711", "Xanthippe")
-    assert find(filled, "zoe") == []
-    assert find(filled, "xanthippe") == ["page-1-4711"]
+    assert search(filled, "zoe") == []
+    assert search(filled, "xanthippe") == ["page-1-4711"]
     _rename(filled, "page-1-4711", "Xanthippe")
-    assert not filled.database.call(search_index.behind), "the name it had costs nothing"
+    assert not filled.database.call(index.behind), "the name it had costs nothing"
 
 
 def test_a_merged_conversation_has_the_name_of_the_customer_that_is_kept(filled: Desk) -> None:
     for ident, name in (("page-1-4711", "Zoë Kant"), ("page-1-4712", "Xanthippe")):
         filled.database.call(lambda c, i=ident, n=name: seed.conversation(c, i, name=n))
-    assert find(filled, "xanthippe") == ["page-1-4712"]
+    assert search(filled, "xanthippe") == ["page-1-4712"]
     merge = sa.update(conversations).where(conversations.c.id == "page-1-4712")
     filled.database.call(lambda c: c.execute(merge.values(customer_id="c-page-1-4711")))
-    assert sorted(find(filled, "zoe")) == ["page-1-4711", "page-1-4712"]
-    assert find(filled, "xanthippe") == []
+    assert sorted(search(filled, "zoe")) == ["page-1-4711", "page-1-4712"]
+    assert search(filled, "xanthippe") == []
 
 
 def test_names_lost_by_the_trigger_of_before_come_back(filled: Desk) -> None:
@@ -136,15 +137,15 @@ def test_names_lost_by_the_trigger_of_before_come_back(filled: Desk) -> None:
             " WHERE source = 'name'); DELETE FROM desk_search_rows WHERE source = 'name'; END"
         )
 
-    find(filled, "x")
+    search(filled, "x")
     filled.database.call(as_before)
     _rename(filled, "es", "Zoë Kant")
-    assert find(filled, "zoe") == []
-    filled.database.call(search_index.prepare)
-    assert find(filled, "zoe") == ["es"]
+    assert search(filled, "zoe") == []
+    filled.database.call(index.prepare)
+    assert search(filled, "zoe") == ["es"]
     _rename(filled, "es", "Xanthippe")
-    assert find(filled, "xanthippe") == ["es"]
-    assert find(filled, "zoe") == []
+    assert search(filled, "xanthippe") == ["es"]
+    assert search(filled, "zoe") == []
 
 
 def _rename(desk: Desk, ident: str, name: str) -> None:
@@ -153,8 +154,8 @@ def _rename(desk: Desk, ident: str, name: str) -> None:
 
 
 def test_index_follows_new_rows_and_a_renumbering(filled: Desk) -> None:
-    find(filled, "x")
-    assert not filled.database.call(search_index.behind)
+    search(filled, "x")
+    assert not filled.database.call(index.behind)
     filled.database.call(
         lambda c: c.execute(sa.delete(messages).where(messages.c.conversation == "th"))
     )
@@ -163,31 +164,31 @@ def test_index_follows_new_rows_and_a_renumbering(filled: Desk) -> None:
         assert raw is not None
         raw.execute("VACUUM")
     filled.database.call(lambda c: seed.message(c, "th", "เปลี่ยนสินค้า", id="fresh"))
-    assert find(filled, "เปลี่ยน") == ["th"]
-    assert find(filled, "camion") == ["es"]
+    assert search(filled, "เปลี่ยน") == ["th"]
+    assert search(filled, "camion") == ["es"]
 
 
 def test_notes_are_found(filled: Desk) -> None:
     filled.database.call(lambda c: notes.add(c, "th", "u", "Courier señor", key="n" * 8))
-    assert find(filled, "senor") == ["th"]
+    assert search(filled, "senor") == ["th"]
 
 
 def test_index_takes_batch_after_batch(filled: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search_index, "BATCH", 2)
+    monkeypatch.setattr(index, "BATCH", 2)
     filled.database.call(lambda c: [seed.message(c, "es", f"number-{n} here") for n in range(7)])
     rounds = 0
-    while filled.database.call(search_index.behind):
-        filled.database.call(search_index.catch_up)
+    while filled.database.call(index.behind):
+        filled.database.call(index.catch_up)
         rounds += 1
         assert rounds < 20
     assert rounds >= 4
-    assert find(filled, "number-6") == ["es"]
+    assert search(filled, "number-6") == ["es"]
 
 
 def test_a_rare_word_is_found_beside_a_common_one(
     filled: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search, "MOST_OCCURRENCES", 3)
+    monkeypatch.setattr(find, "MOST_OCCURRENCES", 3)
 
     def rows(connection: Connection) -> None:
         seed.message(connection, "ar", "refund please, MK-777")
@@ -196,14 +197,14 @@ def test_a_rare_word_is_found_beside_a_common_one(
             seed.message(connection, f"more-{number}", "refund please")
 
     filled.database.call(rows)
-    assert find(filled, "refund mk-777") == ["ar"]
-    assert find(filled, "mk-777 refund") == ["ar"]
+    assert search(filled, "refund mk-777") == ["ar"]
+    assert search(filled, "mk-777 refund") == ["ar"]
 
 
 @pytest.fixture
 def crowded(filled: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Two common words in an old conversation of a small team; one of them in each later one."""
-    monkeypatch.setattr(search, "MOST_OCCURRENCES", 3)
+    monkeypatch.setattr(find, "MOST_OCCURRENCES", 3)
 
     def rows(connection: Connection) -> None:
         seed.conversation(connection, "both", team="small", last_message_at=1.0)
@@ -219,17 +220,17 @@ def crowded(filled: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 @pytest.mark.parametrize("query", ["order refund", "refund order", "order mk refund"])
 def test_common_words_are_found_together(crowded: Desk, query: str) -> None:
-    assert find(crowded, query) == ["both"]
+    assert search(crowded, query) == ["both"]
 
 
 @pytest.mark.parametrize("query", ["order", "refund order", "mk order", "or", "mk or"])
 def test_what_others_see_crowds_out_nothing(
     crowded: Desk, monkeypatch: pytest.MonkeyPatch, query: str
 ) -> None:
-    monkeypatch.setattr(search, "MOST", 1)
-    find(crowded, "x")
+    monkeypatch.setattr(find, "MOST", 1)
+    search(crowded, "x")
     small = Scope("u-asha", frozenset({"small"}))
-    assert crowded.database.call(lambda c: search.conversations(c, query, small)) == ["both"]
+    assert crowded.database.call(lambda c: find.conversations(c, query, small)) == ["both"]
 
 
 def test_a_word_said_often_in_one_conversation_does_not_lead(crowded: Desk) -> None:
@@ -241,7 +242,7 @@ def test_a_word_said_often_in_one_conversation_does_not_lead(crowded: Desk) -> N
             seed.message(connection, ident, "mk-4711")
 
     crowded.database.call(rows)
-    assert set(find(crowded, "order mk-4711")) == {"both", "long"}
+    assert set(search(crowded, "order mk-4711")) == {"both", "long"}
 
 
 @pytest.mark.parametrize(
@@ -250,5 +251,5 @@ def test_a_word_said_often_in_one_conversation_does_not_lead(crowded: Desk) -> N
 def test_without_the_index_texts_are_searched_as_written(
     filled: Desk, monkeypatch: pytest.MonkeyPatch, query: str, found: list[str]
 ) -> None:
-    monkeypatch.setattr(search_index, "supported", lambda _: False)
-    assert filled.database.call(lambda c: search.conversations(c, query)) == found
+    monkeypatch.setattr(index, "supported", lambda _: False)
+    assert filled.database.call(lambda c: find.conversations(c, query)) == found

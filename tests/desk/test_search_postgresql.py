@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk import folded_search, notes, search, search_index, trigrams
-from bot.desk.folding import fold
-from bot.desk.scope import Scope
+from bot.desk.conversation import notes
+from bot.desk.people.scope import Scope
+from bot.desk.search import find, folded_search, index, trigrams
+from bot.desk.search.folding import fold
 from bot.stores.database import Database
 
 
@@ -59,7 +60,7 @@ def test_texts_notes_and_names_are_found(
 ) -> None:
     if not indexed:
         filled.call(_without_indexes)
-    assert filled.call(lambda c: search.conversations(c, query)) == found
+    assert filled.call(lambda c: find.conversations(c, query)) == found
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_texts_notes_and_names_are_found(
 def test_newer_conversations_crowd_out_no_older_one(
     filled: Database, monkeypatch: pytest.MonkeyPatch, query: str, teams: set[str] | None
 ) -> None:
-    monkeypatch.setattr(search, "MOST", 1)
+    monkeypatch.setattr(find, "MOST", 1)
 
     def rows(connection: Connection) -> None:
         seed.conversation(connection, "old", team="small", last_message_at=1.0)
@@ -85,7 +86,7 @@ def test_newer_conversations_crowd_out_no_older_one(
 
     filled.call(rows)
     seen = Scope("u", None if teams is None else frozenset(teams))
-    assert filled.call(lambda c: search.conversations(c, query, seen)) == ["old"]
+    assert filled.call(lambda c: find.conversations(c, query, seen)) == ["old"]
 
 
 def test_a_search_reads_the_index_instead_of_all_texts(filled: Database) -> None:
@@ -101,8 +102,8 @@ def test_a_search_reads_the_index_instead_of_all_texts(filled: Database) -> None
 
 
 def test_the_index_of_sqlite_has_nothing_to_do_here(filled: Database) -> None:
-    filled.call(search_index.prepare)
-    assert not filled.call(search_index.behind)
+    filled.call(index.prepare)
+    assert not filled.call(index.behind)
 
 
 def test_without_the_extension_the_schema_comes_up_all_the_same(
@@ -112,8 +113,8 @@ def test_without_the_extension_the_schema_comes_up_all_the_same(
     filled.call(_without_indexes)
     filled.call(folded_search.drop)
     filled.call(trigrams.create)
-    assert filled.call(lambda c: search.conversations(c, "camión")) == ["es"]
-    assert filled.call(lambda c: search.conversations(c, "camion")) == [], "as written, then"
+    assert filled.call(lambda c: find.conversations(c, "camión")) == ["es"]
+    assert filled.call(lambda c: find.conversations(c, "camion")) == [], "as written, then"
 
 
 TEXTS = (

@@ -11,7 +11,8 @@ import pytest
 import sqlalchemy as sa
 from desk_world import Browser, Desk
 
-from bot.desk import app_keys, users
+from bot.desk import app_keys
+from bot.desk.people import users
 from bot.routing import policies, presence, teams
 from bot.routing.hours import parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team

@@ -6,7 +6,7 @@ import desk_seed as seed
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
-from bot.desk import thread
+from bot.desk.conversation import thread
 
 
 def test_causes_stand_in_front_of_what_they_cause(desk: Desk) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from talk import Talk
 
 from bot.conversation.changes import Changes
-from bot.desk.moves import update
+from bot.desk.conversation.moves import update
 from bot.stores.tables import conversations, messages
 
 pytestmark = pytest.mark.model

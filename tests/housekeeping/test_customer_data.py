@@ -17,7 +17,9 @@ from sqlalchemy.engine import Connection
 from bot.__main__ import main
 from bot.conversation import store
 from bot.conversation.states import State
-from bot.desk import audit, notes, search, search_index
+from bot.desk.conversation import notes
+from bot.desk.people import audit
+from bot.desk.search import find, index
 from bot.desk.tables import labels
 from bot.errors import BadRequest
 from bot.events import Event
@@ -62,7 +64,7 @@ def _record(message: Inbound) -> list[dict[str, Any]]:
 
 
 def _rows(connection: Connection) -> None:
-    search_index.prepare(connection)
+    index.prepare(connection)
     for message in (MESSAGE, OTHER):
         store.open_for(connection, message, "en")
         store_rows(connection, _record(message))
@@ -95,8 +97,8 @@ def _rows(connection: Connection) -> None:
     )
     audit.write(connection, "u-asha", "transcript.exported", MESSAGE.conversation)
     audit.write(connection, "u-boss", "dead-letter.replayed", "letter-1", why=WORDS[4])
-    if search_index.supported(connection):
-        search_index.catch_up(connection)
+    if index.supported(connection):
+        index.catch_up(connection)
 
 
 @pytest.fixture
@@ -316,12 +318,12 @@ async def test_nothing_is_found_by_search(
 ) -> None:
     def finds(connection: Connection) -> list[str]:
         asked = ("quarkblume", "Nebelhorn", "Xanthippe", MESSAGE.conversation)
-        return [one for query in asked for one in search.conversations(connection, query)]
+        return [one for query in asked for one in find.conversations(connection, query)]
 
     assert len(filled.call(finds)) == 4
     await _erase(settings, filled, redis)
     if filled.engine.dialect.name == "sqlite":
-        filled.call(search_index.catch_up)
+        filled.call(index.catch_up)
     assert filled.call(finds) == []
 
 

@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from bot.desk import tables  # noqa: F401 - the desk's tables join METADATA
-from bot.desk.trigrams import is_ours
+from bot.desk.search.trigrams import is_ours
 from bot.routing import tables as routing_tables  # noqa: F401 - and those of teams
 from bot.stores import migrate
 from bot.stores.database import Database

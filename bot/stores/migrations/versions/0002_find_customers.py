@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from bot.desk.trigrams import create, drop
+from bot.desk.search.trigrams import create, drop
 
 revision = "0002"
 down_revision = "0001"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-from bot.desk import folded_search, trigrams
+from bot.desk.search import folded_search, trigrams
 
 revision = "0011"
 down_revision = "0010"

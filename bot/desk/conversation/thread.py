@@ -11,8 +11,10 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.store import Conversation
-from bot.desk import episodes, mentions, merging, queries, scope, users
-from bot.desk.queries import Row
+from bot.desk.conversation import episodes, mentions, merging
+from bot.desk.lists import queries
+from bot.desk.lists.queries import Row
+from bot.desk.people import scope, users
 from bot.desk.tables import notes
 from bot.files.rows import of_messages
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
@@ -78,13 +80,13 @@ class Thread:
     """Older items exist."""
     customer: Mapping[str, Any]
     """`name`, `locale`, `zone`, `consent_version`, `consent_at`, `created_at`, `episodes` (count),
-    `others` (conversations), `earlier` (`bot.desk.episodes`), `merges` (`bot.desk.merging`)."""
+    `others` (conversations), `earlier` (`episodes.earlier`), `merges` (`merging.standing`)."""
     names: Mapping[str, str]
     """User id → display name."""
     last_customer_message: str
     """Id of the newest message of the customer; "" if there is none."""
     suggestions: tuple[Any, ...] = ()
-    """`bot.desk.suggestions.Suggestion`s for the agent who has the conversation."""
+    """`bot.desk.conversation.suggestions.Suggestion`s for the agent who has the conversation."""
 
 
 def load(

@@ -14,9 +14,9 @@ import jinja2
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from bot.desk import attached, reasons
+from bot.desk.conversation import attached, reasons
+from bot.desk.conversation.thread import Item
 from bot.desk.texts import Texts
-from bot.desk.thread import Item
 from bot.handoff import opening
 from bot.language import codes
 

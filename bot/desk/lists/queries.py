@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.desk.scope import EVERYTHING, Scope
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import labels, mentions, reads
 from bot.routing import policies
 from bot.routing.policies import Kept

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk.users import SUPERVISING, Role, User
+from bot.desk.people.users import SUPERVISING, Role, User
 from bot.errors import BadRequest
 from bot.routing import teams
 from bot.routing.model import EVERYONE

@@ -16,8 +16,8 @@ from sqlalchemy.engine import Connection
 
 from bot.content import placeholders, publish
 from bot.content.models import Content
-from bot.desk import thread as threads
-from bot.desk.thread import Item, Thread
+from bot.desk.conversation import thread as threads
+from bot.desk.conversation.thread import Item, Thread
 
 MOST = 3
 LEAST_SCORE = 0.15

@@ -15,8 +15,8 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import HUMAN, State
 from bot.conversation.store import Conversation
-from bot.desk import audit
-from bot.desk.moves import event, found, update
+from bot.desk.conversation.moves import event, found, update
+from bot.desk.people import audit
 from bot.errors import TransitionRefused
 from bot.handoff.service import Agent
 from bot.stores.database import Database

@@ -1,4 +1,5 @@
-"""`bot.desk.folding` as a function of PostgreSQL, so that its index folds like the one on SQLite.
+"""`bot.desk.search.folding` as a function of PostgreSQL, so that its index folds like the one on
+SQLite.
 
 PostgreSQL's `unaccent` is missing from many installations and knows Latin letters only. Where the
 function may not be created, or the database is not UTF-8, search compares the texts as written.
@@ -10,8 +11,8 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.desk import trigrams
-from bot.desk.folding import DROPPED, SAME
+from bot.desk.search import trigrams
+from bot.desk.search.folding import DROPPED, SAME
 
 log = structlog.get_logger()
 

@@ -21,13 +21,14 @@ import redis.asyncio
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.desk import auth, queries, saved_filters, scope
-from bot.desk.auth import Session
-from bot.desk.queries import Counts, Row
+from bot.desk.conversation.suggestions import Suggester
+from bot.desk.conversation.thread import Thread
+from bot.desk.lists import queries, saved_filters
+from bot.desk.lists.queries import Counts, Row
+from bot.desk.people import auth, scope
+from bot.desk.people.auth import Session
 from bot.desk.rendering import Renderer
-from bot.desk.suggestions import Suggester
 from bot.desk.texts import Texts
-from bot.desk.thread import Thread
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.routing import teams

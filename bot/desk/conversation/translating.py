@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk.moves import found
+from bot.desk.conversation.moves import found
 from bot.desk.tables import translations
 from bot.errors import TranslationUnavailable
 from bot.language import codes

@@ -18,7 +18,7 @@ import argon2
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk.users import DISABLED, HASHER, User
+from bot.desk.people.users import DISABLED, HASHER, User
 from bot.routing.model import Presence
 from bot.routing.tables import agents
 from bot.stores.database import Database

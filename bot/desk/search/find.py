@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk import folded_search, search_index
-from bot.desk.folding import fold
-from bot.desk.scope import EVERYTHING, Scope
+from bot.desk.people.scope import EVERYTHING, Scope
+from bot.desk.search import folded_search, index
+from bot.desk.search.folding import fold
 from bot.desk.tables import notes
 from bot.stores.tables import conversations as conversation_table
 from bot.stores.tables import customers, messages
@@ -29,24 +29,24 @@ def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING)
     words = list(dict.fromkeys(fold(cleaned).split()))[:MOST_WORDS]
     if not words:
         return []
-    indexed = search_index.supported(connection)
-    long = [word for word in words if len(word) >= search_index.LEAST_CHARS] if indexed else []
+    indexed = index.supported(connection)
+    long = [word for word in words if len(word) >= index.LEAST_CHARS] if indexed else []
     if not long:
         folds = folded_search.available(connection)
         # Where the stored texts are not folded, the words must not be either.
         spelled = words if folds else cleaned.split()[:MOST_WORDS]
         return _scan(connection, spelled, folds, scope)
-    finds = {word: search_index.matching(connection, word, MOST_OCCURRENCES) for word in long}
+    finds = {word: index.matching(connection, word, MOST_OCCURRENCES) for word in long}
     lead = min(finds, key=lambda word: (finds[word].cut, len(finds[word].conversations)))
     left = finds[lead].conversations
     for word in words:
         if word != lead and left:
-            left = search_index.narrowed(connection, left, word)
+            left = index.narrowed(connection, left, word)
     # Before the cut: what a user may not see must not crowd out what they may.
     seen = scope.only(connection, left)
     if finds[lead].cut and len(seen) < MOST:
         # All words are common, and too few of the newest finds are wanted: look at the older, too.
-        seen = search_index.matching_all(connection, words, scope.condition(), MOST)
+        seen = index.matching_all(connection, words, scope.condition(), MOST)
     return seen[:MOST]
 
 

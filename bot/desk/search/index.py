@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.desk.folding import fold
+from bot.desk.search.folding import fold
 from bot.errors import StoreUnavailable
 from bot.stores.database import Database
 from bot.stores.tables import conversations

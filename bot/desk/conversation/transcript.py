@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
-from bot.desk import present
+from bot.desk.conversation import present
 from bot.desk.texts import Texts
 from bot.errors import BadRequest
 from bot.files.rows import of_messages

@@ -3,7 +3,7 @@
 From the page: `look` {conversation, known: {item: digest}}, `typing` {kind: `reply` or
 `note`}.
 To the page: `hello` {assets, online}, `rows`, `thread`, `people`, `online`, `resync`
-(bot.desk.live says what they carry).
+(bot.desk.live.hub says what they carry).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from bot.desk import app_keys
-from bot.desk.live import LOST, Hub, Seat
+from bot.desk.live.hub import LOST, Hub, Seat
 from bot.desk.web import check_origin, session_of, texts_of
 from bot.errors import StoreUnavailable
 from bot.routing import presence

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk import search
-from bot.desk.moves import found
-from bot.desk.scope import EVERYTHING, Scope
+from bot.desk.conversation.moves import found
+from bot.desk.people.scope import EVERYTHING, Scope
+from bot.desk.search import find
 from bot.stores.tables import conversations, customers
 
 MOST = 12
@@ -40,7 +40,7 @@ def alike(
         c.last_message_at.desc()
     )
     if query.strip():
-        rows = rows.where(c.id.in_(search.conversations(connection, query, seen)))
+        rows = rows.where(c.id.in_(find.conversations(connection, query, seen)))
     else:
         name = sa.select(k.name).where(k.id == own.customer_id).scalar_subquery()
         rows = rows.where(k.name == name, k.name != "")

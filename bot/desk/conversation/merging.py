@@ -15,8 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.changes import Changes
-from bot.desk import audit
-from bot.desk.moves import found
+from bot.desk.conversation.moves import found
+from bot.desk.people import audit
 from bot.desk.tables import merges
 from bot.errors import BadRequest
 from bot.handoff.service import Agent

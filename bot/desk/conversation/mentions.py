@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.desk.people.users import DISABLED
 from bot.desk.tables import mentions
-from bot.desk.users import DISABLED
 from bot.stores.database import insert_ignore
 from bot.stores.tables import users
 

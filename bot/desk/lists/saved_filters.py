@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk import naming, queries
-from bot.desk.queries import Filters, View
-from bot.desk.scope import EVERYTHING, Scope
+from bot.desk.lists import queries
+from bot.desk.lists.queries import Filters, View
+from bot.desk.people import naming
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import filters as table
 from bot.errors import BadRequest
 

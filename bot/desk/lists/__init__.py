@@ -1,0 +1,1 @@
+"""Lists of conversations: their rows, sizes and filters."""

@@ -1,0 +1,1 @@
+"""Search in any script: messages, notes and customers' names."""

@@ -10,29 +10,16 @@ import redis.asyncio
 from aiohttp import web
 
 from bot.conversation.changes import Changes
-from bot.desk import (
-    app_keys,
-    health,
-    views_actions,
-    views_admin,
-    views_files,
-    views_inbox,
-    views_lists,
-    views_login,
-    views_macros,
-    views_moves,
-    views_sla,
-    views_supervisor,
-    views_teams,
-    views_translate,
-)
+from bot.desk import account, app_keys, health
 from bot.desk.conversation.suggestions import Suggester
 from bot.desk.conversation.translating import DeskTranslator
 from bot.desk.live import socket
 from bot.desk.live.hub import Hub
+from bot.desk.middleware import errors, headers, scoped, sessions
+from bot.desk.pages.registry import MENU, PAGES
 from bot.desk.rendering import STATIC, Renderer
 from bot.desk.search import index
-from bot.desk.web import RENDERER, errors, headers, scoped, sessions
+from bot.desk.web import RENDERER
 from bot.files.store import store_of
 from bot.handoff.router import Router
 from bot.handoff.service import HandoffService
@@ -58,7 +45,7 @@ def make_app(
         middlewares=[headers, errors, sessions, scoped], client_max_size=MOST_BODY_BYTES
     )
     topics = _topics(settings)
-    renderer = Renderer(settings, topics)
+    renderer = Renderer(settings, topics, MENU)
     app[app_keys.SETTINGS] = settings
     app[app_keys.DATABASE] = database
     app[app_keys.REDIS] = client
@@ -80,75 +67,11 @@ def make_app(
 
 
 def _add_routes(app: web.Application) -> None:
-    conversation = "/conversations/{conversation:[A-Za-z0-9_-]{1,64}}"
-    app.router.add_routes(
-        [
-            web.get("/", views_inbox.start),
-            web.get("/health", health.health),
-            web.get("/login", views_login.show),
-            web.post("/login", views_login.log_in),
-            web.post("/logout", views_login.log_out),
-            web.post("/account/language", views_login.choose_language),
-            web.get("/socket", socket.socket),
-            web.get("/inbox/{view}", views_inbox.inbox),
-            web.get("/inbox/{view}/{conversation:[A-Za-z0-9_-]{1,64}}", views_inbox.inbox),
-            web.get(conversation + "/earlier", views_inbox.earlier),
-            web.get(conversation + "/transcript.txt", views_inbox.transcript_file),
-            web.post(conversation + "/claim", views_actions.claim),
-            web.post(conversation + "/reply", views_actions.reply),
-            web.post(conversation + "/files", views_files.upload),
-            web.get("/files/{file:[A-Za-z0-9_-]{1,64}}", views_files.show),
-            web.post(conversation + "/return", views_actions.give_back),
-            web.post(conversation + "/resolve", views_actions.resolve),
-            web.post(conversation + "/transfer", views_actions.transfer),
-            web.post(conversation + "/note", views_actions.add_note),
-            web.post(conversation + "/labels", views_actions.set_labels),
-            web.post(conversation + "/snooze", views_actions.put_aside),
-            web.post(conversation + "/wake", views_actions.wake),
-            web.post(conversation + "/read", views_actions.mark_read),
-            web.post(conversation + "/translations", views_translate.messages),
-            web.post(conversation + "/preview", views_translate.preview),
-            web.post(conversation + "/macros/{macro}", views_macros.run),
-            web.get("/macros", views_macros.show),
-            web.post("/macros", views_macros.save),
-            web.post("/macros/{macro}/remove", views_macros.remove),
-            web.get("/macros.json", views_macros.choices),
-            web.post(conversation + "/assign", views_actions.assign),
-            web.get("/targets.json", views_moves.targets),
-            web.post(conversation + "/reopen", views_moves.reopen),
-            web.post(conversation + "/priority", views_moves.prioritise),
-            web.post(conversation + "/block", views_moves.block),
-            web.post(conversation + "/unblock", views_moves.unblock),
-            web.get(conversation + "/customers.json", views_moves.alike),
-            web.post(conversation + "/merge", views_moves.merge),
-            web.post(conversation + "/part", views_moves.part),
-            web.get("/people.json", views_lists.people),
-            web.post("/filters", views_lists.save_filter),
-            web.post("/filters/{filter}/remove", views_lists.remove_filter),
-            web.post("/presence", views_supervisor.choose_presence),
-            web.get("/overview", views_supervisor.overview),
-            web.get("/agents", views_supervisor.agent_list),
-            web.post("/agents/{user}", views_supervisor.agent_save),
-            web.get("/teams", views_teams.team_list),
-            web.post("/teams", views_teams.team_add),
-            web.get("/teams/{team}", views_teams.team_show),
-            web.post("/teams/{team}", views_teams.team_save),
-            web.post("/teams/{team}/remove", views_teams.team_remove),
-            web.get("/policies", views_sla.policy_list),
-            web.post("/policies", views_sla.policy_save),
-            web.post("/policies/{policy}", views_sla.policy_save),
-            web.post("/policies/{policy}/remove", views_sla.policy_remove),
-            web.get("/canned.json", views_inbox.canned_replies),
-            web.get("/canned", views_admin.canned_list),
-            web.post("/canned", views_admin.canned_save),
-            web.post("/canned/{reply}/remove", views_admin.canned_remove),
-            web.get("/dead-letters", views_admin.dead_letter_list),
-            web.post("/dead-letters/{letter}/replay", views_admin.dead_letter_replay),
-            web.get("/users", views_admin.user_list),
-            web.post("/users", views_admin.user_add),
-            web.post("/users/{user}/{what:disable|enable|password}", views_admin.user_change),
-        ]
-    )
+    for page in PAGES:
+        app.router.add_routes(page.routes)
+    app.router.add_routes(account.ROUTES)
+    app.router.add_get("/health", health.health)
+    app.router.add_get("/socket", socket.socket)
     app.router.add_static(app[app_keys.ASSETS] + "/", STATIC)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bot.desk.conversation import present
 from bot.desk.conversation.moves import HIGHEST_PRIORITY
 from bot.desk.conversation.thread import Item, Thread
 from bot.desk.lists.queries import Row, Sort
+from bot.desk.menu import Place
 from bot.desk.people.users import User
 from bot.desk.texts import Catalogue, Texts
 from bot.language import codes
@@ -40,11 +41,16 @@ class Renderer:
 
     Every template has `t` (a text as HTML) and `say` (the same as plain text, for attributes whose
     text has placeholders) of the reader's language.
+
+    Templates are named by their path in this folder, such as `pages/teams/team.html`; shared ones
+    lie in `templates/` and have a name only.
     """
 
-    def __init__(self, settings: Settings, topics: tuple[str, ...]) -> None:
+    def __init__(
+        self, settings: Settings, topics: tuple[str, ...], menu: Sequence[Place] = ()
+    ) -> None:
         self.environment = jinja2.Environment(
-            loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+            loader=jinja2.FileSystemLoader([FOLDER / "templates", FOLDER]),
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,
@@ -61,6 +67,7 @@ class Renderer:
             mood_limit=settings.thresholds.negative_mean,
             max_chars=settings.max_text_chars,
             topics=topics,
+            menu=menu,
             outcomes=present.OUTCOMES,
             translator=bool(settings.translation_provider),
             priorities=range(HIGHEST_PRIORITY + 1),
@@ -78,13 +85,13 @@ class Renderer:
         """One line of the list; the same for every reader of a language, the page adds what is
         personal.
         """
-        return self.page("_row.html", texts, row=row)
+        return self.page("lists/_row.html", texts, row=row)
 
     def pieces(
         self, items: tuple[Item, ...], names: Mapping[str, str], texts: Texts
     ) -> list[Piece]:
         if texts.language not in self._items:
-            template = self.environment.get_template("_items.html")
+            template = self.environment.get_template("conversation/_items.html")
             self._items[texts.language] = template.make_module(_words(texts))
         macro = self._items[texts.language].item
         made = []
@@ -100,7 +107,8 @@ class Renderer:
         """The parts around the messages that change with the state: `head`, `side`, `tools`."""
         context = {"thread": thread, "user": user, "csrf": csrf}
         return {
-            part: self.page(f"_{part}.html", texts, **context) for part in ("head", "side", "tools")
+            part: self.page(f"conversation/_{part}.html", texts, **context)
+            for part in ("head", "side", "tools")
         }
 
 

@@ -1,131 +1,29 @@
-"""What every request to the desk passes through: session, CSRF, headers, errors."""
+"""What the handlers of all pages use: session and texts of a request, forms, answers."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-import structlog
 from aiohttp import web
 
 from bot.desk import app_keys
-from bot.desk.people import auth, scope
 from bot.desk.people.auth import Session
 from bot.desk.rendering import Renderer
 from bot.desk.texts import Texts
-from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TransitionRefused
+from bot.errors import BadRequest
 from bot.handoff.service import Agent
 
-log = structlog.get_logger()
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RENDERER = web.AppKey("RENDERER", Renderer)
 SESSION = web.RequestKey("SESSION", Session)
 COOKIE = "samvad_desk"
 LANGUAGE_COOKIE = "samvad_language"
-PUBLIC = frozenset({"/login", "/health"})
+LANGUAGE_S = 365 * 86400
+"""How long a browser keeps the language chosen at the login."""
+CONVERSATION = "/conversations/{conversation:[A-Za-z0-9_-]{1,64}}"
+"""Where the addresses of what can be done with a conversation begin."""
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,48}")
-
-HEADERS = {
-    # `connect-src 'self'` covers the WebSocket of the same host (CSP level 3).
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        "connect-src 'self'; manifest-src 'self'; form-action 'self'; frame-ancestors 'none'; "
-        "base-uri 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    # `no-referrer` would make browsers send `Origin: null` with our own forms.
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
-}
-
-
-@web.middleware
-async def headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Add the security headers, and say what may be cached."""
-    try:
-        response = await handler(request)
-    except web.HTTPException as refusal:
-        _add_headers(request, refusal)
-        raise
-    if not response.prepared:
-        _add_headers(request, response)
-    return response
-
-
-def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)
-    static = request.path.startswith(request.app[app_keys.ASSETS] + "/")
-    response.headers["Cache-Control"] = (
-        "public, max-age=31536000, immutable" if static else "no-store"
-    )
-
-
-@web.middleware
-async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn our errors into pages, or into JSON for the page's scripts."""
-    try:
-        return await handler(request)
-    except NotAuthenticated as error:
-        if wants_json(request) or request.method != "GET":
-            return _refusal(request, error.status, error.code)
-        raise web.HTTPSeeOther("/login") from error
-    except BadRequest as error:
-        return _refusal(request, error.status, error.code, **error.values)
-    except TransitionRefused as error:
-        log.info(
-            "desk.refused",
-            conversation_id=error.conversation_id,
-            state=str(error.state),
-            target=str(error.target),
-        )
-        return _refusal(request, 409, "too-late")
-    except StoreUnavailable as error:
-        log.error("desk.store_unavailable", store=error.store)
-        return _refusal(request, 503, "store-unavailable")
-    except web.HTTPException as error:
-        if error.status < 400 or wants_json(request):
-            raise
-        return _refusal(request, error.status, "not-found" if error.status == 404 else "other")
-
-
-@web.middleware
-async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let in who has a session; check origin and CSRF token of everything that changes."""
-    if request.path.startswith("/static/"):
-        return await handler(request)
-    token = request.cookies.get(COOKIE, "")
-    session = None
-    if token:
-        session = await request.app[app_keys.DATABASE].read(
-            lambda c: auth.find_session(c, token[:128])
-        )
-    if session is not None:
-        request[SESSION] = session
-    elif request.path not in PUBLIC:
-        raise NotAuthenticated
-    if request.method not in {"GET", "HEAD"}:
-        check_origin(request, required=False)
-        if session is not None:
-            given = request.headers.get("X-CSRF-Token") or (await form(request)).get("csrf", "")
-            if not auth.same(given, session.csrf):
-                raise BadRequest("bad-csrf", "The form is too old: reload the page.", status=403)
-    return await handler(request)
-
-
-@web.middleware
-async def scoped(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Check every address that names a conversation, whatever its handler does."""
-    conversation, session = request.match_info.get("conversation", ""), request.get(SESSION)
-    if conversation and session is not None:
-        await request.app[app_keys.DATABASE].read(
-            lambda c: scope.check(c, session.user, conversation)
-        )
-    return await handler(request)
 
 
 def check_origin(request: web.Request, *, required: bool) -> None:
@@ -176,6 +74,16 @@ def require_admin(request: web.Request) -> None:
     """
     if not session_of(request).user.is_admin:
         raise BadRequest("admins-only", "This page is for administrators.", status=403)
+
+
+def require_supervisor(request: web.Request) -> None:
+    """Let supervisors and admins pass.
+
+    Raises:
+        BadRequest: The user is neither (status 403).
+    """
+    if not session_of(request).user.supervises:
+        raise BadRequest("supervisors-only", "This page is for supervisors.", status=403)
 
 
 async def form(request: web.Request) -> dict[str, str]:
@@ -232,10 +140,19 @@ def came_from(request: web.Request) -> str:
     return "/" + address.path.lstrip("/") if own else "/"
 
 
-def _refusal(request: web.Request, status: int, code: str, /, **values: object) -> web.Response:
-    texts = texts_of(request)
-    key = f"error.{code}"
-    message = texts.say(key if texts.has(key) else "error.other", **values)
-    if wants_json(request):
-        return web.json_response({"ok": False, "code": code, "message": message}, status=status)
-    return page(request, "error.html", status=status, code=code, message=message)
+def remember_language(request: web.Request, response: web.StreamResponse, language: str) -> None:
+    """Keep the language of the desk in a cookie of the browser, for its next login."""
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        language,
+        max_age=LANGUAGE_S,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+        secure=is_secure(request),
+    )
+
+
+def is_secure(request: web.Request) -> bool:
+    """Whether browsers reach the desk by https; its cookies are for that only, then."""
+    return request.app[app_keys.SETTINGS].public_url.startswith("https://")

@@ -13,8 +13,8 @@ from desk_world import Desk
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy.engine import Connection
 
-from bot.desk import canned
 from bot.desk.conversation import labels, notes
+from bot.desk.pages.canned import queries as canned
 from bot.desk.web import COOKIE
 from bot.stores.tables import dead_letters, users
 

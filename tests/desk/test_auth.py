@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from aiohttp.test_utils import TestClient
 from desk_world import PASSWORD, Browser, Desk, field
 
-from bot.desk import views_login
+from bot.desk.pages.login import views as login_page
 from bot.desk.people import auth
 from bot.desk.people import users as people
 from bot.desk.web import COOKIE
@@ -94,7 +94,7 @@ async def test_wrong_password_says_no_more_than_needed(desk: Desk) -> None:
 async def test_behind_our_proxy_each_address_has_its_own_attempts(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views_login, "LIMIT_ATTEMPTS", 2)
+    monkeypatch.setattr(login_page, "LIMIT_ATTEMPTS", 2)
     object.__setattr__(desk.settings, "trusted_proxies", ("127.0.0.1",))
     client = TestClient(desk.server)
 

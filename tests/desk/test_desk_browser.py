@@ -19,9 +19,9 @@ from bot.content.load import load_folder
 from bot.conversation import store
 from bot.conversation.changes import announce
 from bot.conversation.states import State
-from bot.desk import canned
 from bot.desk.app import make_app
 from bot.desk.conversation import notes
+from bot.desk.pages.canned import queries as canned
 from bot.stores import redis_keys
 from bot.stores.tables import messages
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 DESK = Path("bot/desk")
 KEYS = (DESK / "static" / "keys.js").read_text("utf-8")
-HELP = (DESK / "templates" / "_dialogs.html").read_text("utf-8")
+HELP = (DESK / "pages" / "inbox" / "_dialogs.html").read_text("utf-8")
 ELSEWHERE = {"1", "2", "3", "Enter", "Shift", "Esc", "Alt", "/", "@"}
 """Keys of the text field and of suggestions, which are no entries of the table."""
 
@@ -38,7 +38,7 @@ def test_the_help_names_every_list() -> None:
 
 def test_every_action_of_a_conversation_has_a_key() -> None:
     """Buttons of the head name what they do; some key must press each."""
-    head = (DESK / "templates" / "_head.html").read_text("utf-8")
+    head = (DESK / "conversation" / "_head.html").read_text("utf-8")
     actions = set(re.findall(r'data-(?:action|dialog)="(\w+)"', head))
     pressed = set(re.findall(r'data-(?:action|dialog)="(\w+)"', KEYS))
     assert len(actions) > 10

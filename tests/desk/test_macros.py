@@ -14,7 +14,9 @@ from test_desk_browser import ARGUMENTS, CHROMIUM, log_in, record
 
 from bot.conversation import store
 from bot.conversation.states import State
-from bot.desk import canned, macros, tables
+from bot.desk import tables
+from bot.desk.pages.canned import queries as canned
+from bot.desk.pages.macros import queries as macros
 from bot.errors import BadRequest
 from bot.stores import redis_keys
 from bot.stores.tables import messages

@@ -288,7 +288,7 @@ def test_condition_and_predicate_agree() -> None:
 
 def test_every_list_of_the_desk_is_asked_with_a_scope() -> None:
     for path in Path("bot/desk").rglob("*.py"):
-        if path.name == "supervisor.py":
+        if path == Path("bot/desk/pages/overview/queries.py"):
             continue  # its page is for those who see everything
         text = path.read_text("utf-8").replace("\n", " ")
         for name in ("list_rows(", "facets(", "sizes("):

@@ -9,10 +9,10 @@ from sqlalchemy.engine import Connection
 
 from bot.content import publish
 from bot.content.models import Content, Entry
-from bot.desk import canned
 from bot.desk.conversation import notes, present
 from bot.desk.conversation.suggestions import last_ranking, suggest
 from bot.desk.conversation.thread import Item
+from bot.desk.pages.canned import queries as canned
 from bot.errors import BadRequest
 
 TODAY = date(2026, 3, 1)

@@ -9,7 +9,7 @@ import builders
 import sqlalchemy as sa
 
 from bot.conversation.states import State
-from bot.desk import supervisor
+from bot.desk.pages.overview import queries as supervisor
 from bot.routing import policies, teams
 from bot.routing.hours import Hours, parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team

@@ -1,0 +1,1 @@
+"""The pages of the desk, a folder each; `registry.py` lists them."""

@@ -1,0 +1,1 @@
+"""Agents' part in routing: capacity and languages."""

@@ -1,0 +1,1 @@
+"""The inbox: the list, the conversation, and what agents do with it."""

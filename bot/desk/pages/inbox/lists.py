@@ -1,0 +1,44 @@
+"""A user's own lists, and the colleagues a note may name."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from bot.desk import app_keys
+from bot.desk.conversation import mentions
+from bot.desk.lists import saved_filters
+from bot.desk.lists.queries import Filters, View
+from bot.desk.web import done, form, session_of
+from bot.errors import BadRequest
+
+
+async def save_filter(request: web.Request) -> web.StreamResponse:
+    """Keep view, filters and order of a list under `name`."""
+    fields, user = await form(request), session_of(request).user
+    try:
+        view = View(fields.get("view", ""))
+    except ValueError:
+        raise BadRequest("unknown-view", "There is no such list.", status=404) from None
+    saved = await request.app[app_keys.DATABASE].run(
+        lambda c: saved_filters.save(c, user.id, fields.get("name", ""), view, Filters.of(fields))
+    )
+    return done(request, f"/inbox/{view.value}", saved=saved.id, query=saved.query)
+
+
+async def remove_filter(request: web.Request) -> web.StreamResponse:
+    user, filter_id = session_of(request).user, request.match_info["filter"]
+    await request.app[app_keys.DATABASE].run(lambda c: saved_filters.remove(c, user.id, filter_id))
+    return done(request, "/inbox/open")
+
+
+async def people(request: web.Request) -> web.StreamResponse:
+    """Who can be named in a note, as JSON for the composer's menu."""
+    found = await request.app[app_keys.DATABASE].read(mentions.people)
+    return web.json_response([{"login": login, "name": name} for login, name in found])
+
+
+ROUTES = (
+    web.get("/people.json", people),
+    web.post("/filters", save_filter),
+    web.post("/filters/{filter}/remove", remove_filter),
+)

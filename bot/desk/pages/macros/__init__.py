@@ -1,0 +1,1 @@
+"""Macros: named lists of actions that one click does."""

@@ -1,0 +1,1 @@
+"""The overview of supervisors: the whole desk at a glance."""

@@ -1,0 +1,1 @@
+"""Users of the desk: accounts, roles and the audit log."""

@@ -14,7 +14,8 @@ from markupsafe import Markup
 from bot.desk.conversation import present
 from bot.desk.conversation.moves import HIGHEST_PRIORITY
 from bot.desk.conversation.thread import Item, Thread
-from bot.desk.lists.queries import Row, Sort
+from bot.desk.lists.filters import Sort
+from bot.desk.lists.rows import Row
 from bot.desk.menu import Place
 from bot.desk.people.users import User
 from bot.desk.texts import Catalogue, Texts

@@ -11,7 +11,8 @@ from desk_world import Browser, Desk
 from bot.desk import tables
 from bot.desk.conversation import mentions
 from bot.desk.lists import queries, saved_filters
-from bot.desk.lists.queries import Filters, View
+from bot.desk.lists.counts import count_open
+from bot.desk.lists.filters import Filters, View
 from bot.errors import BadRequest
 
 HOSTILE = "<b onmouseover=alert(1)>\u202eevil\u2066"
@@ -30,7 +31,7 @@ def ids(desk: Desk, view: View, **filters: str) -> list[str]:
 
 def called(desk: Desk, user_id: str) -> int:
     """Conversations with a mention the user has not seen."""
-    return desk.database.call(queries.counts).of(user_id)["mentions"]
+    return desk.database.call(count_open).of(user_id)["mentions"]
 
 
 async def note(browser: Browser, ident: str, text: str, key: str = "note-key-1") -> None:
@@ -46,11 +47,11 @@ async def test_a_mention_brings_the_conversation_into_a_colleagues_list(desk: De
         await note(asha, "one", "@Ravi, can you look? (@boss knows; nobody@ravi.example)")
     await note(asha, "two", "and this, @ravi.", key="note-key-2")
     assert ids(desk, View.MENTIONS) == ["two", "one"]
-    counts = desk.database.call(queries.counts)
+    counts = desk.database.call(count_open)
     called = {user: counts.of(user)["mentions"] for user in ("u-ravi", "u-boss", "u-asha")}
     assert called == {"u-ravi": 2, "u-boss": 1, "u-asha": 0}
     assert (await ravi.act("/conversations/one/read"))[0] == 204
-    counts = desk.database.call(queries.counts)
+    counts = desk.database.call(count_open)
     assert [counts.of(user)["mentions"] for user in ("u-ravi", "u-boss")] == [1, 1]
     assert ids(desk, View.MENTIONS) == ["two", "one"], "seen ones stay in the list"
     assert 'data-id="two"' in await ravi.text("/inbox/mentions")

@@ -15,7 +15,8 @@ from desk_world import Desk
 from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys
-from bot.desk.live.hub import Hub, Seat
+from bot.desk.live.hub import Hub
+from bot.desk.live.seats import Seat
 from bot.desk.people.auth import Session
 from bot.desk.people.users import Role, User
 from bot.desk.web import RENDERER
@@ -131,5 +132,6 @@ async def test_who_looks_is_told_to_those_who_look_too(desk: Desk) -> None:
         assert sum(people == told[-1] for people in told) == 1, "the same is not told again"
         assert all(not frames(seat, "people") for seat in seats[2:])
         await hub(desk).look(asha, "", {})
-        assert hub(desk)._looking == {"one": {ravi}}
-    assert hub(desk)._looking == {}
+        assert hub(desk)._seats.showing("one") == (ravi,)
+    assert hub(desk)._seats.showing("one") == ()
+    assert not hub(desk)._seats

@@ -19,7 +19,8 @@ from desk_world import Browser, Desk
 from bot.conversation.changes import announce
 from bot.desk import app_keys
 from bot.desk.lists import queries
-from bot.desk.lists.queries import View
+from bot.desk.lists.counts import count_open
+from bot.desk.lists.filters import View
 from bot.desk.people import scope, users
 from bot.desk.search import find
 from bot.routing import teams
@@ -61,7 +62,7 @@ def _listed(desk: Desk, login: str, view: View = View.WAITING, **more: Any) -> s
 async def test_lists_and_counts_are_those_of_the_teams(desk: Desk, refunds: Team) -> None:
     assert _listed(desk, "asha") == _listed(desk, "boss") == {"secret", "open"}
     assert _listed(desk, "ravi") == _listed(desk, "ravi", View.OPEN) == {"open"}
-    counts = desk.database.call(queries.counts)
+    counts = desk.database.call(count_open)
     of = {one: counts.of(f"u-{one}", _scope(desk, one)) for one in ("asha", "ravi", "boss")}
     assert [of[one]["waiting"] for one in of] == [2, 1, 2]
     assert [of[one]["open"] for one in of] == [2, 1, 2]

@@ -12,8 +12,7 @@ from sqlalchemy.engine import Connection
 from bot.conversation import store
 from bot.conversation.store import Conversation
 from bot.desk.conversation import episodes, mentions, merging
-from bot.desk.lists import queries
-from bot.desk.lists.queries import Row
+from bot.desk.lists.rows import Row, rows_of
 from bot.desk.people import scope, users
 from bot.desk.tables import notes
 from bot.files.rows import of_messages
@@ -99,7 +98,7 @@ def load(
     names = users.names(connection)
     items = _items(connection, conversation_id, names, before)
     more = len(items) > WINDOW
-    rows = queries.rows_of(connection, [conversation_id], user_id)
+    rows = rows_of(connection, [conversation_id], user_id)
     return Thread(
         conversation=conversation,
         row=rows[0],

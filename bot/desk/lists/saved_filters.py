@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.desk.lists import queries
-from bot.desk.lists.queries import Filters, View
+from bot.desk.lists.filters import Filters, View
 from bot.desk.people import naming
 from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import filters as table

@@ -3,7 +3,7 @@
 From the page: `look` {conversation, known: {item: digest}}, `typing` {kind: `reply` or
 `note`}.
 To the page: `hello` {assets, online}, `rows`, `thread`, `people`, `online`, `resync`
-(bot.desk.live.hub says what they carry).
+(docs/desk.md says what they carry).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from bot.desk import app_keys
-from bot.desk.live.hub import LOST, Hub, Seat
+from bot.desk.live.hub import RESYNC, Hub
+from bot.desk.live.seats import LOST, Seat
 from bot.desk.web import check_origin, session_of, texts_of
 from bot.errors import StoreUnavailable
 from bot.routing import presence
@@ -57,7 +58,7 @@ async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
         try:
             await hub.look(seat, str(frame.get("conversation") or "")[:64], known)
         except StoreUnavailable:
-            seat.put('{"type":"resync"}')
+            seat.put(RESYNC)
     elif frame["type"] == "typing":
         await hub.typing(seat, str(frame.get("kind", "")))
 

@@ -9,8 +9,7 @@ from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys
 from bot.desk.acting import conversation_of, hold_back, page_of, write_note
-from bot.desk.conversation import labels, mentions, notes, present
-from bot.desk.lists import queries
+from bot.desk.conversation import labels, mentions, notes, present, reads
 from bot.desk.web import CONVERSATION, action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
 from bot.handoff import snooze
@@ -153,7 +152,7 @@ async def mark_read(request: web.Request) -> web.StreamResponse:
     user, conversation, now = session_of(request).user, conversation_of(request), time.time()
 
     def work(connection: Connection) -> int:
-        queries.mark_read(connection, user.id, conversation, now)
+        reads.mark_read(connection, user.id, conversation, now)
         return mentions.mark_seen(connection, user.id, conversation)
 
     if await request.app[app_keys.DATABASE].run(work):

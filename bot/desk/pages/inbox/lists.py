@@ -7,7 +7,7 @@ from aiohttp import web
 from bot.desk import app_keys
 from bot.desk.conversation import mentions
 from bot.desk.lists import saved_filters
-from bot.desk.lists.queries import Filters, View
+from bot.desk.lists.filters import Filters, View
 from bot.desk.web import done, form, session_of
 from bot.errors import BadRequest
 

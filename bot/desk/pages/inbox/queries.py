@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from bot.desk.lists import queries, saved_filters
-from bot.desk.lists.queries import Filters, View
+from bot.desk.lists.counts import count_open
+from bot.desk.lists.filters import Filters, View
 from bot.desk.people import scope
 from bot.desk.people.users import User
 from bot.desk.search import find
@@ -36,6 +37,6 @@ def list_of(
         "sizes": saved_filters.sizes(connection, user.id, saved, seen),
         "rows": rows[: queries.PAGE],
         "next_offset": offset + queries.PAGE if len(rows) > queries.PAGE else 0,
-        "counts": queries.counts(connection).of(user.id, seen),
+        "counts": count_open(connection).of(user.id, seen),
         "facets": queries.facets(connection, seen),
     }

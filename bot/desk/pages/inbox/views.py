@@ -12,7 +12,7 @@ from bot.desk import app_keys
 from bot.desk.acting import conversation_of
 from bot.desk.conversation import labels, transcript
 from bot.desk.conversation import thread as threads
-from bot.desk.lists.queries import Filters, View
+from bot.desk.lists.filters import Filters, View
 from bot.desk.pages.inbox import actions, files, lists, moves, queries, translate
 from bot.desk.people import audit
 from bot.desk.search import index

@@ -10,7 +10,7 @@ from bot.conversation.store import Conversation
 from bot.desk import app_keys
 from bot.desk.acting import conversation_of, hold_back, write_note
 from bot.desk.conversation import labels, moves, present
-from bot.desk.lists import queries as lists
+from bot.desk.lists.rows import rows_of
 from bot.desk.pages.macros import queries
 from bot.desk.pages.macros.queries import Macro
 from bot.desk.pages.macros.steps import ENDS, Step, filled
@@ -29,7 +29,7 @@ async def run(request: web.Request) -> web.StreamResponse:
 
     def look(connection: Connection) -> tuple[Macro, str, Conversation]:
         found = moves.found(connection, conversation)
-        name = lists.rows_of(connection, [conversation])[0].name
+        name = rows_of(connection, [conversation])[0].name
         return queries.get(connection, request.match_info["macro"]), name, found
 
     macro, name, current = await request.app[app_keys.DATABASE].read(look)

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
 from bot.desk.lists import queries
-from bot.desk.lists.queries import Filters, Row, Sort, View
+from bot.desk.lists.filters import Filters, Sort, View
+from bot.desk.lists.rows import Row
 from bot.desk.people import users
 from bot.routing import policies, roster, teams
 from bot.routing.model import EVERYONE, Presence, Seat, Team

@@ -18,6 +18,7 @@ from bot.desk.lists.filters import Sort
 from bot.desk.lists.rows import Row
 from bot.desk.menu import Place
 from bot.desk.people.users import User
+from bot.desk.template_filters import FILTERS
 from bot.desk.texts import Catalogue, Texts
 from bot.language import codes
 from bot.settings import Settings
@@ -57,7 +58,7 @@ class Renderer:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self.environment.filters.update(present.FILTERS)
+        self.environment.filters.update(FILTERS)
         # Pages of an older version ask for texts this one may not have: the folder counts too.
         self.assets = f"/static/{_digest_of(STATIC, FOLDER / 'locales')}"
         self.catalogue = Catalogue.load(settings.default_language)

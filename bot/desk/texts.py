@@ -1,9 +1,9 @@
 """What the desk says, in the language of the person who reads it.
 
-Every text is in `locales/<language>.yml`, one file a language with the same keys; nested keys are
-joined by dots. A text with plural forms is a mapping of CLDR categories (`one`, `few`, …, `other`);
-`meta` tells how a number chooses one and which digits are used. A folder of translations is all a
-new language needs. The section `script` travels to the page (`static/texts.js`).
+Every text is in `locales/<language>.yml`, one file per language, all with the same keys; nested
+keys are joined by dots. A text with plural forms is a mapping of CLDR categories (`one`, `few`, …,
+`other`); `meta` tells how a number chooses one and which digits are used. A folder of translations
+is all a new language needs. The section `script` travels to the page (`static/texts.js`).
 """
 
 from __future__ import annotations
@@ -158,9 +158,9 @@ class Catalogue:
             wanted: Codes in the order of their weight; empty ones are passed over.
             accepted: An `Accept-Language` header, asked after them.
         """
-        for one in (*wanted, *_by_quality(accepted)):
-            if one and codes.normalise(one) in self.texts:
-                return self.texts[codes.normalise(one)]
+        for code in (*wanted, *_by_quality(accepted)):
+            if code and codes.normalise(code) in self.texts:
+                return self.texts[codes.normalise(code)]
         return self.texts[self.default]
 
 

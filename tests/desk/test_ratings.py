@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from desk_world import Desk
 from sqlalchemy.engine import Connection
 
-from bot.desk.conversation import present, thread
+from bot.desk.conversation import event_lines, thread
 from bot.desk.texts import Catalogue
 from bot.stores.tables import customers, survey_answers
 
@@ -36,7 +36,7 @@ def _line(desk: Desk, language: str) -> str:
     told = desk.database.call(lambda c: thread.load(c, "r", "u-asha"))
     assert told is not None
     (item,) = [item for item in told.items if item.author == "survey.answered"]
-    return str(present.event_line(Catalogue.load().of(language), item, told.names))
+    return str(event_lines.event_line(Catalogue.load().of(language), item, told.names))
 
 
 def test_a_rating_is_a_line_of_the_thread(desk: Desk) -> None:

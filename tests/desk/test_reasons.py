@@ -7,7 +7,7 @@ from desk_seed import doubt
 
 from bot.conversation.states import Cause
 from bot.desk.conversation import reasons
-from bot.desk.conversation.present import event_line
+from bot.desk.conversation.event_lines import event_line
 from bot.desk.texts import Catalogue
 
 ENGLISH = Catalogue.load().of("en")

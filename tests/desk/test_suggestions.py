@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from bot.content import publish
 from bot.content.models import Content, Entry
-from bot.desk.conversation import notes, present
+from bot.desk.conversation import notes, readings
 from bot.desk.conversation.suggestions import last_ranking, suggest
 from bot.desk.conversation.thread import Item
 from bot.desk.pages.canned import queries as canned
@@ -106,8 +106,8 @@ def test_the_line_of_moods_needs_three_points() -> None:
     def said(negative: object) -> Item:
         return Item("i", "message", 0.0, "customer", reading={"negative": negative})  # type: ignore[arg-type]
 
-    assert present.mood_line([said(0.0), said(1.0)]) == ""
-    assert present.mood_line([said(0.0), said("?"), said(0.5), said(1.0)]) == (
+    assert readings.mood_line([said(0.0), said(1.0)]) == ""
+    assert readings.mood_line([said(0.0), said("?"), said(0.5), said(1.0)]) == (
         "0,38.0 100,20.0 200,2.0"
     )
 

@@ -47,7 +47,7 @@ def named(connection: Connection, text: str) -> dict[str, str]:
     found = {row.login: row.id for row in rows}
     chosen: dict[str, str] = {}
     for written in _MENTION.findall(text):
-        login = next((one for one in _spellings(written) if one in found), None)
+        login = next((word for word in _spellings(written) if word in found), None)
         if login and len(chosen) < MOST:
             chosen[login] = found[login]
     return chosen
@@ -55,17 +55,17 @@ def named(connection: Connection, text: str) -> dict[str, str]:
 
 def add(connection: Connection, conversation: str, note: str, author: str, text: str) -> list[str]:
     """Call those a note names, its author apart; return their user ids, each once per note."""
-    called = [one for one in named(connection, text).values() if one != author]
+    called = [user_id for user_id in named(connection, text).values() if user_id != author]
     now = time.time()
     rows = [
         {
             "note": note,
-            "user_id": one,
+            "user_id": user_id,
             "conversation": conversation,
             "created_at": now,
             "seen_at": None,
         }
-        for one in called
+        for user_id in called
     ]
     insert_ignore(connection, mentions, rows)
     return called
@@ -91,7 +91,7 @@ def parts(text: str, logins: Mapping[str, str]) -> list[tuple[str, str]]:
     made: list[tuple[str, str]] = []
     at = 0
     for hit in _MENTION.finditer(text):
-        login = next((one for one in _spellings(hit[1]) if one in logins), None)
+        login = next((word for word in _spellings(hit[1]) if word in logins), None)
         if login is None:
             continue
         end = hit.start() + 1 + len(login)

@@ -90,16 +90,17 @@ def conversations_of(connection: Connection, merge_id: str) -> list[str]:
 def _merge(
     connection: Connection, conversation_id: str, other_id: str, agent: Agent
 ) -> tuple[str, list[str]]:
-    one, other = found(connection, conversation_id), found(connection, other_id)
-    if one.customer_id == other.customer_id:
+    staying, moving = found(connection, conversation_id), found(connection, other_id)
+    if staying.customer_id == moving.customer_id:
         raise BadRequest("same-customer", "These are one customer already.", status=409)
-    kept, joined = one.customer_id, other.customer_id
+    kept, joined = staying.customer_id, moving.customer_id
     if not _name(connection, kept) and _name(connection, joined):
         kept, joined = joined, kept
     c = conversations.c
     ids = list(connection.execute(sa.select(c.id).where(c.customer_id == joined)).scalars())
-    there = connection.execute(sa.select(sa.func.count()).where(c.customer_id == kept)).scalar_one()
-    if len(ids) + there > MOST_CONVERSATIONS:
+    of_kept = sa.select(sa.func.count()).where(c.customer_id == kept)
+    number = connection.execute(of_kept).scalar_one()
+    if len(ids) + number > MOST_CONVERSATIONS:
         raise BadRequest("too-many-conversations", "That is too many for one customer.")
     made = f"g{secrets.token_hex(8)}"
     connection.execute(
@@ -150,5 +151,5 @@ def _name(connection: Connection, customer_id: str) -> str:
 async def _refresh(changes: Changes, ids: Sequence[str]) -> None:
     """Give the engine's copies the rows as they are now; open desks hear of it."""
 
-    for one in ids:
-        await changes.apply(one, partial(found, conversation_id=one))
+    for id_ in ids:
+        await changes.apply(id_, partial(found, conversation_id=id_))

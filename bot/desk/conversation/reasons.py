@@ -63,18 +63,18 @@ def _number(value: Any) -> float | None:
 
 
 def _with_shares(
-    texts: Texts, told: Markup, what: str, value: float | None, limit: float | None
+    texts: Texts, reason: Markup, what: str, value: float | None, limit: float | None
 ) -> Markup:
     """Add `Confidence 31%, needs 50%.`, or as much of it as is known."""
     if value is None:
-        return told
+        return reason
     if limit is None:
         numbers = texts.html(f"reason.{what}_only", value=percent(texts, value))
     else:
         numbers = texts.html(
             f"reason.{what}", value=percent(texts, value), limit=percent(texts, limit)
         )
-    return Markup("{} {}").format(told, numbers)
+    return Markup("{} {}").format(reason, numbers)
 
 
 def percent(texts: Texts, share: float) -> Markup:
@@ -87,19 +87,21 @@ def _asked(texts: Texts, _n: _Numbers, _names: Mapping[str, str]) -> Markup:
 
 def _low_confidence(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     entry = n.word("entry")
-    told = (
+    reason = (
         texts.html("reason.not_understood_guess", entry=entry)
         if entry
         else texts.html("reason.not_understood")
     )
     limit = n.limit("confidence", "threshold")
-    return _with_shares(texts, told, "confidence", n.number("confidence"), limit)
+    return _with_shares(texts, reason, "confidence", n.number("confidence"), limit)
 
 
 def _narrow_margin(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     entry = n.word("entry")
-    told = texts.html("reason.margin_entry", entry=entry) if entry else texts.html("reason.margin")
-    return _with_shares(texts, told, "lead", n.number("margin"), n.limit("margin"))
+    reason = (
+        texts.html("reason.margin_entry", entry=entry) if entry else texts.html("reason.margin")
+    )
+    return _with_shares(texts, reason, "lead", n.number("margin"), n.limit("margin"))
 
 
 def _repeated_fallback(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
@@ -107,10 +109,10 @@ def _repeated_fallback(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> 
     if before is None:
         return texts.html("reason.failed")
     # The detail counts failures before the message that handed off.
-    told = texts.html("reason.failed_times", n=int(before) + 1)
+    reason = texts.html("reason.failed_times", n=int(before) + 1)
     if not limit:
-        return told
-    return Markup("{} {}").format(told, texts.html("reason.limit", limit=int(limit)))
+        return reason
+    return Markup("{} {}").format(reason, texts.html("reason.limit", limit=int(limit)))
 
 
 def _negative(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:

@@ -53,7 +53,7 @@ class Preview:
 
 
 class DeskTranslator:
-    """Translates messages of conversations and replies to them; one a process.
+    """Translates messages of conversations and replies to them; one per process.
 
     Args:
         translator: None when no provider is set; nothing is offered then.
@@ -76,12 +76,12 @@ class DeskTranslator:
             BadRequest: There is no such conversation (status 404).
         """
         wanted = list(dict.fromkeys(ids))[:MOST_MESSAGES]
-        known, missing = await self._database.read(
+        translated, missing = await self._database.read(
             lambda c: _look_up(c, conversation_id, wanted, target)
         )
         free = asyncio.Semaphore(AT_ONCE)
 
-        async def one(ident: str, text: str, source: str, at: float) -> Translated:
+        async def translate(ident: str, text: str, source: str, at: float) -> Translated:
             async with free:
                 try:
                     made, provider = await self._ask(text, source, target)
@@ -100,7 +100,7 @@ class DeskTranslator:
             await self._database.run(lambda c: _keep(c, row))
             return Translated(ident, source, made)
 
-        return known + list(await asyncio.gather(*(one(*each) for each in missing)))
+        return translated + list(await asyncio.gather(*(translate(*each) for each in missing)))
 
     async def preview(self, conversation_id: str, text: str, source: str) -> Preview:
         """Say what a customer would read if an agent sent this.
@@ -122,9 +122,9 @@ class DeskTranslator:
         return made.text, made.provider
 
 
-def same(one: str, other: str) -> bool:
+def same(code: str, other: str) -> bool:
     """Whether two codes name one language, in whatever script."""
-    return codes.normalise(one) == codes.normalise(other)
+    return codes.normalise(code) == codes.normalise(other)
 
 
 def _look_up(
@@ -137,7 +137,8 @@ def _look_up(
             t.message.in_(ids), t.language == target, t.conversation == conversation_id
         )
     ).all()
-    known = [Translated(row.message, row.source, row.text) for row in stored]
+    translated = [Translated(row.message, row.source, row.text) for row in stored]
+    translated_ids = {row.message for row in stored}
     rows = connection.execute(
         sa.select(m.id, m.text, m.language, m.author, m.created_at)
         .where(m.id.in_(ids), m.conversation == conversation_id)
@@ -148,10 +149,10 @@ def _look_up(
         source = row.language or conversation.language
         if codes.normalise(source) == codes.UNDETERMINED:
             source = conversation.language
-        there = any(one.id == row.id for one in known)
-        if not there and row.text.strip() and not same(source, target):
+        needed = row.id not in translated_ids and not same(source, target)
+        if needed and row.text.strip():
             missing.append((row.id, row.text, source, row.created_at))
-    return known, missing
+    return translated, missing
 
 
 def _keep(connection: Connection, row: dict[str, object]) -> None:

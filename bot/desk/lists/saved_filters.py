@@ -53,10 +53,11 @@ def save(
         raise BadRequest("empty-filter", "Choose a filter or an order first.")
     values = {"query": {"view": view.value, **kept.query()}}
     mine = table.c.user_id == user_id
-    known = connection.execute(sa.select(table.c.id).where(mine, table.c.name == spelled)).scalar()
-    if known is not None:
-        connection.execute(sa.update(table).where(table.c.id == known).values(**values))
-        return SavedFilter(known, spelled, view, kept)
+    same_name = sa.select(table.c.id).where(mine, table.c.name == spelled)
+    existing = connection.execute(same_name).scalar()
+    if existing is not None:
+        connection.execute(sa.update(table).where(table.c.id == existing).values(**values))
+        return SavedFilter(existing, spelled, view, kept)
     number = connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
     if number >= MOST_PER_USER:
         raise BadRequest("too-many-filters", f"At most {MOST_PER_USER} filters fit.")
@@ -83,8 +84,8 @@ def of_users(connection: Connection, user_ids: Collection[str]) -> dict[str, lis
     for row in rows:
         stored = dict(row["query"])
         view = View(stored.pop("view", View.OPEN.value))
-        one = SavedFilter(row["id"], row["name"], view, Filters.of(stored))
-        made.setdefault(row["user_id"], []).append(one)
+        stored_filter = SavedFilter(row["id"], row["name"], view, Filters.of(stored))
+        made.setdefault(row["user_id"], []).append(stored_filter)
     return made
 
 
@@ -96,5 +97,6 @@ def sizes(
 ) -> dict[str, int]:
     """Filter id → conversations it shows."""
     return {
-        one.id: queries.size(connection, one.view, user_id, one.filters, scope) for one in saved
+        filter_.id: queries.size(connection, filter_.view, user_id, filter_.filters, scope)
+        for filter_ in saved
     }

@@ -1,4 +1,4 @@
-"""What pages are sent of a change: read once, rendered once a language, sent to all who see it."""
+"""Sends changes to open pages: read once, rendered once per language, to all who may see them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Updates:
             return rows, count_open(connection), teams.members(connection)
 
         rows, counts, memberships = await self._database.read(work)
-        # Rendered once a language and circle of readers, however many pages show it.
+        # Rendered once per language and circle of readers, however many pages show it.
         bodies: dict[tuple[str, frozenset[str]], str] = {}
         for seat in self._seats:
             seen = scope.among(seat.session.user, memberships)

@@ -58,7 +58,7 @@ class Scope:
             part = list(conversation_ids[start : start + CHUNK])
             query = sa.select(c.id).where(c.id.in_(part), self.condition())
             seen.update(connection.execute(query).scalars())
-        return [one for one in conversation_ids if one in seen]
+        return [id_ for id_ in conversation_ids if id_ in seen]
 
 
 EVERYTHING = Scope("", None)

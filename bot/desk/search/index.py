@@ -154,7 +154,7 @@ def narrowed(connection: Connection, found: list[str], word: str) -> list[str]:
         " ON s.rowid = r.id WHERE r.conversation IN :found AND instr(s.text, :word) > 0"
     ).bindparams(sa.bindparam("found", expanding=True))
     kept = set(connection.execute(query, {"found": found, "word": word}).scalars())
-    return [one for one in found if one in kept]
+    return [id_ for id_ in found if id_ in kept]
 
 
 async def refresh(database: Database) -> int:
@@ -214,19 +214,22 @@ def _take(connection: Connection, source: str) -> int:
         (done, BATCH),
     ).all()
     keys = json.dumps([key for _, key, _, _ in rows])
-    known = connection.exec_driver_sql(
+    stored = connection.exec_driver_sql(
         "SELECT key FROM desk_search_rows WHERE source = ?"
         " AND key IN (SELECT value FROM json_each(?))",
         (source, keys),
     )
-    there = set(known.scalars())
+    stored_keys = set(stored.scalars())
     last = connection.exec_driver_sql("SELECT max(id) FROM desk_search_rows").scalar() or 0
-    fresh = [row[1:] for row in rows if row[1] not in there]
+    fresh = [row[1:] for row in rows if row[1] not in stored_keys]
     if fresh:
         # Numbered here, so that a batch is two statements instead of two for each row.
         connection.exec_driver_sql(
             "INSERT INTO desk_search_rows (id, source, key, conversation) VALUES (?, ?, ?, ?)",
-            [(last + i, source, key, one) for i, (key, one, _) in enumerate(fresh, 1)],
+            [
+                (last + i, source, key, conversation)
+                for i, (key, conversation, _) in enumerate(fresh, 1)
+            ],
         )
         connection.exec_driver_sql(
             "INSERT INTO desk_search (rowid, text) VALUES (?, ?)",

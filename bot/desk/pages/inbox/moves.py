@@ -67,14 +67,14 @@ async def unblock(request: web.Request) -> web.StreamResponse:
 
 async def targets(request: web.Request) -> web.StreamResponse:
     """Whom a conversation can go to, as JSON: agents, those at their desk first, and teams."""
-    here = await presence.here(request.app[app_keys.REDIS])
+    at_desk = await presence.here(request.app[app_keys.REDIS])
 
     def work(connection: Connection) -> dict[str, Any]:
         agents = [
-            {"id": ident, "name": name, "online": ident in here}
+            {"id": ident, "name": name, "online": ident in at_desk}
             for ident, name in mentions.agents(connection)
         ]
-        agents.sort(key=lambda one: not one["online"])
+        agents.sort(key=lambda agent: not agent["online"])
         listed = [{"id": team.id, "name": team.name} for team in teams.list_teams(connection)]
         return {"agents": agents, "teams": listed}
 
@@ -94,11 +94,11 @@ async def alike(request: web.Request) -> web.StreamResponse:
     return web.json_response(
         [
             {
-                "conversation": one.conversation,
-                "name": present.customer_name(texts, one.name, one.conversation),
-                "channel": texts.word("channel", one.channel),
+                "conversation": customer.conversation,
+                "name": present.customer_name(texts, customer.name, customer.conversation),
+                "channel": texts.word("channel", customer.channel),
             }
-            for one in found
+            for customer in found
         ]
     )
 

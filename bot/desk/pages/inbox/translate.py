@@ -22,14 +22,14 @@ async def messages(request: web.Request) -> web.StreamResponse:
         request.match_info["conversation"], fields.get("ids", "").split(), texts.language
     )
     answers = []
-    for one in made:
-        named = present.language(texts, one.source)
+    for translated in made:
+        named = present.language(texts, translated.source)
         note = (
-            texts.say("translation.none", reason=texts.word("translation.why", one.reason))
-            if one.reason
+            texts.say("translation.none", reason=texts.word("translation.why", translated.reason))
+            if translated.reason
             else texts.say("translation.from", language=named)
         )
-        answers.append({"id": one.id, "text": one.text, "note": note})
+        answers.append({"id": translated.id, "text": translated.text, "note": note})
     return web.json_response(answers)
 
 

@@ -106,8 +106,8 @@ async def _thread_context(request: web.Request, thread: threads.Thread | None) -
     if thread is None:
         return {"thread": None, "pieces": [], "known_labels": []}
     pieces = request.app[RENDERER].pieces(thread.items, thread.names, texts_of(request))
-    known = await request.app[app_keys.DATABASE].read(labels.known)
-    return {"thread": thread, "pieces": pieces, "known_labels": known}
+    known_labels = await request.app[app_keys.DATABASE].read(labels.known)
+    return {"thread": thread, "pieces": pieces, "known_labels": known_labels}
 
 
 async def _thread(request: web.Request, before: float | None = None) -> threads.Thread | None:

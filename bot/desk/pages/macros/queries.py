@@ -35,10 +35,10 @@ def save(connection: Connection, name: str, steps: tuple[Step, ...]) -> Macro:
     """
     spelled = naming.clean(name, MOST_CHARS, "bad-macro-name")
     values = {"steps": [dict(step) for step in steps], "updated_at": time.time()}
-    known = connection.execute(sa.select(table.c.id).where(table.c.name == spelled)).scalar()
-    if known is not None:
-        connection.execute(sa.update(table).where(table.c.id == known).values(**values))
-        return Macro(known, spelled, steps)
+    existing = connection.execute(sa.select(table.c.id).where(table.c.name == spelled)).scalar()
+    if existing is not None:
+        connection.execute(sa.update(table).where(table.c.id == existing).values(**values))
+        return Macro(existing, spelled, steps)
     number = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
     if number >= MOST:
         raise BadRequest("too-many-macros", f"At most {MOST} macros fit.", most=MOST)

@@ -13,9 +13,9 @@ from bot.desk.web import CONVERSATION, done, form, page, require_admin, session_
 
 
 async def show(request: web.Request) -> web.StreamResponse:
-    made = await request.app[app_keys.DATABASE].read(queries.list_all)
+    stored = await request.app[app_keys.DATABASE].read(queries.list_all)
     texts = texts_of(request)
-    listed = [(one, [steps.in_words(texts, step) for step in one.steps]) for one in made]
+    listed = [(macro, [steps.in_words(texts, step) for step in macro.steps]) for macro in stored]
     return page(request, "pages/macros/template.html", macros=listed)
 
 
@@ -47,16 +47,16 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 async def choices(request: web.Request) -> web.StreamResponse:
     """All macros as JSON for the page's dialog: `id`, `name`, `does` (one line)."""
-    made = await request.app[app_keys.DATABASE].read(queries.list_all)
+    stored = await request.app[app_keys.DATABASE].read(queries.list_all)
     texts = texts_of(request)
     return web.json_response(
         [
             {
-                "id": one.id,
-                "name": one.name,
-                "does": " · ".join(steps.in_words(texts, step) for step in one.steps),
+                "id": macro.id,
+                "name": macro.name,
+                "does": " · ".join(steps.in_words(texts, step) for step in macro.steps),
             }
-            for one in made
+            for macro in stored
         ]
     )
 

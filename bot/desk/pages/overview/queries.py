@@ -87,18 +87,18 @@ class Overview:
 
 
 def overview(
-    connection: Connection, here: Mapping[str, float], away_after_s: float, now: float
+    connection: Connection, idle: Mapping[str, float], away_after_s: float, now: float
 ) -> Overview:
     """Read everything the page shows.
 
     Args:
-        here: Agents with an open desk and their idle seconds (`bot.routing.presence.here`).
+        idle: Agents with an open desk and their idle seconds (`bot.routing.presence.here`).
     """
-    known = teams.list_teams(connection)
-    names = {team.id: team.name for team in known}
+    all_teams = teams.list_teams(connection)
+    names = {team.id: team.name for team in all_teams}
     people = users.names(connection)
-    seats = roster.seats(connection, here, away_after_s)
-    lines = _team_lines(connection, known, seats, now)
+    seats = roster.seats(connection, idle, away_after_s)
+    lines = _team_lines(connection, all_teams, seats, now)
     c = conversations.c
     assigned = connection.execute(
         sa.select(sa.func.count()).where(c.state == State.ASSIGNED.value)
@@ -106,7 +106,7 @@ def overview(
     shown = [s for s in seats if s.presence != Presence.OFFLINE]
     shown.sort(key=lambda s: (list(Presence).index(s.presence), people.get(s.id, s.id)))
     broken = policies.breaches(connection, now - BREACHES_S, limit=MOST_BREACHES)
-    customer = _customer_names(connection, {one.conversation for one in broken})
+    customer = _customer_names(connection, {clock.conversation for clock in broken})
     return Overview(
         waiting=sum(line.waiting for line in lines),
         left=sum(line.left for line in lines),
@@ -126,23 +126,23 @@ def overview(
         ),
         breaches=tuple(
             Breach(
-                one,
-                customer.get(one.conversation, ""),
-                names.get(one.team, one.team),
-                people.get(one.agent, ""),
-                (one.ended_at or now) - one.due_at,
+                clock,
+                customer.get(clock.conversation, ""),
+                names.get(clock.team, clock.team),
+                people.get(clock.agent, ""),
+                (clock.ended_at or now) - clock.due_at,
             )
-            for one in broken
+            for clock in broken
         ),
         team_names=names,
     )
 
 
 def _team_lines(
-    connection: Connection, known: list[Team], seats: tuple[Seat, ...], now: float
+    connection: Connection, all_teams: list[Team], seats: tuple[Seat, ...], now: float
 ) -> list[TeamLine]:
     c = conversations.c
-    ids = {team.id for team in known}
+    ids = {team.id for team in all_teams}
     waiting: dict[str, Counter[str]] = {}
     left: Counter[str] = Counter()
     since: dict[str, float] = {}
@@ -163,7 +163,7 @@ def _team_lines(
         if first is not None:
             since[key] = min(first, since.get(key, first))
     made = []
-    for team in known:
+    for team in all_teams:
         serving = roster.serving(seats, team)
         opened = team.hours.is_open(now)
         made.append(

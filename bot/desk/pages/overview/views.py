@@ -15,10 +15,10 @@ from bot.routing import presence
 async def show(request: web.Request) -> web.StreamResponse:
     """The whole desk at a glance; `X-Fragment: overview` asks for what changes."""
     require_supervisor(request)
-    here = await presence.here(request.app[app_keys.REDIS])
+    idle = await presence.here(request.app[app_keys.REDIS])
     away_s, now = request.app[app_keys.SETTINGS].away_after_s, time.time()
     seen = await request.app[app_keys.DATABASE].read(
-        lambda c: queries.overview(c, here, away_s, now)
+        lambda c: queries.overview(c, idle, away_s, now)
     )
     part = request.headers.get("X-Fragment") == "overview"
     template = "pages/overview/_overview.html" if part else "pages/overview/template.html"

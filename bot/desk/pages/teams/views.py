@@ -90,9 +90,9 @@ async def remove(request: web.Request) -> web.StreamResponse:
 
 async def _list(request: web.Request, problem: str = "", name: str = "") -> web.StreamResponse:
     def work(connection: Connection) -> dict[str, Any]:
-        of_team, known = teams.members(connection), teams.list_teams(connection)
-        sizes = {team.id: sum(team.id in ids for ids in of_team.values()) for team in known}
-        return {"teams": known, "sizes": sizes}
+        memberships, listed = teams.members(connection), teams.list_teams(connection)
+        sizes = {team.id: sum(team.id in ids for ids in memberships.values()) for team in listed}
+        return {"teams": listed, "sizes": sizes}
 
     context = await request.app[app_keys.DATABASE].read(work)
     now = time.time()
@@ -112,10 +112,10 @@ async def _form(
     request: web.Request, team: Team, fields: dict[str, Any], problem: str = ""
 ) -> web.StreamResponse:
     def work(connection: Connection) -> dict[str, Any]:
-        of_team = teams.members(connection)
-        people = [one for one in users.list_users(connection) if not one.disabled]
-        members = [one.id for one in people if team.id in of_team.get(one.id, ())]
-        others = [one for one in teams.list_teams(connection) if one.id != team.id]
+        memberships = teams.members(connection)
+        people = [user for user in users.list_users(connection) if not user.disabled]
+        members = [user.id for user in people if team.id in memberships.get(user.id, ())]
+        others = [other for other in teams.list_teams(connection) if other.id != team.id]
         return {"people": people, "members": members, "others": others}
 
     context = await request.app[app_keys.DATABASE].read(work)

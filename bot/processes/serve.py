@@ -17,6 +17,7 @@ from typing import IO
 
 from bot.errors import SamvadError
 from bot.processes import prepare
+from bot.processes.roles import ROLES
 from bot.settings import Settings
 from bot.stores import redis_client
 
@@ -51,7 +52,9 @@ class Supervisor:
         # A plain flag: an Event set by a signal handler deadlocks when a second signal comes in it.
         self._stopping = False
         self._server: redis_client.EmbeddedServer | None = None
-        names = ["ingress", "desk", *(f"engine-{n}" for n in range(engines)), "sender", "recorder"]
+        names: list[str] = []
+        for role in ROLES:
+            names += [f"engine-{n}" for n in range(engines)] if role == "engine" else [role]
         host = os.uname().nodename
         self._children = [
             Child(name, [name.split("-")[0], "--name", f"{name}@{host}"]) for name in names
@@ -98,8 +101,7 @@ class Supervisor:
 
     def stop(self) -> None:
         """Stop: no new messages first, then finish turns, send, record; the store last."""
-        order = ["ingress", "desk", "engine", "sender", "recorder"]
-        for role in order:
+        for role in ROLES:
             group = [c for c in self._children if c.arguments[0] == role and c.process]
             for child in group:
                 if child.process and child.process.poll() is None:

@@ -1,6 +1,6 @@
 """What every aiohttp application of ours carries, under typed keys.
 
-Whoever builds the application (bot/processes/ingress_app.py, a test) puts these in; routes only
+Whoever builds the application (bot/processes/ingress.py, a test) puts these in; routes only
 read them.
 """
 

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from vendors.graph_server import APP_SECRET, PAGE, TOKEN, delivery, said, signed
 
 from bot.errors import StoreUnavailable
-from bot.processes.ingress_app import make_app
+from bot.processes.ingress import make_app
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database

@@ -14,7 +14,7 @@ import redis.asyncio
 from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import BadRequest
-from bot.processes.ingress_app import make_app
+from bot.processes.ingress import make_app
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database

@@ -362,7 +362,7 @@ async def test_a_large_batch_is_taken(hook: Hook) -> None:
 
 
 async def test_without_secrets_there_is_no_route(settings: Settings) -> None:
-    from bot.processes.ingress_app import make_app
+    from bot.processes.ingress import make_app
     from channels.registry import off
 
     assert not any("facebook" in r.canonical for r in make_app(settings).router.resources())

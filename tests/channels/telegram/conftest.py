@@ -13,7 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from vendors.serving import serving
 from vendors.telegram_server import TOKEN, BotApiServer
 
-from bot.processes.ingress_app import make_app
+from bot.processes.ingress import make_app
 from bot.settings import Settings, TelegramBot
 from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer

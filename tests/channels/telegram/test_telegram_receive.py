@@ -282,7 +282,7 @@ async def test_text_longer_than_we_take_is_cut_not_refused(settings: Settings) -
 async def test_without_bots_there_is_no_route(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from bot.processes.ingress_app import make_app
+    from bot.processes.ingress import make_app
     from channels.registry import off
 
     paths = {r.canonical for r in make_app(settings).router.resources()}

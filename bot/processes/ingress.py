@@ -12,6 +12,7 @@ from aiohttp import web
 
 from bot import health
 from bot.errors import BadRequest, StoreUnavailable
+from bot.processes.running import serve_http
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -26,6 +27,11 @@ from channels.webchat.routes import add_routes as add_webchat
 
 LOG = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+async def run(settings: Settings, holder: str) -> None:
+    """Serve webhooks, widget and demo page until cancelled."""
+    await serve_http(make_app(settings), settings.host, settings.ingress_port, "ingress")
 
 
 def make_app(settings: Settings) -> web.Application:

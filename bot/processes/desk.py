@@ -1,0 +1,28 @@
+"""The agents' desk: pages, their sockets, and nothing that must run when nobody looks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bot.desk.app import make_app
+from bot.desk.app_keys import REPLAY, Replay
+from bot.handoff.service import HandoffService
+from bot.processes.running import serve_http
+from bot.settings import Settings
+from bot.stores import redis_client
+from bot.stores.database import Database
+from bot.streams import dead_letters
+
+
+async def run(settings: Settings, holder: str) -> None:
+    """Serve the desk until cancelled."""
+    database, client = Database.of(settings), redis_client.connect(settings)
+    service = HandoffService(settings, database, client)
+    app = make_app(settings, database, client, service)
+    replay: Replay = partial(dead_letters.replay, database, client, settings.shards)
+    app[REPLAY] = replay
+    try:
+        await serve_http(app, settings.host, settings.desk_port, "desk")
+    finally:
+        await client.aclose()
+        database.close()

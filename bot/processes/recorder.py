@@ -1,0 +1,33 @@
+"""Writes messages, events and trackers from the record streams to SQL."""
+
+from __future__ import annotations
+
+from bot.files.store import store_of
+from bot.housekeeping.closing import Sweeper
+from bot.housekeeping.files import FileSweeper
+from bot.housekeeping.retention import Retention
+from bot.processes.probes import answering
+from bot.processes.running import together
+from bot.settings import Settings
+from bot.stores import redis_client
+from bot.stores.database import Database
+from bot.streams.lease import Leases
+from bot.streams.recorder import Recorder
+
+
+async def run(settings: Settings, holder: str) -> None:
+    """Record until cancelled."""
+    database, client = Database.of(settings), redis_client.connect(settings)
+    leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)
+    try:
+        async with answering(settings, client, "recorder", holder):
+            await together(
+                [leases],
+                Recorder(client, leases, database).run(),
+                Sweeper(settings, database, client).run(),
+                Retention(settings, database).run(),
+                FileSweeper(settings, database, store_of(settings)).run(),
+            )
+    finally:
+        await client.aclose()
+        database.close()

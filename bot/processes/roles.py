@@ -1,0 +1,41 @@
+"""The processes of a running system: one table, which the command line and `serve` walk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from bot.settings import Settings
+
+Process = Callable[[Settings, str], Coroutine[Any, Any, None]]
+"""Runs until cancelled; the second argument is the process's unique name."""
+
+
+@dataclass(frozen=True)
+class Role:
+    """A kind of process; `bot/processes/<name>.py` has its `run`."""
+
+    name: str
+    meaning: str
+    """For the command line's help."""
+
+    def load(self) -> Process:
+        """Import what this process needs, and nothing that only others do."""
+        run: Process = import_module(f"bot.processes.{self.name}").run
+        return run
+
+
+ROLES: dict[str, Role] = {
+    role.name: role
+    for role in (
+        Role("ingress", "webhooks, widget and demo page"),
+        Role("desk", "the agents' desk"),
+        Role("engine", "understanding and dialogue"),
+        Role("sender", "drains the outbox"),
+        Role("recorder", "writes messages and events to SQL"),
+    )
+}
+"""In the order of a message's way, which is the order of stopping: who takes new work in stops
+first, who stores it last."""

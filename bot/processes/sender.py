@@ -1,0 +1,30 @@
+"""Drains the outbox through the channels' clients, and fetches customers' files from them."""
+
+from __future__ import annotations
+
+from bot.processes.fetching import make_fetcher
+from bot.processes.probes import answering
+from bot.processes.running import together
+from bot.settings import Settings
+from bot.stores import redis_client
+from bot.stores.database import Database
+from bot.streams.lease import Leases
+from bot.streams.outbox import Sender
+from channels.kit.agent_typing import TypingShown
+from channels.registry import make_clients
+
+
+async def run(settings: Settings, holder: str) -> None:
+    """Send and fetch until cancelled."""
+    database, client = Database.of(settings), redis_client.connect(settings)
+    channels = make_clients(settings, client)
+    leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
+    outbox = Sender(client, leases, channels)
+    fetcher = make_fetcher(settings, database, client)
+    shown = TypingShown(settings, client, leases, channels)
+    try:
+        async with answering(settings, client, "sender", holder):
+            await together([leases], outbox.run(), fetcher.run(), shown.run())
+    finally:
+        await client.aclose()
+        database.close()

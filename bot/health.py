@@ -19,7 +19,8 @@ from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 
 TIMEOUT_S = 3.0
-ROLES = ("engine", "sender", "recorder")
+ROLES = ("engine", "sender", "recorder", "housekeeper")
+"""Processes that keep a place among the holders, by which it is seen that they are there."""
 
 
 async def check(
@@ -29,8 +30,8 @@ async def check(
 
     Returns:
         `{"ok": bool, "redis": bool, "database": bool, "engine": n, "sender": n, "recorder": n,
-        "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n, "outbox": n}`,
-        `refused` (`{"<channel> <code>": n}`) once there was any, and `translation`
+        "housekeeper": n, "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n,
+        "outbox": n}`, `refused` (`{"<channel> <code>": n}`) once there was any, and `translation`
         (bot.language.translate.figures) when a provider is set, whose failures
         hinder nobody; `ok` is False when a part is down, and HTTP answers 503 then.
     """

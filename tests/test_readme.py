@@ -62,7 +62,7 @@ NEEDLES = {
 }
 RUN_S = 400
 """A bound for a machine that must first prepare the understanding, not a measure."""
-PROCESSES = ("ingress", "engine", "sender", "recorder", "desk")
+PROCESSES = ("ingress", "engine", "sender", "recorder", "desk", "housekeeper")
 
 pytestmark = pytest.mark.timeout(900)
 

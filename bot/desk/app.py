@@ -1,9 +1,7 @@
-"""The desk as an application: `make_app` wires it, `bot.__main__` serves it."""
+"""The desk as an application: `make_app` wires it, `bot.processes.desk` serves it."""
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from collections.abc import AsyncIterator
 
 import redis.asyncio
@@ -21,11 +19,9 @@ from bot.desk.rendering import STATIC, Renderer
 from bot.desk.search import index
 from bot.desk.web import RENDERER
 from bot.files.store import store_of
-from bot.handoff.router import Router
 from bot.handoff.service import HandoffService
 from bot.handoff.snooze import Snoozer
 from bot.language.translate import Translator
-from bot.routing.keeper import SlaKeeper
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.secrets import load_or_create
@@ -79,20 +75,7 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
     database, hub = app[app_keys.DATABASE], app[app_keys.HUB]
     await database.run(index.prepare)
     hub.start()
-    settings, client = app[app_keys.SETTINGS], app[app_keys.REDIS]
-    holder = f"desk-{secrets.token_hex(6)}"
-    router = Router(settings, database, client, app[app_keys.SERVICE], holder)
-    keeper = SlaKeeper(settings, database, client, holder)
-    tasks = [
-        asyncio.create_task(router.run(), name="router"),
-        asyncio.create_task(keeper.run(), name="sla-keeper"),
-        asyncio.create_task(app[app_keys.SNOOZER].run(), name="snoozer"),
-        asyncio.create_task(index.run(database), name="search-index"),
-    ]
     yield
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
     await hub.stop()
 
 

@@ -1,6 +1,6 @@
 """Runs the matching again whenever it may come out differently; docs/routing.md#running.
 
-One desk process of all does it, under a lease; the compare-and-set of each assignment would keep
+One housekeeper of all does it, under a lease; the compare-and-set of each assignment would keep
 two from doing harm. Nothing depends on a notice arriving: a slow tick looks anyway.
 """
 

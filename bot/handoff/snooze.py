@@ -1,7 +1,7 @@
 """Snooze: an assigned conversation leaves the list until a time, or until the customer writes.
 
 The conversation stays the agent's, so the bot stays silent. Waking needs nobody in particular:
-every desk process looks once in `SWEEP_S`, and the row's compare-and-set lets one of them win.
+every housekeeper looks once in `SWEEP_S`, and the row's compare-and-set lets one of them win.
 """
 
 from __future__ import annotations

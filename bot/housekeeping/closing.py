@@ -39,7 +39,7 @@ BATCH = 200
 
 
 class Sweeper:
-    """Closes and requeues what time has decided; runs beside the recorder."""
+    """Closes and requeues what time has decided; every housekeeper may, one of them wins."""
 
     def __init__(self, settings: Settings, database: Database, client: redis.asyncio.Redis) -> None:
         self._settings = settings

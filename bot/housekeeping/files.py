@@ -1,6 +1,6 @@
 """Forget files: those whose time is over, uploads nobody sent, bytes without a row.
 
-Beside the recorder; every recorder may, they find nothing left to do.
+Every housekeeper may; the others find nothing left to do.
 """
 
 from __future__ import annotations

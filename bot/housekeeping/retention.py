@@ -37,7 +37,7 @@ _WORDS = (
 
 
 class Retention:
-    """Runs beside the recorder; every recorder may, they find nothing left to do."""
+    """Forgets by time; every housekeeper may, the others find nothing left to do."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings

@@ -1,7 +1,8 @@
 """`/live` and `/ready` for processes without pages of their own, for whoever starts containers.
 
 Live says that the process turns its loop; it asks nobody, so that an outage of Redis does not make
-Kubernetes restart every engine. Ready says that it renews its leases and thus gets work.
+Kubernetes restart every engine. Ready says that it renews its leases and thus gets work; a
+housekeeper, which has none, renews its place among the others.
 """
 
 from __future__ import annotations

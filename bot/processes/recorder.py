@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from bot.files.store import store_of
-from bot.housekeeping.closing import Sweeper
-from bot.housekeeping.files import FileSweeper
-from bot.housekeeping.retention import Retention
 from bot.processes.probes import answering
 from bot.processes.running import together
 from bot.settings import Settings
@@ -21,13 +17,7 @@ async def run(settings: Settings, holder: str) -> None:
     leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)
     try:
         async with answering(settings, client, "recorder", holder):
-            await together(
-                [leases],
-                Recorder(client, leases, database).run(),
-                Sweeper(settings, database, client).run(),
-                Retention(settings, database).run(),
-                FileSweeper(settings, database, store_of(settings)).run(),
-            )
+            await together([leases], Recorder(client, leases, database).run())
     finally:
         await client.aclose()
         database.close()

@@ -32,6 +32,7 @@ ROLES: dict[str, Role] = {
     for role in (
         Role("ingress", "webhooks, widget and demo page"),
         Role("desk", "the agents' desk"),
+        Role("housekeeper", "what happens by time: routing, service levels, forgetting"),
         Role("engine", "understanding and dialogue"),
         Role("sender", "drains the outbox"),
         Role("recorder", "writes messages and events to SQL"),

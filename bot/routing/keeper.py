@@ -1,6 +1,6 @@
 """Keeps the clocks of service levels: starts them, warns, notes breaches, ends them.
 
-One desk process of all does it, under a lease. Everything follows from what is stored, so a look
+One housekeeper of all does it, under a lease. Everything follows from what is stored, so a look
 that comes late finds the same breaches as one in time.
 """
 
@@ -69,7 +69,7 @@ class SlaKeeper:
         try:
             took_s = 0.0
             while goes_on():
-                # A long queue takes a while to look at; the desk's pages need the time more.
+                # A long queue takes a while to look at; others need the database more.
                 await asyncio.sleep(max(EVERY_S, REST_SHARE * took_s))
                 began = time.monotonic()
                 try:

@@ -262,7 +262,7 @@ async def test_killed_processes_lose_nothing(system: System, browser: Browser) -
     await asha.page.locator("#text").press("Enter")
     await asha.sees(".message.note .text", "calls at five")
     names = [name for name in system.pids() if name not in {"serve"}]
-    assert {"desk", "ingress", "sender", "recorder", "valkey"} <= set(names)
+    assert {"desk", "ingress", "sender", "recorder", "housekeeper", "valkey"} <= set(names)
     for number, name in enumerate(sorted(names)):
         draft = f"half a sentence before {name}"
         await asha.page.locator('[data-mode="reply"]').click()

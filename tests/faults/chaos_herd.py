@@ -21,6 +21,8 @@ from typing import IO
 import aiohttp
 from running import REPO, clean_environment, free_port
 
+from bot import health
+from bot.processes.roles import ROLES
 from bot.stores.redis_client import EmbeddedServer
 
 READY_S = 120.0
@@ -133,7 +135,7 @@ class Herd:
         Raises:
             AssertionError: Not within `READY_S`; the message names the state.
         """
-        wanted = {role: len(self._of(role)) for role in ("engine", "sender", "recorder")}
+        wanted = {role: len(self._of(role)) for role in health.ROLES}
         deadline = time.monotonic() + READY_S
         told: object = "no answer"
         async with aiohttp.ClientSession() as session:
@@ -210,7 +212,7 @@ class Herd:
     def stop(self) -> list[str]:
         """Stop everything; return the names of those that did not stop by themselves."""
         stubborn = []
-        for role in ("ingress", "engine", "sender", "recorder"):
+        for role in ROLES:
             group = [a for a in self._of(role) if a.process and a.process.poll() is None]
             for animal in group:
                 assert animal.process is not None

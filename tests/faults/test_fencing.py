@@ -27,7 +27,7 @@ ROUNDS = 4
 def herd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Herd]:
     made = Herd(
         tmp_path_factory.mktemp("fencing"),
-        {"engine": 2, "ingress": 1, "sender": 1, "recorder": 1},
+        {"engine": 2, "ingress": 1, "sender": 1, "recorder": 1, "housekeeper": 1},
         {"SAMVAD_CACHE_DIR": str(CACHE)},
         LEASE_S,
     )

@@ -172,7 +172,7 @@ def machines(
         office.run("users", "add", "meera", typed="correct horse battery\n")
         office.logins["meera"] = "correct horse battery"
         first.start("ingress", "engine", "sender")
-        second.start("ingress", "engine", "sender", "recorder")
+        second.start("ingress", "engine", "sender", "recorder", "housekeeper")
         office.start("desk")
         until(lambda: _health(first)["engine"] == 2, within_s=START_S, what="two engines")
         yield found

@@ -9,22 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import redis.asyncio
-import redis.exceptions
 import structlog
 from aiohttp import web
 
 from bot.errors import StoreUnavailable
 from bot.stores import redis_keys
+from bot.stores.listening import Listening
 
 log = structlog.get_logger()
 
 CONFIRM_TIMEOUT_S = 5.0
 STOP_AGAIN_S = 1.0
-RECONNECT_S = 1.0
 CUSTOMER = "customer"
 """Who writes, in a typing sign on the live channel, when it is no agent."""
 _QUEUE_LENGTH = 32
@@ -68,15 +67,22 @@ class Hub:
     """
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
-        self._client = client
         self._listeners: dict[str, set[Listener]] = {}
         self._confirmed: dict[str, asyncio.Event] = {}
         self._changing = asyncio.Lock()
-        self._pubsub: redis.asyncio.client.PubSub | None = None
+        # The live channel is always there, so that the connection has something to listen to.
+        self._ear = Listening(
+            client,
+            "webchat",
+            (redis_keys.LIVE_CHANNEL,),
+            self._hear,
+            confirmed=self._confirm,
+            lost=self._lose_all,
+        )
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="webchat-hub")
+        self._task = asyncio.create_task(self._ear.run(), name="webchat-hub")
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -108,12 +114,10 @@ class Hub:
         async with self._changing:
             confirmed = self._confirmed.get(channel)
             if confirmed is None:
-                if self._pubsub is None:
-                    raise StoreUnavailable("redis", "no subscription at the moment")
                 # Before the command: its answer may come in while we still wait for the write.
                 confirmed = self._confirmed[channel] = asyncio.Event()
                 try:
-                    await self._command(self._pubsub.subscribe(channel))
+                    await self._ear.subscribe(channel)
                 except StoreUnavailable:
                     self._confirmed.pop(channel, None)
                     raise
@@ -129,47 +133,17 @@ class Hub:
             if self._listeners.get(channel):
                 return
             self._listeners.pop(channel, None)
-            if self._confirmed.pop(channel, None) is not None and self._pubsub is not None:
+            if self._confirmed.pop(channel, None) is not None:
                 with contextlib.suppress(StoreUnavailable):
-                    await self._command(self._pubsub.unsubscribe(channel))
+                    await self._ear.unsubscribe(channel)
 
-    async def _command(self, call: Awaitable[None]) -> None:
+    def _confirm(self, channel: str) -> None:
+        if confirmed := self._confirmed.get(channel):
+            confirmed.set()
+
+    def _hear(self, channel: str, body: str) -> None:
         try:
-            await call
-        except (redis.exceptions.RedisError, OSError) as error:
-            raise StoreUnavailable("redis", str(error)) from error
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await self._listen()
-            except (redis.exceptions.RedisError, OSError) as error:
-                log.warning("webchat.subscription_lost", error=str(error))
-            except Exception:
-                # Without this task no window of this process would hear anything any more.
-                log.exception("webchat.subscription_failed")
-            self._lose_all()
-            await asyncio.sleep(RECONNECT_S)
-
-    async def _listen(self) -> None:
-        async with self._client.pubsub() as pubsub:
-            # Always there, so that the connection has something to listen to from the start.
-            await pubsub.subscribe(redis_keys.LIVE_CHANNEL)
-            self._pubsub = pubsub
-            try:
-                async for message in pubsub.listen():
-                    self._take(message)
-            finally:
-                self._pubsub = None
-
-    def _take(self, message: dict[str, Any]) -> None:
-        channel = message["channel"]
-        if message["type"] == "subscribe" and channel in self._confirmed:
-            self._confirmed[channel].set()
-        if message["type"] != "message":
-            return
-        try:
-            frame = json.loads(message["data"]) if message["data"] else None
+            frame = json.loads(body) if body else None
         except ValueError:
             log.warning("webchat.notice_unreadable")
             return

@@ -15,7 +15,6 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
-import redis
 import redis.asyncio
 import structlog
 
@@ -30,6 +29,7 @@ from bot.desk.texts import Texts
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.stores.database import Database
+from bot.stores.listening import Listening
 from bot.stores.redis_client import guarded
 from bot.stores.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
 
@@ -41,8 +41,7 @@ HEARTBEAT_S = 15.0
 """A third of the presence's life, so that one lost beat does not show."""
 ACTIVE_S = 5.0
 """Noted at most this often, however much a user does."""
-RETRY_FIRST_S = 0.2
-RETRY_LONGEST_S = 5.0
+RETRY_S = 5.0
 RESYNC = '{"type":"resync"}'
 """The frame that makes a page fetch its list and thread again."""
 
@@ -70,12 +69,20 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self.listening = asyncio.Event()
         """Set while subscribed to the live channel."""
+        self._ear = Listening(
+            client,
+            "desk",
+            (LIVE_CHANNEL, NEWS_CHANNEL),
+            self._hear,
+            begun=self._begun,
+            lost=self.listening.clear,
+        )
 
     def start(self) -> None:
         self._tasks = [
-            asyncio.create_task(work(), name=work.__name__)
+            asyncio.create_task(work(), name=work.__qualname__)
             for work in (
-                self._listen,
+                self._ear.run,
                 self._flush_forever,
                 self._count_forever,
                 self._beat_forever,
@@ -148,32 +155,16 @@ class Hub:
 
     # -- incoming notices
 
-    async def _listen(self) -> None:
-        delay = RETRY_FIRST_S
-        while True:
-            pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
-            try:
-                await pubsub.subscribe(LIVE_CHANNEL, NEWS_CHANNEL)
-                self.listening.set()
-                delay = RETRY_FIRST_S
-                # What happened while nobody listened is unknown: let every page fetch again.
-                self._seats.put_to_all(RESYNC)
-                async for message in pubsub.listen():
-                    if message["channel"] == NEWS_CHANNEL:
-                        self._take_news(message["data"])
-                    else:
-                        self._take(message["data"])
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                log.warning("desk.live_lost", reason=str(error), retry_s=delay)
-            except Exception:
-                # The outermost loop of this task: without it no page would hear anything more.
-                log.exception("desk.live_failed")
-            finally:
-                self.listening.clear()
-                with contextlib.suppress(redis.RedisError, OSError, RuntimeError):
-                    await pubsub.aclose()  # type: ignore[no-untyped-call]
-            await asyncio.sleep(delay)
-            delay = min(RETRY_LONGEST_S, delay * 2)
+    def _begun(self) -> None:
+        self.listening.set()
+        # What happened while nobody listened is unknown: let every page fetch again.
+        self._seats.put_to_all(RESYNC)
+
+    def _hear(self, channel: str, body: str) -> None:
+        if channel == NEWS_CHANNEL:
+            self._take_news(body)
+        else:
+            self._take(body)
 
     def _take(self, body: str) -> None:
         try:
@@ -220,7 +211,7 @@ class Hub:
             except StoreUnavailable as error:
                 log.warning("desk.live_skipped", reason=str(error), conversations=len(changed))
                 self._seats.put_to_all(RESYNC)
-                await asyncio.sleep(RETRY_LONGEST_S)
+                await asyncio.sleep(RETRY_S)
             except Exception:
                 # The outermost loop of this task: one bad row must not end live updates.
                 log.exception("desk.live_failed")

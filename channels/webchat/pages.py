@@ -58,6 +58,7 @@ class Assets:
         }
         for language, texts in self.texts.items():
             shown = {key: text for key, text in texts.items() if not key.startswith("demo_")}
+            shown["direction"] = direction(language)
             raw[f"{language}.json"] = _compact(shown).encode()
         digest = hashlib.sha256()
         for file, content in raw.items():

@@ -1,7 +1,5 @@
 // UI texts and the direction of the page; both follow the language of the conversation.
-// One file a language; only those that are used are loaded.
-
-const RIGHT_TO_LEFT = new Set(["ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"]);
+// One file per language, with its direction; only those that are used are loaded.
 
 export class Texts {
   constructor(languages) {
@@ -30,7 +28,7 @@ export class Texts {
     if (this.wanted !== code || this.language === code) return false;
     this.language = code;
     document.documentElement.lang = code;
-    document.documentElement.dir = RIGHT_TO_LEFT.has(code) ? "rtl" : "ltr";
+    document.documentElement.dir = this.all[code].direction;
     return true;
   }
 

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient
 from webchat_shop import Shop
 
 from bot.errors import BadRequest
-from bot.language.codes import language_named_in
+from bot.language.codes import direction, language_named_in
 from bot.settings import Settings
 from channels.webchat.pages import FOLDER, Assets, check_embedding, frame_policy
 
@@ -92,6 +92,18 @@ async def test_the_demo_shop_speaks_every_language(client: TestClient, language:
     assert TEXTS[language]["demo_tagline"] in page
     assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in page
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
+
+
+@pytest.mark.parametrize("language", sorted(TEXTS))
+async def test_texts_come_with_their_direction(
+    client: TestClient, shop: Shop, language: str
+) -> None:
+    """The widget has no list of right-to-left languages of its own."""
+    from channels.webchat.routes import ASSETS
+
+    address = f"/webchat/static/{shop.app[ASSETS].version}/{language}.json"
+    texts = await (await client.get(address)).json()
+    assert texts["direction"] == direction(language)
 
 
 async def test_the_demo_shop_follows_the_browser(client: TestClient) -> None:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
-from bot.conversation.states import ENDED, HUMAN, Cause, State
+from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, StaleConversation, TransitionRefused
 from bot.events import Event
+from bot.handoff.taking import MakeEvent, take
 from bot.routing import roster, teams
 from bot.routing.model import EVERYONE, Match
 from bot.stores.tables import users
 
 DISABLED = "!"
 """First letter of the password hash of a user who may not log in."""
-Told = Callable[[Conversation, str, dict[str, Any]], Event]
-"""Makes an event of the agent who acts: conversation, type, data."""
 
 
 def to_team(
-    connection: Connection, current: Conversation, team_id: str, *, key: str, event: Told, note: str
+    connection: Connection,
+    current: Conversation,
+    team_id: str,
+    *,
+    key: str,
+    event: MakeEvent,
+    note: str,
 ) -> Conversation:
     """Put a conversation into a team's queue; `team_id` empty keeps the team it has."""
     if current.last_change == key and current.state == State.WAITING:
@@ -46,7 +50,7 @@ def to_team(
 
 
 def to_agent(
-    connection: Connection, current: Conversation, agent_id: str, *, key: str, event: Told
+    connection: Connection, current: Conversation, agent_id: str, *, key: str, event: MakeEvent
 ) -> Conversation:
     """Give a conversation to a named agent, whoever has it now.
 
@@ -59,12 +63,10 @@ def to_agent(
     if current.state in ENDED:
         raise TransitionRefused(current.id, current.state, State.ASSIGNED)
     name(connection, agent_id)
-    now = time.time()
-    data: dict[str, Any] = {"to": agent_id}
     if current.state in HUMAN:
         # By way of the queue, as the table of states has it, but without standing in it: no time
         # is waited, so none may count in the estimates.
-        told = event(current, "handoff.transferred", {**data, "note_characters": 0})
+        told = event(current, "handoff.transferred", {"to": agent_id, "note_characters": 0})
         current = store.change(
             connection,
             _awake(connection, current, key),
@@ -73,17 +75,7 @@ def to_agent(
             events=(told,),
             waiting_since=None,
         )
-    extra: dict[str, Any] = {"owner": agent_id}
-    events = []
-    if current.state == State.BOT:
-        cause = Cause.AGENT_TAKEOVER.value
-        extra.update(cause=cause, cause_detail={"agent": agent_id})
-        events.append(event(current, "handoff.requested", {"cause": cause}))
-    wait_s = now - current.waiting_since if current.waiting_since else 0.0
-    events.append(event(current, "handoff.assigned", {"wait_s": round(wait_s, 3), **data}))
-    return store.change(
-        connection, current, State.ASSIGNED, key=key, events=tuple(events), now=now, **extra
-    )
+    return take(connection, current, agent_id, key=key, event=event, to=agent_id)
 
 
 def route(connection: Connection, current: Conversation, match: Match, *, key: str) -> Conversation:
@@ -98,26 +90,35 @@ def route(connection: Connection, current: Conversation, match: Match, *, key: s
     if current.state != State.WAITING or current.version != match.version:
         raise StaleConversation(current.id, current.state, State.ASSIGNED)
     name(connection, match.agent)
-    now = time.time()
     # Writing to the agent's row first keeps two processes from counting at the same time.
-    teams.note_routed(connection, match.agent, now)
+    teams.note_routed(connection, match.agent, time.time())
     capacity = teams.profiles(connection, [match.agent])[match.agent].capacity
     if roster.loads_of(connection, [match.agent]).get(match.agent, 0) >= capacity:
         raise TransitionRefused(current.id, current.state, State.ASSIGNED)
-    wait_s = now - current.waiting_since if current.waiting_since else 0.0
-    told = Event(
-        id=f"{current.id}:{key}:handoff.assigned",
-        type="handoff.assigned",
-        conversation=current.id,
-        episode_id=current.episode_id,
-        channel=current.channel,
-        language=current.language,
+    return take(
+        connection,
+        current,
+        match.agent,
+        key=key,
+        event=lambda c, kind, data: _routed(c, kind, key, match, data),
+        to=match.agent,
+        why=match.why,
+    )
+
+
+def _routed(
+    conversation: Conversation, kind: str, key: str, match: Match, data: dict[str, Any]
+) -> Event:
+    return Event(
+        id=f"{conversation.id}:{key}:{kind}",
+        type=kind,
+        conversation=conversation.id,
+        episode_id=conversation.episode_id,
+        channel=conversation.channel,
+        language=conversation.language,
         actor="system",
         actor_id=match.agent,
-        data={"wait_s": round(wait_s, 3), "to": match.agent, "why": match.why},
-    )
-    return store.change(
-        connection, current, State.ASSIGNED, key=key, events=(told,), now=now, owner=match.agent
+        data=data,
     )
 
 

@@ -15,15 +15,16 @@ from typing import Any
 import redis.asyncio
 from sqlalchemy.engine import Connection
 
-from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.changes import Changes
-from bot.conversation.states import ENDED, HUMAN, Cause, State
+from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TransitionRefused
 from bot.events import Event
 from bot.files.rows import uploads
 from bot.handoff import passing
+from bot.handoff.notices import Notices
+from bot.handoff.taking import take
 from bot.routing import presence
 from bot.routing.model import Match
 from bot.routing.queue import place_of
@@ -49,14 +50,14 @@ class Agent:
 
 
 class HandoffService:
-    """The desk's hands; one a process."""
+    """What agents can do; one per process."""
 
     def __init__(self, settings: Settings, database: Database, redis: redis.asyncio.Redis) -> None:
         self._settings = settings
         self._database = database
         self._redis = redis
         self._changes = Changes(settings.shards, database, redis)
-        self._texts = SystemTexts.load(settings.default_language)
+        self._notices = Notices(settings, database, redis)
 
     async def claim(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
         """Take a waiting conversation, or take it over from the bot or from the people of a page's
@@ -79,26 +80,12 @@ class HandoffService:
             repeated = current.owner == agent.id and current.last_change == key
             if current.state in HUMAN | ENDED and not repeated:
                 raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
-            now = time.time()
-            events = []
-            extra: dict[str, Any] = {"owner": agent.id}
-            if current.state == State.BOT:
-                extra.update(cause=Cause.AGENT_TAKEOVER.value, cause_detail={"agent": agent.id})
-                events.append(
-                    self._event(
-                        current,
-                        "handoff.requested",
-                        key,
-                        agent,
-                        {"cause": Cause.AGENT_TAKEOVER.value},
-                    )
-                )
-            wait_s = now - current.waiting_since if current.waiting_since else 0.0
-            events.append(
-                self._event(current, "handoff.assigned", key, agent, {"wait_s": round(wait_s, 3)})
-            )
-            return store.change(
-                connection, current, State.ASSIGNED, key=key, events=tuple(events), now=now, **extra
+            return take(
+                connection,
+                current,
+                agent.id,
+                key=key,
+                event=lambda c, kind, data: self._event(c, kind, key, agent, data),
             )
 
         changed = await self._changes.apply(conversation_id, work)
@@ -138,7 +125,19 @@ class HandoffService:
             raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
         if current.blocked:
             raise BadRequest("customer-blocked", "Unblock the customer first.", status=409)
-        message = self._outbound(current, unicodedata.normalize("NFC", words), key, agent, "agent")
+        message = Outbound(
+            id=_id(current, key),
+            conversation=current.id,
+            channel=current.channel,
+            account=current.account,
+            vendor_user=current.vendor_user,
+            text=unicodedata.normalize("NFC", words),
+            author="agent",
+            agent=agent.name,
+            language=current.language,
+            created_at=time.time(),
+            state=current.state.value,
+        )
         message = replace(message, attachments=await self._uploads(message, agent, files))
         if translated:
             message = replace(message, metadata={"machine": True, **translated})
@@ -337,8 +336,6 @@ class HandoffService:
         await self._notice(conversation, "utter_agent_joined", key, agent)
 
     async def _notice(self, conversation: Conversation, utter: str, key: str, agent: Agent) -> None:
-        if conversation.blocked:
-            return
         if utter in QUIET_AFTER_LEAVING and conversation.callback_at:
             return  # They left a message: the answer itself is what comes back.
         place = 0
@@ -346,47 +343,13 @@ class HandoffService:
             agents = await self.online()
             queued = await self._database.read(lambda c: place_of(c, conversation, agents))
             place = queued.place
-        text = self._texts.render(
+        await self._notices.say(
+            conversation,
             utter,
-            conversation.language,
-            agent=agent.name,
-            place=place,
-            business=self._settings.business_name,
+            _id(conversation, f"{key}:{utter}"),
+            {"agent": agent.name, "place": place, "business": self._settings.business_name},
+            shown_as=agent.name if utter == "utter_agent_joined" else "",
         )
-        message = self._outbound(conversation, text, f"{key}:{utter}", agent, "automatic", utter)
-        await delivery.send(
-            self._redis, self._settings.shards, message, episode_id=conversation.episode_id
-        )
-
-    def _outbound(
-        self,
-        conversation: Conversation,
-        text: str,
-        key: str,
-        agent: Agent,
-        author: str,
-        utter: str = "",
-    ) -> Outbound:
-        return Outbound(
-            id=f"d-{conversation.id[-12:]}-{key}"[:96],
-            conversation=conversation.id,
-            channel=conversation.channel,
-            account=conversation.account,
-            vendor_user=conversation.vendor_user,
-            text=text,
-            author=author,
-            agent=agent.name if author == "agent" or utter == "utter_agent_joined" else "",
-            language=self._language_of(conversation, utter),
-            utter=utter,
-            created_at=time.time(),
-            state=conversation.state.value,
-        )
-
-    def _language_of(self, conversation: Conversation, utter: str) -> str:
-        """Language the text is in: a notice may not exist in the customer's."""
-        if not utter:
-            return conversation.language
-        return self._texts.language_for(utter, conversation.language)
 
     @staticmethod
     def _get(connection: Connection, conversation_id: str) -> Conversation:
@@ -410,3 +373,8 @@ class HandoffService:
             actor_id=agent.id,
             data=data,
         )
+
+
+def _id(conversation: Conversation, key: str) -> str:
+    """Id of a message from the desk; the same for the same click."""
+    return f"d-{conversation.id[-12:]}-{key}"[:96]

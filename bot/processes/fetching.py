@@ -9,8 +9,8 @@ import redis.asyncio
 from bot.errors import DeliveryFailed
 from bot.files.addresses import Hosts
 from bot.files.fetch import Fetcher, FetchFailed, Vendor
-from bot.files.notice import Notice
 from bot.files.store import store_of
+from bot.handoff.notices import Notices
 from bot.settings import Settings
 from bot.stores.database import Database
 from channels.kit.limits import FACEBOOK, TELEGRAM
@@ -26,8 +26,8 @@ def make_fetcher(settings: Settings, database: Database, client: redis.asyncio.R
         vendors[FACEBOOK] = FacebookFiles(Hosts(settings.facebook_graph_url, settings.file_hosts))
     if TELEGRAM not in off(settings):
         vendors[TELEGRAM] = TelegramFiles(settings, VendorHttp())
-    tell = Notice(settings, database, client)
-    return Fetcher(settings, database, client, store_of(settings), vendors, tell.refused)
+    tell = Notices(settings, database, client).file_refused
+    return Fetcher(settings, database, client, store_of(settings), vendors, tell)
 
 
 @dataclass(frozen=True)

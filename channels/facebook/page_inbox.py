@@ -15,9 +15,10 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.changes import Changes
-from bot.conversation.states import ENDED, HUMAN, Cause, State
+from bot.conversation.states import ENDED, HUMAN
 from bot.conversation.store import Conversation
 from bot.events import Event as LogEvent
+from bot.handoff.taking import take
 from bot.routing import presence
 from bot.settings import Settings
 from bot.stores import redis_keys
@@ -74,21 +75,12 @@ class PageInbox:
             current = store.open_for(connection, opening, self._settings.default_language)
         if current.state in HUMAN:
             return current
-        extra: dict[str, Any] = {"owner": owner}
-        wait_s = now - current.waiting_since if current.waiting_since else 0.0
-        events = [_event(current, "handoff.assigned", key, owner, {"wait_s": round(wait_s, 3)})]
-        if current.state == State.BOT:
-            cause = Cause.AGENT_TAKEOVER.value
-            extra.update(cause=cause, cause_detail={"agent": owner})
-            events.insert(0, _event(current, "handoff.requested", key, owner, {"cause": cause}))
-        return store.change(
+        return take(
             connection,
             current,
-            State.ASSIGNED,
+            owner,
             key=f"{key}-take",
-            events=tuple(events),
-            now=now,
-            **extra,
+            event=lambda c, kind, data: _event(c, kind, key, owner, data),
         )
 
     async def _record(self, event: Event, conversation: Conversation, owner: str, key: str) -> None:

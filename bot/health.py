@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 import redis.asyncio
@@ -31,7 +33,8 @@ async def check(
     Returns:
         `{"ok": bool, "redis": bool, "database": bool, "engine": n, "sender": n, "recorder": n,
         "housekeeper": n, "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n,
-        "outbox": n}`, `refused` (`{"<channel> <code>": n}`) once there was any, and `translation`
+        "outbox": n}`, `refused` (`{"<channel> <code>": n}`) once there was any, `set_aside`
+        (`{loop: n}`, bot.stores.set_aside) while there is any, and `translation`
         (bot.language.translate.figures) when a provider is set, whose failures
         hinder nobody; `ok` is False when a part is down, and HTTP answers 503 then.
     """
@@ -62,11 +65,13 @@ async def _redis_parts(
 ) -> None:
     now = time.time()
     alive: list[Any] = []
+    everybody: set[str] = set()
     for role in ROLES:
         names: list[Any] = await guarded(
             client.zrangebyscore(redis_keys.holders(role), now, "+inf")
         )
         report[role] = len(names)
+        everybody.update(names)
         if role == "engine":
             alive = names
     ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
@@ -86,4 +91,16 @@ async def _redis_parts(
     refused: Any = await guarded(client.hgetall(redis_keys.REFUSED))
     if refused:
         report["refused"] = {what: int(number) for what, number in sorted(refused.items())}
+    if odd := await _set_aside(client, everybody):
+        report["set_aside"] = odd
     report["redis"] = True
+
+
+async def _set_aside(client: redis.asyncio.Redis, alive: Collection[str]) -> dict[str, int]:
+    """Loop → rows that failed unforeseen and wait to be tried again, of all living processes."""
+    told: Any = await guarded(client.hgetall(redis_keys.SET_ASIDE))
+    counts: Counter[str] = Counter()
+    for name, text in told.items():
+        if name in alive:
+            counts.update(json.loads(text))
+    return dict(sorted(counts.items()))

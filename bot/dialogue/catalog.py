@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 from typing import Any
 
@@ -11,17 +10,17 @@ import redis.asyncio
 import structlog
 
 from bot.content import publish
-from bot.errors import ContentError, StoreUnavailable
+from bot.errors import ContentError
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
-from bot.stores.tasks import goes_on
+from bot.stores.set_aside import SetAside
 from bot.understanding.service import Knowledge, Understander
 
 LOG = structlog.get_logger(__name__)
 WAIT_S = 2.0
 POLL_S = 0.25
-"""A lost announcement is noticed within this time."""
+"""Another version is noticed within this time."""
 
 
 class Catalog:
@@ -46,6 +45,7 @@ class Catalog:
         self._holder = holder
         self._model = model
         self._knowledge: Knowledge | None = None
+        self.aside = SetAside("content")
 
     @property
     def knowledge(self) -> Knowledge:
@@ -59,6 +59,27 @@ class Catalog:
         number = await self._live()
         if number == 0 or (self._knowledge and self._knowledge.content.number == number):
             return False
+        return await self._load(number)
+
+    async def look(self) -> None:
+        """Keep up with the pointer; a version that cannot be used leaves the one in use."""
+        # Asking for a local key costs less than the care a subscription needs when Redis dies.
+        number = await self._live()
+        if number in (0, self._knowledge and self._knowledge.content.number):
+            return
+        version = f"version {number}"
+        if version not in self.aside:
+            with self.aside.row(version):
+                await self._try(number)
+
+    async def _try(self, number: int) -> None:
+        try:
+            await self._load(number)
+        except ContentError as error:
+            LOG.error("content.unreadable", problems=error.problems)
+            raise
+
+    async def _load(self, number: int) -> bool:
         content = await self._database.read(lambda c: publish.read(c, number))
         if content is None:
             raise ContentError([f"version {number} is named as live but not stored"])
@@ -81,17 +102,6 @@ class Catalog:
         if self._knowledge:
             told = json.dumps({"version": self._knowledge.content.number, "model": self._model})
             await guarded(self._redis.hset(redis_keys.CONTENT_READY, self._holder, told))
-
-    async def follow(self) -> None:
-        """Keep up with the pointer until cancelled."""
-        while goes_on():
-            # Polling a local key costs less than the care a subscription needs when Redis dies.
-            await asyncio.sleep(POLL_S)
-            with contextlib.suppress(StoreUnavailable):
-                try:
-                    await self.refresh()
-                except ContentError as error:
-                    LOG.error("content.unreadable", problems=error.problems)
 
     async def _live(self) -> int:
         mirrored: Any = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import aiohttp
@@ -26,16 +26,14 @@ from bot.files.content import Content, endings_of, look
 from bot.files.store import CHUNK_BYTES, FileStore
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import files
-from bot.stores.tasks import goes_on
 from bot.streams.attachments import FAILED, FETCHING, REFUSED, STORED
 
 LOG = structlog.get_logger(__name__)
 
 AT_ONCE = 4
 IDLE_S = 0.5
-AWAY_S = 5.0
-"""Before looking again whether a store is back."""
 TIMEOUT_S = 60.0
 CLAIM_S = 90.0
 """How long a worker has a file to itself; longer than `TIMEOUT_S`."""
@@ -113,28 +111,11 @@ class Fetcher:
         self._tell = tell
         self._first_pause_s = first_pause_s
         self._session: aiohttp.ClientSession | None = None
+        self.aside = SetAside("files")
 
-    async def run(self) -> None:
-        """Fetch until cancelled."""
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(AT_ONCE):
-                    group.create_task(self._work())
-        finally:
-            await self.aclose()
-
-    async def _work(self) -> None:
-        while goes_on():
-            try:
-                pause_s = 0.0 if await self.step() else IDLE_S
-            except StoreUnavailable as error:
-                LOG.warning("file.delayed", store=error.store)
-                pause_s = AWAY_S
-            except Exception as error:
-                # Such as a database that lacks the table: the messages beside us must go on.
-                LOG.error("file.failed", error=type(error).__name__)
-                pause_s = AWAY_S
-            await asyncio.sleep(pause_s)
+    async def turn(self) -> float:
+        """Fetch one file that is due; return the seconds to rest."""
+        return 0.0 if await self.step() else IDLE_S
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -151,11 +132,20 @@ class Fetcher:
             now: Unix seconds; the clock's when absent.
         """
         moment = time.time() if now is None else now
-        if not await self._database.read(lambda c: _is_due(c, moment)):
+        aside = self.aside.ids()
+        if not await self._database.read(lambda c: _is_due(c, moment, aside)):
             return False
-        row = await self._database.run(lambda c: _claim(c, moment))
-        if row is None:
+        file = await self._database.run(lambda c: _claim(c, moment, aside))
+        if file is None:
             return False
+        with self.aside.row(file):
+            # Read by itself: one that cannot be read must not hide those behind it.
+            row = await self._database.read(lambda c: rows.get(c, file))
+            if row is not None:
+                await self._take(row, moment)
+        return True
+
+    async def _take(self, row: Mapping[str, Any], moment: float) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 values = await self._fetch(row)
@@ -172,7 +162,6 @@ class Fetcher:
             LOG.warning("file.broken", file_id=row["id"], error=type(error).__name__)
             values = self._after(row, FetchFailed("unreachable"), moment)
         await self._settle(row, values)
-        return True
 
     def _after(self, row: Mapping[str, Any], error: FetchFailed, now: float) -> dict[str, Any]:
         tries = row["tries"] + 1
@@ -270,26 +259,26 @@ class Fetcher:
         return await self._session.get(address, allow_redirects=False)
 
 
-def _due(now: float) -> sa.Select[Any]:
-    query = sa.select(files).where(files.c.state == FETCHING, files.c.due_at <= now)
-    return query.order_by(files.c.due_at, files.c.created_at).limit(1)
+def _due(now: float, aside: Sequence[str]) -> sa.Select[tuple[str]]:
+    c = files.c
+    query = sa.select(c.id).where(c.state == FETCHING, c.due_at <= now, c.id.not_in(aside))
+    return query.order_by(c.due_at, c.created_at).limit(1)
 
 
-def _is_due(connection: Connection, now: float) -> bool:
-    return connection.execute(_due(now)).first() is not None
+def _is_due(connection: Connection, now: float, aside: Sequence[str]) -> bool:
+    return connection.execute(_due(now, aside)).first() is not None
 
 
-def _claim(connection: Connection, now: float) -> dict[str, Any] | None:
+def _claim(connection: Connection, now: float, aside: Sequence[str]) -> str | None:
     """Take a file that is due; another worker that chose the same one gets nothing."""
-    row = connection.execute(_due(now).with_for_update(skip_locked=True)).mappings().first()
-    if row is None:
-        return None
+    query = _due(now, aside).with_for_update(skip_locked=True)
+    file = connection.execute(query).scalar()
     taken = connection.execute(
         sa.update(files)
-        .where(files.c.id == row["id"], files.c.due_at == row["due_at"])
+        .where(files.c.id == file, files.c.state == FETCHING, files.c.due_at <= now)
         .values(due_at=now + CLAIM_S)
     )
-    return {**row, "due_at": now + CLAIM_S} if taken.rowcount else None
+    return file if taken.rowcount else None
 
 
 def _update(connection: Connection, row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable
+from collections.abc import Sequence
 
-import redis
 import redis.asyncio
 import structlog
 
@@ -19,11 +18,12 @@ from bot.errors import SamvadError, StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.routing import presence, roster
 from bot.routing.match import match
-from bot.routing.model import Match
+from bot.routing.model import Match, Waiting
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.listening import Listening
 from bot.stores.redis_keys import LIVE_CHANNEL, ROUTING_CHANNEL
-from bot.stores.tasks import goes_on
+from bot.stores.set_aside import SetAside
 from bot.streams.lease import Leases
 
 log = structlog.get_logger()
@@ -33,12 +33,11 @@ COLLECT_S = 0.05
 """Notices that come together are worked off together."""
 AT_ONCE = 8
 """Assignments under way at a time."""
-RETRY_S = 2.0
 AUTOMATIC = "automatic"
 
 
 class Router:
-    """Gives waiting conversations to agents, where `ROUTING_MODE` says so."""
+    """Gives waiting conversations to agents; runs where `ROUTING_MODE` says so."""
 
     def __init__(
         self,
@@ -48,25 +47,35 @@ class Router:
         service: HandoffService,
         holder: str,
     ) -> None:
-        self._settings = settings
+        self._away_s = settings.away_after_s
         self._database = database
         self._redis = client
         self._service = service
         self._wake = asyncio.Event()
         self.leases = Leases(client, "router", holder, 1, settings.lease_s)
+        self.ear = Listening(client, "router", (LIVE_CHANNEL, ROUTING_CHANNEL), self._hear)
+        """Run it to be woken by what happens."""
+        self.aside = SetAside("routing")
 
-    async def run(self) -> None:
-        """Route until cancelled."""
-        if self._settings.routing_mode != AUTOMATIC:
-            return
-        await _together(self.leases.keep(), self._listen(), self._work())
+    async def turn(self) -> int:
+        """`step`, if it is this process's turn to route."""
+        return await self.step() if self.leases.held else 0
+
+    async def rest(self, seconds: float) -> None:
+        """Wait, but no longer than until something happens that routing may depend on."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+            await asyncio.sleep(COLLECT_S)
+        self._wake.clear()
 
     async def step(self) -> int:
         """Match once; return how many conversations went to somebody."""
         here = await presence.here(self._redis)
-        now, away_s = time.time(), self._settings.away_after_s
+        now = time.time()
         made = await self._database.read(
-            lambda c: _decide(roster.load(c, here, away_s), now)  # on a thread, like the reading
+            # On a thread, like the reading.
+            lambda c: self._decide(roster.load(c, here, self._away_s), now)
         )
         done = 0
         for start in range(0, len(made), AT_ONCE):
@@ -74,7 +83,27 @@ class Router:
             done += sum(await asyncio.gather(*(self._assign(one) for one in group)))
         return done
 
-    async def _assign(self, one: Match) -> bool:
+    def _decide(self, picture: roster.Picture, now: float) -> list[Match]:
+        queue = self._fit(picture.queue)
+        try:
+            return match(queue, picture.seats, picture.teams, now)
+        except Exception:
+            # One of them is odd. Alone, each shows whether it is that one.
+            for waiting in queue:
+                with self.aside.row(waiting.id):
+                    match((waiting,), picture.seats, picture.teams, now)
+            return match(self._fit(queue), picture.seats, picture.teams, now)
+
+    def _fit(self, queue: Sequence[Waiting]) -> tuple[Waiting, ...]:
+        """Those that may be routed: one set aside must take nobody's place."""
+        return tuple(waiting for waiting in queue if waiting.id not in self.aside)
+
+    async def _assign(self, chosen: Match) -> bool:
+        with self.aside.row(chosen.conversation):
+            return await self._route(chosen)
+        return False
+
+    async def _route(self, one: Match) -> bool:
         try:
             return await self._service.route(one)
         except StoreUnavailable:
@@ -84,50 +113,6 @@ class Router:
             log.info("routing.skipped", conversation=one.conversation, reason=type(error).__name__)
             return False
 
-    async def _work(self) -> None:
-        while goes_on():
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
-                    await self._wake.wait()
-                await asyncio.sleep(COLLECT_S)
-            self._wake.clear()
-            if not self.leases.held:
-                continue
-            try:
-                await self.step()
-            except StoreUnavailable as error:
-                log.warning("routing.delayed", reason=str(error))
-                await asyncio.sleep(RETRY_S)
-            except Exception:
-                # The outermost loop of this task: one odd row must not end the routing.
-                log.exception("routing.failed")
-                await asyncio.sleep(RETRY_S)
-
-    async def _listen(self) -> None:
-        while goes_on():
-            pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
-            try:
-                await pubsub.subscribe(LIVE_CHANNEL, ROUTING_CHANNEL)
-                async for message in pubsub.listen():
-                    if message["channel"] == ROUTING_CHANNEL or '"state"' in message["data"]:
-                        self._wake.set()
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                log.warning("routing.deaf", reason=str(error))
-            finally:
-                with contextlib.suppress(redis.RedisError, OSError):
-                    await pubsub.aclose()  # type: ignore[no-untyped-call]
-            await asyncio.sleep(RETRY_S)
-
-
-def _decide(picture: roster.Picture, now: float) -> list[Match]:
-    return match(picture.queue, picture.seats, picture.teams, now)
-
-
-async def _together(*work: Awaitable[None]) -> None:
-    tasks = [asyncio.ensure_future(part) for part in work]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    def _hear(self, channel: str, body: str) -> None:
+        if channel == ROUTING_CHANNEL or '"state"' in body:
+            self._wake.set()

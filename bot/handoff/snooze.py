@@ -6,23 +6,20 @@ every housekeeper looks once in `SWEEP_S`, and the row's compare-and-set lets on
 
 from __future__ import annotations
 
-import asyncio
 import time
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.errors import BadRequest, StoreUnavailable, TransitionRefused
+from bot.errors import BadRequest, TransitionRefused
 from bot.handoff.service import Agent
 from bot.stores.database import Database
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, messages, snoozes
-
-log = structlog.get_logger()
 
 SWEEP_S = 2.0
 LONGEST_S = 366 * 86400
@@ -54,6 +51,7 @@ class Snoozer:
     def __init__(self, database: Database, changes: Changes) -> None:
         self._database = database
         self._changes = changes
+        self.aside = SetAside("snooze")
 
     async def put_aside(
         self, conversation_id: str, agent: Agent, *, until: float, key: str
@@ -101,30 +99,19 @@ class Snoozer:
 
     async def sweep(self, now: float) -> int:
         """Wake what is due or was written to; return how many."""
-        due = await self._database.read(lambda c: _due(c, now))
+        due = await self._database.read(lambda c: _due(c, now, self.aside.ids()))
         woken = 0
         for conversation_id, owner, version in due:
-            try:
-                await self.wake(conversation_id, owner, key=f"wake-{version}-{conversation_id}")
-                woken += 1
-            except (TransitionRefused, BadRequest):
-                continue  # Another process was faster, or the agent woke it.
+            with self.aside.row(conversation_id):
+                try:
+                    await self.wake(conversation_id, owner, key=f"wake-{version}-{conversation_id}")
+                    woken += 1
+                except (TransitionRefused, BadRequest):
+                    continue  # Another process was faster, or the agent woke it.
         return woken
 
-    async def run(self) -> None:
-        """Sweep for ever."""
-        while True:
-            await asyncio.sleep(SWEEP_S)
-            try:
-                await self.sweep(time.time())
-            except StoreUnavailable as error:
-                log.warning("desk.snooze_skipped", reason=str(error))
-            except Exception:
-                # The outermost loop of this task: one bad row must not keep all others asleep.
-                log.exception("desk.snooze_failed")
 
-
-def _due(connection: Connection, now: float) -> list[tuple[str, str, int]]:
+def _due(connection: Connection, now: float, aside: list[str]) -> list[tuple[str, str, int]]:
     c, s, m = conversations.c, snoozes.c, messages.c
     wrote = sa.exists().where(
         m.conversation == s.conversation, m.author == "customer", m.created_at > s.created_at
@@ -133,7 +120,7 @@ def _due(connection: Connection, now: float) -> list[tuple[str, str, int]]:
     rows = connection.execute(
         sa.select(c.id, c.owner, c.version)
         .join(snoozes, s.conversation == c.id)
-        .where(c.state == State.SNOOZED.value, sa.or_(due, wrote))
+        .where(c.state == State.SNOOZED.value, sa.or_(due, wrote), c.id.not_in(aside))
         .limit(100)
     )
     return [(row.id, row.owner or "", row.version) for row in rows]

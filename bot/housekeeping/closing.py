@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import redis.asyncio
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.engine import Connection
 
-from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.errors import StoreUnavailable, TransitionRefused
+from bot.errors import TransitionRefused
 from bot.events import Event
+from bot.handoff.notices import Notices
 from bot.handoff.opening import Attendance, attendance, sentence
-from bot.handoff.waiting import actions_under, buttons, notice
+from bot.handoff.waiting import actions_under, notice
 from bot.routing import presence, roster, teams
 from bot.routing.model import Team
 from bot.routing.queue import QueuePlace, place_of
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, customers, events, users
-from bot.stores.tasks import goes_on
-from bot.streams import delivery
-from bot.streams.messages import Outbound
 
-LOG = structlog.get_logger(__name__)
-EVERY_S = 15
+EVERY_S = 15.0
 BATCH = 200
+Conditions = tuple[sa.ColumnElement[bool], ...]
+Act = Callable[[Conversation, float], Awaitable[int]]
 
 
 class Sweeper:
@@ -46,51 +42,29 @@ class Sweeper:
         self._database = database
         self._redis = client
         self._changes = Changes(settings.shards, database, client)
-        self._texts = SystemTexts.load(settings.default_language)
-
-    async def run(self) -> None:
-        """Sweep until cancelled."""
-        while goes_on():
-            await asyncio.sleep(EVERY_S)
-            try:
-                await self.step(time.time())
-            except StoreUnavailable as error:
-                LOG.warning("sweep.delayed", reason=str(error))
+        self._notices = Notices(settings, database, client)
+        self.aside = SetAside("closing")
 
     async def step(self, now: float) -> int:
         """Sweep once; return how many conversations changed."""
-        idle = now - self._settings.episode_idle_s
         changed = 0
-        for conversation in await self._older(State.BOT, idle):
-            changed += await self._close(conversation, now)
-        for conversation in await self._abandoned(now):
-            changed += await self._close(conversation, now, "utter_abandoned")
-        for conversation in await self._waiting_too_long(now):
-            changed += await self._apologise(conversation, now)
-        for owner in await self._database.run(_owners):
-            if await presence.offline_s(self._redis, owner, now) > self._settings.agent_gone_s:
-                for conversation in await self._database.run(partial(_owned_by, owner=owner)):
-                    changed += await self._requeue(conversation, now)
+        for part in (self._idle, self._abandoned, self._waiting_too_long, self._left_alone):
+            # What no conversation is to blame for, such as a team that cannot be read, must not
+            # stop the other parts.
+            if part.__name__ not in self.aside:
+                with self.aside.row(part.__name__):
+                    changed += await part(now)
         return changed
 
-    async def _older(self, state: State, before: float) -> list[Conversation]:
-        def work(connection: Connection) -> list[Conversation]:
-            rows = connection.execute(
-                sa.select(conversations)
-                .where(
-                    conversations.c.state == state.value,
-                    conversations.c.last_message_at < before,
-                )
-                .order_by(conversations.c.last_message_at)
-                .limit(BATCH)
-            ).mappings()
-            return [Conversation.from_row(row) for row in rows]
+    async def _idle(self, now: float) -> int:
+        """Close the bot's conversations nobody writes in any more."""
+        c, before = conversations.c, now - self._settings.episode_idle_s
+        old = (c.state == State.BOT.value, c.last_message_at < before)
+        return await self._each(old, self._close, now, c.last_message_at)
 
-        return await self._database.read(work)
-
-    async def _abandoned(self, now: float) -> list[Conversation]:
-        """Waiting ones nobody wrote in while the team worked; those left as a message are kept for
-        longer, by the calendar alone."""
+    async def _abandoned(self, now: float) -> int:
+        """Close waiting ones nobody wrote in while the team worked; those left as a message are
+        kept for longer, by the calendar alone."""
         c, limit_s = conversations.c, self._settings.queue_abandon_s
         left = now - self._settings.callback_keep_s
         # Who was told that people are back on Monday keeps their place until then.
@@ -101,15 +75,40 @@ class Sweeper:
             sa.and_(c.callback_at.is_(None), queued),
             sa.and_(c.callback_at.is_not(None), c.last_message_at < left),
         )
-        return await self._waiting(older)
+        return await self._each((_WAITING, older), self._abandon, now, c.waiting_since)
 
-    async def _waiting_too_long(self, now: float) -> list[Conversation]:
-        """Those who wait in the chat, and were not told yet that it takes longer."""
+    async def _waiting_too_long(self, now: float) -> int:
+        """Tell those who wait in the chat, once, that it takes longer."""
         if not self._settings.wait_apology_s:
-            return []
+            return 0
         c, limit_s = conversations.c, self._settings.wait_apology_s
         late = await self._by_team(c.waiting_since, lambda team: _late_since(team, now, limit_s))
-        return await self._waiting(late, c.callback_at.is_(None), c.late_told_at.is_(None))
+        untold = (_WAITING, late, c.callback_at.is_(None), c.late_told_at.is_(None))
+        return await self._each(untold, self._apologise, now, c.waiting_since)
+
+    async def _left_alone(self, now: float) -> int:
+        """Put conversations of agents who are gone back into the queue."""
+        c, changed = conversations.c, 0
+        for owner in await self._database.run(_owners):
+            if await presence.offline_s(self._redis, owner, now) > self._settings.agent_gone_s:
+                theirs = (c.owner == owner, c.state == State.ASSIGNED.value)
+                changed += await self._each(theirs, self._requeue, now, c.id)
+        return changed
+
+    async def _each(
+        self, which: Conditions, act: Act, now: float, order: sa.ColumnElement[Any]
+    ) -> int:
+        """Do something with each conversation of a kind; return how many changed.
+
+        Each is read by itself, since one that cannot be read must hold up no other.
+        """
+        left = (*which, conversations.c.id.not_in(self.aside.ids()))
+        changed = 0
+        for id_ in await self._database.read(lambda c: _ids(c, left, order)):
+            with self.aside.row(id_):
+                seen = await self._database.read(partial(_one, id_=id_, which=which))
+                changed += await act(seen, now) if seen else 0
+        return changed
 
     async def _by_team(
         self, moment: sa.ColumnElement[float], since: Callable[[Team], float]
@@ -128,18 +127,6 @@ class Sweeper:
             for team in known
         ]
         return sa.or_(*before)
-
-    async def _waiting(self, *conditions: sa.ColumnElement[bool]) -> list[Conversation]:
-        def work(connection: Connection) -> list[Conversation]:
-            rows = connection.execute(
-                sa.select(conversations)
-                .where(conversations.c.state == State.WAITING.value, *conditions)
-                .order_by(conversations.c.waiting_since)
-                .limit(BATCH)
-            ).mappings()
-            return [Conversation.from_row(row) for row in rows]
-
-        return await self._database.read(work)
 
     async def _apologise(self, seen: Conversation, now: float) -> int:
         """Say sorry, with place and estimate as they are now, and offer to leave a message."""
@@ -171,10 +158,13 @@ class Sweeper:
             return replace(place, closed=there.closed), there, locale, zone
 
         place, there, locale, zone = await self._database.read(work)
-        hours = sentence(self._texts, told.language, there, now, locale, zone)
+        hours = sentence(self._notices.texts, told.language, there, now, locale, zone)
         utter, values = notice("late", place, hours)
         await self._tell(told, utter, key, **values)
         return 1
+
+    async def _abandon(self, seen: Conversation, now: float) -> int:
+        return await self._close(seen, now, "utter_abandoned")
 
     async def _close(self, seen: Conversation, now: float, utter: str = "") -> int:
         key = f"sweep:{seen.episode_id}:{seen.version}"
@@ -188,7 +178,7 @@ class Sweeper:
             closed = await self._changes.apply(seen.id, work)
         except TransitionRefused:
             return 0
-        if utter and not closed.blocked:
+        if utter:
             await self._tell(closed, utter, key)
         return 1
 
@@ -217,25 +207,11 @@ class Sweeper:
     async def _tell(
         self, conversation: Conversation, utter: str, key: str, **values: object
     ) -> None:
-        id_ = f"{key}:{utter}"[:96]
-        ways = actions_under(utter) if conversation.state == State.WAITING else ()
-        message = Outbound(
-            id=id_,
-            conversation=conversation.id,
-            channel=conversation.channel,
-            account=conversation.account,
-            vendor_user=conversation.vendor_user,
-            text=self._texts.render(utter, conversation.language, **values),
-            author="automatic",
-            language=self._texts.language_for(utter, conversation.language),
-            quick_replies=buttons(self._texts, id_, conversation.language, ways),
-            utter=utter,
-            created_at=time.time(),
-            state=conversation.state.value,
-        )
-        await delivery.send(
-            self._redis, self._settings.shards, message, episode_id=conversation.episode_id
-        )
+        actions = actions_under(utter) if conversation.state == State.WAITING else ()
+        await self._notices.say(conversation, utter, f"{key}:{utter}", values, actions=actions)
+
+
+_WAITING = conversations.c.state == State.WAITING.value
 
 
 def _late_since(team: Team, now: float, limit_s: float) -> float:
@@ -261,13 +237,18 @@ def _owners(connection: Connection) -> list[str]:
     return [row.owner for row in rows]
 
 
-def _owned_by(connection: Connection, owner: str) -> list[Conversation]:
-    rows = connection.execute(
-        sa.select(conversations)
-        .where(conversations.c.owner == owner, conversations.c.state == State.ASSIGNED.value)
-        .limit(BATCH)
+def _ids(connection: Connection, which: Conditions, order: sa.ColumnElement[Any]) -> Sequence[str]:
+    query = sa.select(conversations.c.id).where(*which).order_by(order).limit(BATCH)
+    return connection.execute(query).scalars().all()
+
+
+def _one(connection: Connection, id_: str, which: Conditions) -> Conversation | None:
+    """The conversation, unless it changed meanwhile so that it is none of these any more."""
+    row = connection.execute(
+        sa.select(conversations).where(conversations.c.id == id_, *which)
     ).mappings()
-    return [Conversation.from_row(row) for row in rows]
+    found = row.first()
+    return Conversation.from_row(found) if found else None
 
 
 def _bot_outcome(connection: Connection, episode: str) -> str:

@@ -5,21 +5,18 @@ Every housekeeper may; the others find nothing left to do.
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.errors import StoreUnavailable
 from bot.files.store import FileStore
 from bot.settings import Settings
 from bot.stores.database import Database
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import files
-from bot.stores.tasks import goes_on
 from bot.streams.attachments import FAILED, STORED
 
 LOG = structlog.get_logger(__name__)
@@ -38,15 +35,7 @@ class FileSweeper:
         self._settings = settings
         self._database = database
         self._store = store
-
-    async def run(self) -> None:
-        """Sweep until cancelled."""
-        while goes_on():
-            try:
-                await self.step(time.time())
-            except StoreUnavailable as error:
-                LOG.warning("files.sweep_delayed", store=error.store)
-            await asyncio.sleep(EVERY_S)
+        self.aside = SetAside("file-sweep")
 
     async def step(self, now: float) -> int:
         """Forget what is due at `now` (Unix seconds); return how many files went."""
@@ -56,37 +45,48 @@ class FileSweeper:
             gone += await self._drop(at < now - days * DAY_S)
         if days := self._settings.keep_files_days:
             gone += await self._expire(sa.and_(at < now - days * DAY_S, files.c.state == STORED))
-        # Bytes whose row never came, or went while they were written.
-        ids = await self._store.older_than(now - UNSENT_S)
-        for batch in (ids[n : n + BATCH] for n in range(0, len(ids), BATCH)):
-            lost = await self._database.read(partial(_without_row, ids=batch))
-            await self._store.delete(lost)
-            gone += len(lost)
+        gone += await self._drop_orphans(now - UNSENT_S)
         if gone:
             LOG.info("files.swept", files=gone)
         return gone
 
     async def _drop(self, condition: sa.ColumnElement[bool]) -> int:
         """Delete bytes, then rows; a row left over is found again."""
-        count = 0
-        while ids := await self._database.read(lambda c: _ids(c, condition)):
-            await self._store.delete(ids)
-            await self._database.run(partial(_delete, ids=ids))
-            count += len(ids)
-        return count
+        return await self._work_off(condition, _delete)
 
     async def _expire(self, condition: sa.ColumnElement[bool]) -> int:
         """Delete bytes; the row stays, so that the thread says that there was a file."""
-        count = 0
-        while ids := await self._database.read(lambda c: _ids(c, condition)):
+        return await self._work_off(condition, _mark_expired)
+
+    async def _work_off(
+        self,
+        condition: sa.ColumnElement[bool],
+        settle: Callable[[Connection, Sequence[str]], None],
+    ) -> int:
+        async def work(ids: Sequence[str]) -> None:
             await self._store.delete(ids)
-            await self._database.run(partial(_mark_expired, ids=ids))
-            count += len(ids)
+            await self._database.run(lambda c: settle(c, ids))
+
+        count = 0
+        while ids := await self._database.read(lambda c: _ids(c, condition, self.aside.ids())):
+            count += await self.aside.each(ids, work)
+        return count
+
+    async def _drop_orphans(self, before: float) -> int:
+        """Delete bytes whose row never came, or went while they were written."""
+        count = 0
+        ids = [id_ for id_ in await self._store.older_than(before) if id_ not in self.aside]
+        for batch in (ids[n : n + BATCH] for n in range(0, len(ids), BATCH)):
+            lost = await self._database.read(partial(_without_row, ids=batch))
+            count += await self.aside.each(lost, self._store.delete) if lost else 0
         return count
 
 
-def _ids(connection: Connection, condition: sa.ColumnElement[bool]) -> list[str]:
-    return list(connection.execute(sa.select(files.c.id).where(condition).limit(BATCH)).scalars())
+def _ids(
+    connection: Connection, condition: sa.ColumnElement[bool], aside: Sequence[str]
+) -> list[str]:
+    query = sa.select(files.c.id).where(condition, files.c.id.not_in(aside)).limit(BATCH)
+    return list(connection.execute(query).scalars())
 
 
 def _without_row(connection: Connection, ids: Sequence[str]) -> list[str]:

@@ -7,8 +7,8 @@ still made.
 
 from __future__ import annotations
 
-import asyncio
-import time
+from collections.abc import Sequence
+from functools import partial
 
 import sqlalchemy as sa
 import structlog
@@ -20,11 +20,11 @@ from bot.routing.tables import sla_clocks
 from bot.settings import Settings
 from bot.stores import partitions
 from bot.stores.database import Database
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import dead_letters, events, messages, survey_answers, trackers
-from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
-EVERY_S = 3600
+EVERY_S = 3600.0
 DAY_S = 86400
 BATCH = 1000
 """Rows deleted in one transaction: writers wait some 20 ms for it."""
@@ -42,22 +42,13 @@ class Retention:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self._database = database
-
-    async def run(self) -> None:
-        """Look after it until cancelled."""
-        while goes_on():
-            try:
-                await self.step(time.time())
-            except StoreUnavailable as error:
-                LOG.warning("retention.delayed", reason=str(error))
-            except sa.exc.DBAPIError:
-                # Such as a role that may not create tables. Rows go to the default partition.
-                LOG.exception("retention.failed")
-            await asyncio.sleep(EVERY_S)
+        self.aside = SetAside("retention")
 
     async def step(self, now: float) -> int:
         """Prepare partitions and forget what is too old; return the rows and partitions gone."""
-        await self._database.run(lambda c: partitions.ensure(c, now))
+        with self.aside.row("partitions"):
+            # Such as a role that may not create tables. Rows go to the default partition.
+            await self._database.run(lambda c: partitions.ensure(c, now))
         gone = 0
         words, facts = self._settings.keep_messages_days, self._settings.keep_events_days
         if words:
@@ -86,7 +77,10 @@ class Retention:
         return gone
 
     async def _drop(self, table: str, before: float) -> int:
-        return await self._database.run(lambda c: partitions.drop_before(c, table, before))
+        gone = 0
+        with self.aside.row(f"partitions of {table}"):
+            gone = await self._database.run(lambda c: partitions.drop_before(c, table, before))
+        return gone
 
     async def _delete(
         self,
@@ -95,14 +89,50 @@ class Retention:
         before: float,
         key: sa.Column[str] | None = None,
     ) -> int:
-        name = table.c.id if key is None else key
+        """Delete the rows of a table from before a moment, a batch in one transaction."""
+        name: sa.Column[str] = table.c.id if key is None else key
+        gone = 0
+        with self.aside.row(table.name):
+            while count := await self._delete_some(table, name, column < before, column):
+                gone += count
+        return gone
 
-        def work(connection: Connection) -> int:
-            old = sa.select(name).where(column < before).order_by(column).limit(BATCH)
-            found = connection.execute(sa.delete(table).where(name.in_(old), column < before))
-            return found.rowcount
+    async def _delete_some(
+        self,
+        table: sa.Table,
+        name: sa.Column[str],
+        is_old: sa.ColumnElement[bool],
+        order: sa.Column[float],
+    ) -> int:
+        odd = [
+            row.partition("/")[2] for row in self.aside.ids() if row.startswith(f"{table.name}/")
+        ]
+        old = sa.select(name).where(is_old, name.not_in(odd)).order_by(order).limit(BATCH)
+
+        def delete(connection: Connection) -> int:
+            return connection.execute(sa.delete(table).where(name.in_(old), is_old)).rowcount
+
+        try:
+            return await self._database.run(delete)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            # One of them cannot be deleted; it must not keep all others.
+            keys = await self._database.read(lambda c: c.execute(old).scalars().all())
+            return await self._delete_singly(table, name, is_old, sorted(set(keys)))
+
+    async def _delete_singly(
+        self,
+        table: sa.Table,
+        name: sa.Column[str],
+        is_old: sa.ColumnElement[bool],
+        keys: Sequence[str],
+    ) -> int:
+        def delete(connection: Connection, key: str) -> int:
+            return connection.execute(sa.delete(table).where(name == key, is_old)).rowcount
 
         gone = 0
-        while count := await self._database.run(work):
-            gone += count
+        for key in keys:
+            with self.aside.row(f"{table.name}/{key}"):
+                gone += await self._database.run(partial(delete, key=key))
         return gone

@@ -10,13 +10,15 @@ from pathlib import Path
 import structlog
 
 from actions import local
-from bot.dialogue.catalog import Catalog
+from bot.dialogue.catalog import POLL_S, Catalog
 from bot.dialogue.handler import Handler
 from bot.dialogue.load import MODELS, load_engine
 from bot.language import langdetect
 from bot.language.translate import Translator
+from bot.processes.every import every
 from bot.processes.probes import answering
 from bot.processes.running import together
+from bot.processes.telling import telling
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -52,7 +54,12 @@ async def run(settings: Settings, holder: str) -> None:
             # Not needed by the first messages, so nobody waits for it.
             warming = asyncio.ensure_future(asyncio.to_thread(langdetect.load))
             warming.add_done_callback(lambda task: task.cancelled() or task.result())
-            await together([leases], inbox.run(), catalog.follow())
+            await together(
+                [leases],
+                inbox.run(),
+                every(POLL_S, catalog.look, name="content"),
+                telling(client, holder, {"content": catalog.aside}),
+            )
     finally:
         await client.aclose()
         database.close()

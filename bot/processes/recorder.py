@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bot.processes.every import paced
 from bot.processes.probes import answering
 from bot.processes.running import together
+from bot.processes.telling import telling
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -17,7 +19,12 @@ async def run(settings: Settings, holder: str) -> None:
     leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)
     try:
         async with answering(settings, client, "recorder", holder):
-            await together([leases], Recorder(client, leases, database).run())
+            work = Recorder(client, leases, database)
+            await together(
+                [leases],
+                paced(work.turn, name="recorder"),
+                telling(client, holder, {"recorder": work}),
+            )
     finally:
         await client.aclose()
         database.close()

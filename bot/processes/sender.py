@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from bot.files.fetch import AT_ONCE
+from bot.processes.every import paced
 from bot.processes.fetching import make_fetcher
 from bot.processes.probes import answering
 from bot.processes.running import together
+from bot.processes.telling import telling
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -24,7 +27,14 @@ async def run(settings: Settings, holder: str) -> None:
     shown = TypingShown(settings, client, leases, channels)
     try:
         async with answering(settings, client, "sender", holder):
-            await together([leases], outbox.run(), fetcher.run(), shown.run())
+            await together(
+                [leases],
+                outbox.run(),
+                *(paced(fetcher.turn, name="files") for _ in range(AT_ONCE)),
+                shown.run(),
+                telling(client, holder, {"files": fetcher.aside, "typing": shown.aside}),
+            )
     finally:
+        await fetcher.aclose()
         await client.aclose()
         database.close()

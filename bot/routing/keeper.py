@@ -6,18 +6,15 @@ that comes late finds the same breaches as one in time.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import redis.asyncio
-import structlog
 from sqlalchemy.engine import Connection
 
 from bot.conversation.changes import announce
-from bot.errors import StoreUnavailable
 from bot.events import Event
 from bot.routing import facts, policies, sla, teams
 from bot.routing.facts import Watched
@@ -28,16 +25,14 @@ from bot.routing.sla import Policy, Standing
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.event_log import write_events
-from bot.stores.tasks import goes_on
+from bot.stores.set_aside import SetAside
 from bot.streams.lease import Leases
-
-log = structlog.get_logger()
 
 EVERY_S = 5.0
 REST_SHARE = 10.0
 """Rests at least this many times as long as a look took."""
-AT_ONCE = 500
-"""Clocks written in one transaction: on SQLite other writers wait for it."""
+AT_ONCE = 250
+"""Conversations whose clocks are written in one transaction, for which others wait on SQLite."""
 TOLD = {
     Standing.WARNED: "sla.warned",
     Standing.BREACHED: "sla.breached",
@@ -45,16 +40,19 @@ TOLD = {
 }
 
 
+Change = tuple[Kept, Event | None]
+"""A clock to store, and the event that goes with it."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What one look changes."""
 
-    changes: tuple[tuple[Kept, Event | None], ...]
-    """Clocks to store, each with the event that goes with it."""
+    changes: tuple[Change, ...]
 
 
 class SlaKeeper:
-    """Looks at all clocks again and again; one a process."""
+    """Looks at all clocks again and again; one per process."""
 
     def __init__(
         self, settings: Settings, database: Database, client: redis.asyncio.Redis, holder: str
@@ -62,64 +60,77 @@ class SlaKeeper:
         self._database = database
         self._redis = client
         self.leases = Leases(client, "sla", holder, 1, settings.lease_s)
+        self.aside = SetAside("service-levels")
 
-    async def run(self) -> None:
-        """Look until cancelled."""
-        keeping = asyncio.create_task(self.leases.keep())
-        try:
-            took_s = 0.0
-            while goes_on():
-                # A long queue takes a while to look at; others need the database more.
-                await asyncio.sleep(max(EVERY_S, REST_SHARE * took_s))
-                began = time.monotonic()
-                try:
-                    if self.leases.held:
-                        await self.step(time.time())
-                except StoreUnavailable as error:
-                    log.warning("sla.delayed", reason=str(error))
-                except Exception:
-                    # The outermost loop of this task: one odd row must not stop all clocks.
-                    log.exception("sla.failed")
-                took_s = time.monotonic() - began
-        finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
+    async def turn(self) -> float:
+        """`step`, if it is this process's turn; return the seconds to rest."""
+        began = time.monotonic()
+        if self.leases.held:
+            await self.step(time.time())
+        # A long queue takes a while to look at; others need the database more.
+        return max(EVERY_S, REST_SHARE * (time.monotonic() - began))
 
     async def step(self, now: float) -> int:
         """Look once; return how many clocks changed."""
-        changes = (await self._database.read(lambda c: look(c, now))).changes
-        for start in range(0, len(changes), AT_ONCE):
-            part = changes[start : start + AT_ONCE]
+        changes = (await self._database.read(lambda c: look(c, now, self.aside))).changes
+        by_conversation: dict[str, list[Change]] = {}
+        for clock, event in changes:
+            by_conversation.setdefault(clock.conversation, []).append((clock, event))
+
+        async def write(conversations: Sequence[str]) -> None:
+            part = [change for one in conversations for change in by_conversation[one]]
             await self._database.run(partial(_write, changes=part))
-            for conversation in sorted({clock.conversation for clock, _ in part}):
-                await announce(self._redis, conversation, "sla")
+
+        names = list(by_conversation)
+        for start in range(0, len(names), AT_ONCE):
+            some = names[start : start + AT_ONCE]
+            await self.aside.each(some, write)
+            for conversation in sorted(some):
+                if conversation not in self.aside:
+                    await announce(self._redis, conversation, "sla")
         return len(changes)
 
 
-def _write(connection: Connection, changes: Sequence[tuple[Kept, Event | None]]) -> None:
+def _write(connection: Connection, changes: Sequence[Change]) -> None:
     policies.write_clocks(connection, [clock for clock, _ in changes])
     write_events(connection, [event for _, event in changes if event])
 
 
-def look(connection: Connection, now: float) -> Verdict:
-    """Compare what is kept with what follows from the facts."""
+def look(connection: Connection, now: float, aside: SetAside) -> Verdict:
+    """Compare what is kept with what follows from the facts.
+
+    Args:
+        aside: Conversations left out, and those that turn out to be odd.
+    """
     promised = policies.list_policies(connection)
-    kept = policies.open_clocks(connection)
+    kept = policies.open_clocks(connection, aside)
     if not promised and not kept:
         return Verdict(())
     by_conversation: dict[str, list[Kept]] = {}
     for clock in kept:
         by_conversation.setdefault(clock.conversation, []).append(clock)
     known = {team.id: team for team in teams.list_teams(connection)}
-    changes: list[tuple[Kept, Event | None]] = []
+    changes: list[Change] = []
     for watched in facts.read(connection, by_conversation):
         before = by_conversation.pop(watched.id, [])
-        for clock, was in judge(watched, before, promised, known, now):
-            tells = clock.state in TOLD and was not in (Standing.BREACHED, clock.state)
-            changes.append((clock, _event(watched, clock, now) if tells else None))
+        if watched.id in aside:
+            continue
+        try:
+            judged = judge(watched, before, promised, known, now)
+        except Exception as error:
+            aside.put(watched.id, error)
+            continue
+        changes += [(clock, _told(watched, clock, was, now)) for clock, was in judged]
     for gone in by_conversation.values():  # erased meanwhile
         changes += [(replace(c, state=Standing.VOID, ended_at=now), None) for c in gone]
     return Verdict(tuple(changes))
+
+
+def _told(watched: Watched, clock: Kept, was: Standing | None, now: float) -> Event | None:
+    """The event that goes with a change, if one does."""
+    if clock.state in TOLD and was not in (Standing.BREACHED, clock.state):
+        return _event(watched, clock, now)
+    return None
 
 
 def judge(

@@ -15,6 +15,7 @@ from bot.routing import teams
 from bot.routing.sla import Clock, Policy, Standing
 from bot.routing.tables import sla_clocks, sla_policies
 from bot.stores.database import insert_ignore
+from bot.stores.set_aside import SetAside
 
 SHORTEST_S = 30
 LONGEST_S = 90 * 86400
@@ -89,12 +90,19 @@ def remove_policy(connection: Connection, policy_id: str) -> None:
     connection.execute(sa.delete(sla_policies).where(sla_policies.c.id == policy_id))
 
 
-def open_clocks(connection: Connection) -> list[Kept]:
-    """Clocks that run."""
+def open_clocks(connection: Connection, aside: SetAside) -> list[Kept]:
+    """Clocks that run; a conversation with one that cannot be read is set aside."""
     rows = connection.execute(
         sa.select(sla_clocks).where(sla_clocks.c.state.in_([s.value for s in OPEN]))
     ).mappings()
-    return [_kept(row) for row in rows]
+    kept = []
+    for row in rows:
+        if row["conversation"] not in aside:
+            try:
+                kept.append(_kept(row))
+            except (ValueError, TypeError) as error:
+                aside.put(row["conversation"], error)
+    return kept
 
 
 def write_clocks(connection: Connection, clocks: Sequence[Kept]) -> None:

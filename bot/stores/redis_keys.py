@@ -25,6 +25,7 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:translation:v1:<source>:<target>:<sha256> | string | JSON: text, made by a machine | 30 days | engine | engine |
 | samvad:translation:figures      | hash   | hits, misses, failures, last failure, pause | none: six numbers | engine | health |
 | samvad:refused                  | hash   | `<channel> <code>` → deliveries refused | none: bounded by codes | ingress | health |
+| samvad:set-aside                | hash   | process → JSON: loop → rows set aside | none: bounded by processes | all but ingress and desk | health |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
 
 Under `seen` there are also, with the life of its row unless said otherwise:
@@ -63,6 +64,7 @@ CONTENT_READY = f"{PREFIX}:content:ready"
 PRESENCE = f"{PREFIX}:presence"
 ACTIVITY = f"{PREFIX}:activity"
 REFUSED = f"{PREFIX}:refused"
+SET_ASIDE = f"{PREFIX}:set-aside"
 TRANSLATION_FIGURES = f"{PREFIX}:translation:figures"
 
 SEEN_TTL_S = 48 * 3600

@@ -5,7 +5,6 @@ Rows leave Redis only after the database has committed them; storing one twice c
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -26,7 +25,6 @@ from bot.stores.packing import pack
 from bot.stores.redis_batches import Command, lane_of
 from bot.stores.redis_client import guarded, is_clustered, order_of
 from bot.stores.tables import conversations, events, messages, trackers
-from bot.stores.tasks import goes_on
 from bot.streams import dead_letters
 from bot.streams.attachments import bind
 from bot.streams.delivery import rows_in
@@ -66,21 +64,18 @@ class Recorder:
         """Shard → rows SQL will not have. They stay in Redis, out of the way of all others, and
         are tried again by the next recorder that starts."""
 
-    async def run(self) -> None:
-        """Record until cancelled."""
-        while goes_on():
-            try:
-                moved = await self.step()
-                if not moved:
-                    await self._wait()
-            except StoreUnavailable as error:
-                LOG.warning("recorder.delayed", reason=str(error))
-                await asyncio.sleep(0.5)
-                continue
-            if moved and moved < BATCH:
-                await asyncio.sleep(PAUSE_S)
+    def __len__(self) -> int:
+        """Rows SQL will not have."""
+        return sum(map(len, self._refused.values()))
 
-    async def _wait(self) -> None:
+    async def turn(self) -> float:
+        """Move what is there, or wait for a row; return the seconds to rest."""
+        moved = await self.step()
+        if not moved:
+            return await self._wait()
+        return PAUSE_S if moved < BATCH else 0.0
+
+    async def _wait(self) -> float:
         """Wait for a row, or a while: a shard may have come to us meanwhile."""
         streams: Any = {
             redis_keys.record(shard): max(self._refused[shard], key=order_of, default="0-0")
@@ -88,9 +83,9 @@ class Recorder:
         }
         if not streams or is_clustered(self._redis):
             # A cluster reads no streams of two shards in one command.
-            await asyncio.sleep(PAUSE_S)
-        else:
-            await guarded(self._redis.xread(streams, count=1, block=WAIT_MS))
+            return PAUSE_S
+        await guarded(self._redis.xread(streams, count=1, block=WAIT_MS))
+        return 0.0
 
     async def step(self) -> int:
         """Move what is there, all held shards in one database transaction; return the rows."""
@@ -104,7 +99,7 @@ class Recorder:
             for s in shards
         ]
         found = [
-            (shard, row, fields["body"])
+            (shard, row, fields.get("body", ""))
             for shard, part in zip(shards, await guarded(lane.run(*looks)), strict=True)
             for row, fields in part
             if row not in self._refused[shard]

@@ -15,13 +15,13 @@ from typing import Any, Protocol, runtime_checkable
 
 import redis.asyncio
 import structlog
-from redis.exceptions import RedisError
 
 from bot.conversation.states import State
 from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_keys
-from bot.stores.tasks import goes_on
+from bot.stores.listening import Listening
+from bot.stores.set_aside import SetAside
 from bot.streams.lease import Leases
 from channels.kit.copies import Copies
 
@@ -31,7 +31,6 @@ AGAIN_S = 4.0
 AT_ONCE = 16
 """Signs on their way; more are left out."""
 KNOWN = 4096
-LISTEN_AGAIN_S = 1.0
 
 
 @runtime_checkable
@@ -56,31 +55,24 @@ class TypingShown:
         leases: Leases,
         channels: Mapping[str, Any],
     ) -> None:
-        self._redis = client
         self._leases = leases
         self._channels = {n: c for n, c in channels.items() if isinstance(c, ShowsTyping)}
         self._copies = Copies(settings, client)
         self._shown: OrderedDict[str, float] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._ear = Listening(client, "typing", (redis_keys.LIVE_CHANNEL,), self._hear)
+        self.aside = SetAside("typing")
 
     async def run(self) -> None:
         """Listen until cancelled."""
         try:
-            while goes_on():
-                try:
-                    await self._listen()
-                except (RedisError, OSError) as error:
-                    LOG.info("typing.unheard", reason=str(error))
-                await asyncio.sleep(LISTEN_AGAIN_S)
+            await self._ear.run()
         finally:
             for task in self._tasks:
                 task.cancel()
 
-    async def _listen(self) -> None:
-        async with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-            await pubsub.subscribe(redis_keys.LIVE_CHANNEL)
-            async for message in pubsub.listen():
-                self.take(str(message["data"]))
+    def _hear(self, _channel: str, body: str) -> None:
+        self.take(body)
 
     def take(self, body: str) -> None:
         """Take a notice of the desks; most are about other things."""
@@ -92,6 +84,8 @@ class TypingShown:
             return
         conversation, now = str(notice.get("conversation", "")), time.monotonic()
         if conversation.partition("-")[0] not in self._channels or len(self._tasks) >= AT_ONCE:
+            return
+        if conversation in self.aside:
             return
         shard = redis_keys.shard_of(conversation, self._leases.shards)
         if shard not in self._leases.held or now < self._shown.get(conversation, 0.0) + AGAIN_S:
@@ -106,11 +100,18 @@ class TypingShown:
 
     async def _show(self, conversation: str) -> None:
         try:
+            with self.aside.row(conversation):
+                await self._tell(conversation)
+        except StoreUnavailable as error:
+            LOG.debug("typing.not_shown", reason=str(error))
+
+    async def _tell(self, conversation: str) -> None:
+        try:
             known = await self._copies.of(conversation)
             client = self._channels.get(str(known.get("channel", "")))
             # The bot's and the queue's conversations show nobody: there is nobody.
             if client is None or known.get("state") != State.ASSIGNED.value:
                 return
             await client.show_typing(str(known["account"]), str(known["vendor_user"]))
-        except (DeliveryFailed, StoreUnavailable, KeyError) as error:
+        except (DeliveryFailed, KeyError) as error:
             LOG.debug("typing.not_shown", reason=str(error))

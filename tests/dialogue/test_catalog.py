@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from typing import Any
 
 import builders
 import pytest
@@ -14,9 +13,9 @@ import sqlalchemy as sa
 
 from bot.content import publish
 from bot.content.models import Content
-from bot.dialogue import catalog as catalog_module
 from bot.dialogue.catalog import Catalog
-from bot.errors import ContentError, StoreUnavailable
+from bot.errors import ContentError
+from bot.processes.every import every
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import content_pointer
@@ -138,37 +137,44 @@ async def test_a_pointer_to_nothing_keeps_the_version_in_use(
     assert catalog.knowledge.content.number == 1
 
 
-async def test_following_survives_what_goes_wrong(
-    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    errors: list[Any] = [
-        StoreUnavailable("redis", "away"),
-        ContentError(["bad"]),
-        KeyboardInterrupt,
-    ]
-    calls: list[Any] = []
-
-    async def refresh() -> bool:
-        calls.append(errors[len(calls)])
-        raise calls[-1]
-
-    monkeypatch.setattr(catalog_module, "POLL_S", 0)
-    monkeypatch.setattr(catalog, "refresh", refresh)
-    with pytest.raises(KeyboardInterrupt):
-        await catalog.follow()
-    assert len(calls) == 3
-
-
-async def test_following_notices_a_version_without_being_told(
+async def test_a_version_that_cannot_be_used_is_left_alone_and_the_next_one_taken(
     catalog: Catalog,
+    learner: Learner,
     database: Database,
     redis: redis.asyncio.Redis,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(catalog_module, "POLL_S", 0.001)
+    tried: list[int] = []
+    learn = learner.learn
+
+    def fails_at_two(content: Content, previous: Knowledge | None = None) -> Knowledge:
+        tried.append(content.number)
+        if content.number == 2:
+            raise ZeroDivisionError
+        return learn(content, previous)
+
+    monkeypatch.setattr(learner, "learn", fails_at_two)
     _publish(database, "one")
     await catalog.refresh()
-    task = asyncio.create_task(catalog.follow())
+    await redis.set(redis_keys.CONTENT_LIVE, _publish(database, "two", 1))
+    for _ in range(3):
+        await catalog.look()
+    assert (catalog.knowledge.content.number, len(catalog.aside)) == (1, 1)
+    await redis.set(redis_keys.CONTENT_LIVE, 99)
+    await catalog.look()
+    assert (catalog.knowledge.content.number, len(catalog.aside)) == (1, 2), "not stored"
+    await redis.set(redis_keys.CONTENT_LIVE, _publish(database, "three", 2))
+    await catalog.look()
+    assert catalog.knowledge.content.number == 3
+    assert tried == [1, 2, 3]
+
+
+async def test_following_notices_a_version_without_being_told(
+    catalog: Catalog, database: Database, redis: redis.asyncio.Redis
+) -> None:
+    _publish(database, "one")
+    await catalog.refresh()
+    task = asyncio.create_task(every(0.001, catalog.look, name="content"))
     number = _publish(database, "two", 1)
     await redis.set(redis_keys.CONTENT_LIVE, number)
     await builders.until(lambda: catalog.knowledge.content.number == 2)

@@ -20,6 +20,8 @@ from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TransitionRefused
 from bot.handoff.router import Router
 from bot.handoff.service import Agent, HandoffService
+from bot.processes.every import every
+from bot.processes.housekeeper import everything
 from bot.routing import presence, roster, teams
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.model import EVERYONE, Match, Presence, Team
@@ -174,17 +176,28 @@ async def test_a_returning_customer_gets_the_agent_they_had(
     assert _owner(database, seen) == "ravi"
 
 
+@pytest.mark.parametrize("mode", ["manual", "automatic"])
 async def test_manual_routing_gives_nothing_away(
-    settings: Settings, database: Database, redis: redis.asyncio.Redis
+    settings: Settings, database: Database, redis: redis.asyncio.Redis, mode: str
 ) -> None:
-    await asyncio.wait_for(router_on(settings, database, redis).run(), 5)
+    """Nothing of a housekeeper's work routes, unless the settings say so."""
+    work = everything(replace(settings, routing_mode=mode), database, redis, "h")
+    loops = {part.aside.loop for part in work}
+    for part in work:
+        for loop in part.loops:
+            loop.close()
+    assert ("routing" in loops) is (mode == "automatic")
 
 
 async def test_it_runs_by_itself_when_somebody_comes(
     automatic: Settings, router: Router, database: Database, redis: redis.asyncio.Redis
 ) -> None:
     seen = _waiting(database, "a")
-    task = asyncio.create_task(router.run())
+    tasks = [
+        asyncio.create_task(router.leases.keep()),
+        asyncio.create_task(router.ear.run()),
+        asyncio.create_task(every(60.0, router.turn, name="routing", rest=router.rest)),
+    ]
     try:
         await builders.until(lambda: bool(router.leases.held))
         await presence.seen(redis, "asha")
@@ -195,8 +208,9 @@ async def test_it_runs_by_itself_when_somebody_comes(
 
         await builders.until(told)
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def test_everyone_is_a_team_from_the_start(database: Database) -> None:

@@ -18,6 +18,7 @@ from redis.exceptions import RedisClusterException
 from bot.conversation import store
 from bot.errors import StoreUnavailable
 from bot.events import Event
+from bot.processes.every import paced
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.tables import dead_letters, events, messages, trackers
@@ -319,7 +320,7 @@ async def test_it_wakes_up_for_a_row(
     if cluster:
         monkeypatch.setattr(recorder_module, "is_clustered", lambda _: True)
         monkeypatch.setattr(redis, "xread", refuse)
-    running = asyncio.create_task(recorder.run())
+    running = asyncio.create_task(paced(recorder.turn, name="recorder"))
     for n in range(3):
         await _add(redis, n % SHARDS, _event(n))
         await builders.until(lambda n=n: len(_all(database, events)) == n + 1)

@@ -7,25 +7,27 @@ once, by triggers, so what was erased cannot be found.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.engine import Connection
 
 from bot.desk.search.folding import fold
 from bot.errors import StoreUnavailable
 from bot.stores.database import Database
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations
-
-log = structlog.get_logger()
 
 BATCH = 1000
 """Rows of a source taken in one transaction: some 50 ms of the writers' time."""
+SMALLER = 10
+"""Into as many parts a batch is divided that has an odd row in it."""
 EVERY_S = 2.0
+MORE_S = 0.05
+"""Pause while there is more: a chance for writers in between."""
 LEAST_CHARS = 3
 """Shorter words cannot be looked up by trigrams."""
 
@@ -101,7 +103,53 @@ def behind(connection: Connection) -> bool:
 
 def catch_up(connection: Connection) -> int:
     """Take the next rows of each source; return how many."""
-    return sum(_take(connection, source) for source in _SOURCES)
+    return sum(_take(connection, source, BATCH) for source in _SOURCES)
+
+
+class Indexer:
+    """Keeps the index up to date; one per process, and two do no harm."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.aside = SetAside("search")
+
+    async def step(self) -> float:
+        """Take the next rows, if there are any; return the seconds to rest."""
+        return MORE_S if await self.refresh() >= BATCH else EVERY_S
+
+    async def refresh(self) -> int:
+        """Take the next rows, if there are any; return how many."""
+        if not await self._database.read(behind):
+            return 0
+        try:
+            return await self._database.run(catch_up)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            return sum([await self._around(source) for source in _SOURCES])
+
+    async def _around(self, source: str) -> int:
+        """Take the next rows of a source of which one is odd: fewer at a time until it is alone.
+
+        That one is left out of the index, since nothing says that it will ever be another.
+        """
+        most = BATCH
+        while True:
+            try:
+                return await self._database.run(partial(_take, source=source, most=most))
+            except StoreUnavailable:
+                raise
+            except Exception as error:
+                if most == 1:
+                    row = await self._database.run(partial(_skip, source=source))
+                    self.aside.put(f"{source}/{row}", error)
+                    return BATCH  # there may be more behind it
+                most = max(1, most // SMALLER)
+
+
+async def refresh(database: Database) -> int:
+    """Take the next rows, if there are any; return how many."""
+    return await Indexer(database).refresh()
 
 
 @dataclass(frozen=True)
@@ -157,27 +205,6 @@ def narrowed(connection: Connection, found: list[str], word: str) -> list[str]:
     return [id_ for id_ in found if id_ in kept]
 
 
-async def refresh(database: Database) -> int:
-    """Take the next rows, if there are any; return how many."""
-    late = await database.read(behind)
-    return await database.run(catch_up) if late else 0
-
-
-async def run(database: Database) -> None:
-    """Keep the index up to date for ever."""
-    while True:
-        taken = 0
-        try:
-            taken = await refresh(database)
-        except StoreUnavailable as error:
-            log.warning("desk.search_skipped", reason=str(error))
-        except Exception:
-            # The outermost loop of this task: what one look fails at, the next may not.
-            log.exception("desk.search_failed")
-        # A full batch means there is more; give writers a chance in between.
-        await asyncio.sleep(0.05 if taken >= BATCH else EVERY_S)
-
-
 def _replace_outdated(connection: Connection) -> None:
     query = sa.text("SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = :name")
     if connection.execute(query, {"name": _OUTDATED}).first() is None:
@@ -204,14 +231,14 @@ def _phrase(word: str) -> str:
     return '"' + word.replace('"', '""') + '"'
 
 
-def _take(connection: Connection, source: str) -> int:
+def _take(connection: Connection, source: str, most: int) -> int:
     done, newest = _mark(connection, source), _newest(connection, source)
     if newest < done:
         # VACUUM renumbers rows: what we have is right, where we are is not.
         done = 0
     rows = connection.exec_driver_sql(
         f"{_SOURCES[source]} WHERE m.rowid > ? ORDER BY m.rowid LIMIT ?",
-        (done, BATCH),
+        (done, most),
     ).all()
     keys = json.dumps([key for _, key, _, _ in rows])
     stored = connection.exec_driver_sql(
@@ -236,13 +263,26 @@ def _take(connection: Connection, source: str) -> int:
             [(last + i, fold(text)) for i, (_, _, text) in enumerate(fresh, 1)],
         )
     # Short of a full batch, everything up to `newest` is done, also rows that were deleted.
-    mark = rows[-1][0] if len(rows) == BATCH else max(newest, rows[-1][0] if rows else 0)
+    mark = rows[-1][0] if len(rows) == most else max(newest, rows[-1][0] if rows else 0)
+    _set_mark(connection, source, mark)
+    return len(rows)
+
+
+def _skip(connection: Connection, source: str) -> int:
+    """Leave the next row out; return its number."""
+    query = f"SELECT min(rowid) FROM {_TABLES[source]} WHERE rowid > ?"  # noqa: S608
+    row = connection.exec_driver_sql(query, (_mark(connection, source),)).scalar()
+    if row is not None:
+        _set_mark(connection, source, int(row))
+    return int(row or 0)
+
+
+def _set_mark(connection: Connection, source: str, mark: int) -> None:
     connection.exec_driver_sql(
         "INSERT INTO desk_search_marks (source, done) VALUES (?, ?)"
         " ON CONFLICT (source) DO UPDATE SET done = excluded.done",
         (source, mark),
     )
-    return len(rows)
 
 
 def _mark(connection: Connection, source: str) -> int:

@@ -20,6 +20,7 @@ import postgresql_server
 import pytest
 import redis.asyncio
 import sqlalchemy as sa
+from chromium_browser import browser as browser
 
 ROOT = Path(__file__).parents[1]
 if str(ROOT) not in sys.path:

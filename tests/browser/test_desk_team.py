@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
+from chromium_browser import CHROMIUM
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 from running import System, Visitor, running, until
 
 from bot.desk.people.users import add_user
@@ -24,15 +24,6 @@ from bot.routing.policies import save_policy
 from bot.routing.sla import Policy
 from bot.stores.database import Database
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WAIT_MS = 30_000
 PERSON = "I want to talk to a person"
 PASSWORD = "two agents and a boss"
@@ -59,14 +50,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         database.call(lambda c: save_policy(c, promise))
         database.close()
         yield started
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @dataclass

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, FrameLocator, Page, async_playwright, expect
+from chromium_browser import CHROMIUM
+from playwright.async_api import Browser, FrameLocator, Page, expect
 from running import REPO, System, running
 
 from bot.content.load import load_folder
@@ -22,15 +22,6 @@ from bot.content.models import Content
 from bot.content.texts import SystemTexts
 from bot.settings import Settings
 
-CHROMIUM = shutil.which("chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
 WAIT_MS = 30_000
@@ -54,14 +45,6 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 @pytest.fixture(scope="module")
 def published() -> Content:
     return load_folder(REPO / "data" / "faq", Settings().languages)
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        await browser.close()
 
 
 async def open_page(browser: Browser, url: str, errors: list[str]) -> Page:

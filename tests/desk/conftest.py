@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
-from desk_pages import ARGUMENTS, CHROMIUM
 from desk_world import PASSWORD, Desk
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys
@@ -46,11 +45,9 @@ def desk_database() -> str:
 
 
 @pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
+def chromium(browser: Browser) -> Browser:
+    """The browser; `Browser` is, at the desk, somebody who is logged in."""
+    return browser
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import Any
 
@@ -18,15 +17,6 @@ from bot.desk.pages.canned import queries as canned
 from bot.desk.web import COOKIE
 from bot.stores.tables import dead_letters, users
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WAITING, MINE = "webchat-wait", "webchat-mine"
 
 

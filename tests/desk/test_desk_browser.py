@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import shutil
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import desk_seed as seed
@@ -11,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 from desk_world import PASSWORD, Desk
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Page, expect
 from sqlalchemy.engine import Connection
 
 from bot.content import publish
@@ -25,24 +23,7 @@ from bot.desk.pages.canned import queries as canned
 from bot.stores import redis_keys
 from bot.stores.tables import messages
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HOSTILE = "<img src=x onerror=document.title='owned'>\u202e"
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 async def log_in(desk: Desk, chromium: Chromium, login: str, width: int = 1400) -> Page:

@@ -1,6 +1,5 @@
 """Macros and canned replies: written by administrators, done in order, once, in any language."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import desk_seed as seed
@@ -8,9 +7,9 @@ import pytest
 import sqlalchemy as sa
 from desk_world import Desk
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 from sqlalchemy.engine import Connection
-from test_desk_browser import ARGUMENTS, CHROMIUM, log_in, record
+from test_desk_browser import log_in, record
 
 from bot.conversation import store
 from bot.conversation.states import State
@@ -180,14 +179,6 @@ def test_shortcuts_are_words_of_any_language(desk: Desk, word: str) -> None:
 def test_other_shortcuts_are_refused(desk: Desk, word: str) -> None:
     with pytest.raises(BadRequest, match="shortcut"):
         desk.database.call(lambda c: canned.save(c, word, "text"))
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 async def test_a_macro_by_keys_and_canned_replies_in_any_script(

@@ -1,30 +1,20 @@
 """Assign, priority, merge, block, own lists and mentions in a real browser, by keyboard."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import desk_seed as seed
-import pytest
 import sqlalchemy as sa
 from desk_world import Desk
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import Page, Route, async_playwright, expect
+from playwright.async_api import Page, Route, expect
 from sqlalchemy.engine import Connection
-from test_desk_browser import ARGUMENTS, CHROMIUM, HOSTILE, log_in, record, say
+from test_desk_browser import HOSTILE, log_in, record, say
 
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.desk import tables
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 def add(desk: Desk, ident: str, **values: Any) -> None:

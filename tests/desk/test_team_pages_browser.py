@@ -6,14 +6,13 @@ Set SAMVAD_SCREENSHOTS to a folder to keep pictures of them.
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
 
 import desk_seed as seed
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from desk_pages import ARGUMENTS, CHROMIUM, address, show, signed_in
+from desk_pages import address, show, signed_in
 from desk_world import Desk
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 from sqlalchemy.engine import Connection
 from test_desk_layout import MEASURE, RULES, picture
 
@@ -25,14 +24,6 @@ from bot.routing.sla import Clock, Policy, Standing
 
 NAMES = ("Priya Sharma", "रोहन", "สมชาย", "ليلى", "Wolfeschlegelsteinhausen", "")
 PATHS = ("/overview", "/agents", "/teams", "/teams/{team}", "/policies")
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    async with async_playwright() as driver:
-        made = await driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield made
-        await made.close()
 
 
 @pytest.fixture

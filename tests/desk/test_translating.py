@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestServer
 from desk_world import Desk
 from libre_server import LibreServer
 from playwright.async_api import Browser as Chromium
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 from sqlalchemy.engine import Connection
-from test_desk_browser import ARGUMENTS, CHROMIUM, log_in, record
+from test_desk_browser import log_in, record
 
 from bot.desk import app_keys, tables
 from bot.desk.app import make_app
@@ -186,14 +186,6 @@ async def test_a_desk_without_a_provider_offers_nothing(desk: Desk) -> None:
     assert 'id="translate"' not in html
     _, shown = await asha.act(f"{ONE}/preview", text="Tomorrow")
     assert shown["text"] == ""
-
-
-@pytest.fixture
-async def chromium() -> AsyncIterator[Chromium]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 async def test_agent_and_customer_each_read_their_language(

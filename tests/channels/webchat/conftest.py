@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 from webchat_shop import Shop, open_shop
-from webchat_visit import ARGS, CHROMIUM, Visit, answer, visiting
+from webchat_visit import Visit, answer, visiting
 
 from bot.stores.redis_client import EmbeddedServer
 
@@ -40,14 +40,6 @@ async def shop(redis_dir: Path, redis_server: EmbeddedServer) -> AsyncIterator[S
 async def client(shop: Shop) -> AsyncIterator[TestClient]:
     async with TestClient(TestServer(shop.app)) as client:
         yield client
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture

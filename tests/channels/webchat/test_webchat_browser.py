@@ -7,9 +7,10 @@ import re
 import time
 
 import pytest
+from chromium_browser import CHROMIUM
 from playwright.async_api import Browser, expect
 from webchat_shop import Shop, jwt, reply_to
-from webchat_visit import CHROMIUM, HINDI, Visit, answer, visiting
+from webchat_visit import HINDI, Visit, answer, visiting
 
 from bot.stores.redis_keys import LIVE_CHANNEL
 from bot.streams.messages import QuickReply

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from chromium_browser import CHROMIUM
 from playwright.async_api import Browser, expect
 from webchat_shop import Shop, open_shop
-from webchat_visit import CHROMIUM, Visit, answer, visiting
+from webchat_visit import Visit, answer, visiting
 
 from bot.conversation import store
 from bot.stores.redis_client import EmbeddedServer

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
+from chromium_browser import CHROMIUM
 from playwright.async_api import Browser, FrameLocator, Page, expect
 from webchat_shop import Shop, open_shop, reply_to
-from webchat_visit import CHROMIUM, answer
+from webchat_visit import answer
 
 from bot.stores.redis_client import EmbeddedServer
 from bot.streams.messages import Inbound

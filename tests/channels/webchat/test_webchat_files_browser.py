@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chromium_browser import CHROMIUM
 from playwright.async_api import Browser, expect
 from webchat_shop import Shop, open_shop, reply_to
-from webchat_visit import CHROMIUM, Visit, answer, visiting
+from webchat_visit import Visit, answer, visiting
 
 from bot.files.take import take
 from bot.stores.redis_client import EmbeddedServer

@@ -8,9 +8,10 @@ import time
 from typing import Any
 
 import pytest
+from chromium_browser import CHROMIUM
 from playwright.async_api import Browser, Route, expect
 from webchat_shop import jwt, reply_to
-from webchat_visit import CHROMIUM, Visit
+from webchat_visit import Visit
 
 from channels.webchat.guard import SECRET
 from channels.webchat.session import identity_key

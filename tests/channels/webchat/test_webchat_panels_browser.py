@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from axe_playwright_python.async_playwright import Axe
+from chromium_browser import CHROMIUM
 from playwright.async_api import Browser, expect
 from sqlalchemy.engine import Connection
 from webchat_shop import Shop, open_shop, reply_to
-from webchat_visit import CHROMIUM, Visit, answer, visiting
+from webchat_visit import Visit, answer, visiting
 
 from bot.conversation import store
 from bot.conversation.states import State

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,15 +13,6 @@ from webchat_shop import Shop, reply_to
 
 from bot.streams.messages import Inbound, Outbound, QuickReply
 
-CHROMIUM = shutil.which("chromium")
-ARGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 HINDI = "मेरा ऑर्डर कहाँ है?"
 
 

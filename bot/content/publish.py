@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from bot.content.models import Content
 from bot.errors import VersionConflict
-from bot.events import Event
+from bot.events import ContentPublished, Event, Subject
 from bot.stores import redis_keys
 from bot.stores.database import one_at_a_time
 from bot.stores.event_log import write_events
@@ -110,13 +110,14 @@ def write(
     write_events(
         connection,
         [
-            Event(
-                id=f"content.published:{number}",
-                type="content.published",
+            Event.of(
+                Subject(),
+                ContentPublished(len(content.entries), based_on=live, forced=force),
+                key="",
+                ordinal=f":{number}",
                 actor="system",
                 actor_id=author,
                 content_version=number,
-                data={"entries": len(content.entries), "based_on": live, "forced": force},
                 occurred_at=now,
             )
         ],

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import ENDED, State, may_go
 from bot.errors import StaleConversation, TransitionRefused
-from bot.events import Event
+from bot.events import EpisodeStarted, Event, Subject
 from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
 from bot.stores.packing import pack, unpack
@@ -272,13 +272,10 @@ def _write(
 
 
 def _episode_started(row: Mapping[str, Any], key: str) -> Event:
-    return Event(
-        id=f"{key}:episode.started",
-        type="episode.started",
-        conversation=row["id"],
-        episode_id=row["episode_id"],
-        channel=row["channel"],
-        language=row["language"],
+    return Event.of(
+        Subject(row["id"], row["episode_id"], row["channel"], row["language"]),
+        EpisodeStarted(),
+        key=key,
         actor="customer",
         occurred_at=row["episode_started_at"],
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,7 +11,7 @@ from bot.conversation import store
 from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, StaleConversation, TransitionRefused
-from bot.events import Event
+from bot.events import Event, HandoffTransferred
 from bot.handoff.taking import MakeEvent, take
 from bot.routing import roster, teams
 from bot.routing.model import EVERYONE, Match
@@ -35,7 +34,6 @@ def to_team(
     if current.last_change == key and current.state == State.WAITING:
         return current
     team = teams.get_team(connection, team_id or current.team or EVERYONE)
-    data: dict[str, Any] = {"note_characters": len(note), "team": team.id}
     awake = _awake(connection, current, key)
     return store.change(
         # Without an agent to come back to, or the next look would give it to who passed it on.
@@ -45,7 +43,7 @@ def to_team(
         key=key,
         team=team.id,
         last_agent=None,
-        events=(event(current, "handoff.transferred", data),),
+        events=(event(current, HandoffTransferred(len(note), team=team.id)),),
     )
 
 
@@ -66,7 +64,7 @@ def to_agent(
     if current.state in HUMAN:
         # By way of the queue, as the table of states has it, but without standing in it: no time
         # is waited, so none may count in the estimates.
-        told = event(current, "handoff.transferred", {"to": agent_id, "note_characters": 0})
+        told = event(current, HandoffTransferred(0, to=agent_id))
         current = store.change(
             connection,
             _awake(connection, current, key),
@@ -100,25 +98,11 @@ def route(connection: Connection, current: Conversation, match: Match, *, key: s
         current,
         match.agent,
         key=key,
-        event=lambda c, kind, data: _routed(c, kind, key, match, data),
+        event=lambda c, what: Event.of(
+            c, what, key=f"{c.id}:{key}", actor="system", actor_id=match.agent
+        ),
         to=match.agent,
         why=match.why,
-    )
-
-
-def _routed(
-    conversation: Conversation, kind: str, key: str, match: Match, data: dict[str, Any]
-) -> Event:
-    return Event(
-        id=f"{conversation.id}:{key}:{kind}",
-        type=kind,
-        conversation=conversation.id,
-        episode_id=conversation.episode_id,
-        channel=conversation.channel,
-        language=conversation.language,
-        actor="system",
-        actor_id=match.agent,
-        data=data,
     )
 
 

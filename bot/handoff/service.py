@@ -20,7 +20,14 @@ from bot.conversation.changes import Changes
 from bot.conversation.states import ENDED, HUMAN, State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TransitionRefused
-from bot.events import Event
+from bot.events import (
+    AgentReplied,
+    ConversationResolved,
+    Event,
+    EventData,
+    HandoffReturned,
+    HandoffTransferred,
+)
 from bot.files.rows import uploads
 from bot.handoff import passing
 from bot.handoff.notices import Notices
@@ -75,7 +82,7 @@ class HandoffService:
                     current,
                     agent.id,
                     key=key,
-                    event=lambda c, kind, data: self._event(c, kind, key, agent, data),
+                    event=lambda c, what: self._event(c, what, key, agent),
                 )
             repeated = current.owner == agent.id and current.last_change == key
             if current.state in HUMAN | ENDED and not repeated:
@@ -85,7 +92,7 @@ class HandoffService:
                 current,
                 agent.id,
                 key=key,
-                event=lambda c, kind, data: self._event(c, kind, key, agent, data),
+                event=lambda c, what: self._event(c, what, key, agent),
             )
 
         changed = await self._changes.apply(conversation_id, work)
@@ -146,7 +153,7 @@ class HandoffService:
             self._settings.shards,
             message,
             episode_id=current.episode_id,
-            events=[self._event(current, "agent.replied", key, agent, {"characters": len(words)})],
+            events=[self._event(current, AgentReplied(len(words)), key, agent)],
         )
         return message.id
 
@@ -166,7 +173,7 @@ class HandoffService:
 
     async def give_back(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
         """Return the conversation to the bot, which says again that it is one."""
-        changed = await self._owned(conversation_id, agent, State.BOT, key, "handoff.returned", {})
+        changed = await self._owned(conversation_id, agent, State.BOT, key, HandoffReturned())
         await self._notice(changed, "utter_agent_returned", key, agent)
         return changed
 
@@ -174,10 +181,8 @@ class HandoffService:
         self, conversation_id: str, agent: Agent, *, topic: str, outcome: str, key: str
     ) -> Conversation:
         """End the episode with its topic and outcome, in the agent's words."""
-        detail = {"topic": topic[:64], "outcome": outcome[:64]}
-        changed = await self._owned(
-            conversation_id, agent, State.RESOLVED, key, "conversation.resolved", detail
-        )
+        resolved = ConversationResolved(topic[:64], outcome[:64])
+        changed = await self._owned(conversation_id, agent, State.RESOLVED, key, resolved)
         await self._notice(changed, "utter_resolved", key, agent)
         return changed
 
@@ -190,8 +195,7 @@ class HandoffService:
             agent,
             State.WAITING,
             key,
-            "handoff.transferred",
-            {"note_characters": len(note)},
+            HandoffTransferred(len(note)),
             last_agent=None,
         )
         await self._notice(changed, "utter_agent_transferred", key, agent)
@@ -232,7 +236,7 @@ class HandoffService:
                 to_team,
                 key=key,
                 note=note,
-                event=lambda c, kind, data: self._event(c, kind, key, agent, data),
+                event=lambda c, what: self._event(c, what, key, agent),
             )
 
         changed = await self._changes.apply(conversation_id, work)
@@ -259,7 +263,7 @@ class HandoffService:
                 current,
                 to,
                 key=key,
-                event=lambda c, kind, data: self._event(c, kind, key, agent, data),
+                event=lambda c, what: self._event(c, what, key, agent),
             )
 
         changed = await self._changes.apply(conversation_id, work)
@@ -314,8 +318,7 @@ class HandoffService:
         agent: Agent,
         target: State,
         key: str,
-        event: str,
-        data: dict[str, Any],
+        what: EventData,
         **values: Any,
     ) -> Conversation:
         def work(connection: Connection) -> Conversation:
@@ -326,7 +329,7 @@ class HandoffService:
             # taking it up again may change it.
             if current.owner != agent.id or current.state not in HUMAN:
                 raise TransitionRefused(conversation_id, current.state, target)
-            events = (self._event(current, event, key, agent, data),)
+            events = (self._event(current, what, key, agent),)
             return store.change(connection, current, target, key=key, events=events, **values)
 
         return await self._changes.apply(conversation_id, work)
@@ -359,19 +362,9 @@ class HandoffService:
         return found
 
     @staticmethod
-    def _event(
-        conversation: Conversation, kind: str, key: str, agent: Agent, data: dict[str, Any]
-    ) -> Event:
-        return Event(
-            id=f"{conversation.id}:{key}:{kind}",
-            type=kind,
-            conversation=conversation.id,
-            episode_id=conversation.episode_id,
-            channel=conversation.channel,
-            language=conversation.language,
-            actor="agent",
-            actor_id=agent.id,
-            data=data,
+    def _event(conversation: Conversation, what: EventData, key: str, agent: Agent) -> Event:
+        return Event.of(
+            conversation, what, key=f"{conversation.id}:{key}", actor="agent", actor_id=agent.id
         )
 
 

@@ -11,10 +11,10 @@ from sqlalchemy.engine import Connection
 from bot.conversation import store
 from bot.conversation.states import Cause, State
 from bot.conversation.store import Conversation
-from bot.events import Event
+from bot.events import Event, EventData, HandoffAssigned, HandoffRequested
 
-MakeEvent = Callable[[Conversation, str, dict[str, Any]], Event]
-"""Makes an event of whoever acts: conversation, type, data."""
+MakeEvent = Callable[[Conversation, EventData], Event]
+"""Makes an event of whoever acts: conversation, what happened."""
 
 
 def take(
@@ -24,7 +24,8 @@ def take(
     *,
     key: str,
     event: MakeEvent,
-    **data: Any,
+    to: str | None = None,
+    why: str | None = None,
 ) -> Conversation:
     """Let a person have a conversation that waits, or that the bot has.
 
@@ -33,7 +34,8 @@ def take(
     Args:
         owner: Id of an agent, or of the people of a page's own inbox.
         key: Idempotency key of the change.
-        data: What `handoff.assigned` tells beside the time waited.
+        to: Id of the agent it was given to, where somebody else acts.
+        why: Why the routing chose them, see `HandoffAssigned`.
 
     Raises:
         StaleConversation: Somebody was faster.
@@ -44,9 +46,9 @@ def take(
     if current.state == State.BOT:
         cause = Cause.AGENT_TAKEOVER.value
         values.update(cause=cause, cause_detail={"agent": owner})
-        events.append(event(current, "handoff.requested", {"cause": cause}))
+        events.append(event(current, HandoffRequested(cause)))
     wait_s = now - current.waiting_since if current.waiting_since else 0.0
-    events.append(event(current, "handoff.assigned", {"wait_s": round(wait_s, 3), **data}))
+    events.append(event(current, HandoffAssigned(round(wait_s, 3), to=to, why=why)))
     return store.change(
         connection, current, State.ASSIGNED, key=key, events=tuple(events), now=now, **values
     )

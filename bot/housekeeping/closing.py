@@ -16,7 +16,7 @@ from bot.conversation.changes import Changes
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import TransitionRefused
-from bot.events import Event
+from bot.events import EpisodeClosed, Event, EventData, HandoffDelayed, HandoffRequeued
 from bot.handoff.notices import Notices
 from bot.handoff.opening import Attendance, attendance, sentence
 from bot.handoff.waiting import actions_under, notice
@@ -132,7 +132,7 @@ class Sweeper:
         """Say sorry, with place and estimate as they are now, and offer to leave a message."""
         key = f"late:{seen.episode_id}:{seen.version}"
         waited_s = round(now - (seen.waiting_since or now), 3)
-        delayed = _event(seen, "handoff.delayed", key, now, {"waited_s": waited_s})
+        delayed = _event(seen, HandoffDelayed(waited_s), key, now)
         try:
             told = await self._changes.apply(
                 seen.id,
@@ -171,7 +171,7 @@ class Sweeper:
 
         def work(connection: Connection) -> Conversation:
             outcome = "abandoned" if utter else _bot_outcome(connection, seen.episode_id)
-            closed = _event(seen, "episode.closed", key, now, {"outcome": outcome})
+            closed = _event(seen, EpisodeClosed(outcome), key, now)
             return store.change(connection, seen, State.CLOSED, key=key, events=(closed,), now=now)
 
         try:
@@ -184,7 +184,7 @@ class Sweeper:
 
     async def _requeue(self, seen: Conversation, now: float) -> int:
         key = f"sweep:{seen.episode_id}:{seen.version}"
-        requeued = _event(seen, "handoff.requeued", key, now, {"reason": "agent-gone"})
+        requeued = _event(seen, HandoffRequeued("agent-gone"), key, now)
         try:
             waiting = await self._changes.apply(
                 seen.id,
@@ -269,15 +269,5 @@ def _bot_outcome(connection: Connection, episode: str) -> str:
     return "abandoned"
 
 
-def _event(seen: Conversation, kind: str, key: str, now: float, data: dict[str, Any]) -> Event:
-    return Event(
-        id=f"{key}:{kind}",
-        type=kind,
-        conversation=seen.id,
-        episode_id=seen.episode_id,
-        channel=seen.channel,
-        language=seen.language,
-        actor="system",
-        data=data,
-        occurred_at=now,
-    )
+def _event(seen: Conversation, what: EventData, key: str, now: float) -> Event:
+    return Event.of(seen, what, key=key, actor="system", occurred_at=now)

@@ -23,7 +23,7 @@ from bot.conversation.states import ENDED, State
 from bot.desk import tables as desk
 from bot.desk.people import audit
 from bot.errors import BadRequest
-from bot.events import Event
+from bot.events import EpisodeClosed, Event, Subject
 from bot.files.rows import ids_of
 from bot.files.store import FileStore
 from bot.housekeeping import redis_eraser
@@ -250,15 +250,11 @@ def _rename_conversation(connection: Connection, id_: str, name: str, by: str) -
         return 0
     now = time.time()
     if row.state not in ENDED:
-        closed = Event(
-            id=f"{name}:episode.closed",
-            type="episode.closed",
-            conversation=name,
-            episode_id=row.episode_id,
-            channel=row.channel,
-            language=row.language,
+        closed = Event.of(
+            Subject(name, row.episode_id, row.channel, row.language),
+            EpisodeClosed("unknown"),
+            key=name,
             actor="system",
-            data={"outcome": "unknown"},
             occurred_at=now,
         )
         write_events(connection, [closed])

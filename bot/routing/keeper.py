@@ -15,7 +15,7 @@ import redis.asyncio
 from sqlalchemy.engine import Connection
 
 from bot.conversation.changes import announce
-from bot.events import Event
+from bot.events import Event, SlaBreached, SlaWarned
 from bot.routing import facts, policies, sla, teams
 from bot.routing.facts import Watched
 from bot.routing.hours import Hours
@@ -33,10 +33,10 @@ REST_SHARE = 10.0
 """Rests at least this many times as long as a look took."""
 AT_ONCE = 250
 """Conversations whose clocks are written in one transaction, for which others wait on SQLite."""
-TOLD = {
-    Standing.WARNED: "sla.warned",
-    Standing.BREACHED: "sla.breached",
-    Standing.LATE: "sla.breached",
+TOLD: dict[Standing, type[SlaWarned]] = {
+    Standing.WARNED: SlaWarned,
+    Standing.BREACHED: SlaBreached,
+    Standing.LATE: SlaBreached,
 }
 
 
@@ -185,23 +185,18 @@ def _hours(policy: Policy | None, team: Team | None) -> Hours | None:
 
 
 def _event(watched: Watched, clock: Kept, now: float) -> Event:
-    kind = TOLD[clock.state]
-    at = now if clock.state == Standing.WARNED else clock.due_at
-    return Event(
-        id=f"{watched.id}:{clock.clock.value}:{clock.started_at:.3f}:{kind}"[-128:],
-        type=kind,
-        conversation=watched.id,
-        episode_id=watched.episode_id,
-        channel=watched.channel,
-        language=watched.language,
+    what = TOLD[clock.state](
+        clock=clock.clock.value,
+        policy=clock.policy,
+        team=clock.team,
+        allowed_s=round(clock.due_at - clock.started_at, 3),
+        due_at=round(clock.due_at, 3),
+    )
+    return Event.of(
+        watched,
+        what,
+        key=f"{watched.id}:{clock.clock.value}:{clock.started_at:.3f}",
         actor="system",
         actor_id=clock.agent,
-        data={
-            "clock": clock.clock.value,
-            "policy": clock.policy,
-            "team": clock.team,
-            "allowed_s": round(clock.due_at - clock.started_at, 3),
-            "due_at": round(clock.due_at, 3),
-        },
-        occurred_at=at,
+        occurred_at=now if clock.state == Standing.WARNED else clock.due_at,
     )

@@ -17,7 +17,7 @@ import redis.asyncio
 import structlog
 
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
-from bot.events import Event
+from bot.events import Event, EventData, MessageFailed, MessageSent, Subject
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
@@ -193,12 +193,14 @@ class Sender:
         await guarded(lane_of(self._redis).script(_DONE, keys, row.lease, row.id, *records))
 
     def _sent(self, outbound: Outbound, vendor_id: str) -> list[str]:
+        sent = MessageSent(vendor_id, outbound.in_reply_to, outbound.utter)
         return [
             record_row("delivery", _delivery(outbound, "sent")),
-            record_row("event", self._event(outbound, "message.sent", vendor_id=vendor_id)),
+            record_row("event", _event(outbound, sent)),
         ]
 
     def _dead(self, outbound: Outbound, error: DeliveryFailed) -> list[str]:
+        failed = MessageFailed(error.reason, outbound.in_reply_to, outbound.utter)
         letter: dict[str, Any] = {
             "id": outbound.id,
             "direction": "out",
@@ -211,27 +213,24 @@ class Sender:
         return [
             record_row("dead", letter),
             record_row("delivery", _delivery(outbound, "failed")),
-            record_row("event", self._event(outbound, "message.failed", reason=error.reason)),
+            record_row("event", _event(outbound, failed)),
         ]
-
-    @staticmethod
-    def _event(outbound: Outbound, kind: str, **data: Any) -> dict[str, Any]:
-        return Event(
-            id=f"{outbound.id}:{kind}",
-            type=kind,
-            conversation=outbound.conversation,
-            episode_id=str(outbound.metadata.get("episode", "")),
-            channel=outbound.channel,
-            language=outbound.language,
-            actor={"agent": "agent", "bot": "bot"}.get(outbound.author, "system"),
-            content_version=outbound.content_version,
-            data={**data, "in_reply_to": outbound.in_reply_to, "utter": outbound.utter},
-        ).to_dict()
 
 
 def _must_wait(outbound: Outbound, error: DeliveryFailed) -> bool:
     """The vendor named a time to come back: that is no refusal, for as long as it makes sense."""
     return error.retry_after_s is not None and time.time() - outbound.created_at < LIMITED_S
+
+
+def _event(outbound: Outbound, what: EventData) -> Event:
+    episode = str(outbound.metadata.get("episode", ""))
+    return Event.of(
+        Subject(outbound.conversation, episode, outbound.channel, outbound.language),
+        what,
+        key=outbound.id,
+        actor={"agent": "agent", "bot": "bot"}.get(outbound.author, "system"),
+        content_version=outbound.content_version,
+    )
 
 
 def _delivery(outbound: Outbound, state: str) -> dict[str, str]:

@@ -7,7 +7,6 @@ a word from the page's inbox its conversations wait for the desk (bot.housekeepi
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import redis.asyncio
 import structlog
@@ -17,6 +16,7 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import ENDED, HUMAN
 from bot.conversation.store import Conversation
+from bot.events import AgentReplied, EventData
 from bot.events import Event as LogEvent
 from bot.handoff.taking import take
 from bot.routing import presence
@@ -80,7 +80,7 @@ class PageInbox:
             current,
             owner,
             key=f"{key}-take",
-            event=lambda c, kind, data: _event(c, kind, key, owner, data),
+            event=lambda c, what: _event(c, what, key, owner),
         )
 
     async def _record(self, event: Event, conversation: Conversation, owner: str, key: str) -> None:
@@ -98,7 +98,7 @@ class PageInbox:
             created_at=event.at,
         )
         row = {**message_row(words, conversation.episode_id), "delivery": "sent"}
-        said = _event(conversation, "agent.replied", key, owner, {"characters": len(event.text)})
+        said = _event(conversation, AgentReplied(len(event.text)), key, owner)
         shard = redis_keys.shard_of(conversation.id, self._settings.shards)
         pipeline = self._redis.pipeline(transaction=False)
         for body in (record_row("message", row), record_row("event", said.to_dict())):
@@ -111,17 +111,5 @@ def owner_of(page: str) -> str:
     return f"{store.ELSEWHERE}{page}"[:64]
 
 
-def _event(
-    conversation: Conversation, kind: str, key: str, owner: str, data: dict[str, Any]
-) -> LogEvent:
-    return LogEvent(
-        id=f"{key}:{kind}",
-        type=kind,
-        conversation=conversation.id,
-        episode_id=conversation.episode_id,
-        channel=CHANNEL,
-        language=conversation.language,
-        actor="agent",
-        actor_id=owner,
-        data=data,
-    )
+def _event(conversation: Conversation, what: EventData, key: str, owner: str) -> LogEvent:
+    return LogEvent.of(conversation, what, key=key, actor="agent", actor_id=owner)

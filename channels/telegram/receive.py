@@ -15,7 +15,7 @@ import structlog
 
 from bot.conversation.states import HUMAN, State
 from bot.errors import BadRequest
-from bot.events import Event
+from bot.events import ContactLost, ContactRegained, Event, Subject
 from bot.settings import Settings, TelegramBot
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
@@ -90,16 +90,16 @@ class TelegramReceiver:
         event."""
         conversation = conversation_id(CHANNEL, name, update.chat)
         known = await self._copies.of(conversation)
-        kind = "contact.lost" if update.blocked else "contact.regained"
-        event = Event(
-            id=f"{message_id(conversation, f'{number}:member')}:{kind}",
-            type=kind,
-            conversation=conversation,
-            episode_id=str(known.get("episode_id", "")),
-            channel=CHANNEL,
-            language=str(known.get("language", "")),
+        event = Event.of(
+            Subject(
+                conversation,
+                str(known.get("episode_id", "")),
+                CHANNEL,
+                str(known.get("language", "")),
+            ),
+            ContactLost("blocked") if update.blocked else ContactRegained(),
+            key=message_id(conversation, f"{number}:member"),
             actor="customer",
-            data={"reason": "blocked"} if update.blocked else {},
         )
         shard = redis_keys.shard_of(conversation, self._settings.shards)
         body = record_row("event", event.to_dict())

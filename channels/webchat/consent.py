@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.errors import BadRequest
-from bot.events import Event
+from bot.events import ConsentGiven, Event, Subject
 from bot.settings import Settings
 from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
@@ -51,13 +51,12 @@ def keep(connection: Connection, opened: Session, *, locale: str, zone: str, now
         )
         .values(consent_version=opened.consent, consent_at=now)
     )
-    event = Event(
-        id=f"{opened.conversation}:consent.given:{opened.consent}",
-        type="consent.given",
-        conversation=opened.conversation,
-        channel=CHANNEL,
+    event = Event.of(
+        Subject(opened.conversation, channel=CHANNEL),
+        ConsentGiven(opened.consent),
+        key=opened.conversation,
+        ordinal=f":{opened.consent}",
         actor="customer",
-        data={"version": opened.consent},
         occurred_at=now,
     )
     write_events(connection, [event])

@@ -19,7 +19,7 @@ from bot.conversation.changes import announce
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, TooLarge
-from bot.events import Event
+from bot.events import Event, SurveyAnswered
 from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
 from bot.stores.tables import survey_answers
@@ -87,21 +87,19 @@ def keep(connection: Connection, conversation: str, rating: Rating, *, now: floa
     }
     if not insert_ignore(connection, survey_answers, [row]):
         return False
-    event = Event(
-        id=f"{current.episode_id}:survey.answered:{SURVEY}",
-        type="survey.answered",
-        conversation=current.id,
-        episode_id=current.episode_id,
-        channel=current.channel,
-        language=current.language,
+    answered = SurveyAnswered(
+        survey=SURVEY,
+        score=rating.score,
+        owner="agent" if current.owner else "bot",
+        agent=current.owner or "",
+        comment_characters=len(rating.comment),
+    )
+    event = Event.of(
+        current,
+        answered,
+        key=current.episode_id,
+        ordinal=f":{SURVEY}",
         actor="customer",
-        data={
-            "survey": SURVEY,
-            "score": rating.score,
-            "owner": "agent" if current.owner else "bot",
-            "agent": current.owner or "",
-            "comment_characters": len(rating.comment),
-        },
         occurred_at=now,
     )
     write_events(connection, [event])

@@ -18,6 +18,7 @@ from bot.conversation.store import Conversation
 from bot.desk.conversation.moves import event, found, update
 from bot.desk.people import audit
 from bot.errors import TransitionRefused
+from bot.events import ConversationResolved, EpisodeClosed
 from bot.handoff.service import Agent
 from bot.stores.database import Database
 from bot.stores.tables import conversations
@@ -87,10 +88,9 @@ def _block(
     if current.state == State.SNOOZED and not others:
         current = store.change(connection, current, State.ASSIGNED, key=f"{key}:woken")
     if current.state == State.ASSIGNED and not others:
-        data = {"topic": topic, "outcome": OUTCOME}
-        told = event(current, "conversation.resolved", key, agent, data)
+        told = event(current, ConversationResolved(topic, OUTCOME), key, agent)
         return store.change(connection, current, State.RESOLVED, key=key, events=(told,))
     if current.state in {State.BOT, State.WAITING}:
-        told = event(current, "episode.closed", key, agent, {"outcome": "blocked"})
+        told = event(current, EpisodeClosed("blocked"), key, agent)
         return store.change(connection, current, State.CLOSED, key=key, events=(told,))
     return current

@@ -15,7 +15,7 @@ from bot.conversation.changes import Changes
 from bot.conversation.states import ENDED, State
 from bot.conversation.store import Conversation
 from bot.errors import BadRequest, StaleConversation, TransitionRefused
-from bot.events import Event
+from bot.events import ConversationPrioritised, ConversationReopened, Event, EventData
 from bot.handoff.service import Agent
 from bot.stores.event_log import write_events
 from bot.stores.tables import conversations
@@ -36,20 +36,10 @@ def found(connection: Connection, conversation_id: str) -> Conversation:
     return conversation
 
 
-def event(
-    conversation: Conversation, kind: str, key: str, agent: Agent, data: dict[str, Any]
-) -> Event:
+def event(conversation: Conversation, what: EventData, key: str, agent: Agent) -> Event:
     """An event of an agent; once per conversation and key."""
-    return Event(
-        id=f"{conversation.id}:{key}:{kind}",
-        type=kind,
-        conversation=conversation.id,
-        episode_id=conversation.episode_id,
-        channel=conversation.channel,
-        language=conversation.language,
-        actor="agent",
-        actor_id=agent.id,
-        data=data,
+    return Event.of(
+        conversation, what, key=f"{conversation.id}:{key}", actor="agent", actor_id=agent.id
     )
 
 
@@ -67,7 +57,7 @@ async def reopen(changes: Changes, conversation_id: str, agent: Agent, *, key: s
             raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
         if current.blocked:
             raise BadRequest("customer-blocked", "Unblock the customer first.", status=409)
-        told = event(current, "conversation.reopened", key, agent, {"from": current.state.value})
+        told = event(current, ConversationReopened(current.state.value), key, agent)
         return store.change(
             connection, current, State.ASSIGNED, key=key, events=(told,), owner=agent.id
         )
@@ -98,8 +88,7 @@ async def prioritise(
         before = current.priority
         if before == priority:
             return current
-        data = {"priority": priority, "before": before}
-        told = event(current, "conversation.prioritised", key, agent, data)
+        told = event(current, ConversationPrioritised(priority, before), key, agent)
         write_events(connection, [told])
         return update(connection, current, priority=priority)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bot.content import publish
+from bot.content import versions
 from bot.content.load import load_folder
 from bot.content.models import PERSON, Content, Entry
 from bot.processes import prepare
@@ -86,7 +86,7 @@ def publish_first(settings: Settings, content: Content) -> int:
     prepare.database(settings)
     database = Database.of(settings)
     try:
-        return database.call(lambda c: publish.write(c, content, based_on=None)).number
+        return database.call(lambda c: versions.write(c, content, based_on=None)).number
     finally:
         database.close()
 

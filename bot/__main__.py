@@ -36,9 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 GROUPS: dict[str, tuple[str, ...]] = {
-    "talk": ("parse", "chat"),
+    "parse": ("parse",),
+    "chat": ("chat",),
     "content": ("content",),
-    "report": ("report", "users"),
+    "report": ("report",),
+    "users": ("users",),
     "outbox": ("outbox",),
     "db": ("db",),
     "customer": ("customer",),

@@ -12,7 +12,7 @@ from typing import Any
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot.content import publish
+from bot.content import versions
 from bot.errors import StoreUnavailable
 from bot.language import translate
 from bot.settings import Settings
@@ -46,7 +46,7 @@ async def check(
         report["redis"] = False
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            live = await database.read(publish.live_number)
+            live = await database.read(versions.live_number)
             report["database"] = True
             report.setdefault("content", {})["live"] = live
     except (StoreUnavailable, TimeoutError, sa.exc.SQLAlchemyError):

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 
 from bot import health
-from bot.content import publish
+from bot.content import versions
 from bot.content.models import Content
 from bot.settings import Settings
 from bot.stores import redis_keys
@@ -25,7 +25,7 @@ async def up(redis: redis.asyncio.Redis, database: Database) -> None:
     for role in health.ROLES:
         await redis.zadd(redis_keys.holders(role), {f"{role}-0": time.time() + 60})
     content = Content((builders.entry(),))
-    database.call(lambda c: publish.write(c, content, based_on=None))
+    database.call(lambda c: versions.write(c, content, based_on=None))
     told = json.dumps({"version": 1, "model": "m.tar.gz"})
     await redis.hset(redis_keys.CONTENT_READY, "engine-0", told)
 

@@ -1,4 +1,4 @@
-"""`content validate|publish|versions|export|rollback`: what editors do; see content_review too."""
+"""`content VERB`: what editors do with FAQ files and published versions."""
 
 from __future__ import annotations
 
@@ -7,48 +7,67 @@ import asyncio
 import getpass
 import json
 import time
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-import sqlalchemy as sa
+import redis.asyncio
+from sqlalchemy.engine import Connection
 
 from bot import settings as settings_module
-from bot.commands import content_review
-from bot.content import publish
+from bot.commands.report import add_formats
+from bot.content import diff, parity, publishing, versions
+from bot.content.diff import Change
 from bot.content.load import load_folder
 from bot.content.models import Content
-from bot.errors import ContentError, StoreUnavailable
+from bot.content.publishing import Published
 from bot.processes import prepare
+from bot.reports.formats import as_text
 from bot.settings import Settings
-from bot.stores import redis_client, redis_keys
+from bot.stores import redis_client
 from bot.stores.database import Database
-from bot.stores.redis_client import guarded
-from bot.stores.tables import content_versions
 
-LIVE_TIMEOUT_S = 30.0
+Result = TypeVar("Result")
+Work = Callable[[Database, redis.asyncio.Redis | None], Awaitable[Published]]
+DAY_S = 86400
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the group."""
     group = commands.add_parser("content", help="check, publish and look at FAQ content")
     verbs = group.add_subparsers(required=True, metavar="VERB")
+    _add_publishing(verbs)
+    _add_looking(verbs)
+
+
+def _add_publishing(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     validate = verbs.add_parser("validate", help="check the files; change nothing")
     validate.set_defaults(run=_validate)
-    publishing = verbs.add_parser("publish", help="make the files the live version")
-    publishing.add_argument("--force", action="store_true", help="even if another version is live")
-    publishing.add_argument(
-        "--if-none",
-        action="store_true",
-        help="only if nothing was ever published",
+    publish = verbs.add_parser("publish", help="make the files the live version")
+    publish.add_argument(
+        "--if-none", action="store_true", help="only if nothing was ever published"
     )
-    publishing.add_argument("--note", default="", help="a word for the list of versions")
-    publishing.set_defaults(run=_publish)
-    versions = verbs.add_parser("versions", help="list the published versions")
-    versions.add_argument("--json", action="store_true")
-    versions.set_defaults(run=_versions)
+    publish.set_defaults(run=_publish)
+    for verb in (validate, publish):
+        verb.add_argument("folder", nargs="?", type=Path, help="default: data/faq")
+    importing = verbs.add_parser("import", help="show what a folder changes, and publish it")
+    importing.add_argument("folder", type=Path)
+    importing.add_argument("--dry-run", action="store_true", help="only show; change nothing")
+    importing.set_defaults(run=_import)
+    for verb in (publish, importing):
+        verb.add_argument("--force", action="store_true", help="even if another version is live")
+        verb.add_argument("--note", default="", help="a word for the list of versions")
     rollback = verbs.add_parser("rollback", help="make an earlier version live again")
     rollback.add_argument("number", type=int)
-    rollback.set_defaults(run=_rollback)
+    rollback.set_defaults(run=_roll_back)
+
+
+def _add_looking(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    listing = verbs.add_parser("versions", help="list the published versions")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(run=_versions)
     export = verbs.add_parser("export", help="write a version into FAQ files")
     export.add_argument("folder", type=Path)
     export.add_argument("--version", type=int, help="default: the live one")
@@ -56,9 +75,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--nlu", action="store_true", help="write examples as Rasa's NLU data, for `rasa test nlu`"
     )
     export.set_defaults(run=_export)
-    content_review.add(verbs, go_live)
-    for verb in (validate, publishing):
-        verb.add_argument("folder", nargs="?", type=Path, help="default: data/faq")
+    differing = verbs.add_parser("diff", help="what differs between two versions")
+    differing.add_argument("before", nargs="?", type=int, help="default: the one before `after`")
+    differing.add_argument("after", nargs="?", type=int, help="default: the live one")
+    differing.add_argument("--json", action="store_true", help="a JSON list, texts in full")
+    differing.set_defaults(run=_diff)
+    checking = verbs.add_parser("parity", help="gaps, answers left behind, questions unanswered")
+    add_formats(checking)
+    checking.add_argument("--days", type=float, default=0.0, help="count only the last days")
+    checking.set_defaults(run=_parity)
 
 
 def _validate(options: argparse.Namespace) -> int:
@@ -78,144 +103,84 @@ def _publish(options: argparse.Namespace) -> int:
     config = settings_module.load()
     folder = options.folder or config.data_dir / "faq"
     content = load_folder(folder, config.languages)
-    if options.if_none and (live := _live(config)):
+    if options.if_none and (live := _ask(config, versions.live_number)):
         print(f"version {live} is live and stays so")
         return 0
-    return go_live(
-        config,
-        content,
-        folder=folder,
-        based_on=publish.base_of(config.state_dir, folder),
-        force=options.force,
-        note=options.note,
-    )
+    return _publish_folder(config, content, folder, options.force, options.note)
 
 
-def _live(config: Settings) -> int:
-    """Number of the live version, once the tables are there; 0 if there is none."""
-    prepare.database(config)
-    store = Database.of(config)
-    try:
-        return store.call(publish.live_number)
-    finally:
-        store.close()
-
-
-def _rollback(options: argparse.Namespace) -> int:
+def _import(options: argparse.Namespace) -> int:
     config = settings_module.load()
-    prepare.database(config)
-    store = Database.of(config)
-    try:
-        found = store.call(lambda c: publish.read(c, options.number))
-        live = store.call(publish.live_number)
-    finally:
-        store.close()
-    if found is None:
-        raise ContentError([f"there is no version {options.number}; see `content versions`"])
-    return go_live(
-        config,
-        Content(found.entries),
-        folder=None,
-        based_on=live,
-        force=False,
-        note=f"rollback to version {options.number}",
-    )
+    content = load_folder(options.folder, config.languages)
+    _print_changes(_ask(config, lambda c: publishing.changes_to(c, content)))
+    if options.dry_run:
+        return 0
+    note = options.note or f"import of {options.folder.name}"
+    return _publish_folder(config, content, options.folder, options.force, note)
 
 
-def go_live(
-    config: Settings,
-    content: Content,
-    *,
-    folder: Path | None,
-    based_on: int | None,
-    force: bool,
-    note: str,
+def _roll_back(options: argparse.Namespace) -> int:
+    def work(database: Database, client: redis.asyncio.Redis | None) -> Awaitable[Published]:
+        return publishing.roll_back(database, client, options.number, author=getpass.getuser())
+
+    return _go_live(settings_module.load(), work)
+
+
+def _publish_folder(
+    config: Settings, content: Content, folder: Path, force: bool, note: str
 ) -> int:
-    """Publish, move the mirror and wait for the engines; raises as `publish.write` does.
-
-    Args:
-        folder: Remembered as in step with the new version; None for content from no folder.
-    """
-    started = time.monotonic()
-    prepare.database(config)
-    store = Database.of(config)
-    try:
-        before = store.call(publish.live_number)
-        written = store.call(
-            lambda c: publish.write(
-                c, content, based_on=based_on, force=force, author=getpass.getuser(), note=note
-            )
+    def work(database: Database, client: redis.asyncio.Redis | None) -> Awaitable[Published]:
+        return publishing.publish(
+            database,
+            client,
+            content,
+            based_on=publishing.base_of(config.state_dir, folder),
+            force=force,
+            author=getpass.getuser(),
+            note=note,
+            stored=partial(publishing.remember_base, config.state_dir, folder),
         )
+
+    return _go_live(config, work)
+
+
+def _go_live(config: Settings, work: Work) -> int:
+    """Do what publishes, and say what became of it."""
+
+    async def run() -> Published:
+        is_running = redis_client.answers(redis_client.address(config))
+        client = redis_client.connect(config) if is_running else None
+        try:
+            return await work(database, client)
+        finally:
+            if client:
+                await client.aclose()
+
+    prepare.database(config)
+    database = Database.of(config)
+    try:
+        done = asyncio.run(run())
     finally:
-        store.close()
-    if folder:
-        publish.remember_base(config.state_dir, folder, written.number)
-    is_running = redis_client.answers(redis_client.address(config))
-    # Also where nothing differs: whoever published it may have died before the engines heard of it.
-    engines = asyncio.run(_announce(config, written.number)) if is_running else 0
-    if written.number == before:
-        print(f"nothing differs from version {before}, which is live")
-    elif is_running:
-        took = time.monotonic() - started
-        told = f"answered by {engines} engines" if engines else "no engine is running"
-        print(f"version {written.number} is live after {took:.1f} s, {told}")
+        database.close()
+    if not done.differs:
+        print(f"nothing differs from version {done.before}, which is live")
+    elif done.engines is None:
+        print(f"version {done.number} is published; nothing is running, the next start uses it")
     else:
-        print(f"version {written.number} is published; nothing is running, the next start uses it")
+        by = f"answered by {done.engines} engines" if done.engines else "no engine is running"
+        print(f"version {done.number} is live after {done.took_s:.1f} s, {by}")
     return 0
 
 
-async def _announce(config: Settings, number: int) -> int:
-    """Move the mirror and wait until every live engine answers from the version."""
-    client = redis_client.connect(config)
-    try:
-        await publish.announce(client, number)
-        deadline = time.monotonic() + LIVE_TIMEOUT_S
-        while True:
-            names: list[Any] = await guarded(
-                client.zrangebyscore(redis_keys.holders("engine"), time.time(), "+inf")
-            )
-            ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
-            # One that answers from a later version, published meanwhile, is not behind.
-            behind = [n for n in names if json.loads(ready.get(n, "{}")).get("version", 0) < number]
-            if not behind:
-                return len(names)
-            if time.monotonic() > deadline:
-                raise StoreUnavailable(
-                    "engine",
-                    f"{', '.join(behind)} still answer from an older version; look at their logs",
-                )
-            await asyncio.sleep(0.02)
-    finally:
-        await client.aclose()
-
-
 def _versions(options: argparse.Namespace) -> int:
-    config = settings_module.load()
-    prepare.database(config)
-    store = Database.of(config)
-    c = content_versions.c
-    try:
-        live = store.call(publish.live_number)
-        rows = store.call(
-            lambda connection: (
-                connection.execute(
-                    sa.select(
-                        c.number, c.based_on, c.author, c.note, c.created_at, c.digest
-                    ).order_by(c.number.desc())
-                )
-                .mappings()
-                .all()
-            )
-        )
-    finally:
-        store.close()
+    rows = _ask(settings_module.load(), versions.listed)
     if options.json:
-        print(json.dumps([{**row, "live": row["number"] == live} for row in rows]))
+        print(json.dumps([asdict(row) for row in rows]))
         return 0
     for row in rows:
-        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row["created_at"]))
-        mark = "live" if row["number"] == live else "    "
-        print(f"{row['number']:>5} {mark}  {when} UTC  {row['author']}  {row['note']}")
+        when = time.strftime("%Y-%m-%d %H:%M", time.gmtime(row.created_at))
+        mark = "live" if row.live else "    "
+        print(f"{row.number:>5} {mark}  {when} UTC  {row.author}  {row.note}")
     return 0
 
 
@@ -223,20 +188,43 @@ def _export(options: argparse.Namespace) -> int:
     from bot.content.export import write_folder, write_nlu
 
     config = settings_module.load()
-    prepare.database(config)
-    store = Database.of(config)
-    try:
-        number = options.version or store.call(publish.live_number)
-        content = store.call(lambda c: publish.read(c, number))
-    finally:
-        store.close()
-    if content is None:
-        raise ContentError([f"there is no version {number}; see `content versions`"])
+    number = options.version or _ask(config, versions.live_number)
+    content = _ask(config, lambda c: publishing.existing(c, number))
     if options.nlu:
         files = write_nlu(content, options.folder)
         print(f"examples of version {number} written to {files} files in {options.folder}")
         return 0
     files = write_folder(content, options.folder)
-    publish.remember_base(config.state_dir, options.folder, number)
+    publishing.remember_base(config.state_dir, options.folder, number)
     print(f"version {number} written to {files} files in {options.folder}")
     return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    before, after = options.before, options.after
+    found = _ask(settings_module.load(), lambda c: publishing.changes_between(c, before, after))
+    _print_changes(found, "json" if options.json else "table")
+    return 0
+
+
+def _parity(options: argparse.Namespace) -> int:
+    config = settings_module.load()
+    since = time.time() - options.days * DAY_S if options.days else 0.0
+    found = _ask(config, lambda c: parity.report(c, config.languages, since=since))
+    rows = [finding.to_row() for finding in found]
+    print(as_text(rows, parity.COLUMNS, options.format), end="")
+    return 0
+
+
+def _print_changes(changes: list[Change], kind: str = "table") -> None:
+    print(as_text([change.to_row() for change in changes], diff.COLUMNS, kind), end="")
+
+
+def _ask(config: Settings, work: Callable[[Connection], Result]) -> Result:
+    """Read from the database, once its tables are there."""
+    prepare.database(config)
+    store = Database.of(config)
+    try:
+        return store.look(work)
+    finally:
+        store.close()

@@ -7,8 +7,9 @@ import asyncio
 import time
 
 from bot import settings as settings_module
-from bot.commands.report import write
+from bot.commands.report import add_formats
 from bot.processes import prepare
+from bot.reports.formats import as_text
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams import dead_letters
@@ -21,8 +22,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     group = commands.add_parser("outbox", help="messages that were given up (dead letters)")
     verbs = group.add_subparsers(required=True, metavar="VERB")
     listing = verbs.add_parser("list", help="newest first")
-    listing.add_argument("--csv", action="store_true")
-    listing.add_argument("--json", action="store_true")
+    add_formats(listing)
     listing.set_defaults(run=_list)
     replaying = verbs.add_parser("replay", help="send one, or all, on its way again")
     replaying.add_argument("id", help="the letter's id, or `all`")
@@ -45,7 +45,7 @@ def _list(options: argparse.Namespace) -> int:
         }
         for letter in letters
     ]
-    write(rows, COLUMNS, as_csv=options.csv, as_json=options.json)
+    print(as_text(rows, COLUMNS, options.format), end="")
     return 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.content import publish
+from bot.content import versions
 from bot.content.models import Content
 from bot.language.entities import extract
 from bot.stores.tables import content_versions, events, messages
@@ -53,7 +53,7 @@ def report(
         languages: Languages every entry should answer in; the first is the one others follow.
         since: Unix seconds from which the event log counts.
     """
-    content = publish.read(connection, publish.live_number(connection))
+    content = versions.read(connection, versions.live_number(connection))
     if content is None:
         return []
     return [

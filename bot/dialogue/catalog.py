@@ -9,7 +9,7 @@ from typing import Any
 import redis.asyncio
 import structlog
 
-from bot.content import publish
+from bot.content import versions
 from bot.errors import ContentError
 from bot.stores import redis_keys
 from bot.stores.database import Database
@@ -80,7 +80,7 @@ class Catalog:
             raise
 
     async def _load(self, number: int) -> bool:
-        content = await self._database.read(lambda c: publish.read(c, number))
+        content = await self._database.read(lambda c: versions.read(c, number))
         if content is None:
             raise ContentError([f"version {number} is named as live but not stored"])
         self._knowledge = await asyncio.to_thread(
@@ -108,5 +108,5 @@ class Catalog:
         if mirrored is not None and self._knowledge is not None:
             return int(mirrored)
         # At the start SQL is asked as well: who published while nothing ran told nobody.
-        number = await self._database.read(publish.live_number)
-        return await publish.correct(self._redis, number, mirrored or "") if number else 0
+        number = await self._database.read(versions.live_number)
+        return await versions.correct(self._redis, number, mirrored or "") if number else 0

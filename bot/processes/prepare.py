@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bot.content import publish
+from bot.content import publishing, versions
 from bot.content.load import load_folder
 from bot.errors import ConfigurationError
 from bot.settings import Settings
@@ -111,13 +111,13 @@ def content(settings: Settings) -> None:
     """Publish the content files as version 1 if nothing was ever published."""
     store = Database.of(settings)
     try:
-        if store.call(publish.live_number) == 0:
+        if store.call(versions.live_number) == 0:
             folder = settings.data_dir / "faq"
             loaded = load_folder(folder, settings.languages)
             written = store.call(
-                lambda c: publish.write(c, loaded, based_on=None, author="start", note="first")
+                lambda c: versions.write(c, loaded, based_on=None, author="start", note="first")
             )
-            publish.remember_base(settings.state_dir, folder, written.number)
+            publishing.remember_base(settings.state_dir, folder, written.number)
     finally:
         store.close()
 

@@ -8,27 +8,19 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.reports.base import Chart, Column, Filter, Filters, Report
 from bot.stores.tables import events
 
-COLUMNS = ("quick_reply", "language", "channel", "shown", "tapped", "typed", "taps_per_showing")
 
-
-def read_usage(
-    connection: Connection, *, language: str = "", channel: str = ""
-) -> list[dict[str, Any]]:
-    """Count showings and taps, most tapped first, never tapped last.
-
-    Returns:
-        Rows with the keys of `COLUMNS`. `quick_reply` is an entry id, or an action such as
-        `person`; `tapped` includes `typed` (the title typed instead of tapped).
-    """
+def read_usage(connection: Connection, filters: Filters) -> list[dict[str, Any]]:
+    """Count showings and taps, most tapped first, never tapped last."""
     shown: Counter[tuple[str, str, str]] = Counter()
     tapped: Counter[tuple[str, str, str]] = Counter()
     typed: Counter[tuple[str, str, str]] = Counter()
-    for row in _rows(connection, "quick-reply.shown", language, channel):
+    for row in _rows(connection, "quick-reply.shown", filters):
         for reply in row.data.get("replies", ()):
             shown[_key(reply, row)] += 1
-    for row in _rows(connection, "quick-reply.tapped", language, channel):
+    for row in _rows(connection, "quick-reply.tapped", filters):
         tapped[_key(row.data, row)] += 1
         typed[_key(row.data, row)] += bool(row.data.get("typed"))
     keys = sorted(shown.keys() | tapped.keys(), key=lambda k: (-tapped[k], -shown[k], k))
@@ -46,16 +38,31 @@ def read_usage(
     ]
 
 
-def _rows(connection: Connection, kind: str, language: str, channel: str) -> sa.CursorResult[Any]:
-    query = sa.select(events.c.data, events.c.language, events.c.channel).where(
-        events.c.type == kind
+def _rows(connection: Connection, kind: str, filters: Filters) -> sa.CursorResult[Any]:
+    return connection.execute(
+        sa.select(events.c.data, events.c.language, events.c.channel).where(
+            events.c.type == kind, *filters.of_events()
+        )
     )
-    if language:
-        query = query.where(events.c.language == language)
-    if channel:
-        query = query.where(events.c.channel == channel)
-    return connection.execute(query)
 
 
 def _key(data: Any, row: Any) -> tuple[str, str, str]:
     return (str(data.get("entry") or data.get("action") or ""), row.language, row.channel)
+
+
+REPORT = Report(
+    name="quick-replies",
+    title="most used, taps per showing, never tapped",
+    columns=(
+        Column("quick_reply", "id of the entry, or an action such as `person`"),
+        Column("language", "the bot answered in"),
+        Column("channel", "it was shown on"),
+        Column("shown", "how often it was offered", "times"),
+        Column("tapped", "how often it was tapped, or typed instead", "times"),
+        Column("typed", "how often its title or number was typed", "times"),
+        Column("taps_per_showing", "tapped / shown; empty where it was never shown", "share"),
+    ),
+    filters=(Filter.PERIOD, Filter.LANGUAGE, Filter.CHANNEL),
+    read=read_usage,
+    chart=Chart("bar", label="quick_reply", value="tapped"),
+)

@@ -8,7 +8,7 @@ from typing import Any
 import builders
 import pytest
 
-from bot.content import parity, publish
+from bot.content import parity, versions
 from bot.content.models import Content, Entry
 from bot.content.parity import Finding
 from bot.events import Event
@@ -28,7 +28,7 @@ def _history(database: Database, *answers: tuple[str, str]) -> list[Finding]:
     for en, hi in answers:
         content = Content((_entry(en, hi),))
         based_on = live.number or None
-        live = database.call(lambda c, n=content, b=based_on: publish.write(c, n, based_on=b))
+        live = database.call(lambda c, n=content, b=based_on: versions.write(c, n, based_on=b))
     return database.call(lambda c: parity.outdated(c, live, "en"))
 
 

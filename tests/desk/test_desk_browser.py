@@ -12,7 +12,7 @@ from playwright.async_api import Browser as Chromium
 from playwright.async_api import Page, expect
 from sqlalchemy.engine import Connection
 
-from bot.content import publish
+from bot.content import versions
 from bot.content.load import load_folder
 from bot.conversation import store
 from bot.conversation.changes import announce
@@ -258,7 +258,7 @@ async def test_no_page_breaks_the_accessibility_rules(desk: Desk, chromium: Chro
 async def test_suggested_answers_come_by_one_key(desk: Desk, chromium: Chromium) -> None:
     def rows(connection: Connection) -> None:
         content = load_folder(Path("data/faq"), desk.settings.languages)
-        publish.write(connection, content, based_on=None)
+        versions.write(connection, content, based_on=None)
         seed.conversation(connection, "webchat-k", state="waiting", language="th")
         seed.message(
             connection,

@@ -16,7 +16,7 @@ from desk_world import Desk
 from playwright.async_api import Browser, Page, expect
 from sqlalchemy.engine import Connection
 
-from bot.content import publish
+from bot.content import versions
 from bot.content.load import load_folder
 from bot.conversation.changes import announce
 
@@ -69,7 +69,7 @@ async def picture(page: Page, name: str) -> None:
 def fill(desk: Desk) -> None:
     desk.database.call(busy)
     content = load_folder(Path("data/faq"), desk.settings.languages)
-    desk.database.call(lambda c: publish.write(c, content, based_on=None))
+    desk.database.call(lambda c: versions.write(c, content, based_on=None))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 
-from bot.content import publish
+from bot.content import versions
 from bot.content.models import Content
 from bot.dialogue.catalog import Catalog
 from bot.errors import ContentError
@@ -45,7 +45,7 @@ def catalog(learner: Learner, database: Database, redis: redis.asyncio.Redis) ->
 
 def _publish(database: Database, answer: str, based_on: int | None = None) -> int:
     content = Content((builders.entry(answers={"en": answer}),))
-    written = database.call(lambda c: publish.write(c, content, based_on=based_on))
+    written = database.call(lambda c: versions.write(c, content, based_on=based_on))
     return written.number
 
 
@@ -80,7 +80,7 @@ async def test_a_new_version_replaces_the_old_one_as_a_whole(
     _publish(database, "one")
     await catalog.refresh()
     before = catalog.knowledge
-    await publish.announce(redis, _publish(database, "two", 1))
+    await versions.announce(redis, _publish(database, "two", 1))
     assert await catalog.refresh() is True
     assert catalog.knowledge.content.by_id["order-status"].answers == {"en": "two"}
     assert before.content.by_id["order-status"].answers == {"en": "one"}, "a turn keeps its own"
@@ -100,7 +100,7 @@ async def test_after_a_loss_of_redis_sql_says_which_is_live(
 async def test_what_was_published_while_nothing_ran_is_found_at_the_start(
     catalog: Catalog, database: Database, redis: redis.asyncio.Redis
 ) -> None:
-    await publish.announce(redis, _publish(database, "one"))
+    await versions.announce(redis, _publish(database, "one"))
     _publish(database, "two", 1)
     assert await catalog.refresh() is True
     assert catalog.knowledge.content.number == 2
@@ -112,18 +112,18 @@ async def test_a_pointer_of_another_database_is_corrected_at_the_start(
 ) -> None:
     await redis.set(redis_keys.CONTENT_LIVE, "9")
     assert await catalog.refresh() is False, "nothing is published here"
-    await publish.announce(redis, _publish(database, "one"))
+    await versions.announce(redis, _publish(database, "one"))
     assert await catalog.refresh() is True
     assert catalog.knowledge.content.number == 1
-    await publish.announce(redis, _publish(database, "two", 1))
+    await versions.announce(redis, _publish(database, "two", 1))
     assert await catalog.refresh() is True
     assert catalog.knowledge.content.number == 2
 
 
 async def test_what_is_told_between_two_looks_is_not_taken_back(redis: redis.asyncio.Redis) -> None:
     await redis.set(redis_keys.CONTENT_LIVE, "6")
-    assert await publish.correct(redis, 5, "4") == 6
-    assert await publish.correct(redis, 5, "6") == 5
+    assert await versions.correct(redis, 5, "4") == 6
+    assert await versions.correct(redis, 5, "6") == 5
 
 
 async def test_a_pointer_to_nothing_keeps_the_version_in_use(

@@ -11,7 +11,9 @@ import pytest
 
 from bot import __main__ as command_line
 from bot.events import Event
-from bot.reports.quick_replies import COLUMNS, read_usage
+from bot.reports.base import Filters
+from bot.reports.formats import BOM
+from bot.reports.quick_replies import REPORT, read_usage
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.event_log import write_events
@@ -70,7 +72,7 @@ def _row(name: str, shown: int, tapped: int, typed: int, **more: Any) -> dict[st
 
 
 def test_most_tapped_first_never_tapped_last(used: Database) -> None:
-    assert used.call(read_usage) == [
+    assert used.call(lambda c: read_usage(c, Filters())) == [
         _row("refund-time", 2, 2, 1),
         _row("person", 2, 1, 0),
         _row("gone-entry", 0, 1, 0),
@@ -83,9 +85,9 @@ def test_most_tapped_first_never_tapped_last(used: Database) -> None:
 
 
 def test_one_language_and_one_channel(used: Database) -> None:
-    rows = used.call(lambda c: read_usage(c, language="hi"))
+    rows = used.call(lambda c: read_usage(c, Filters(language="hi")))
     assert {row["language"] for row in rows} == {"hi"}
-    rows = used.call(lambda c: read_usage(c, channel="rest"))
+    rows = used.call(lambda c: read_usage(c, Filters(channel="rest")))
     assert {row["channel"] for row in rows} == {"rest"}
 
 
@@ -107,21 +109,23 @@ def printed(
 
 
 def test_json_is_the_same_rows(printed: Any, used: Database) -> None:
-    assert json.loads(printed("--json")) == used.call(read_usage)
+    assert json.loads(printed("--json")) == used.call(lambda c: read_usage(c, Filters()))
 
 
 def test_csv_has_a_header_and_a_line_each(printed: Any, used: Database) -> None:
-    rows = list(csv.DictReader(io.StringIO(printed("--csv"))))
-    assert tuple(rows[0]) == COLUMNS
+    text = printed("--csv")
+    assert text.startswith(BOM)
+    rows = list(csv.DictReader(io.StringIO(text.removeprefix(BOM))))
+    assert tuple(rows[0]) == REPORT.heads
     assert [row["quick_reply"] for row in rows] == [
-        row["quick_reply"] for row in used.call(read_usage)
+        row["quick_reply"] for row in used.call(lambda c: read_usage(c, Filters()))
     ]
     assert rows[0]["taps_per_showing"] == "1.0"
 
 
 def test_the_table_lines_up(printed: Any) -> None:
     header, first, *_ = printed("--language", "hi").splitlines()
-    assert header.split() == list(COLUMNS)
+    assert header.split() == list(REPORT.heads)
     assert header.index("language") == first.index("hi")
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from bot.content import placeholders, publish
+from bot.content import placeholders, versions
 from bot.content.models import Content
 from bot.desk.conversation import thread as threads
 from bot.desk.conversation.thread import Item, Thread
@@ -66,9 +66,9 @@ class Suggester:
         return replace(thread, suggestions=found)
 
     def _live(self, connection: Connection) -> Content | None:
-        number = publish.live_number(connection)
+        number = versions.live_number(connection)
         if self._content is None or self._content.number != number:
-            self._content = publish.read(connection, number)
+            self._content = versions.read(connection, number)
         return self._content
 
 

@@ -15,7 +15,7 @@ import redis.asyncio
 import sqlalchemy as sa
 
 from bot import __main__ as command_line
-from bot.content import publish
+from bot.content import publishing, versions
 from bot.content.export import write_folder
 from bot.content.load import load_folder
 from bot.content.models import Content, Reply
@@ -35,21 +35,21 @@ def _content(*answers: str) -> Content:
 
 
 def _write(database: Database, content: Content, based_on: int | None, **more: Any) -> Content:
-    return database.call(lambda c: publish.write(c, content, based_on=based_on, **more))
+    return database.call(lambda c: versions.write(c, content, based_on=based_on, **more))
 
 
 def test_before_the_first_version_nothing_is_live(database: Database) -> None:
-    assert database.call(publish.live_number) == 0
-    assert database.call(lambda c: publish.read(c, 1)) is None
+    assert database.call(versions.live_number) == 0
+    assert database.call(lambda c: versions.read(c, 1)) is None
 
 
 def test_each_version_gets_the_next_number_and_is_live_at_once(database: Database) -> None:
     first = _write(database, _content("a"), None)
     second = _write(database, _content("a", "b"), 1, author="ed", note="more")
     assert (first.number, second.number) == (1, 2)
-    assert database.call(publish.live_number) == 2
-    assert database.call(lambda c: publish.read(c, 1)) == first
-    assert database.call(lambda c: publish.read(c, 2)) == second
+    assert database.call(versions.live_number) == 2
+    assert database.call(lambda c: versions.read(c, 1)) == first
+    assert database.call(lambda c: versions.read(c, 2)) == second
     row = database.call(
         lambda c: c.execute(sa.select(content_versions).where(content_versions.c.number == 2)).one()
     )
@@ -60,7 +60,7 @@ def test_publishing_the_same_again_makes_no_version(database: Database) -> None:
     _write(database, _content("a"), None)
     assert _write(database, _content("a"), None).number == 1
     assert _write(database, _content("a"), 99, force=True).number == 1
-    assert database.call(publish.live_number) == 1
+    assert database.call(versions.live_number) == 1
 
 
 @pytest.mark.parametrize("based_on", [None, 1, 3])
@@ -72,8 +72,8 @@ def test_files_not_based_on_the_live_version_are_refused(
     with pytest.raises(VersionConflict, match=r"version 2 is live: export it") as refused:
         _write(database, _content("c"), based_on)
     assert (refused.value.based_on, refused.value.live) == (based_on, 2)
-    assert database.call(publish.live_number) == live.number
-    assert database.call(lambda c: publish.read(c, 3)) is None
+    assert database.call(versions.live_number) == live.number
+    assert database.call(lambda c: versions.read(c, 3)) is None
 
 
 @pytest.mark.parametrize("live", [None, 1])
@@ -89,7 +89,7 @@ def test_of_two_publishing_at_once_the_second_is_told_so(
     def attempt(answer: str) -> str:
         def work(connection: sa.engine.Connection) -> Content:
             both_began.wait(10)
-            return publish.write(connection, _content(answer), based_on=live)
+            return versions.write(connection, _content(answer), based_on=live)
 
         try:
             return str(database.call(work).number)
@@ -120,12 +120,12 @@ def test_a_failure_after_writing_leaves_the_old_version_live(database: Database)
     _write(database, _content("a"), None)
 
     def work(connection: sa.engine.Connection) -> None:
-        publish.write(connection, _content("b"), based_on=1)
+        versions.write(connection, _content("b"), based_on=1)
         raise RuntimeError("the process dies before the commit")
 
     with pytest.raises(RuntimeError):
         database.call(work)
-    assert database.call(publish.live_number) == 1
+    assert database.call(versions.live_number) == 1
     assert _write(database, _content("c"), 1).number == 2
 
 
@@ -133,7 +133,7 @@ async def test_the_announcement_moves_the_mirror(redis: redis.asyncio.Redis) -> 
     async with redis.pubsub() as follower:
         await follower.subscribe(redis_keys.CONTENT_CHANNEL)
         await follower.get_message(timeout=5)
-        await publish.announce(redis, 7)
+        await versions.announce(redis, 7)
         told = await follower.get_message(timeout=5)
     assert await redis.get(redis_keys.CONTENT_LIVE) == "7"
     assert told is not None
@@ -144,19 +144,19 @@ async def test_who_tells_last_of_an_earlier_version_takes_nothing_back(
     redis: redis.asyncio.Redis,
 ) -> None:
     for number in (6, 5):
-        await publish.announce(redis, number)
+        await versions.announce(redis, number)
     assert await redis.get(redis_keys.CONTENT_LIVE) == "6"
 
 
 def test_the_base_of_a_folder_is_remembered(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    assert publish.base_of(tmp_path, one) is None
-    publish.remember_base(tmp_path, one, 3)
-    publish.remember_base(tmp_path, two, 4)
-    publish.remember_base(tmp_path, one, 5)
-    assert (publish.base_of(tmp_path, one), publish.base_of(tmp_path, two)) == (5, 4)
+    assert publishing.base_of(tmp_path, one) is None
+    publishing.remember_base(tmp_path, one, 3)
+    publishing.remember_base(tmp_path, two, 4)
+    publishing.remember_base(tmp_path, one, 5)
+    assert (publishing.base_of(tmp_path, one), publishing.base_of(tmp_path, two)) == (5, 4)
     (tmp_path / "content-base.json").write_text("damaged")
-    assert publish.base_of(tmp_path, one) is None
+    assert publishing.base_of(tmp_path, one) is None
 
 
 AWKWARD = [
@@ -287,6 +287,7 @@ def test_an_export_is_based_on_the_version_it_shows(bot: Any, tmp_path: Path) ->
 def test_a_version_that_is_not_there_is_named(bot: Any, tmp_path: Path) -> None:
     bot("publish")
     assert "there is no version 9" in bot("rollback", "9", code=1)
+    assert "there is no version 0" in bot("rollback", "0", code=1)
     assert "there is no version 9" in bot("export", str(tmp_path / "o"), "--version", "9", code=1)
 
 

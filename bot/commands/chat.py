@@ -1,4 +1,4 @@
-"""`chat` and `parse`: look over the bot's shoulder in a terminal."""
+"""`chat`: talk to the bot in a terminal, and see what it makes of each turn."""
 
 from __future__ import annotations
 
@@ -13,86 +13,27 @@ from typing import Any
 
 from bot import settings as settings_module
 from bot.errors import SamvadError
-from bot.settings import Settings
 
 _DIM, _BOLD, _OFF = "\033[2m", "\033[1m", "\033[0m"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add both commands."""
-    parse = commands.add_parser("parse", help="what the bot makes of a text")
-    parse.add_argument("text", nargs="*", help="the text; - or nothing reads lines from stdin")
-    parse.add_argument("--json", action="store_true", help="one JSON object a text")
-    parse.set_defaults(run=_parse)
-    chat = commands.add_parser("chat", help="talk to the bot; shows what it makes of each turn")
-    chat.add_argument("--sender", default="", help="go on with an earlier conversation")
-    chat.set_defaults(run=_chat)
-
-
-def _parse(options: argparse.Namespace) -> int:
-    from bot.understanding.service import Understander
-
-    config = settings_module.load()
-    understander = Understander.load(config)
-    knowledge = understander.learn(_content(config))
-    words = " ".join(options.text)
-    lines = [words] if words and words != "-" else (line.rstrip("\n") for line in sys.stdin)
-    for text in lines:
-        reading = understander.read(text, knowledge).to_dict()
-        told = {**reading, "text": text, "content_version": knowledge.content.number}
-        if options.json:
-            print(json.dumps(_named(told), ensure_ascii=False), flush=True)
-        else:
-            _show(told)
-    return 0
-
-
-def _named(told: dict[str, Any]) -> dict[str, Any]:
-    """`language` as a plain code first; the details of its reading beside."""
-    detail = told["language"]
-    return {**told, "language": detail["language"], "language_detail": detail}
-
-
-def _show(told: dict[str, Any]) -> None:
-    language, mood = told["language"], told["sentiment"]
-    romanised = ", in Latin letters" if language["romanised"] else ""
-    print(f"language    {language['language']} ({language['confidence']:.2f}{romanised})")
-    print(f"intent      {told['intent']} ({told['confidence']:.2f}, needs {told['threshold']:.2f})")
-    for item in told["ranking"][:5]:
-        print(f"            {item['confidence']:.3f}  {item['intent']}")
-    print(f"sentiment   {mood['label']} (negative {mood['negative']:.2f})")
-    for entity in told["entities"]:
-        print(f"entity      {entity['entity']}: {entity['value']}")
-
-
-def _content(config: Settings) -> Any:
-    """The live version if the database has one, else the files."""
-    from bot.content import publish
-    from bot.content.load import load_folder
-    from bot.stores.database import Database
-
-    if config.database_url or (config.state_dir / "samvad.sqlite3").exists():
-        store = Database.of(config)
-        try:
-            live = store.call(lambda c: publish.read(c, publish.live_number(c)))
-            if live:
-                return live
-        except SamvadError:
-            pass  # an empty database: the files are what there is
-        finally:
-            store.close()
-    return load_folder(config.data_dir / "faq", config.languages)
+    """Add the command."""
+    parser = commands.add_parser("chat", help="talk to the bot; shows what it makes of each turn")
+    parser.add_argument("--sender", default="", help="go on with an earlier conversation")
+    parser.set_defaults(run=_chat)
 
 
 def _chat(options: argparse.Namespace) -> int:
     """Talk through the running system's REST channel, so that all of it is in play."""
+    from bot.content import publishing
     from bot.understanding.service import Understander
 
     config = settings_module.load()
     url = f"http://{config.host}:{config.ingress_port}/webhooks/rest/webhook"
     sender = options.sender or f"terminal-{uuid.uuid4().hex[:8]}"
     understander = Understander.load(config)
-    knowledge = understander.learn(_content(config))
+    knowledge = understander.learn(publishing.in_use(config))
     colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     dim, bold, off = (_DIM, _BOLD, _OFF) if colours else ("", "", "")
     print(

@@ -1,14 +1,14 @@
-"""Versions in SQL and the pointer that says which one is live.
+"""Versions in SQL, and the pointer that says which one is live.
 
-Publishing is: validate (bot.content.load), write an immutable numbered row, move one pointer, all
-in one transaction. The pointer is mirrored in Redis; `bot.dialogue.catalog` follows it.
+A version is an immutable numbered row; writing one and moving the pointer is one transaction. The
+pointer is mirrored in Redis, where every process that answers or shows content follows it.
+`bot.content.publishing` is what editors do with both.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
+from dataclasses import dataclass
 
 import redis.asyncio
 import sqlalchemy as sa
@@ -41,6 +41,22 @@ return redis.call('GET', KEYS[1])
 """
 
 
+@dataclass(frozen=True)
+class Version:
+    """A published version, without its entries."""
+
+    number: int
+    based_on: int | None
+    """Version that was live before it."""
+    author: str
+    note: str
+    created_at: float
+    """Unix seconds."""
+    digest: str
+    """Names its content, whatever its number."""
+    live: bool
+
+
 def live_number(connection: Connection) -> int:
     """Number of the live version; 0 before anything was published."""
     return (
@@ -57,6 +73,23 @@ def read(connection: Connection, number: int) -> Content | None:
         sa.select(content_versions.c.body).where(content_versions.c.number == number)
     ).scalar_one_or_none()
     return None if body is None else Content.from_json(body, number)
+
+
+def topics(connection: Connection, number: int) -> tuple[str, ...]:
+    """Topics of a version's entries, in order; none when there is no such version."""
+    content = read(connection, number)
+    return tuple(sorted({entry.topic for entry in content.entries})) if content else ()
+
+
+def listed(connection: Connection) -> list[Version]:
+    """All versions, the newest first."""
+    c, live = content_versions.c, live_number(connection)
+    rows = connection.execute(
+        sa.select(c.number, c.based_on, c.author, c.note, c.created_at, c.digest).order_by(
+            c.number.desc()
+        )
+    ).mappings()
+    return [Version(**row, live=row["number"] == live) for row in rows]
 
 
 def write(
@@ -141,25 +174,3 @@ async def announce(client: redis.asyncio.Redis, number: int) -> None:
     """Mirror the pointer, unless to a later version, so that every process follows at once."""
     await guarded(client.eval(_TELL, 1, redis_keys.CONTENT_LIVE, number))
     await guarded(client.publish(redis_keys.CONTENT_CHANNEL, number))
-
-
-def base_of(state_dir: Path, folder: Path) -> int | None:
-    """Version the files of `folder` were last in step with, as far as this machine knows."""
-    try:
-        bases = json.loads((state_dir / "content-base.json").read_text("utf-8"))
-        return int(bases[str(folder.resolve())])
-    except (OSError, ValueError, KeyError):
-        return None
-
-
-def remember_base(state_dir: Path, folder: Path, number: int) -> None:
-    """Note that the files of `folder` equal version `number`."""
-    path = state_dir / "content-base.json"
-    try:
-        bases = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        bases = {}
-    bases[str(folder.resolve())] = number
-    temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps(bases, indent=1), "utf-8")
-    temporary.replace(path)

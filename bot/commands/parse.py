@@ -1,0 +1,55 @@
+"""`parse TEXT`: what the bot makes of a text."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from bot import settings as settings_module
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    parser = commands.add_parser("parse", help="what the bot makes of a text")
+    parser.add_argument("text", nargs="*", help="the text; - or nothing reads lines from stdin")
+    parser.add_argument("--json", action="store_true", help="one JSON object a text")
+    parser.set_defaults(run=_parse)
+
+
+def _parse(options: argparse.Namespace) -> int:
+    from bot.content import publishing
+    from bot.understanding.service import Understander
+
+    config = settings_module.load()
+    understander = Understander.load(config)
+    knowledge = understander.learn(publishing.in_use(config))
+    words = " ".join(options.text)
+    lines = [words] if words and words != "-" else (line.rstrip("\n") for line in sys.stdin)
+    for text in lines:
+        reading = understander.read(text, knowledge).to_dict()
+        told = {**reading, "text": text, "content_version": knowledge.content.number}
+        if options.json:
+            print(json.dumps(_named(told), ensure_ascii=False), flush=True)
+        else:
+            _show(told)
+    return 0
+
+
+def _named(told: dict[str, Any]) -> dict[str, Any]:
+    """`language` as a plain code first; the details of its reading beside."""
+    detail = told["language"]
+    return {**told, "language": detail["language"], "language_detail": detail}
+
+
+def _show(told: dict[str, Any]) -> None:
+    language, mood = told["language"], told["sentiment"]
+    romanised = ", in Latin letters" if language["romanised"] else ""
+    print(f"language    {language['language']} ({language['confidence']:.2f}{romanised})")
+    print(f"intent      {told['intent']} ({told['confidence']:.2f}, needs {told['threshold']:.2f})")
+    for item in told["ranking"][:5]:
+        print(f"            {item['confidence']:.3f}  {item['intent']}")
+    print(f"sentiment   {mood['label']} (negative {mood['negative']:.2f})")
+    for entity in told["entities"]:
+        print(f"entity      {entity['entity']}: {entity['value']}")

@@ -1,0 +1,45 @@
+"""`users add`: logins of the desk."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import sys
+
+from bot import settings as settings_module
+from bot.processes import prepare
+from bot.stores.database import Database
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the group."""
+    group = commands.add_parser("users", help="agents and admins of the desk")
+    verbs = group.add_subparsers(required=True, metavar="VERB")
+    adding = verbs.add_parser("add", help="create a login; asks for the password")
+    adding.add_argument("login")
+    adding.add_argument("--name", default="")
+    adding.add_argument("--role", choices=("agent", "supervisor", "admin"), default="agent")
+    adding.set_defaults(run=_add)
+
+
+def _add(options: argparse.Namespace) -> int:
+    from bot.desk.people.users import add_user
+
+    config = settings_module.load()
+    prepare.database(config)
+    password = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
+    store = Database.of(config)
+    try:
+        store.call(
+            lambda c: add_user(
+                c,
+                login=options.login,
+                name=options.name or options.login,
+                role=options.role,
+                password=password,
+            )
+        )
+    finally:
+        store.close()
+    print(f"{options.role} {options.login} can log in")
+    return 0

@@ -17,6 +17,7 @@ from bot.desk.middleware import errors, headers, scoped, sessions
 from bot.desk.pages.registry import MENU, PAGES
 from bot.desk.rendering import STATIC, Renderer
 from bot.desk.search import index
+from bot.desk.topics import Topics
 from bot.desk.web import RENDERER
 from bot.files.store import store_of
 from bot.handoff.service import HandoffService
@@ -27,7 +28,6 @@ from bot.stores.database import Database
 from bot.stores.secrets import load_or_create
 
 MOST_BODY_BYTES = 128 * 1024
-OTHER_TOPIC = "other"
 
 
 def make_app(
@@ -40,7 +40,7 @@ def make_app(
     app = web.Application(
         middlewares=[headers, errors, sessions, scoped], client_max_size=MOST_BODY_BYTES
     )
-    topics = _topics(settings)
+    topics = Topics(database, client)
     renderer = Renderer(settings, topics, MENU)
     app[app_keys.SETTINGS] = settings
     app[app_keys.DATABASE] = database
@@ -74,6 +74,7 @@ def _add_routes(app: web.Application) -> None:
 async def _running(app: web.Application) -> AsyncIterator[None]:
     database, hub = app[app_keys.DATABASE], app[app_keys.HUB]
     await database.run(index.prepare)
+    await app[app_keys.TOPICS].refresh()
     hub.start()
     yield
     await hub.stop()
@@ -82,9 +83,3 @@ async def _running(app: web.Application) -> AsyncIterator[None]:
 async def _stop_hub(app: web.Application) -> None:
     # Before the connections are waited for: open sockets would hold the shutdown up.
     await app[app_keys.HUB].stop()
-
-
-def _topics(settings: Settings) -> tuple[str, ...]:
-    """Topics of the content pack, which are the names of its files, and `other`."""
-    names = sorted(file.stem for file in (settings.data_dir / "faq").glob("*.yml"))
-    return (*(name for name in names if name != OTHER_TOPIC), OTHER_TOPIC)

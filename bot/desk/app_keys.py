@@ -11,6 +11,7 @@ from bot.conversation.changes import Changes
 from bot.desk.conversation.suggestions import Suggester
 from bot.desk.conversation.translating import DeskTranslator
 from bot.desk.live.hub import Hub
+from bot.desk.topics import Topics
 from bot.files.store import FileStore
 from bot.handoff.service import HandoffService
 from bot.handoff.snooze import Snoozer
@@ -28,7 +29,7 @@ SNOOZER = web.AppKey("SNOOZER", Snoozer)
 SUGGESTER = web.AppKey("SUGGESTER", Suggester)
 TRANSLATOR = web.AppKey("TRANSLATOR", DeskTranslator)
 FILES = web.AppKey[FileStore]("FILES")
-TOPICS = web.AppKey("TOPICS", tuple[str, ...])
+TOPICS = web.AppKey("TOPICS", Topics)
 """What an agent may resolve a conversation as."""
 ASSETS = web.AppKey("ASSETS", str)
 """Address of the static files; changes whenever one of them does."""

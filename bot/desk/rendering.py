@@ -49,7 +49,7 @@ class Renderer:
     """
 
     def __init__(
-        self, settings: Settings, topics: tuple[str, ...], menu: Sequence[Place] = ()
+        self, settings: Settings, topics: Sequence[str], menu: Sequence[Place] = ()
     ) -> None:
         self.environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader([FOLDER / "templates", FOLDER]),

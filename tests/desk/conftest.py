@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
+import desk_seed
 import pytest
 from aiohttp.test_utils import TestServer
 from desk_world import PASSWORD, Desk
@@ -59,6 +60,7 @@ async def desk(
 
     def prepare(connection: Connection) -> None:
         METADATA.create_all(connection)
+        desk_seed.published(connection)
         for login, role in (("asha", "agent"), ("ravi", "agent"), ("boss", "admin")):
             connection.execute(
                 users.insert().values(

@@ -5,11 +5,20 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import builders
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.content.models import Content
 from bot.settings import Thresholds
-from bot.stores.tables import conversations, customers, events, messages
+from bot.stores.tables import (
+    content_pointer,
+    content_versions,
+    conversations,
+    customers,
+    events,
+    messages,
+)
 
 LIMITS = {
     "confidence": 0.5,
@@ -20,6 +29,20 @@ LIMITS = {
     "negative_messages": 3,
 }
 assert set(LIMITS) == set(Thresholds.__dataclass_fields__)
+
+
+TOPICS = ("orders", "other", "refunds", "returns")
+
+
+def published(connection: Connection) -> None:
+    """A first content version with an entry for each of `TOPICS`, as if nobody had noted it."""
+    content = Content(tuple(builders.entry(f"seed-{topic}", topic=topic) for topic in TOPICS))
+    connection.execute(
+        sa.insert(content_versions).values(
+            number=1, digest=content.digest, body=content.to_json(), created_at=0.0
+        )
+    )
+    connection.execute(sa.insert(content_pointer).values(id=1, number=1))
 
 
 def conversation(connection: Connection, ident: str, **values: Any) -> str:

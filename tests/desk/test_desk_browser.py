@@ -258,7 +258,7 @@ async def test_no_page_breaks_the_accessibility_rules(desk: Desk, chromium: Chro
 async def test_suggested_answers_come_by_one_key(desk: Desk, chromium: Chromium) -> None:
     def rows(connection: Connection) -> None:
         content = load_folder(Path("data/faq"), desk.settings.languages)
-        versions.write(connection, content, based_on=None)
+        versions.write(connection, content, based_on=1)
         seed.conversation(connection, "webchat-k", state="waiting", language="th")
         seed.message(
             connection,

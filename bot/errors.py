@@ -9,6 +9,7 @@ SamvadError
 │   └── StaleConversation     somebody else changed it first
 ├── LeaseLost                 another process holds the shard now; the turn is void
 ├── TurnInterrupted           the conversation changed hands during the turn; run it again
+├── StaleCursor               another process has moved a connector's cursor
 ├── BadRequest                what a stranger sent cannot be used; `status` and `code` for HTTP
 │   ├── NotAuthenticated
 │   ├── TooLarge
@@ -95,6 +96,14 @@ class TurnInterrupted(SamvadError):
     def __init__(self, conversation_id: str) -> None:
         super().__init__(f"conversation {conversation_id} changed hands during the turn")
         self.conversation_id = conversation_id
+
+
+class StaleCursor(SamvadError):
+    """Another process has moved a connector's cursor meanwhile."""
+
+    def __init__(self, connector: str) -> None:
+        super().__init__(f"the cursor of connector {connector} has moved meanwhile")
+        self.connector = connector
 
 
 class BadRequest(SamvadError):

@@ -240,6 +240,9 @@ def _rename_events(connection: Connection, id_: str, name: str) -> int:
         connection.execute(
             sa.update(e).where(e.c.id == row.id).values(id=new, conversation=name, data=data)
         )
+        # Under its new name no connector may take it for another event.
+        seen = tables.connector_seen
+        connection.execute(sa.update(seen).where(seen.c.event == row.id).values(event=new))
     return len(rows)
 
 

@@ -97,6 +97,31 @@ events = sa.Table(
     sa.Index("ix_events_type", "type", "occurred_at"),
     sa.Index("ix_events_conversation", "conversation", "occurred_at"),
     sa.Index("ix_events_time", "occurred_at"),
+    # What connectors read by.
+    sa.Index("ix_events_stored", "stored_at"),
+)
+
+connector_cursors = sa.Table(
+    # How far each connector has read the events; bot/connectors/kit/cursor.py.
+    "connector_cursors",
+    METADATA,
+    sa.Column("connector", sa.String(64), primary_key=True),
+    sa.Column("stored_at", sa.Float, nullable=False),
+    # The event that failed last, empty for none; how often, and when it is tried again.
+    sa.Column("stuck_on", sa.String(128), nullable=False, server_default=""),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", sa.Float, nullable=False, server_default="0"),
+    # Grows with each change, so that of two processes only one moves it.
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+)
+
+connector_seen = sa.Table(
+    # Events that a connector has had, for as long as it may read their moment again.
+    "connector_seen",
+    METADATA,
+    sa.Column("connector", sa.String(64), primary_key=True),
+    sa.Column("event", sa.String(128), primary_key=True),
+    sa.Column("stored_at", sa.Float, nullable=False),
 )
 
 trackers = sa.Table(

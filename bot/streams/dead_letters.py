@@ -1,7 +1,8 @@
 """Messages that were given up: listed for people, and sent on their way again by them.
 
 A letter lies in SQL with its error; replaying puts its body back where it came from, inbox or
-outbox, and notes when.
+outbox, and notes when. Events that another system would not take (direction `event`) are fetched by
+their connector once they are marked so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from bot.stores import redis_keys
 from bot.stores.database import Database, insert_ignore
 from bot.stores.redis_client import guarded
 from bot.stores.tables import dead_letters
+
+EVENT = "event"
+"""Direction of an event that a connector could not deliver."""
 
 
 def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
@@ -82,6 +86,8 @@ async def replay(
         return dict(row)
 
     letter = await database.run(mark)
+    if letter["direction"] == EVENT:
+        return
     shard = redis_keys.shard_of(letter["conversation"], shards)
     key = redis_keys.inbox(shard) if letter["direction"] == "in" else redis_keys.outbox(shard)
     body = letter["body"]

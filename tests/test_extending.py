@@ -1,0 +1,28 @@
+"""docs/extending.md: every list names files that exist, and the made-up ones follow it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs/extending.md").read_text("utf-8")
+SECTIONS = dict(re.findall(r"^## (Add .+?)\n(.*?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL))
+_PATH = re.compile(r"`((?:bot|channels|actions|data|docs|tests|config|domain)[\w/.-]*(?:/|\.\w+))`")
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_a_list_is_numbered_and_its_files_exist(name: str) -> None:
+    steps = [int(number) for number in re.findall(r"^(\d+)\. ", SECTIONS[name], re.MULTILINE)]
+    assert steps == list(range(1, len(steps) + 1))
+    assert len(steps) >= 2
+    named = _PATH.findall(SECTIONS[name])
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize("name", ["Add an event", "Add a report", "Add a connector"])
+def test_what_grows_has_a_list(name: str) -> None:
+    assert name in SECTIONS

@@ -1,4 +1,4 @@
-"""Command line: `python -m bot …`. Wires processes together; imports rasa only where it is used."""
+"""Command line: `python -m bot …`; each command is a file in bot/commands, imported when used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from bot import logs
-from bot import settings as settings_module
 from bot.errors import SamvadError
 from bot.processes.roles import ROLES
 
@@ -36,6 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 GROUPS: dict[str, tuple[str, ...]] = {
+    "serve": ("serve",),
+    "setup": ("setup",),
+    "prepare": ("prepare",),
+    "process": tuple(ROLES),
     "parse": ("parse",),
     "chat": ("chat",),
     "content": ("content",),
@@ -60,69 +63,11 @@ def _parser(first: str = "") -> argparse.ArgumentParser:
     """
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_processes(commands)
-    known = first in commands.choices or any(first in names for names in GROUPS.values())
+    known = any(first in names for names in GROUPS.values())
     for module, names in GROUPS.items():
         if not known or first in names:
             importlib.import_module(f"bot.commands.{module}").add(commands)
     return parser
-
-
-def _add_processes(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    serve = commands.add_parser("serve", help="start everything and keep it running")
-    serve.add_argument("--engines", type=int, help="engine processes (SAMVAD_ENGINES)")
-    serve.add_argument("--port", type=int, help="port of the ingress (INGRESS_PORT)")
-    serve.add_argument("--desk-port", type=int, help="port of the desk (DESK_PORT)")
-    serve.add_argument(
-        "--logs", choices=("files", "stdout"), default="files", help="where log lines go"
-    )
-    serve.set_defaults(run=_serve)
-    ready = commands.add_parser("prepare", help="make the files of the understanding, and stop")
-    ready.set_defaults(run=_prepare)
-    setup = commands.add_parser("setup", help="database, model, understanding, content; then stop")
-    setup.set_defaults(run=_setup)
-    for role in ROLES.values():
-        process = commands.add_parser(role.name, help=f"one process alone: {role.meaning}")
-        process.add_argument("--name", default="", help="unique name of this process")
-        process.add_argument("--port", type=int, help="port to listen on")
-        process.set_defaults(run=_process, role=role.name)
-
-
-def _prepare(options: argparse.Namespace) -> int:
-    from bot.processes import prepare
-
-    prepare.models_here(settings_module.load())
-    return 0
-
-
-def _setup(options: argparse.Namespace) -> int:
-    from bot.processes import prepare
-
-    prepare.everything(settings_module.load())
-    return 0
-
-
-def _serve(options: argparse.Namespace) -> int:
-    from bot.processes import serve
-
-    for name, value in (
-        ("INGRESS_PORT", options.port),
-        ("DESK_PORT", options.desk_port),
-        ("SAMVAD_ENGINES", options.engines),
-    ):
-        if value is not None:
-            os.environ[name] = str(value)  # children read the same environment
-    settings = settings_module.load()
-    return serve.run(settings, engines=settings.engines, log_to_files=options.logs == "files")
-
-
-def _process(options: argparse.Namespace) -> int:
-    from bot.processes import running
-
-    if options.port is not None:
-        os.environ["DESK_PORT" if options.role == "desk" else "INGRESS_PORT"] = str(options.port)
-    running.run(settings_module.load(), options.role, options.name)
-    return 0
 
 
 if __name__ == "__main__":

@@ -19,8 +19,15 @@ def known(first: str = "") -> set[str]:
 
 
 def test_all_are_known_where_none_is_named() -> None:
-    assert set(NAMES) < known()
+    assert set(NAMES) == known()
     assert known("nonsense") == known("--help") == known()
+
+
+def test_a_command_has_a_file_of_its_name() -> None:
+    files = {path.stem for path in (ROOT / "bot/commands").glob("*.py")} - {"__init__"}
+    assert files == set(GROUPS)
+    several = {"process", "vendors"}
+    assert {group for group, names in GROUPS.items() if names != (group,)} <= several
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -29,7 +36,8 @@ def test_a_named_one_is_known(name: str) -> None:
 
 
 def test_who_starts_a_process_waits_for_no_other_command() -> None:
-    assert known("ingress") == known() - set(NAMES)
+    assert known("ingress") == set(GROUPS["process"])
+    assert known("serve") == {"serve"}
     code = "from bot.__main__ import _parser; import sys; _parser('ingress')"
     done = subprocess.run(
         [sys.executable, "-c", f"{code}; print('sqlalchemy' in sys.modules)"],

@@ -28,7 +28,7 @@ async def test_a_new_topic_is_at_the_desk_without_a_restart(desk: Desk) -> None:
     await publishing.publish(desk.database, desk.redis, GARDEN, based_on=1)
 
     # What the desk's process does every second (bot.processes.desk).
-    await desk.app[TOPICS].refresh()
+    await desk.server.app[TOPICS].refresh()
     page = await asha.text("/inbox/mine/w")
     assert 'value="garden"' in page
     assert 'value="refunds"' not in page

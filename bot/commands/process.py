@@ -1,0 +1,27 @@
+"""One process alone: `ingress`, `engine` and the other roles."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+from bot import settings as settings_module
+from bot.processes.roles import ROLES
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add a command for each process."""
+    for role in ROLES.values():
+        parser = commands.add_parser(role.name, help=f"one process alone: {role.meaning}")
+        parser.add_argument("--name", default="", help="unique name of this process")
+        parser.add_argument("--port", type=int, help="port to listen on")
+        parser.set_defaults(run=_run, role=role.name)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from bot.processes import running
+
+    if options.port is not None:
+        os.environ["DESK_PORT" if options.role == "desk" else "INGRESS_PORT"] = str(options.port)
+    running.run(settings_module.load(), options.role, options.name)
+    return 0

@@ -46,7 +46,7 @@ NOT_YET: frozenset[str] = frozenset(
         "bot.stores.migrations.env imports bot.routing",
         "bot.stores.migrations.env imports bot.routing.tables",
         "bot.stores.migrations.versions.0002_find_customers imports bot.desk.search.trigrams",
-        "bot.stores.migrations.versions.0011_search_folded imports bot.desk",
+        "bot.stores.migrations.versions.0011_search_folded imports bot.desk.search",
         "bot.stores.migrations.versions.0011_search_folded imports bot.desk.search.folded_search",
         "bot.stores.migrations.versions.0011_search_folded imports bot.desk.search.trigrams",
         "channels.facebook.channel imports channels.registry",

@@ -51,6 +51,7 @@ PROVEN = {
     "uv run python -m bot sender": HERE,
     "uv run python -m bot recorder": HERE,
     "uv run python -m bot desk": HERE,
+    "uv run python -m bot housekeeper": HERE,
 }
 """Command → `here`, or the file that runs it."""
 NEEDLES = {

@@ -68,6 +68,21 @@ def test_a_problem_that_can_be_answered_summons_nobody(world: World, messages: l
 
 
 @pytest.mark.parametrize(
+    ("text", "entry"),
+    [
+        ("how do i send it back", "start-return"),
+        ("mi pedido llegó roto", "damaged-item"),
+        ("¿cómo lo devuelvo?", "start-return"),
+    ],
+)
+def test_a_problem_gets_the_answer_it_asks_for(world: World, text: str, entry: str) -> None:
+    """Small talk summons nobody either, but it is no answer."""
+    understander, knowledge = world
+    assert understander.read(text, knowledge).entry == entry
+    assert [decision.kind for decision in _play(world, [text])] == ["answer"]
+
+
+@pytest.mark.parametrize(
     "messages",
     [
         [

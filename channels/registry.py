@@ -9,10 +9,10 @@ from bot.streams.outbox import Client
 from channels.facebook.client import FacebookClient
 from channels.kit.limits import FACEBOOK, TELEGRAM
 from channels.kit.vendor_http import VendorHttp
-from channels.rest import CHANNEL as REST
-from channels.rest import RestClient
+from channels.rest.client import RestClient
+from channels.rest.receive import CHANNEL as REST
 from channels.telegram.client import TelegramClient
-from channels.webchat.client import WebchatClient
+from channels.webchat.server.client import WebchatClient
 
 
 def make_clients(settings: Settings, client: redis.asyncio.Redis) -> dict[str, Client]:

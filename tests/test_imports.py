@@ -52,10 +52,10 @@ NOT_YET: frozenset[str] = frozenset(
         "channels.facebook.channel imports channels.registry",
         "channels.facebook.routes imports channels.registry",
         "channels.facebook.setup imports channels.registry",
-        "channels.kit.reading imports channels.webchat.receive",
-        "channels.rest imports channels.webchat.receive",
-        "channels.webchat.erasing imports bot.housekeeping",
-        "channels.webchat.erasing imports bot.housekeeping.erasure",
+        "channels.kit.reading imports channels.webchat.server.receive",
+        "channels.rest.receive imports channels.webchat.server.receive",
+        "channels.webchat.server.erasing imports bot.housekeeping",
+        "channels.webchat.server.erasing imports bot.housekeeping.erasure",
     }
 )
 """Imports that are still to be turned around."""

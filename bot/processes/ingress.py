@@ -17,13 +17,13 @@ from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams.inbox import Inbox
-from channels import rest
 from channels.facebook.routes import add_routes as add_facebook
 from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
 from channels.kit.refusals import REFUSALS, add_counter
 from channels.registry import off
+from channels.rest.routes import add_routes as add_rest
 from channels.telegram.routes import add_routes as add_telegram
-from channels.webchat.routes import add_routes as add_webchat
+from channels.webchat.server.routes import add_routes as add_webchat
 
 LOG = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -50,7 +50,7 @@ def make_app(settings: Settings) -> web.Application:
     add_telegram(app)
     for channel, missing in off(settings).items():
         LOG.warning("channel.off", channel=channel, missing=" ".join(missing))
-    rest.add_routes(app)
+    add_rest(app)
     return app
 
 

@@ -12,12 +12,12 @@ import structlog
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from bot.streams.messages import Outbound
-from channels.facebook.api import OUTSIDE_WINDOW, Page
 from channels.facebook.payload import METADATA, shape
 from channels.facebook.personas import Personas
-from channels.facebook.receipts import Receipts
-from channels.facebook.window import AGENT, TAGGED, Windows, messaging_type
 from channels.kit.limits import FACEBOOK, Part, limit, rule
+from channels.kit.meta.graph import OUTSIDE_WINDOW, Page
+from channels.kit.meta.receipts import Receipts
+from channels.kit.meta.window import AGENT, TAGGED, Windows, messaging_type
 from channels.kit.pacing import Pace, Pacer
 from channels.kit.progress import Progress, claim
 from channels.kit.uploads import Uploads
@@ -56,7 +56,8 @@ class FacebookClient:
 
         Raises:
             DeliveryFailed: `outside-window` before any call if we know better; else see
-                `channels.facebook.api.refusal`; `channel-off` for a page no longer in the settings.
+                `channels.kit.meta.graph.refusal`; `channel-off` for a page no longer in the
+                settings.
         """
         page = self._pages.get(outbound.account)
         if page is None:

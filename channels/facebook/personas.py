@@ -11,7 +11,7 @@ import structlog
 
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
-from channels.facebook.api import Page
+from channels.kit.meta.graph import Page
 from channels.kit.reading import id_at, object_at, objects_at
 
 LOG = structlog.get_logger(__name__)

@@ -19,8 +19,8 @@ from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 from bot.stores.tables import customers
-from channels.facebook.api import Page
 from channels.facebook.payload import Event
+from channels.kit.meta.graph import Page
 from channels.kit.reading import NAME_CHARS, id_at, text_at
 from channels.kit.vendor_http import VendorHttp
 

@@ -20,11 +20,11 @@ from bot.stores.database import Database
 from channels.facebook.page_inbox import PageInbox
 from channels.facebook.payload import METADATA, Event, parse
 from channels.facebook.profiles import UNKNOWN, Profiles
-from channels.facebook.receipts import Receipts
-from channels.facebook.window import Windows
 from channels.kit import menu
 from channels.kit.app_keys import TakesMessages
 from channels.kit.copies import Copies
+from channels.kit.meta.receipts import Receipts
+from channels.kit.meta.window import Windows
 from channels.kit.reading import read_json
 from channels.kit.vendor_http import VendorHttp
 

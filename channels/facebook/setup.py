@@ -10,10 +10,10 @@ from typing import Any
 from bot.content.texts import SystemTexts
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError
 from bot.settings import Settings
-from channels.facebook.api import Page
 from channels.facebook.payload import GET_STARTED, MENU
 from channels.kit import menu
 from channels.kit.limits import FACEBOOK, limit, within
+from channels.kit.meta.graph import Page
 from channels.kit.reading import object_at, objects_at, text_at
 from channels.kit.vendor_http import VendorHttp
 from channels.registry import off

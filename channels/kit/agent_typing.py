@@ -1,7 +1,7 @@
 """Agents' typing, shown to customers of vendors while it lasts.
 
 Desks tell each other who writes (pub/sub, nothing depends on it); the sender that holds a
-conversation's shard tells its vendor. The widget listens for itself (channels.webchat.hub).
+conversation's shard tells its vendor. The widget listens for itself (channels.webchat.server.hub).
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.errors import BadRequest
 from channels.kit.splitting import shorten
-from channels.webchat.receive import clean
+from channels.webchat.server.receive import clean
 
 ID_CHARS = 512
 NAME_CHARS = 200

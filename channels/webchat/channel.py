@@ -20,9 +20,9 @@ from bot import settings
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
 from bot.stores import redis_client, secrets
 from bot.streams.inbox import Inbox
-from channels.webchat import pages, receive, session
-from channels.webchat.client import WebchatClient
-from channels.webchat.history import read_cursor, read_tail
+from channels.webchat.server import pages, receive, session
+from channels.webchat.server.client import WebchatClient
+from channels.webchat.server.history import read_cursor, read_tail
 
 Handler = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
 

@@ -19,7 +19,8 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.streams.messages import Inbound, QuickReply
-from channels.rest import RestClient, parse_message
+from channels.rest.client import RestClient
+from channels.rest.receive import parse_message
 
 PATH = "/webhooks/rest/webhook"
 
@@ -99,7 +100,7 @@ def served(
     redis_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
-    monkeypatch.setattr("channels.webchat.hub.STOP_AGAIN_S", 0.02)
+    monkeypatch.setattr("channels.webchat.server.hub.STOP_AGAIN_S", 0.02)
     return replace(settings, redis_url=redis_url)
 
 
@@ -166,7 +167,7 @@ async def test_a_turn_without_replies_answers_with_an_empty_list(
 async def test_no_reply_in_time_is_a_504_that_says_the_message_is_kept(
     client: TestClient, monkeypatch: pytest.MonkeyPatch, redis: redis.asyncio.Redis
 ) -> None:
-    monkeypatch.setattr("channels.rest.ANSWER_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("channels.rest.routes.ANSWER_TIMEOUT_S", 0.02)
     response = await client.post(PATH, json={"sender": "ann", "message": "hi"})
     assert response.status == 504
     assert "kept" in await response.text()
@@ -229,7 +230,7 @@ async def test_our_own_mistakes_say_nothing_about_us(
     def broken(*_: object) -> Inbound:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("channels.rest.parse_message", broken)
+    monkeypatch.setattr("channels.rest.routes.parse_message", broken)
     response = await client.post(PATH, json={})
     assert response.status == 500
     assert "secret detail" not in await response.text()

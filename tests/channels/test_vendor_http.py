@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from vendors.serving import serving
 
-from channels.facebook.api import refusal
+from channels.kit.meta.graph import refusal
 from channels.kit.vendor_http import LONGEST_WAIT_S, RETRY_AFTER, VendorHttp, asked_to_wait
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bot.__main__ import main
 from bot.stores import secrets
-from channels.webchat.session import identity_key
+from channels.webchat.server.session import identity_key
 
 
 def test_the_key_of_a_site_is_the_one_the_widget_is_checked_with(

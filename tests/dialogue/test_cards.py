@@ -8,8 +8,8 @@ import pytest
 from rasa_sdk.executor import CollectingDispatcher
 from talk import Talk
 
-from channels.webchat.cards import cards_of
-from channels.webchat.client import message_of
+from channels.webchat.server.cards import cards_of
+from channels.webchat.server.client import message_of
 
 CARD = {"title": "Teapot", "buttons": [{"title": "Shop", "url": "https://shop.example/teapot"}]}
 

@@ -34,7 +34,7 @@ from bot.streams import delivery
 from bot.streams.inbox import Inbox
 from bot.streams.messages import Inbound
 from bot.streams.recorder import store_rows
-from channels.webchat.client import WebchatClient
+from channels.webchat.server.client import WebchatClient
 
 USER = "visitor-zyx4711"
 WORDS = ("Quarkblume", "ज़र्राफ़ा", "Wolkentee", "Nebelhorn", "Fuchsschwanz", "Moosgeist")

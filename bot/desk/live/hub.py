@@ -133,8 +133,8 @@ class Hub:
     async def typing(self, seat: Seat, kind: str) -> None:
         """Tell colleagues that somebody writes: a `reply`, or anything else as a note.
 
-        The widget shows `typing` to the customer (channels.webchat.hub), so that is only ever said
-        of a reply by the agent who has the conversation.
+        The widget shows `typing` to the customer (channels.webchat.server.hub), so that is only
+        ever said of a reply by the agent who has the conversation.
         """
         if seat.conversation:
             reply = kind == "reply" and seat.answers

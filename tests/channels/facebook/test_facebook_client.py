@@ -15,8 +15,8 @@ from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from bot.streams.messages import Outbound, QuickReply, conversation_id
 from channels.facebook.client import FacebookClient
-from channels.facebook.receipts import Receipts
-from channels.facebook.window import Windows, messaging_type
+from channels.kit.meta.receipts import Receipts
+from channels.kit.meta.window import Windows, messaging_type
 from channels.kit.pacing import Pace, Pacer
 from channels.kit.vendor_http import VendorHttp
 

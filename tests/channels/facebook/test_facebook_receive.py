@@ -21,9 +21,9 @@ from bot.stores.database import Database
 from bot.stores.tables import conversations, customers, events
 from bot.streams.messages import Inbound, Outbound, conversation_id
 from channels.facebook.payload import parse
-from channels.facebook.receipts import Receipts
 from channels.facebook.routes import PATH
-from channels.facebook.window import Windows
+from channels.kit.meta.receipts import Receipts
+from channels.kit.meta.window import Windows
 
 Hook = Any
 CONVERSATION = conversation_id("facebook", PAGE, "501")

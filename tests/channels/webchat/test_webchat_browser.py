@@ -14,9 +14,9 @@ from webchat_visit import HINDI, Visit, answer, visiting
 
 from bot.stores.redis_keys import LIVE_CHANNEL
 from bot.streams.messages import QuickReply
-from channels.webchat.client import notify
-from channels.webchat.guard import SECRET
-from channels.webchat.session import identity_key
+from channels.webchat.server.client import notify
+from channels.webchat.server.guard import SECRET
+from channels.webchat.server.session import identity_key
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

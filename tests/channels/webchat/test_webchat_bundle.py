@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from channels.webchat.bundle import bundle
+from channels.webchat.server.bundle import bundle
 
 NODE = shutil.which("node")
 MODULES = {

@@ -17,7 +17,7 @@ from webchat_visit import Visit, answer, visiting
 
 from bot.files.take import take
 from bot.stores.redis_client import EmbeddedServer
-from channels.webchat.uploads import FILES
+from channels.webchat.server.uploads import FILES
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

@@ -15,12 +15,12 @@ from webchat_shop import Shop, jwt, reply_to
 from bot.remote import client_address
 from bot.stores import redis_keys
 from bot.streams.messages import QuickReply
-from channels.webchat import live, routes, throttle
-from channels.webchat.client import notify
-from channels.webchat.guard import SECRET
-from channels.webchat.history import read_tail
-from channels.webchat.hub import HUB
-from channels.webchat.session import identity_key
+from channels.webchat.server import live, routes, throttle
+from channels.webchat.server.client import notify
+from channels.webchat.server.guard import SECRET
+from channels.webchat.server.history import read_tail
+from channels.webchat.server.hub import HUB
+from channels.webchat.server.session import identity_key
 
 API = "/webhooks/webchat"
 UPGRADE = {

@@ -13,8 +13,8 @@ from playwright.async_api import Browser, Route, expect
 from webchat_shop import jwt, reply_to
 from webchat_visit import Visit
 
-from channels.webchat.guard import SECRET
-from channels.webchat.session import identity_key
+from channels.webchat.server.guard import SECRET
+from channels.webchat.server.session import identity_key
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 

@@ -14,7 +14,7 @@ from webchat_shop import Shop
 from bot.errors import BadRequest
 from bot.language.codes import direction, language_named_in
 from bot.settings import Settings
-from channels.webchat.pages import FOLDER, Assets, check_embedding, frame_policy
+from channels.webchat.server.pages import FOLDER, Assets, check_embedding, frame_policy
 
 SITES = {"open": ("*",), "shop": ("https://shop.example", "https://www.shop.example:8443")}
 SETTINGS = Settings(webchat_sites=SITES)
@@ -114,7 +114,7 @@ async def test_the_demo_shop_follows_the_browser(client: TestClient) -> None:
 
 
 async def test_files_are_cached_by_version(client: TestClient, shop: Shop) -> None:
-    from channels.webchat.routes import ASSETS
+    from channels.webchat.server.routes import ASSETS
 
     version = shop.app[ASSETS].version
     current = await client.get(f"/webchat/static/{version}/frame.js")

@@ -18,7 +18,7 @@ from bot.stores import redis_client, redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.streams.messages import Inbound
 from channels.webchat.channel import WebchatInput
-from channels.webchat.client import WebchatClient
+from channels.webchat.server.client import WebchatClient
 
 
 @pytest.fixture

@@ -24,9 +24,9 @@ from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
 from bot.streams.messages import Inbound
 from bot.streams.recorder import store_rows
-from channels.webchat import erasing, photos, receive, throttle
-from channels.webchat.guard import SECRET
-from channels.webchat.session import identity_key, session_of
+from channels.webchat.server import erasing, photos, receive, throttle
+from channels.webchat.server.guard import SECRET
+from channels.webchat.server.session import identity_key, session_of
 
 API = "/webhooks/webchat"
 WORD = "Quittenmarder"

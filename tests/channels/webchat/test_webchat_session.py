@@ -14,7 +14,7 @@ from bot.errors import ConfigurationError, NotAuthenticated
 from bot.settings import Settings
 from bot.stores import secrets
 from bot.streams.messages import conversation_id
-from channels.webchat.session import (
+from channels.webchat.server.session import (
     SESSION_S,
     identified_visitor,
     identity_key,

@@ -11,8 +11,8 @@ from bot.errors import BadRequest
 from bot.stores.database import Database
 from bot.stores.tables import customers, events, survey_answers
 from bot.streams.messages import Inbound
-from channels.webchat import consent, erasing, queue, rating
-from channels.webchat.session import session_of
+from channels.webchat.server import consent, erasing, queue, rating
+from channels.webchat.server.session import session_of
 
 OPENED = session_of("demo", "ann", 0.0, "7")
 

@@ -19,7 +19,7 @@ from bot.streams import attachments
 from bot.streams.attachments import Attachment
 from bot.streams.delivery import files_of
 from bot.streams.messages import Inbound
-from channels.webchat import throttle
+from channels.webchat.server import throttle
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes(300)
 PDF = b"%PDF-1.7\n%\xe2\xe3\n" + bytes(300)
@@ -211,7 +211,7 @@ async def test_an_address_opens_one_file_for_some_minutes(
     ):
         assert (await client.get(forged)).status == 404, forged
     later = time.time() + 301
-    monkeypatch.setattr("channels.webchat.uploads.time.time", lambda: later)
+    monkeypatch.setattr("channels.webchat.server.uploads.time.time", lambda: later)
     assert (await client.get(url)).status == 404
 
 

@@ -30,8 +30,8 @@ from bot.stores.tables import METADATA, messages
 from bot.streams.delivery import message_row
 from bot.streams.messages import Inbound, Outbound, QuickReply
 from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
-from channels.webchat.client import WebchatClient
-from channels.webchat.routes import add_routes
+from channels.webchat.server.client import WebchatClient
+from channels.webchat.server.routes import add_routes
 
 Script = Callable[[Inbound], list[Outbound]]
 

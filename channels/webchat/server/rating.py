@@ -24,8 +24,8 @@ from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
 from bot.stores.tables import survey_answers
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
-from channels.webchat import receive, throttle
-from channels.webchat.guard import NO_STORE, authenticate, check_own_origin, read_body
+from channels.webchat.server import receive, throttle
+from channels.webchat.server.guard import NO_STORE, authenticate, check_own_origin, read_body
 
 SURVEY = "csat"
 SCORES = range(1, 6)

@@ -19,17 +19,17 @@ from bot.errors import BadRequest, StoreUnavailable
 from bot.housekeeping import erasure
 from bot.stores.tables import conversations
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
-from channels.webchat import receive, throttle
-from channels.webchat.client import notify
-from channels.webchat.guard import (
+from channels.webchat.server import receive, throttle
+from channels.webchat.server.client import notify
+from channels.webchat.server.guard import (
     NO_STORE,
     address_of,
     authenticate,
     check_own_origin,
     read_body,
 )
-from channels.webchat.session import Session
-from channels.webchat.uploads import FILES
+from channels.webchat.server.session import Session
+from channels.webchat.server.uploads import FILES
 
 log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from bot.files import http, rows
 from bot.files.store import FileStore
 from bot.files.take import take
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
-from channels.webchat import receive, session, throttle
-from channels.webchat.guard import (
+from channels.webchat.server import receive, session, throttle
+from channels.webchat.server.guard import (
     NO_STORE,
     RETRY_S,
     SECRET,

@@ -8,8 +8,8 @@ from aiohttp import web
 
 from bot.errors import NotAuthenticated
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
-from channels.webchat import consent, pages, receive, session, throttle
-from channels.webchat.guard import (
+from channels.webchat.server import consent, pages, receive, session, throttle
+from channels.webchat.server.guard import (
     NO_STORE,
     SECRET,
     address_of,

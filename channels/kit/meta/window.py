@@ -13,8 +13,8 @@ from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Outbound
-from channels.facebook.api import OUTSIDE_WINDOW
 from channels.kit.limits import FACEBOOK, rule
+from channels.kit.meta.graph import OUTSIDE_WINDOW
 
 WINDOW_S = rule(FACEBOOK, "window").value
 HUMAN_AGENT_S = rule(FACEBOOK, "human agent window").value

@@ -6,9 +6,9 @@ from aiohttp import web
 
 from bot.errors import BadRequest
 from channels.kit.app_keys import SETTINGS
-from channels.webchat import pages, photos
-from channels.webchat.guard import own_origin
-from channels.webchat.pages import Assets
+from channels.webchat.server import pages, photos
+from channels.webchat.server.guard import own_origin
+from channels.webchat.server.pages import Assets
 
 ASSETS = web.AppKey("webchat_assets", Assets)
 

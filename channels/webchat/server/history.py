@@ -22,9 +22,9 @@ from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 from bot.stores.tables import messages
 from bot.streams.attachments import Attachment, without_signs
-from channels.webchat import rating
-from channels.webchat.client import STREAM_LENGTH
-from channels.webchat.photos import photo_of
+from channels.webchat.server import rating
+from channels.webchat.server.client import STREAM_LENGTH
+from channels.webchat.server.photos import photo_of
 
 HISTORY_LENGTH = 50
 BEGINNING = "0-0"

@@ -10,11 +10,11 @@ from aiohttp import web
 
 from bot.streams.messages import message_id
 from channels.kit.app_keys import INBOX, REDIS, SETTINGS
-from channels.webchat import receive, session, throttle
-from channels.webchat.client import WebchatClient
-from channels.webchat.history import read_cursor
-from channels.webchat.receipts import note_read
-from channels.webchat.uploads import named
+from channels.webchat.server import receive, session, throttle
+from channels.webchat.server.client import WebchatClient
+from channels.webchat.server.history import read_cursor
+from channels.webchat.server.receipts import note_read
+from channels.webchat.server.uploads import named
 
 log = structlog.get_logger()
 

@@ -21,9 +21,9 @@ from aiohttp import web
 from bot.errors import BadRequest
 from bot.language.codes import direction, name, normalise
 from bot.settings import Settings
-from channels.webchat.bundle import bundle
+from channels.webchat.server.bundle import bundle
 
-FOLDER = Path(__file__).with_name("static")
+FOLDER = Path(__file__).parents[1] / "static"
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
 _SITE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SMALL = 1024

@@ -15,7 +15,7 @@ from bot.settings import Settings
 from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
 from bot.stores.tables import conversations, customers
-from channels.webchat.session import CHANNEL, Session
+from channels.webchat.server.session import CHANNEL, Session
 
 
 def check_version(settings: Settings, version: str) -> None:

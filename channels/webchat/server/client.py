@@ -17,8 +17,8 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Inbound, Outbound
-from channels.webchat.cards import cards_of
-from channels.webchat.photos import photo_of
+from channels.webchat.server.cards import cards_of
+from channels.webchat.server.photos import photo_of
 
 STREAM_LENGTH = 200
 

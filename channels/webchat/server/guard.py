@@ -12,7 +12,7 @@ from aiohttp import web
 from bot import remote
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooLarge
 from channels.kit.app_keys import SETTINGS
-from channels.webchat import session
+from channels.webchat.server import session
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from bot.handoff.opening import is_place
 from bot.settings import Settings
 from bot.streams.attachments import MOST_IN_MESSAGE, Attachment
 from bot.streams.messages import Inbound, message_id
-from channels.webchat.session import CHANNEL, Session
+from channels.webchat.server.session import CHANNEL, Session
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUICK_REPLY = re.compile(r"[\x21-\x7e]{1,64}")

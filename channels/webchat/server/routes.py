@@ -11,10 +11,10 @@ from aiohttp import web
 from bot.files.store import store_of
 from bot.stores import secrets
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
-from channels.webchat import receive, throttle
-from channels.webchat.client import WebchatClient
-from channels.webchat.erasing import ERASING, erase
-from channels.webchat.guard import (
+from channels.webchat.server import receive, throttle
+from channels.webchat.server.client import WebchatClient
+from channels.webchat.server.erasing import ERASING, erase
+from channels.webchat.server.guard import (
     NO_STORE,
     SECRET,
     address_of,
@@ -22,16 +22,16 @@ from channels.webchat.guard import (
     authenticate,
     read_body,
 )
-from channels.webchat.history import read_cursor, read_history, read_tail
-from channels.webchat.hub import HUB, LEAVING, Hub
-from channels.webchat.intake import CLIENT, accept, take_read
-from channels.webchat.live import handle_socket
-from channels.webchat.opening import open_session
-from channels.webchat.pages import Assets
-from channels.webchat.queue import show_queue
-from channels.webchat.rating import take_rating
-from channels.webchat.uploads import FILES, make_link, refusing, show, upload
-from channels.webchat.views import (
+from channels.webchat.server.history import read_cursor, read_history, read_tail
+from channels.webchat.server.hub import HUB, LEAVING, Hub
+from channels.webchat.server.intake import CLIENT, accept, take_read
+from channels.webchat.server.live import handle_socket
+from channels.webchat.server.opening import open_session
+from channels.webchat.server.pages import Assets
+from channels.webchat.server.queue import show_queue
+from channels.webchat.server.rating import take_rating
+from channels.webchat.server.uploads import FILES, make_link, refusing, show, upload
+from channels.webchat.server.views import (
     ASSETS,
     show_demo,
     show_file,

@@ -19,11 +19,11 @@ from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from channels.kit.app_keys import REDIS, SETTINGS
-from channels.webchat import receive, session, throttle
-from channels.webchat.guard import RETRY_S, SECRET, address_of, check_own_origin
-from channels.webchat.history import read_cursor, read_tail
-from channels.webchat.hub import CUSTOMER, HUB, LEAVING, Listener
-from channels.webchat.intake import accept, take_read
+from channels.webchat.server import receive, session, throttle
+from channels.webchat.server.guard import RETRY_S, SECRET, address_of, check_own_origin
+from channels.webchat.server.history import read_cursor, read_tail
+from channels.webchat.server.hub import CUSTOMER, HUB, LEAVING, Listener
+from channels.webchat.server.intake import accept, take_read
 
 log = structlog.get_logger()
 

@@ -14,8 +14,8 @@ from bot.handoff.waiting import minutes
 from bot.routing import presence, roster
 from bot.routing.queue import place_of
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
-from channels.webchat import throttle
-from channels.webchat.guard import NO_STORE, authenticate
+from channels.webchat.server import throttle
+from channels.webchat.server.guard import NO_STORE, authenticate
 
 
 def look(connection: Connection, conversation: str, agents: int) -> dict[str, Any]:

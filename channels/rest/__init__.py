@@ -1,0 +1,1 @@
+"""A REST channel for tests and load; docs/operations.md."""

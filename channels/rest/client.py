@@ -1,0 +1,57 @@
+"""The REST channel's client: puts replies where the waiting request finds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis.asyncio
+
+from bot.settings import Settings
+from bot.stores import redis_keys
+from bot.stores.packing import pack
+from bot.stores.redis_batches import lane_of
+from bot.stores.redis_client import guarded
+from bot.streams.messages import Inbound, Outbound
+
+MOST_KEPT = 500
+"""Replies a shard keeps for requests that may still fetch them; the oldest go first."""
+
+
+class RestClient:
+    """Puts replies where the waiting request finds them."""
+
+    def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
+        self._shards = settings.shards
+        self._redis = client
+
+    async def send(self, outbound: Outbound) -> str:
+        if not outbound.in_reply_to:
+            return ""  # nobody waits for what nobody asked
+        key = redis_keys.replies(redis_keys.shard_of(outbound.conversation, self._shards))
+        row, _ = await guarded(
+            lane_of(self._redis).run(
+                ("XADD", key, "MAXLEN", "~", MOST_KEPT, "*", "body", pack(outbound)),
+                ("EXPIRE", key, redis_keys.REPLIES_TTL_S),
+            )
+        )
+        return str(row)
+
+
+def shape(reply: Outbound, inbound: Inbound) -> dict[str, Any]:
+    """Shape a reply as Rasa's REST channel does, with what it lacks beside."""
+    shaped: dict[str, Any] = {
+        "recipient_id": inbound.vendor_user,
+        "text": reply.text,
+        "language": reply.language,
+        "author": reply.author,
+        "state": reply.state,
+        "utter": reply.utter,
+    }
+    if reply.entry:
+        shaped.update(entry=reply.entry, content_version=reply.content_version)
+    if reply.quick_replies:
+        shaped["quick_replies"] = [
+            {"title": q.title, "payload": q.id, "entry": q.entry, "action": q.action}
+            for q in reply.quick_replies
+        ]
+    return shaped

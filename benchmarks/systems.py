@@ -16,12 +16,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks import figures
-from bot.settings import Settings
+from bot.settings import Settings, names
+from channels.registry import CHANNELS
 
 REPO = Path(__file__).resolve().parent.parent
 START_S = 300.0
@@ -171,11 +172,12 @@ def ours(
 
 def our_environment(folder: Path, cache_dir: Path | None = None, **settings: str) -> dict[str, str]:
     """The environment of our processes, without anything the shell happens to set for them."""
-    names = {item.metadata["env"] for item in fields(Settings)}
+    owners = (Settings, *(channel.settings for channel in CHANNELS))
+    ours = {name for owner in owners for name in names(owner)}
     kept = {
         key: value
         for key, value in os.environ.items()
-        if key not in names and not key.startswith("SAMVAD_")
+        if key not in ours and not key.startswith("SAMVAD_")
     }
     cache = cache_dir or Path(os.environ.get("SAMVAD_CACHE_DIR", REPO / ".samvad" / "cache"))
     return {

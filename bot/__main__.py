@@ -47,11 +47,9 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "outbox": ("outbox",),
     "db": ("db",),
     "customer": ("customer",),
-    "vendors": ("facebook", "telegram"),
-    "webchat": ("webchat",),
     "evaluate": ("evaluate",),
 }
-"""Module of `bot.commands` → the commands it has."""
+"""Module of `bot.commands` → the commands it has. What is in none of them may be a channel's."""
 
 
 def _parser(first: str = "") -> argparse.ArgumentParser:
@@ -64,9 +62,9 @@ def _parser(first: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     known = any(first in names for names in GROUPS.values())
-    for module, names in GROUPS.items():
-        if not known or first in names:
-            importlib.import_module(f"bot.commands.{module}").add(commands)
+    modules = [m for m, names in GROUPS.items() if not known or first in names]
+    for module in [*modules, *([] if known else ["channels"])]:
+        importlib.import_module(f"bot.commands.{module}").add(commands)
     return parser
 
 

@@ -1,6 +1,7 @@
 """The one reader of the environment; docs/settings.md lists every field (a test compares them).
 
-A bad value stops the start and names the key. Defaults work on a laptop.
+A bad value stops the start and names the key. Defaults work on a laptop. What only a channel needs
+is a dataclass in the channel's folder, whose fields are made by `setting` as those here.
 """
 
 from __future__ import annotations
@@ -8,118 +9,162 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bot.errors import ConfigurationError
+
+Part = TypeVar("Part")
+INF = float("inf")
+
+
+def setting(
+    env: str,
+    default: Any,
+    *,
+    secret: bool = False,
+    needed: bool = False,
+    between: tuple[float, float] | None = None,
+    words: tuple[str, ...] = (),
+    pattern: str = "",
+    hint: str = "",
+    read: Callable[[str], Any] | None = None,
+) -> Any:
+    """Make a field that can be set from outside.
+
+    Args:
+        env: Name in the environment.
+        default: A value, or a function that makes it.
+        secret: Never printed, not even in an error.
+        needed: What the field belongs to is off while it is empty.
+        between: Least and greatest number.
+        words: All texts that are taken.
+        pattern: What a text must match as a whole; `hint` tells people what to write.
+        read: Makes the value of the text; raises ValueError with what to write instead. Without
+            it the type of the field decides.
+    """
+    return field(
+        **{"default_factory" if callable(default) else "default": default},
+        repr=not secret,
+        metadata={
+            "env": env,
+            "needed": needed,
+            "between": between,
+            "words": words,
+            "pattern": pattern,
+            "hint": hint,
+            "read": read,
+        },
+    )
+
+
+def parts_of(raw: str) -> list[str]:
+    """Split what stands between semicolons, without what is empty."""
+    return [part for part in map(str.strip, raw.split(";")) if part]
+
+
+def _names(raw: str) -> tuple[str, ...]:
+    return tuple(raw.replace(",", " ").split())
+
+
+def _languages(raw: str) -> tuple[str, ...]:
+    if not (languages := _names(raw)):
+        raise ValueError("name at least one language, such as en")
+    return languages
 
 
 @dataclass(frozen=True)
 class Thresholds:
     """Numbers that decide between answer, clarification and handoff; stored with each handoff."""
 
-    confidence: float = 0.7
+    confidence: float = setting("SAMVAD_THRESHOLD_CONFIDENCE", 0.7, between=(0, 1))
     """Lowest calibrated confidence (0–1) that is answered; 0 leaves it to the classifier's own."""
-    margin: float = 0.08
+    margin: float = setting("SAMVAD_THRESHOLD_MARGIN", 0.08, between=(0, 1))
     """Smallest lead (0–1) of the best entry over the second; below it the bot asks back."""
-    failures: int = 2
+    failures: int = setting("SAMVAD_THRESHOLD_FAILURES", 2, between=(1, INF))
     """Failures in a row that hand off; 1 hands off at once."""
-    negative_message: float = 0.9
+    negative_message: float = setting("SAMVAD_THRESHOLD_NEGATIVE_MESSAGE", 0.9, between=(0, 1))
     """Probability (0–1) of negative at which one message about ourselves hands off at once."""
-    negative_mean: float = 0.55
+    negative_mean: float = setting("SAMVAD_THRESHOLD_NEGATIVE_MEAN", 0.55, between=(0, 1))
     """Running mean (0–1) of negativity which hands off."""
-    negative_messages: int = 3
+    negative_messages: int = setting("SAMVAD_THRESHOLD_NEGATIVE_MESSAGES", 3, between=(1, INF))
     """Messages in the running mean before it may hand off."""
-
-
-@dataclass(frozen=True)
-class TelegramBot:
-    """One bot of TELEGRAM_BOTS."""
-
-    token: str = field(repr=False)
-    """From BotFather: `<bot id>:<key>`."""
-    secret: str = field(repr=False)
-    """Sent back by Telegram with every update; 1–256 of A–Z a–z 0–9 _ -."""
-
-    @property
-    def id(self) -> int:
-        """The bot's own user id."""
-        return int(self.token.partition(":")[0])
 
 
 @dataclass(frozen=True)
 class Settings:
     """Everything that can be set from outside. Metadata: environment name and meaning."""
 
-    redis_url: str = field(default="", metadata={"env": "REDIS_URL"})
+    redis_url: str = setting("REDIS_URL", "")
     """Redis-protocol server; empty starts the embedded one."""
-    database_url: str = field(default="", metadata={"env": "DATABASE_URL"})
+    database_url: str = setting("DATABASE_URL", "")
     """SQLAlchemy URL; empty uses a SQLite file in the state folder."""
-    state_dir: Path = field(default=Path(".samvad"), metadata={"env": "SAMVAD_STATE_DIR"})
+    state_dir: Path = setting("SAMVAD_STATE_DIR", lambda: Path(".samvad"))
     """Folder for the embedded server, SQLite file, embedding graph, vector cache and secrets."""
-    cache_dir: Path = field(default=Path(), metadata={"env": "SAMVAD_CACHE_DIR"})
+    cache_dir: Path = setting("SAMVAD_CACHE_DIR", Path)
     """Folder of what can be made again (embedder, vectors, indexes); default `<state>/cache`."""
-    data_dir: Path = field(default=Path("data"), metadata={"env": "SAMVAD_DATA_DIR"})
+    data_dir: Path = setting("SAMVAD_DATA_DIR", lambda: Path("data"))
     """Folder of the content pack: faq/, nlu/, sentiment/."""
-    host: str = field(default="127.0.0.1", metadata={"env": "SAMVAD_HOST"})
+    host: str = setting("SAMVAD_HOST", "127.0.0.1")
     """Address the ingress, the desk and the health ports listen on."""
-    ingress_port: int = field(default=8080, metadata={"env": "INGRESS_PORT"})
+    ingress_port: int = setting("INGRESS_PORT", 8080, between=(0, 65535))
     """Port of webhooks, widget and demo page."""
-    desk_port: int = field(default=8081, metadata={"env": "DESK_PORT"})
+    desk_port: int = setting("DESK_PORT", 8081, between=(0, 65535))
     """Port of the agents' desk."""
-    health_port: int = field(default=0, metadata={"env": "HEALTH_PORT"})
+    health_port: int = setting("HEALTH_PORT", 0, between=(0, 65535))
     """Port of `/live` and `/ready` of a process without pages that is started alone; 0: none."""
-    public_url: str = field(default="", metadata={"env": "PUBLIC_URL"})
+    public_url: str = setting("PUBLIC_URL", "")
     """Address customers reach the ingress at; `https://` makes cookies `Secure`."""
-    shards: int = field(default=8, metadata={"env": "SAMVAD_SHARDS"})
+    shards: int = setting("SAMVAD_SHARDS", 8, between=(1, 1024))
     """Inbox shards, 1–1024; the same in every process, changed only on a drained system."""
-    engines: int = field(default=1, metadata={"env": "SAMVAD_ENGINES"})
+    engines: int = setting("SAMVAD_ENGINES", 1, between=(1, 64))
     """Engine processes `serve` starts, 1–64."""
-    lease_s: float = field(default=5.0, metadata={"env": "SAMVAD_LEASE_S"})
+    lease_s: float = setting("SAMVAD_LEASE_S", 5.0, between=(0.2, 600))
     """Seconds after which a silent process loses its shards."""
-    attempts: int = field(default=3, metadata={"env": "SAMVAD_ATTEMPTS"})
+    attempts: int = setting("SAMVAD_ATTEMPTS", 3, between=(1, 100))
     """Tries at one message before it goes to the dead letters."""
-    reorder_hold_ms: int = field(default=150, metadata={"env": "REORDER_HOLD_MS"})
+    reorder_hold_ms: int = setting("REORDER_HOLD_MS", 150, between=(0, 10_000))
     """Milliseconds a vendor's message waits for earlier ones that it overtook; 0 for none."""
-    languages: tuple[str, ...] = field(
-        default=("en", "hi", "mr", "ml", "th", "es", "ar"), metadata={"env": "SAMVAD_LANGUAGES"}
+    languages: tuple[str, ...] = setting(
+        "SAMVAD_LANGUAGES", ("en", "hi", "mr", "ml", "th", "es", "ar"), read=_languages
     )
     """Languages the content answers in; the first is the default."""
-    business_name: str = field(default="Mela", metadata={"env": "BUSINESS_NAME"})
+    business_name: str = setting("BUSINESS_NAME", "Mela")
     """Name the bot introduces itself for."""
-    episode_idle_s: int = field(default=1800, metadata={"env": "EPISODE_IDLE_S"})
+    episode_idle_s: int = setting("EPISODE_IDLE_S", 1800, between=(1, INF))
     """Idle seconds after which a bot conversation closes."""
-    queue_abandon_s: int = field(default=86400, metadata={"env": "QUEUE_ABANDON_S"})
+    queue_abandon_s: int = setting("QUEUE_ABANDON_S", 86400, between=(1, INF))
     """Silent seconds of the team's working time after which a waiting conversation closes."""
-    agent_gone_s: int = field(default=900, metadata={"env": "AGENT_GONE_S"})
+    agent_gone_s: int = setting("AGENT_GONE_S", 900, between=(1, INF))
     """Seconds an agent may be offline before their conversations wait again."""
-    keep_messages_days: int = field(default=0, metadata={"env": "KEEP_MESSAGES_DAYS"})
+    keep_messages_days: int = setting("KEEP_MESSAGES_DAYS", 0, between=(0, 36_500))
     """Days after which customers' words are deleted; 0 keeps them."""
-    keep_events_days: int = field(default=0, metadata={"env": "KEEP_EVENTS_DAYS"})
+    keep_events_days: int = setting("KEEP_EVENTS_DAYS", 0, between=(0, 36_500))
     """Days after which the facts of the reports are deleted; 0 keeps them."""
-    routing_mode: str = field(default="manual", metadata={"env": "ROUTING_MODE"})
+    routing_mode: str = setting("ROUTING_MODE", "manual", words=("manual", "automatic"))
     """`manual`: agents claim; `automatic`: waiting conversations are given to who is free."""
-    away_after_s: int = field(default=900, metadata={"env": "AWAY_AFTER_S"})
+    away_after_s: int = setting("AWAY_AFTER_S", 900, between=(30, INF))
     """Seconds without doing anything at the desk after which an agent counts as away."""
-    wait_apology_s: int = field(default=600, metadata={"env": "WAIT_APOLOGY_S"})
+    wait_apology_s: int = setting("WAIT_APOLOGY_S", 600, between=(0, INF))
     """Seconds in the queue after which a customer is told that it takes longer; 0 for never."""
-    callback_keep_s: int = field(default=604800, metadata={"env": "CALLBACK_KEEP_S"})
+    callback_keep_s: int = setting("CALLBACK_KEEP_S", 604800, between=(60, INF))
     """Seconds a conversation left as a message waits for a person; Messenger allows a week."""
-    waiting_notice_s: int = field(default=120, metadata={"env": "WAITING_NOTICE_S"})
+    waiting_notice_s: int = setting("WAITING_NOTICE_S", 120, between=(0, INF))
     """Least seconds between two "still waiting" notices."""
-    thresholds: Thresholds = field(default=Thresholds(), metadata={"env": "SAMVAD_THRESHOLD_*"})
+    thresholds: Thresholds = field(default=Thresholds())
     """Each as SAMVAD_THRESHOLD_<FIELD>, such as SAMVAD_THRESHOLD_MARGIN."""
-    max_text_chars: int = field(default=4000, metadata={"env": "MAX_TEXT_CHARS"})
+    max_text_chars: int = setting("MAX_TEXT_CHARS", 4000, between=(100, 100_000))
     """Longest customer message taken; longer ones get a clear error."""
-    max_body_bytes: int = field(default=65536, metadata={"env": "MAX_BODY_BYTES"})
+    max_body_bytes: int = setting("MAX_BODY_BYTES", 65536, between=(1024, 100_000_000))
     """Largest request body taken by the ingress."""
-    files_dir: Path = field(default=Path(), metadata={"env": "FILES_DIR"})
+    files_dir: Path = setting("FILES_DIR", Path)
     """Folder of files people send, shared by all processes; default `<state>/files`."""
-    max_file_bytes: int = field(default=20 * 1024 * 1024, metadata={"env": "MAX_FILE_BYTES"})
+    max_file_bytes: int = setting("MAX_FILE_BYTES", 20 * 1024 * 1024, between=(1024, 2_000_000_000))
     """Largest file taken from a customer or an agent; Telegram gives bots no more than 20 MB."""
-    file_types: tuple[str, ...] = field(
-        default=(
+    file_types: tuple[str, ...] = setting(
+        "FILE_TYPES",
+        (
             "image/jpeg",
             "image/png",
             "image/webp",
@@ -133,77 +178,37 @@ class Settings:
             "audio/mp4",
             "text/plain",
         ),
-        metadata={"env": "FILE_TYPES"},
     )
     """MIME types of files that are taken, told by content; see docs/attachments.md."""
-    file_hosts: tuple[str, ...] = field(
-        default=("fbcdn.net", "fbsbx.com"), metadata={"env": "FILE_HOSTS"}
-    )
-    """Domains, with those below them, that Messenger's files may be fetched from."""
-    keep_files_days: int = field(default=0, metadata={"env": "KEEP_FILES_DAYS"})
+    keep_files_days: int = setting("KEEP_FILES_DAYS", 0, between=(0, INF))
     """Days after which files are deleted; 0 keeps them as long as messages."""
-    webchat_sites: Mapping[str, tuple[str, ...]] = field(
-        default_factory=lambda: {"demo": ("*",)}, metadata={"env": "WEBCHAT_SITES"}
-    )
-    """Site keys and origins that may embed the widget: `key=https://a.example https://b.example;…`.
-
-    `*` allows any origin."""
-    webchat_secret: str = field(default="", metadata={"env": "WEBCHAT_SECRET"}, repr=False)
-    """Signs widget sessions; generated once into the state folder when empty."""
-    webchat_consent: str = field(default="line", metadata={"env": "WEBCHAT_CONSENT"})
-    """Before the first message: `off`, a `line` about privacy, or a `click` that agrees to it."""
-    webchat_consent_version: str = field(default="1", metadata={"env": "WEBCHAT_CONSENT_VERSION"})
-    """Wording customers agree to, 1–32 of A–Z a–z 0–9 . _ -; another one asks them again."""
-    webchat_privacy_url: str = field(default="", metadata={"env": "WEBCHAT_PRIVACY_URL"})
-    """Address of the privacy policy, linked from the widget; empty links nothing."""
-    agent_photos: Path = field(default=Path(), metadata={"env": "AGENT_PHOTOS"})
-    """Folder of agents' photos: `<display name>.jpg`, `.png` or `.webp`; empty shows initials."""
-    session_secret: str = field(default="", metadata={"env": "SESSION_SECRET"}, repr=False)
+    session_secret: str = setting("SESSION_SECRET", "", secret=True)
     """Signs desk forms; generated once into the state folder when empty."""
-    trusted_proxies: tuple[str, ...] = field(default=(), metadata={"env": "TRUSTED_PROXIES"})
+    trusted_proxies: tuple[str, ...] = setting("TRUSTED_PROXIES", ())
     """Addresses or networks whose X-Forwarded-For is believed."""
-    facebook_graph_url: str = field(
-        default="https://graph.facebook.com/v25.0", metadata={"env": "FACEBOOK_GRAPH_URL"}
-    )
-    """Address of the Graph API, with its version."""
-    facebook_app_secret: str = field(
-        default="", metadata={"env": "FACEBOOK_APP_SECRET"}, repr=False
-    )
-    """Signs Messenger's deliveries and our calls; Messenger is off without it."""
-    facebook_verify_token: str = field(
-        default="", metadata={"env": "FACEBOOK_VERIFY_TOKEN"}, repr=False
-    )
-    """The word Messenger must know when the webhook is set up; Messenger is off without it."""
-    facebook_page_tokens: Mapping[str, str] = field(
-        default_factory=dict, metadata={"env": "FACEBOOK_PAGE_TOKENS"}, repr=False
-    )
-    """Pages and their access tokens: `page-id=token;…`; Messenger is off without any."""
-    facebook_persona_picture: str = field(default="", metadata={"env": "FACEBOOK_PERSONA_PICTURE"})
-    """Address of the picture agents are shown with; empty sends their words in the page's name."""
-    telegram_api_url: str = field(
-        default="https://api.telegram.org", metadata={"env": "TELEGRAM_API_URL"}
-    )
-    """Address of the Bot API, or of a Bot API server of your own."""
-    telegram_bots: Mapping[str, TelegramBot] = field(
-        default_factory=dict, metadata={"env": "TELEGRAM_BOTS"}, repr=False
-    )
-    """Bots by user name: `name=token:secret;…`; Telegram is off without any."""
-    telegram_keyboard: str = field(default="inline", metadata={"env": "TELEGRAM_KEYBOARD"})
-    """Where buttons stand: `inline` under the message, or `reply` in place of the keyboard."""
-    rest_channel: bool = field(default=True, metadata={"env": "REST_CHANNEL"})
-    """Loopback-only REST channel for tests and load."""
-    romanised_answers: str = field(default="native", metadata={"env": "ROMANISED_ANSWERS"})
+    romanised_answers: str = setting("ROMANISED_ANSWERS", "native", words=("native", "as-written"))
     """Script of answers to romanised questions: `native`, or `as-written` where there is one."""
-    translation_provider: str = field(default="", metadata={"env": "TRANSLATION_PROVIDER"})
+    translation_provider: str = setting(
+        "TRANSLATION_PROVIDER", "", words=("", "libre", "deepl", "google", "mymemory")
+    )
     """`libre`, `deepl`, `google` or `mymemory`; empty translates nothing."""
-    translation_url: str = field(default="", metadata={"env": "TRANSLATION_URL"})
+    translation_url: str = setting("TRANSLATION_URL", "")
     """Address of the LibreTranslate server, or of another region of DeepL."""
-    translation_key: str = field(default="", metadata={"env": "TRANSLATION_KEY"}, repr=False)
+    translation_key: str = setting("TRANSLATION_KEY", "", secret=True)
     """Key of the provider; for MyMemory an e-mail address."""
-    translation_timeout_s: float = field(default=2.0, metadata={"env": "TRANSLATION_TIMEOUT_S"})
+    translation_timeout_s: float = setting("TRANSLATION_TIMEOUT_S", 2.0, between=(0.1, 30))
     """Longest wait for a translation in seconds, 0.1–30; then the original is sent."""
-    log_level: str = field(default="INFO", metadata={"env": "LOG_LEVEL"})
+    log_level: str = setting(
+        "LOG_LEVEL",
+        "INFO",
+        pattern="(?i)debug|info|warning|error",
+        hint="write DEBUG, INFO, WARNING or ERROR",
+    )
     """DEBUG, INFO, WARNING or ERROR."""
+    parts: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
+    """Settings of parts that have been read or given, by their dataclass; see `of`."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    """What parts are read from."""
 
     @property
     def made_dir(self) -> Path:
@@ -223,37 +228,23 @@ class Settings:
     def sql_url(self) -> str:
         return self.database_url or f"sqlite:///{self.state_dir.resolve() / 'samvad.sqlite3'}"
 
+    def of(self, part: type[Part]) -> Part:
+        """Settings of a part, such as a channel: those given, else read from the environment.
 
-def _sites(raw: str) -> Mapping[str, tuple[str, ...]]:
-    sites: dict[str, tuple[str, ...]] = {}
-    for part in filter(None, (p.strip() for p in raw.split(";"))):
-        key, sign, origins = part.partition("=")
-        if not sign or not key.strip() or not origins.split():
-            raise ValueError("write site-key=https://origin, several origins with spaces between")
-        sites[key.strip()] = tuple(o.rstrip("/") for o in origins.split())
-    return sites
+        Args:
+            part: A dataclass whose fields are made by `setting`.
 
+        Raises:
+            ConfigurationError: A value does not fit; the message names the key.
+        """
+        if part not in self.parts:
+            self.parts[part] = read(part, self.environ)
+        found: Part = self.parts[part]
+        return found
 
-def _tokens(raw: str) -> Mapping[str, str]:
-    tokens: dict[str, str] = {}
-    for part in filter(None, (p.strip() for p in raw.split(";"))):
-        page, _, token = part.partition("=")
-        if not re.fullmatch(r"[0-9]{1,32}", page.strip()) or not token.strip():
-            raise ValueError("write page-id=token, several with ; between")
-        tokens[page.strip()] = token.strip()
-    return tokens
-
-
-def _bots(raw: str) -> Mapping[str, TelegramBot]:
-    bots: dict[str, TelegramBot] = {}
-    for part in filter(None, (p.strip() for p in raw.split(";"))):
-        found = re.fullmatch(
-            r"(\w{1,64})\s*=\s*([0-9]{1,20}:[\w-]+):([\w-]{1,256})", part, re.ASCII
-        )
-        if not found:
-            raise ValueError("write name=token:secret, several with ; between")
-        bots[found[1]] = TelegramBot(found[2], found[3])
-    return bots
+    def having(self, *parts: Any) -> Settings:
+        """Copy with the settings of these parts in place of what the environment says."""
+        return replace(self, parts={**self.parts, **{type(part): part for part in parts}})
 
 
 def _switch(raw: str) -> bool:
@@ -265,10 +256,6 @@ def _switch(raw: str) -> bool:
         raise ValueError("write on or off") from None
 
 
-def _names(raw: str) -> tuple[str, ...]:
-    return tuple(raw.replace(",", " ").split())
-
-
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "str": str,
     "int": int,
@@ -276,43 +263,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "bool": _switch,
     "Path": Path,
     "tuple[str, ...]": _names,
-    "Mapping[str, tuple[str, ...]]": _sites,
-    "Mapping[str, str]": _tokens,
-    "Mapping[str, TelegramBot]": _bots,
 }
-
-_RANGES: Mapping[str, tuple[float, float]] = {
-    "shards": (1, 1024),
-    "engines": (1, 64),
-    "ingress_port": (0, 65535),
-    "desk_port": (0, 65535),
-    "health_port": (0, 65535),
-    "attempts": (1, 100),
-    "lease_s": (0.2, 600),
-    "reorder_hold_ms": (0, 10_000),
-    "max_text_chars": (100, 100_000),
-    "max_body_bytes": (1024, 100_000_000),
-    "max_file_bytes": (1024, 2_000_000_000),
-    "keep_files_days": (0, float("inf")),
-    "episode_idle_s": (1, float("inf")),
-    "queue_abandon_s": (1, float("inf")),
-    "agent_gone_s": (1, float("inf")),
-    "waiting_notice_s": (0, float("inf")),
-    "away_after_s": (30, float("inf")),
-    "wait_apology_s": (0, float("inf")),
-    "callback_keep_s": (60, float("inf")),
-    "keep_messages_days": (0, 36_500),
-    "keep_events_days": (0, 36_500),
-    "translation_timeout_s": (0.1, 30),
-}
-
-
-def _read(kind: str, name: str, raw: str, *, secret: bool = False) -> Any:
-    try:
-        return _PARSERS[kind](raw)
-    except ValueError as error:
-        shown = "its value" if secret else repr(raw)
-        raise ConfigurationError(name, f"{shown} cannot be used: {error}") from error
 
 
 def load(environ: Mapping[str, str] | None = None) -> Settings:
@@ -321,41 +272,56 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigurationError: A value does not fit; the message names the key.
     """
-    env = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    for item in fields(Settings):
-        name = item.metadata["env"]
-        if item.name != "thresholds" and env.get(name, "") != "":
-            values[item.name] = _read(str(item.type), name, env[name], secret=not item.repr)
-            low, high = _RANGES.get(item.name, (float("-inf"), float("inf")))
-            if item.name in _RANGES and not low <= values[item.name] <= high:
-                raise ConfigurationError(name, f"{env[name]} is not between {low:g} and {high:g}")
-    limits: dict[str, Any] = {}
-    for item in fields(Thresholds):
-        name = f"SAMVAD_THRESHOLD_{item.name.upper()}"
-        if env.get(name, "") != "":
-            limits[item.name] = _read(str(item.type), name, env[name])
-            if str(item.type) == "float" and not 0 <= limits[item.name] <= 1:
-                raise ConfigurationError(name, f"{env[name]} is not between 0 and 1")
-            if str(item.type) == "int" and limits[item.name] < 1:
-                raise ConfigurationError(name, f"{env[name]} is too small; write 1 or more")
-    settings = Settings(**values, thresholds=Thresholds(**limits))
-    if not settings.languages:
-        raise ConfigurationError("SAMVAD_LANGUAGES", "name at least one language, such as en")
-    if settings.romanised_answers not in {"native", "as-written"}:
-        raise ConfigurationError("ROMANISED_ANSWERS", "write native or as-written")
-    if settings.translation_provider not in {"", "libre", "deepl", "google", "mymemory"}:
-        raise ConfigurationError("TRANSLATION_PROVIDER", "write libre, deepl, google or mymemory")
-    if settings.webchat_consent not in {"off", "line", "click"}:
-        raise ConfigurationError("WEBCHAT_CONSENT", "write off, line or click")
-    if not re.fullmatch(r"[A-Za-z0-9._-]{1,32}", settings.webchat_consent_version):
-        raise ConfigurationError("WEBCHAT_CONSENT_VERSION", "write 1–32 of A–Z a–z 0–9 . _ -")
-    if not re.fullmatch(r"(https?://[^\s\"<>]+)?", settings.webchat_privacy_url):
-        raise ConfigurationError("WEBCHAT_PRIVACY_URL", "write an address with https://")
-    if settings.routing_mode not in {"manual", "automatic"}:
-        raise ConfigurationError("ROUTING_MODE", "write manual or automatic")
-    if settings.telegram_keyboard not in {"inline", "reply"}:
-        raise ConfigurationError("TELEGRAM_KEYBOARD", "write inline or reply")
-    if settings.log_level.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise ConfigurationError("LOG_LEVEL", "write DEBUG, INFO, WARNING or ERROR")
-    return settings
+    env = dict(os.environ if environ is None else environ)
+    return replace(read(Settings, env), thresholds=read(Thresholds, env), environ=env)
+
+
+def read(owner: type[Part], environ: Mapping[str, str]) -> Part:
+    """Make a dataclass of settings; an empty variable is as good as none.
+
+    Raises:
+        ConfigurationError: A value does not fit; the message names the key.
+    """
+    values = {
+        item.name: _value(item, environ[item.metadata["env"]])
+        for item in _set_from_outside(owner)
+        if environ.get(item.metadata["env"], "") != ""
+    }
+    return owner(**values)
+
+
+def names(owner: type[Any]) -> list[str]:
+    """Environment names of a dataclass of settings."""
+    return [item.metadata["env"] for item in _set_from_outside(owner)]
+
+
+def missing(part: Any) -> list[str]:
+    """Environment names of what a part needs and has not."""
+    return [
+        item.metadata["env"]
+        for item in _set_from_outside(type(part))
+        if item.metadata["needed"] and not getattr(part, item.name)
+    ]
+
+
+def _set_from_outside(owner: type[Any]) -> list[Field[Any]]:
+    return [item for item in fields(owner) if "env" in item.metadata]
+
+
+def _value(item: Field[Any], raw: str) -> Any:
+    rules, name = item.metadata, item.metadata["env"]
+    try:
+        value = (rules["read"] or _PARSERS[str(item.type)])(raw)
+    except ValueError as error:
+        shown = repr(raw) if item.repr else "its value"
+        raise ConfigurationError(name, f"{shown} cannot be used: {error}") from error
+    low, high = rules["between"] or (-INF, INF)
+    if rules["between"] and not low <= value <= high:
+        bounds = f"below {low:g}" if high == INF else f"not between {low:g} and {high:g}"
+        raise ConfigurationError(name, f"{raw} is {bounds}")
+    if rules["words"] and value not in rules["words"]:
+        *most, last = filter(None, rules["words"])
+        raise ConfigurationError(name, f"write {', '.join(most)} or {last}")
+    if rules["pattern"] and not re.fullmatch(rules["pattern"], value):
+        raise ConfigurationError(name, rules["hint"])
+    return value

@@ -1,46 +1,55 @@
-"""Which channels this installation can send on."""
+"""The channels there are, and what is made of those that are on."""
 
 from __future__ import annotations
 
 import redis.asyncio
 
+from bot.files.fetch import Vendor
 from bot.settings import Settings
 from bot.streams.outbox import Client
-from channels.facebook.client import FacebookClient
-from channels.kit.limits import FACEBOOK, TELEGRAM
+from channels.base import Channel
+from channels.facebook import CHANNEL as FACEBOOK
 from channels.kit.vendor_http import VendorHttp
-from channels.rest.client import RestClient
-from channels.rest.receive import CHANNEL as REST
-from channels.telegram.client import TelegramClient
-from channels.webchat.server.client import WebchatClient
+from channels.rest import CHANNEL as REST
+from channels.telegram import CHANNEL as TELEGRAM
+from channels.webchat import CHANNEL as WEBCHAT
+
+CHANNELS: tuple[Channel, ...] = (WEBCHAT, TELEGRAM, FACEBOOK, REST)
+"""Every channel, in the order people read them."""
+
+
+def off(settings: Settings) -> dict[str, list[str]]:
+    """Channels that are off, by name, with the settings they miss.
+
+    Raises:
+        ConfigurationError: A channel's setting does not fit; the message names the key.
+    """
+    missing = {channel.name: channel.missing(settings) for channel in CHANNELS}
+    return {name: names for name, names in missing.items() if names}
+
+
+def on(settings: Settings) -> tuple[Channel, ...]:
+    """Channels that are on; raises like `off`."""
+    without = off(settings)
+    return tuple(channel for channel in CHANNELS if channel.name not in without)
 
 
 def make_clients(settings: Settings, client: redis.asyncio.Redis) -> dict[str, Client]:
     """Make a client for each channel that is on, by the channel's name."""
-    clients: dict[str, Client] = {
-        "webchat": WebchatClient(client, settings),
-        REST: RestClient(settings, client),
-    }
     http = VendorHttp()  # one session for all vendors; no connection is made before the first call
-    if FACEBOOK not in off(settings):
-        clients[FACEBOOK] = FacebookClient(settings, client, http)
-    if TELEGRAM not in off(settings):
-        clients[TELEGRAM] = TelegramClient(settings, client, http)
-    return clients
+    return {channel.name: channel.make_client(settings, client, http) for channel in on(settings)}
 
 
-def off(settings: Settings) -> dict[str, list[str]]:
-    """Vendor channels that are off, with the settings they miss."""
-    needed: dict[str, dict[str, object]] = {
-        FACEBOOK: {
-            "FACEBOOK_APP_SECRET": settings.facebook_app_secret,
-            "FACEBOOK_VERIFY_TOKEN": settings.facebook_verify_token,
-            "FACEBOOK_PAGE_TOKENS": settings.facebook_page_tokens,
-        },
-        TELEGRAM: {"TELEGRAM_BOTS": settings.telegram_bots},
-    }
-    missing = {
-        channel: [name for name, value in given.items() if not value]
-        for channel, given in needed.items()
-    }
-    return {channel: names for channel, names in missing.items() if names}
+def make_files(settings: Settings) -> dict[str, Vendor]:
+    """Make what finds customers' files, for each channel that is on and keeps them itself."""
+    return {channel.name: channel.files(settings) for channel in on(settings) if channel.files}
+
+
+def typing_intervals() -> dict[str, float]:
+    """Seconds between two signs that an agent writes, for each channel whose sender shows them."""
+    return {c.name: c.typing_again_s for c in CHANNELS if c.typing_again_s}
+
+
+def titles() -> dict[str, str]:
+    """What people call the channels that customers write by, by name."""
+    return {channel.name: channel.title for channel in CHANNELS if channel.public}

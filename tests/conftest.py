@@ -13,7 +13,7 @@ import os
 import shutil
 import sys
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import postgresql_server
@@ -28,7 +28,9 @@ if str(ROOT) not in sys.path:
 os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from bot.settings import Settings, Thresholds
+import settings_table
+
+from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.stores.migrate import upgrade
@@ -48,9 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the developer's own settings from `settings.load()` and from child processes."""
-    names = {item.metadata["env"] for item in fields(Settings)} - {"SAMVAD_THRESHOLD_*"}
-    names |= {f"SAMVAD_THRESHOLD_{item.name.upper()}" for item in fields(Thresholds)}
-    for name in names:
+    for name in settings_table.NAMES:
         monkeypatch.delenv(name, raising=False)
 
 

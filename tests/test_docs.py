@@ -8,22 +8,19 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import pytest
+import settings_table
 import yaml
 
 from bot.__main__ import _parser
 from bot.events import TYPES
-from bot.settings import Settings, Thresholds
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-NAMES = {item.metadata["env"] for item in fields(Settings)} | {
-    f"SAMVAD_THRESHOLD_{item.name.upper()}" for item in fields(Thresholds)
-}
+NAMES = set(settings_table.NAMES)
 NOT_OURS = {
     "NAME",
     "OMP_NUM_THREADS",

@@ -23,6 +23,19 @@ def test_a_list_is_numbered_and_its_files_exist(name: str) -> None:
     assert [path for path in named if not (ROOT / path).exists()] == []
 
 
-@pytest.mark.parametrize("name", ["Add an event", "Add a report", "Add a connector"])
+@pytest.mark.parametrize(
+    "name", ["Add a channel", "Add an event", "Add a report", "Add a connector"]
+)
 def test_what_grows_has_a_list(name: str) -> None:
     assert name in SECTIONS
+
+
+def test_the_made_up_channel_follows_the_list() -> None:
+    """Each file that the list asks of a channel's folder, and no other."""
+    asked = {
+        Path(path).name
+        for path in _PATH.findall(SECTIONS["Add a channel"])
+        if path.startswith("channels/telegram/") and path != "channels/telegram/"
+    }
+    made = {path.name for path in (ROOT / "tests/channels/made_up/pager").glob("*.py")}
+    assert asked == made

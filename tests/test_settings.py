@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 import settings_table
@@ -12,6 +13,11 @@ import settings_table
 from bot import settings
 from bot.errors import ConfigurationError
 from bot.settings import Settings, Thresholds
+from channels import registry
+from channels.facebook.settings import FacebookSettings
+from channels.rest.settings import RestSettings
+from channels.telegram.settings import TelegramBot, TelegramSettings
+from channels.webchat.server.settings import WebchatSettings
 
 PAGE = Path("docs/settings.md")
 
@@ -21,7 +27,9 @@ def test_nothing_set_gives_the_defaults() -> None:
 
 
 def test_an_empty_value_is_as_good_as_none() -> None:
-    assert settings.load({item.metadata["env"]: "" for item in fields(Settings)}) == Settings()
+    assert settings.load(dict.fromkeys(settings_table.NAMES, "")) == Settings()
+    for owner in settings_table.OWNERS:
+        assert settings.read(owner, dict.fromkeys(settings_table.NAMES, "")) == owner()
 
 
 @pytest.mark.parametrize(
@@ -32,20 +40,40 @@ def test_an_empty_value_is_as_good_as_none() -> None:
         ("SAMVAD_SHARDS", "16", "shards", 16),
         ("SAMVAD_LEASE_S", "2.5", "lease_s", 2.5),
         ("SAMVAD_LANGUAGES", "hi, en th", "languages", ("hi", "en", "th")),
-        ("REST_CHANNEL", "off", "rest_channel", False),
-        ("REST_CHANNEL", "TRUE", "rest_channel", True),
         ("TRUSTED_PROXIES", "10.0.0.1,10.1.0.0/16", "trusted_proxies", ("10.0.0.1", "10.1.0.0/16")),
-        (
-            "WEBCHAT_SITES",
-            "a=https://x.example/ https://y.example; b=*",
-            "webchat_sites",
-            {"a": ("https://x.example", "https://y.example"), "b": ("*",)},
-        ),
         ("LOG_LEVEL", "debug", "log_level", "debug"),
     ],
 )
 def test_a_value_is_read(key: str, raw: str, name: str, value: object) -> None:
     assert getattr(settings.load({key: raw}), name) == value
+
+
+@pytest.mark.parametrize(
+    ("key", "raw", "part", "name", "value"),
+    [
+        ("REST_CHANNEL", "off", RestSettings, "enabled", False),
+        ("REST_CHANNEL", "TRUE", RestSettings, "enabled", True),
+        (
+            "WEBCHAT_SITES",
+            "a=https://x.example/ https://y.example; b=*",
+            WebchatSettings,
+            "sites",
+            {"a": ("https://x.example", "https://y.example"), "b": ("*",)},
+        ),
+        ("FACEBOOK_PAGE_TOKENS", "1=a; 2=b", FacebookSettings, "page_tokens", {"1": "a", "2": "b"}),
+        ("TELEGRAM_BOTS", "b=1:k:s", TelegramSettings, "bots", {"b": TelegramBot("1:k", "s")}),
+    ],
+)
+def test_a_value_of_a_channel_is_read(
+    key: str, raw: str, part: type[Any], name: str, value: object
+) -> None:
+    assert getattr(settings.load({key: raw}).of(part), name) == value
+
+
+def test_a_part_that_is_given_wins_and_another_copy_keeps_its_own() -> None:
+    read = settings.load({"REST_CHANNEL": "off"})
+    given = read.having(RestSettings(enabled=True))
+    assert (read.of(RestSettings).enabled, given.of(RestSettings).enabled) == (False, True)
 
 
 def test_thresholds_are_read_one_by_one() -> None:
@@ -67,7 +95,6 @@ def test_thresholds_are_read_one_by_one() -> None:
         ("SAMVAD_ATTEMPTS", "0"),
         ("MAX_TEXT_CHARS", "5"),
         ("MAX_BODY_BYTES", "0"),
-        ("REST_CHANNEL", "perhaps"),
         ("EPISODE_IDLE_S", "0"),
         ("QUEUE_ABANDON_S", "-5"),
         ("AGENT_GONE_S", "0"),
@@ -75,9 +102,6 @@ def test_thresholds_are_read_one_by_one() -> None:
         ("SAMVAD_LANGUAGES", ","),
         ("ROMANISED_ANSWERS", "latin"),
         ("LOG_LEVEL", "loud"),
-        ("WEBCHAT_SITES", "demo"),
-        ("WEBCHAT_SITES", "=https://x"),
-        ("WEBCHAT_SITES", "demo="),
         ("SAMVAD_THRESHOLD_MARGIN", "1.5"),
         ("SAMVAD_THRESHOLD_MARGIN", "nan"),
         ("SAMVAD_THRESHOLD_NEGATIVE_MEAN", "-0.1"),
@@ -93,9 +117,32 @@ def test_a_bad_value_stops_the_start_and_names_the_key(key: str, raw: str) -> No
     assert str(refused.value).startswith(f"{key}: ")
 
 
+@pytest.mark.parametrize(
+    ("key", "raw"),
+    [
+        ("REST_CHANNEL", "perhaps"),
+        ("WEBCHAT_SITES", "demo"),
+        ("WEBCHAT_SITES", "=https://x"),
+        ("WEBCHAT_SITES", "demo="),
+        ("WEBCHAT_CONSENT", "perhaps"),
+        ("WEBCHAT_CONSENT_VERSION", "two words"),
+        ("WEBCHAT_PRIVACY_URL", "javascript:alert(1)"),
+        ("FACEBOOK_PAGE_TOKENS", "page=s3cr3t"),
+        ("TELEGRAM_BOTS", "name=s3cr3t"),
+        ("TELEGRAM_KEYBOARD", "none"),
+    ],
+)
+def test_a_bad_value_of_a_channel_stops_whoever_walks_the_channels(key: str, raw: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        registry.off(settings.load({key: raw}))
+    assert refused.value.key == key
+    assert "s3cr3t" not in str(refused.value)
+
+
 def test_secrets_are_not_printed() -> None:
     read = settings.load({"WEBCHAT_SECRET": "s3cr3t-" * 4, "SESSION_SECRET": "s3cr3t-" * 4})
     assert "s3cr3t" not in repr(read)
+    assert "s3cr3t" not in repr(read.of(WebchatSettings))
 
 
 def test_settings_do_not_change() -> None:
@@ -135,9 +182,10 @@ def test_every_setting_is_used_somewhere() -> None:
     derived = {"database_url": "sql_url", "cache_dir": "made_dir", "files_dir": "files_folder"}
     unused = [
         item.name
-        for owner in (Settings, Thresholds)
+        for owner in settings_table.OWNERS
         for item in fields(owner)
-        if not re.search(rf"\.{derived.get(item.name, item.name)}\b", code)
+        if "env" in item.metadata
+        and not re.search(rf"\.{derived.get(item.name, item.name)}\b", code)
     ]
     assert unused == []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import redis.asyncio
 from aiohttp import web
@@ -35,8 +35,13 @@ def make_app(
     database: Database,
     client: redis.asyncio.Redis,
     service: HandoffService,
+    channels: Mapping[str, str] | None = None,
 ) -> web.Application:
-    """Build the desk; set `app[app_keys.REPLAY]` to let admins replay dead letters."""
+    """Build the desk; set `app[app_keys.REPLAY]` to let admins replay dead letters.
+
+    Args:
+        channels: Names and titles of the channels that service levels may be promised for.
+    """
     app = web.Application(
         middlewares=[headers, errors, sessions, scoped], client_max_size=MOST_BODY_BYTES
     )
@@ -49,6 +54,7 @@ def make_app(
     app[app_keys.SECRET] = load_or_create(settings.state_dir, "session", settings.session_secret)
     app[app_keys.FILES] = store_of(settings)
     app[app_keys.TOPICS] = topics
+    app[app_keys.CHANNELS] = channels or {}
     app[app_keys.ASSETS] = renderer.assets
     app[app_keys.SUGGESTER] = Suggester(settings.default_language)
     app[app_keys.HUB] = Hub(database, client, service, renderer, app[app_keys.SUGGESTER])

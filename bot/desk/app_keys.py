@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import redis.asyncio
 from aiohttp import web
@@ -33,6 +33,8 @@ TOPICS = web.AppKey("TOPICS", Topics)
 """What an agent may resolve a conversation as."""
 ASSETS = web.AppKey("ASSETS", str)
 """Address of the static files; changes whenever one of them does."""
+CHANNELS: web.AppKey[Mapping[str, str]] = web.AppKey("CHANNELS")
+"""Channels that customers write by, and what people call them."""
 Replay = Callable[[str], Awaitable[None]]
 REPLAY: web.AppKey[Replay] = web.AppKey("REPLAY")
 """Puts a dead letter back on its way; without it the list has no button."""

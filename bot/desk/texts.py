@@ -81,10 +81,10 @@ class Texts:
         text = escape(self._form(key, values))
         return Markup(text.format_map({k: self._marked(v) for k, v in values.items()}))  # noqa: S704
 
-    def word(self, section: str, value: str) -> str:
-        """Name a stored value; one that has no name here is shown as it is."""
+    def word(self, section: str, value: str, otherwise: str = "") -> str:
+        """Name a stored value; one that has no name here is shown as `otherwise`, or as it is."""
         key = f"{section}.{value}"
-        return self.say(key) if key in self.entries else value
+        return self.say(key) if key in self.entries else otherwise or value
 
     def number(self, value: float, decimals: int = 0) -> str:
         """Write a number with this language's digits."""

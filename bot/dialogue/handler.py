@@ -40,7 +40,6 @@ from bot.understanding.service import Reading, Understander
 LOG = structlog.get_logger(__name__)
 
 INTERRUPTED_WAIT_S = 0.03
-REST = "rest"
 
 
 class Handler:
@@ -91,7 +90,7 @@ class Handler:
                 # SQL, since an engine that died between SQL and its commit left an older copy.
                 await self._look_again(inbound, ticket)
                 await asyncio.sleep(INTERRUPTED_WAIT_S)
-        if written and inbound.channel == REST and not turn.replies:
+        if written and inbound.awaited and not turn.replies:
             # Whoever waits for the replies of this turn must learn that there are none.
             key = redis_keys.replies(ticket.shard)
             nothing = pack({"in_reply_to": inbound.id, "conversation": inbound.conversation})

@@ -22,12 +22,13 @@ from bot.conversation import store
 from bot.conversation.states import ENDED, State
 from bot.desk import tables as desk
 from bot.desk.people import audit
-from bot.errors import BadRequest
+from bot.errors import BadRequest, StoreUnavailable
 from bot.events import EpisodeClosed, Event, Subject
 from bot.files.rows import ids_of
-from bot.files.store import FileStore
+from bot.files.store import FileStore, store_of
 from bot.housekeeping import redis_eraser
 from bot.routing.tables import sla_clocks
+from bot.settings import Settings
 from bot.stores import tables
 from bot.stores.database import Database, insert_ignore
 from bot.stores.event_log import write_events
@@ -102,6 +103,20 @@ def find(connection: Connection, name: str) -> Found:
     )
 
 
+def found_of(connection: Connection, conversation: str, vendor_user: str) -> Found:
+    """Name what belongs to one conversation and to nobody else.
+
+    Where agents have put a customer's conversations together, those of other channels stay: who
+    asks has shown that this one is theirs, and no other.
+    """
+    c = tables.conversations.c
+    owner = connection.execute(sa.select(c.customer_id).where(c.id == conversation)).scalar()
+    customer = owner or f"c-{conversation}"
+    others = sa.select(c.id).where(c.customer_id == customer, c.id != conversation).limit(1)
+    shared = connection.execute(others).first() is not None
+    return Found(() if shared else (customer,), (conversation,), (vendor_user,))
+
+
 def _merged(connection: Connection, customers: set[str]) -> tuple[str, ...]:
     """All rows of one person: merging keeps the row of the customer that was joined."""
     m, known = desk.merges.c, set(customers)
@@ -165,6 +180,24 @@ async def erase(
     await asyncio.to_thread(database.compact)
     await redis_eraser.rewrite_log(client)
     return Erased(len(found.conversations), rows, entries)
+
+
+async def erase_own(
+    settings: Settings,
+    database: Database,
+    client: redis.asyncio.Redis,
+    conversation: str,
+    vendor_user: str,
+) -> tuple[int, int]:
+    """Erase one conversation for the customer who asks; see `channels.kit.app_keys.Erase`."""
+    found = await database.read(lambda c: found_of(c, conversation, vendor_user))
+    try:
+        done = await erase(
+            database, client, settings.shards, found, by="customer", files=store_of(settings)
+        )
+    except TimeoutError as error:
+        raise StoreUnavailable("redis", "the log is still being rewritten") from error
+    return done.rows, done.entries
 
 
 def _conversation(connection: Connection, id_: str) -> dict[str, Any]:

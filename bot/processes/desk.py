@@ -15,13 +15,14 @@ from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams import dead_letters
+from channels import registry
 
 
 async def run(settings: Settings, holder: str) -> None:
     """Serve the desk until cancelled."""
     database, client = Database.of(settings), redis_client.connect(settings)
     service = HandoffService(settings, database, client)
-    app = make_app(settings, database, client, service)
+    app = make_app(settings, database, client, service, registry.titles())
     replay: Replay = partial(dead_letters.replay, database, client, settings.shards)
     app[REPLAY] = replay
     topics = asyncio.create_task(every(EVERY_S, app[TOPICS].refresh, name="topics"))

@@ -6,24 +6,22 @@ It imports no rasa; what needs thinking is in the inbox by the time it answers.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import structlog
 from aiohttp import web
 
 from bot import health
 from bot.errors import BadRequest, StoreUnavailable
+from bot.housekeeping import erasure
 from bot.processes.running import serve_http
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams.inbox import Inbox
-from channels.facebook.routes import add_routes as add_facebook
-from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels import registry
+from channels.kit.app_keys import DATABASE, ERASE, INBOX, REDIS, SETTINGS, Erase
 from channels.kit.refusals import REFUSALS, add_counter
-from channels.registry import off
-from channels.rest.routes import add_routes as add_rest
-from channels.telegram.routes import add_routes as add_telegram
-from channels.webchat.server.routes import add_routes as add_webchat
 
 LOG = structlog.get_logger(__name__)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -42,15 +40,15 @@ def make_app(settings: Settings) -> web.Application:
     app[REDIS] = client
     app[DATABASE] = Database.of(settings)
     app[INBOX] = Inbox(client, settings.shards)
+    erase: Erase = partial(erasure.erase_own, settings, app[DATABASE], client)
+    app[ERASE] = erase
     app.cleanup_ctx.append(_connections)
     add_counter(app)
     app.router.add_get("/health", show_health)
-    add_webchat(app)
-    add_facebook(app)
-    add_telegram(app)
-    for channel, missing in off(settings).items():
-        LOG.warning("channel.off", channel=channel, missing=" ".join(missing))
-    add_rest(app)
+    for channel in registry.on(settings):
+        channel.add_routes(app)
+    for name, missing in registry.off(settings).items():
+        LOG.warning("channel.off", channel=name, missing=" ".join(missing))
     return app
 
 
@@ -58,6 +56,7 @@ async def show_health(request: web.Request) -> web.Response:
     """Say what is up; 503 when a part is down."""
     app = request.app
     report = await health.check(app[SETTINGS], app[REDIS], app[DATABASE])
+    report["channels"] = [channel.name for channel in registry.on(app[SETTINGS])]
     return web.json_response(report, status=200 if report["ok"] else 503)
 
 

@@ -50,7 +50,7 @@ def run(settings: Settings, role: str, name: str) -> None:
             server.stop()
 
 
-async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+async def until_stopped(work: Coroutine[Any, Any, object]) -> None:
     """Run until it ends, or cancel it on SIGTERM or SIGINT, also where a shell had us ignore those.
 
     Raises:

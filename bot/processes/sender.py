@@ -13,18 +13,18 @@ from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams.lease import Leases
 from bot.streams.outbox import Sender
+from channels import registry
 from channels.kit.agent_typing import TypingShown
-from channels.registry import make_clients
 
 
 async def run(settings: Settings, holder: str) -> None:
     """Send and fetch until cancelled."""
     database, client = Database.of(settings), redis_client.connect(settings)
-    channels = make_clients(settings, client)
+    channels = registry.make_clients(settings, client)
     leases = Leases(client, "sender", holder, settings.shards, settings.lease_s)
     outbox = Sender(client, leases, channels)
     fetcher = make_fetcher(settings, database, client)
-    shown = TypingShown(settings, client, leases, channels)
+    shown = TypingShown(settings, client, leases, channels, registry.typing_intervals())
     try:
         async with answering(settings, client, "sender", holder):
             await together(

@@ -75,6 +75,8 @@ class Inbound:
     position: int = 0
     """Vendor's order among messages that wait together; 0: as they arrive."""
     attachments: tuple[Attachment, ...] = ()
+    awaited: bool = False
+    """A request waits for the replies of this turn and must learn, too, that there are none."""
 
     def to_dict(self) -> dict[str, Any]:
         told = {key: value for key, value in vars(self).items() if value not in ("", 0.0, ())}

@@ -12,10 +12,12 @@ import structlog
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from bot.streams.messages import Outbound
+from channels.facebook.limits import LIMITS, fit
+from channels.facebook.pages import pages
 from channels.facebook.payload import METADATA, shape
 from channels.facebook.personas import Personas
-from channels.kit.limits import FACEBOOK, Part, limit, rule
-from channels.kit.meta.graph import OUTSIDE_WINDOW, Page
+from channels.kit.fitting import Part
+from channels.kit.meta.graph import OUTSIDE_WINDOW, Account
 from channels.kit.meta.receipts import Receipts
 from channels.kit.meta.window import AGENT, TAGGED, Windows, messaging_type
 from channels.kit.pacing import Pace, Pacer
@@ -24,8 +26,8 @@ from channels.kit.uploads import Uploads
 from channels.kit.vendor_http import Upload, VendorHttp
 
 LOG = structlog.get_logger(__name__)
-PAGE = Pace("facebook-page", 1 / rule(FACEBOOK, "messages of a page").value)
-MEDIA = Pace("facebook-media", 1 / rule(FACEBOOK, "media of a page").value)
+PAGE = Pace("facebook-page", 1 / LIMITS.rule("messages of a page").value)
+MEDIA = Pace("facebook-media", 1 / LIMITS.rule("media of a page").value)
 ACTION_TIMEOUT_S = 2.0
 
 
@@ -41,15 +43,15 @@ class FacebookClient:
         pace: Pace = PAGE,
     ) -> None:
         self._http = http
-        self._pages = {page: Page(settings, page, http) for page in settings.facebook_page_tokens}
+        self._pages = pages(settings, http)
         self._personas = Personas(settings)
-        self._progress = Progress(client, settings.shards)
-        self._windows = Windows(settings, client)
-        self._receipts = Receipts(settings, client)
+        self._progress = Progress(client, settings.shards, fit)
+        self._windows = Windows(settings.shards, client)
+        self._receipts = Receipts(settings.shards, client)
         self._pacer = Pacer(client)
         self._pace = pace
         self._media_pace = MEDIA
-        self._uploads = Uploads(settings)
+        self._uploads = Uploads(settings, LIMITS.most("file"))
 
     async def send(self, outbound: Outbound) -> str:
         """Send a message, as several where it is long; return the last one's id.
@@ -77,7 +79,7 @@ class FacebookClient:
 
         async def send_part(part: Part, number: int) -> str:
             nonlocal handed
-            metadata = f"{METADATA}{outbound.id}"[: limit(FACEBOOK, "metadata")]
+            metadata = f"{METADATA}{outbound.id}"[: LIMITS.most("metadata")]
             body = {**common, "message": shape(part, metadata)}
             if number:
                 await self._act(page, outbound, "typing_on")
@@ -86,7 +88,7 @@ class FacebookClient:
                 return taken
             if part.attachment.kind in ("audio", "video"):
                 await self._pacer.wait((self._media_pace, page.id))
-            async with self._uploads.open(part.attachment, FACEBOOK, "filedata") as upload:
+            async with self._uploads.open(part.attachment, "filedata") as upload:
                 taken, handed = await self._send(page, outbound, body, declared, upload)
             return taken
 
@@ -110,7 +112,7 @@ class FacebookClient:
 
     async def _send(
         self,
-        page: Page,
+        page: Account,
         outbound: Outbound,
         body: dict[str, Any],
         declared: dict[str, str],
@@ -134,7 +136,7 @@ class FacebookClient:
             answer = await page.post(path, {**body, **TAGGED}, upload=upload)
         return str(answer.get("message_id", "")), handed
 
-    async def _act(self, page: Page, outbound: Outbound, action: str) -> None:
+    async def _act(self, page: Account, outbound: Outbound, action: str) -> None:
         """Show a sign of life, in a request of its own; nothing depends on it."""
         body = {"recipient": {"id": outbound.vendor_user}, "sender_action": action}
         try:

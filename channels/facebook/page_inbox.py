@@ -26,7 +26,8 @@ from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 from bot.streams.delivery import message_row, record_row
 from bot.streams.messages import Inbound, Outbound, message_id
-from channels.facebook.payload import CHANNEL, Event
+from channels.facebook.payload import Event
+from channels.facebook.settings import NAME
 
 LOG = structlog.get_logger(__name__)
 SHOWN_AS = "Page inbox"
@@ -67,7 +68,7 @@ class PageInbox:
             opening = Inbound(
                 id=key,
                 conversation=event.conversation,
-                channel=CHANNEL,
+                channel=NAME,
                 account=event.page,
                 vendor_user=event.user,
                 received_at=now,
@@ -88,7 +89,7 @@ class PageInbox:
         words = Outbound(
             id=key,
             conversation=conversation.id,
-            channel=CHANNEL,
+            channel=NAME,
             account=event.page,
             vendor_user=event.user,
             text=event.text,

@@ -16,10 +16,11 @@ from bot.files.names import clean
 from bot.settings import Settings
 from bot.streams.attachments import FETCHING, Attachment, file_id
 from bot.streams.messages import Inbound, conversation_id, message_id
-from channels.kit.limits import FACEBOOK, Part
+from channels.facebook.limits import BUTTONS
+from channels.facebook.settings import NAME, FacebookSettings
+from channels.kit.fitting import Part
 from channels.kit.reading import id_at, number_at, object_at, objects_at, place, text_at
 
-CHANNEL = FACEBOOK
 GET_STARTED = "samvad:start"
 MENU = "samvad:menu:"
 """Before the key of a menu item, as payload of its postback."""
@@ -71,7 +72,7 @@ class Event:
 
     @property
     def conversation(self) -> str:
-        return conversation_id(CHANNEL, self.page, self.user)
+        return conversation_id(NAME, self.page, self.user)
 
 
 def parse(data: Mapping[str, Any], settings: Settings, now: float) -> list[Event]:
@@ -90,7 +91,7 @@ def parse(data: Mapping[str, Any], settings: Settings, now: float) -> list[Event
 def _events(data: dict[str, Any], settings: Settings, now: float) -> Iterator[Event]:
     for entry in objects_at(data, "entry"):
         page = id_at(entry, "id")
-        if page not in settings.facebook_page_tokens:
+        if page not in settings.of(FacebookSettings).page_tokens:
             yield Event("ignored", reason="unknown-page")
             continue
         for item in objects_at(entry, "messaging"):
@@ -188,7 +189,7 @@ def _inbound(found: Event, mid: str, now: float) -> Inbound:
     return Inbound(
         id=message_id(found.conversation, mid),
         conversation=found.conversation,
-        channel=CHANNEL,
+        channel=NAME,
         account=found.page,
         vendor_user=found.user,
         sent_at=found.at,
@@ -240,7 +241,7 @@ def shape(part: Part, metadata: str) -> dict[str, Any]:
         kind = part.attachment.kind if part.attachment.type in SHOWN_AS_SENT else "file"
         attachment = {"type": kind, "payload": {"is_reusable": False}}
         return {"attachment": attachment, "metadata": metadata}
-    if part.style == "buttons":
+    if part.style == BUTTONS:
         buttons = [{"type": "postback", "title": b.title, "payload": b.id} for b in part.buttons]
         template = {"template_type": "button", "text": part.text, "buttons": buttons}
         return {"attachment": {"type": "template", "payload": template}, "metadata": metadata}

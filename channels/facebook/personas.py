@@ -11,7 +11,8 @@ import structlog
 
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
-from channels.kit.meta.graph import Page
+from channels.facebook.settings import FacebookSettings
+from channels.kit.meta.graph import Account
 from channels.kit.reading import id_at, object_at, objects_at
 
 LOG = structlog.get_logger(__name__)
@@ -23,10 +24,10 @@ class Personas:
     """Personas by page and name; made once, found again after a restart."""
 
     def __init__(self, settings: Settings) -> None:
-        self._picture = settings.facebook_persona_picture
+        self._picture = settings.of(FacebookSettings).persona_picture
         self._known: dict[tuple[str, str], str] = {}
 
-    async def of(self, page: Page, name: str) -> str:
+    async def of(self, page: Account, name: str) -> str:
         """Id of an agent's persona; empty when there is none to be had: words matter more."""
         if not self._picture:
             return ""
@@ -40,7 +41,7 @@ class Personas:
             self._known[page.id, name] = known
         return known
 
-    async def _find(self, page: Page, name: str) -> str:
+    async def _find(self, page: Account, name: str) -> str:
         query: dict[str, str] = {"fields": "id,name", "limit": "100"}
         for _ in range(PAGES_READ):
             answer = await page.get(f"{page.id}/personas", query)
@@ -54,6 +55,6 @@ class Personas:
             query["after"] = after
         return ""
 
-    async def _make(self, page: Page, name: str) -> str:
+    async def _make(self, page: Account, name: str) -> str:
         body = {"name": name, "profile_picture_url": self._picture}
         return id_at(await page.post(f"{page.id}/personas", body), "id")

@@ -19,8 +19,9 @@ from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 from bot.stores.tables import customers
+from channels.facebook.pages import pages
 from channels.facebook.payload import Event
-from channels.kit.meta.graph import Page
+from channels.kit.meta.graph import Account
 from channels.kit.reading import NAME_CHARS, id_at, text_at
 from channels.kit.vendor_http import VendorHttp
 
@@ -47,7 +48,7 @@ class Profiles:
         self._shards = settings.shards
         self._redis = client
         self._database = database
-        self._pages = {page: Page(settings, page, http) for page in settings.facebook_page_tokens}
+        self._pages = pages(settings, http)
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def key(self, conversation: str) -> str:
@@ -104,7 +105,7 @@ class Profiles:
         await guarded(self._redis.set(self.key(event.conversation), locale, ex=for_s))
 
     @staticmethod
-    async def _read(page: Page, user: str) -> tuple[str, str]:
+    async def _read(page: Account, user: str) -> tuple[str, str]:
         """Name and locale; what the page may not know is empty."""
         for fields in ("first_name,last_name,locale", "first_name,last_name"):
             try:

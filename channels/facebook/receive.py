@@ -5,8 +5,6 @@ Framework-neutral: the ingress and Rasa's input channel both use it.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,22 +12,22 @@ from dataclasses import replace
 import redis.asyncio
 import structlog
 
-from bot.errors import BadRequest, NotAuthenticated
 from bot.settings import Settings
 from bot.stores.database import Database
 from channels.facebook.page_inbox import PageInbox
 from channels.facebook.payload import METADATA, Event, parse
 from channels.facebook.profiles import UNKNOWN, Profiles
+from channels.facebook.settings import FacebookSettings
 from channels.kit import menu
 from channels.kit.app_keys import TakesMessages
 from channels.kit.copies import Copies
+from channels.kit.meta import signature
 from channels.kit.meta.receipts import Receipts
 from channels.kit.meta.window import Windows
-from channels.kit.reading import read_json
+from channels.kit.reading import BODY_BYTES, read_object
 from channels.kit.vendor_http import VendorHttp
 
 LOG = structlog.get_logger(__name__)
-ALGORITHM = "sha256="
 
 
 class FacebookReceiver:
@@ -44,11 +42,12 @@ class FacebookReceiver:
         http: VendorHttp,
     ) -> None:
         self._settings = settings
+        self._own = settings.of(FacebookSettings)
         self._inbox = inbox
         self._http = http
         self._copies = Copies(settings, client)
-        self._windows = Windows(settings, client)
-        self._receipts = Receipts(settings, client)
+        self._windows = Windows(settings.shards, client)
+        self._receipts = Receipts(settings.shards, client)
         self._page_inbox = PageInbox(settings, client, database)
         self.profiles = Profiles(settings, client, database, http)
         self._own_apps: set[str] = set()
@@ -59,28 +58,21 @@ class FacebookReceiver:
         Raises:
             BadRequest: 403.
         """
-        given = query.get("hub.verify_token", "").encode("utf-8", "replace")
-        ours = hmac.compare_digest(given, self._settings.facebook_verify_token.encode())
-        if query.get("hub.mode") != "subscribe" or not ours:
-            raise BadRequest("wrong-token", "the verify token is not the right one", status=403)
-        return query.get("hub.challenge", "")
+        return signature.challenge(self._own.verify_token, query)
 
-    async def take(self, signature: str, body: bytes) -> None:
+    async def take(self, signed: str, body: bytes) -> None:
         """Take a delivery: all its events, or none that Messenger would not deliver again.
 
         Args:
-            signature: Header X-Hub-Signature-256, `sha256=<hex>` over the raw body.
+            signed: Header X-Hub-Signature-256, `sha256=<hex>` over the raw body.
 
         Raises:
             NotAuthenticated: 401, wrong signature; nothing is kept.
             BadRequest: 400, no JSON object; nothing is kept.
             StoreUnavailable: Not all is kept; what is will not be kept twice.
         """
-        digest = hmac.new(self._settings.facebook_app_secret.encode(), body, hashlib.sha256)
-        expected = f"{ALGORITHM}{digest.hexdigest()}".encode()
-        if not hmac.compare_digest(signature.encode("utf-8", "replace"), expected):
-            raise NotAuthenticated("wrong-signature", "the signature does not fit the body")
-        for event in parse(read_json(body), self._settings, time.time()):
+        signature.check(self._own.app_secret, signed, body)
+        for event in parse(read_object(body, BODY_BYTES), self._settings, time.time()):
             await self._handle(event)
 
     async def aclose(self) -> None:

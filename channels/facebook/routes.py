@@ -8,20 +8,17 @@ from aiohttp import web
 
 from channels.facebook.receive import FacebookReceiver
 from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
-from channels.kit.limits import BODY_BYTES, FACEBOOK
+from channels.kit.meta.signature import HEADER
+from channels.kit.reading import BODY_BYTES
 from channels.kit.vendor_http import VendorHttp
-from channels.registry import off
 
 RECEIVER = web.AppKey("facebook_receiver", FacebookReceiver)
 PATH = "/webhooks/facebook/webhook"
-SIGNATURE_HEADER = "X-Hub-Signature-256"
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve `/webhooks/facebook/webhook`, if all secrets are there."""
+    """Serve `/webhooks/facebook/webhook`."""
     settings = app[SETTINGS]
-    if FACEBOOK in off(settings):
-        return
     app[RECEIVER] = FacebookReceiver(settings, app[REDIS], app[INBOX], app[DATABASE], VendorHttp())
     app.cleanup_ctx.append(_closing)
     app.router.add_get(PATH, handshake)
@@ -36,7 +33,7 @@ async def handshake(request: web.Request) -> web.Response:
 async def webhook(request: web.Request) -> web.Response:
     """Keep a delivery, then answer."""
     body = await request.clone(client_max_size=BODY_BYTES).read()
-    await request.app[RECEIVER].take(request.headers.get(SIGNATURE_HEADER, ""), body)
+    await request.app[RECEIVER].take(request.headers.get(HEADER, ""), body)
     return web.Response(text="EVENT_RECEIVED")
 
 

@@ -10,13 +10,15 @@ from typing import Any
 from bot.content.texts import SystemTexts
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError
 from bot.settings import Settings
+from bot.settings import missing as missing_of
+from channels.facebook.limits import LIMITS
+from channels.facebook.pages import pages
 from channels.facebook.payload import GET_STARTED, MENU
+from channels.facebook.settings import FacebookSettings
 from channels.kit import menu
-from channels.kit.limits import FACEBOOK, limit, within
-from channels.kit.meta.graph import Page
+from channels.kit.meta.graph import Account
 from channels.kit.reading import object_at, objects_at, text_at
 from channels.kit.vendor_http import VendorHttp
-from channels.registry import off
 
 SUBSCRIBED = (
     "messages",
@@ -66,19 +68,19 @@ async def run(settings: Settings, *, show_only: bool = False) -> list[str]:
         ConfigurationError: Secrets are missing.
         SamvadError: A page refused; the message says which and why.
     """
-    if missing := off(settings).get(FACEBOOK):
+    if missing := missing_of(settings.of(FacebookSettings)):
         raise ConfigurationError(missing[0], "is empty, so Messenger is off; see docs/facebook.md")
     http = VendorHttp()
     lines: list[str] = []
     try:
-        for page in settings.facebook_page_tokens:
-            lines += await _page(settings, Page(settings, page, http), show_only)
+        for page in pages(settings, http).values():
+            lines += await _page(settings, page, show_only)
     finally:
         await http.aclose()
     return lines
 
 
-async def _page(settings: Settings, page: Page, show_only: bool) -> list[str]:
+async def _page(settings: Settings, page: Account, show_only: bool) -> list[str]:
     try:
         named = await page.get(page.id, {"fields": "name"})
         title = f"page {page.id} ({text_at(named, 'name', 100)})"
@@ -102,11 +104,11 @@ def profile(settings: Settings) -> dict[str, Any]:
     default = settings.default_language
     for locale, language in [("default", default), *_locales(settings)]:
         words = texts.render("utter_bot_intro", language, business=settings.business_name)
-        greetings.append({"locale": locale, "text": within(FACEBOOK, "greeting", words)})
+        greetings.append({"locale": locale, "text": LIMITS.within("greeting", words)})
         actions = [
             {
                 "type": "postback",
-                "title": within(FACEBOOK, "menu title", item.title),
+                "title": LIMITS.within("menu title", item.title),
                 "payload": f"{MENU}{item.key}",
             }
             for item in menu.items(settings, language)
@@ -115,7 +117,7 @@ def profile(settings: Settings) -> dict[str, Any]:
             {
                 "locale": locale,
                 "composer_input_disabled": False,
-                "call_to_actions": actions[: limit(FACEBOOK, "menu items")],
+                "call_to_actions": actions[: LIMITS.most("menu items")],
             }
         )
     return {
@@ -133,7 +135,7 @@ def _locales(settings: Settings) -> list[tuple[str, str]]:
     ]
 
 
-async def _present(page: Page) -> list[str]:
+async def _present(page: Account) -> list[str]:
     """Tell what a page is set to."""
     apps = await page.get(f"{page.id}/subscribed_apps", {})
     found = await page.get("me/messenger_profile", {"fields": ",".join(PROFILE)})

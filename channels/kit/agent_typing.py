@@ -1,7 +1,7 @@
 """Agents' typing, shown to customers of vendors while it lasts.
 
 Desks tell each other who writes (pub/sub, nothing depends on it); the sender that holds a
-conversation's shard tells its vendor. The widget listens for itself (channels.webchat.server.hub).
+conversation's shard tells its vendor. The widget's ingress listens for itself.
 """
 
 from __future__ import annotations
@@ -26,8 +26,6 @@ from bot.streams.lease import Leases
 from channels.kit.copies import Copies
 
 LOG = structlog.get_logger(__name__)
-AGAIN_S = 4.0
-"""A sign lasts 5 s on Telegram and 20 s on Messenger, or until the next message."""
 AT_ONCE = 16
 """Signs on their way; more are left out."""
 KNOWN = 4096
@@ -46,7 +44,12 @@ class ShowsTyping(Protocol):
 
 
 class TypingShown:
-    """Shows what agents do to the customers of the shards held by `leases`."""
+    """Shows what agents do to the customers of the shards held by `leases`.
+
+    Args:
+        channels: Clients by channel.
+        again_s: Seconds after which a channel's sign is shown again; one without is left out.
+    """
 
     def __init__(
         self,
@@ -54,9 +57,12 @@ class TypingShown:
         client: redis.asyncio.Redis,
         leases: Leases,
         channels: Mapping[str, Any],
+        again_s: Mapping[str, float],
     ) -> None:
         self._leases = leases
-        self._channels = {n: c for n, c in channels.items() if isinstance(c, ShowsTyping)}
+        shows = {n: c for n, c in channels.items() if isinstance(c, ShowsTyping)}
+        self._channels = {name: client for name, client in shows.items() if name in again_s}
+        self._again_s = again_s
         self._copies = Copies(settings, client)
         self._shown: OrderedDict[str, float] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -83,12 +89,16 @@ class TypingShown:
         if not isinstance(notice, dict) or notice.get("what") != "typing":
             return
         conversation, now = str(notice.get("conversation", "")), time.monotonic()
-        if conversation.partition("-")[0] not in self._channels or len(self._tasks) >= AT_ONCE:
+        channel = conversation.partition("-")[0]
+        if channel not in self._channels or len(self._tasks) >= AT_ONCE:
             return
         if conversation in self.aside:
             return
         shard = redis_keys.shard_of(conversation, self._leases.shards)
-        if shard not in self._leases.held or now < self._shown.get(conversation, 0.0) + AGAIN_S:
+        if (
+            shard not in self._leases.held
+            or now < self._shown.get(conversation, 0.0) + self._again_s[channel]
+        ):
             return
         self._shown[conversation] = now
         self._shown.move_to_end(conversation)

@@ -6,6 +6,7 @@ read them.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import redis.asyncio
@@ -28,7 +29,15 @@ class TakesMessages(Protocol):
         ...
 
 
+Erase = Callable[[str, str], Awaitable[tuple[int, int]]]
+"""Erases what is kept about one conversation, given its id and the vendor's name of the customer.
+
+Returns how many rows and entries went. Raises StoreUnavailable: a store is away, or is not done;
+nothing or a part is erased, and repeating is safe.
+"""
+
 SETTINGS = web.AppKey("settings", Settings)
 REDIS = web.AppKey("redis", redis.asyncio.Redis)
 DATABASE = web.AppKey("database", Database)
 INBOX: web.AppKey[TakesMessages] = web.AppKey("inbox", TakesMessages)
+ERASE: web.AppKey[Erase] = web.AppKey("erase")

@@ -23,7 +23,7 @@ from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.lease import GRANT, must_hold
 from bot.streams.messages import Outbound
-from channels.kit.limits import Part, fit
+from channels.kit.fitting import Fit, Part
 
 LOG = structlog.get_logger(__name__)
 LOOK_S = 0.1
@@ -92,11 +92,16 @@ async def claim() -> None:
 
 
 class Progress:
-    """Remembers sent parts for as long as a message may be tried again."""
+    """Remembers sent parts for as long as a message may be tried again.
 
-    def __init__(self, client: redis.asyncio.Redis, shards: int) -> None:
+    Args:
+        fit: Makes the parts of a message, the same ones each time.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis, shards: int, fit: Fit) -> None:
         self._redis = client
         self._shards = shards
+        self._fit = fit
 
     async def send(self, outbound: Outbound, send_part: SendPart) -> list[str]:
         """Send the parts that are still to be sent, in order.
@@ -113,7 +118,7 @@ class Progress:
             LeaseLost: Another sender has the shard.
             StoreUnavailable: Redis is away.
         """
-        parts: Sequence[Part] = fit(outbound)
+        parts: Sequence[Part] = self._fit(outbound)
         if not parts:
             raise DeliveryFailed("empty", permanent=True)
         ids: list[str] = []

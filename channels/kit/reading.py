@@ -1,4 +1,4 @@
-"""Read vendors' JSON without trusting its shape: what is not as documented counts as absent."""
+"""Read strangers' JSON without trusting its size or shape: what is not as documented is absent."""
 
 from __future__ import annotations
 
@@ -6,21 +6,29 @@ import json
 import math
 from typing import Any
 
-from bot.errors import BadRequest
+from bot.errors import BadRequest, TooLarge
+from channels.kit.cleaning import clean
 from channels.kit.splitting import shorten
-from channels.webchat.server.receive import clean
 
 ID_CHARS = 512
 NAME_CHARS = 200
 LARGEST_ID = 2**63 - 1
+BODY_BYTES = 4 * 1024 * 1024
+"""Largest delivery taken from a vendor: one that is refused is sent again and again."""
 
 
-def read_json(body: bytes) -> dict[str, Any]:
-    """Decode a delivery.
+def read_object(body: bytes | str, most: int) -> dict[str, Any]:
+    """Read one JSON object of bounded size, from a stranger.
+
+    Args:
+        most: Longest body, in bytes (characters where it is text).
 
     Raises:
         BadRequest: `not-json` or `wrong-type`.
+        TooLarge: `body-too-large`.
     """
+    if len(body) > most:
+        raise TooLarge("body-too-large", f"send at most {most} bytes")
     try:
         data = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,6 @@ from bot.errors import DeliveryFailed
 from bot.files.store import store_of
 from bot.settings import Settings
 from bot.streams.attachments import Attachment
-from channels.kit.limits import rule
 from channels.kit.vendor_http import Upload
 
 AT_ONCE = 4
@@ -18,23 +17,26 @@ AT_ONCE = 4
 
 
 class Uploads:
-    """Opens files for sending."""
+    """Opens files for sending.
 
-    def __init__(self, settings: Settings) -> None:
+    Args:
+        most: Bytes of the largest file the platform takes.
+    """
+
+    def __init__(self, settings: Settings, most: int) -> None:
+        self._most = most
         self._store = store_of(settings)
         self._turns = asyncio.Semaphore(AT_ONCE)
 
     @contextlib.asynccontextmanager
-    async def open(
-        self, attachment: Attachment, platform: str, field: str
-    ) -> AsyncIterator[Upload]:
+    async def open(self, attachment: Attachment, field: str) -> AsyncIterator[Upload]:
         """Read a file for as long as it is sent.
 
         Raises:
             DeliveryFailed: `too-large` for the platform, or `file-missing`; both for good.
             StoreUnavailable: The disk does not answer.
         """
-        if attachment.size > rule(platform, "file").value:
+        if attachment.size > self._most:
             raise DeliveryFailed("too-large", permanent=True)
         async with self._turns:
             file = await self._store.open(attachment.id)

@@ -12,6 +12,7 @@ from bot.stores.packing import pack
 from bot.stores.redis_batches import lane_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Inbound, Outbound
+from channels.kit.vendor_http import VendorHttp
 
 MOST_KEPT = 500
 """Replies a shard keeps for requests that may still fetch them; the oldest go first."""
@@ -35,6 +36,11 @@ class RestClient:
             )
         )
         return str(row)
+
+
+def make_client(settings: Settings, client: redis.asyncio.Redis, _http: VendorHttp) -> RestClient:
+    """Make the sender's client."""
+    return RestClient(settings, client)
 
 
 def shape(reply: Outbound, inbound: Inbound) -> dict[str, Any]:

@@ -2,56 +2,52 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from typing import Any, TypeGuard
 
 from bot.errors import BadRequest, TooLarge
+from bot.settings import Settings
 from bot.streams.messages import Inbound, conversation_id, message_id
-from channels.webchat.server.receive import clean as clean_text
-from channels.webchat.server.receive import is_visible
+from channels.kit.cleaning import clean, is_visible
+from channels.kit.reading import read_object
+from channels.rest.settings import NAME
 
-CHANNEL = "rest"
 
-
-def parse_message(body: bytes, max_chars: int, now: float) -> Inbound:
+def parse_message(body: bytes, settings: Settings, now: float) -> Inbound:
     """Read a request body.
 
     Raises:
         BadRequest: It is no JSON object with texts `sender` and `message` (or `quick_reply`).
+        TooLarge: `body-too-large` or `text-too-long`.
     """
-    try:
-        data = json.loads(body)  # which takes half a character, too
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("not-json", "the body must be JSON") from error
-    if not isinstance(data, dict):
-        raise BadRequest("not-an-object", 'the body must be {"sender": …, "message": …}')
+    data = read_object(body, settings.max_body_bytes)
     sender, text, tap = data.get("sender"), data.get("message", ""), data.get("quick_reply", "")
     if not _is_name(sender, 200):
         raise BadRequest("sender", "`sender` must be a text of 1 to 200 characters")
     if not isinstance(text, str) or not isinstance(tap, str) or not _is_utf8(tap):
         raise BadRequest("types", "`message` and `quick_reply` must be texts")
-    if len(text) > max_chars or len(tap) > 64:
-        raise TooLarge("text-too-long", f"at most {max_chars} characters are taken")
-    text = clean_text(text)
+    if len(text) > settings.max_text_chars or len(tap) > 64:
+        raise TooLarge("text-too-long", f"at most {settings.max_text_chars} characters are taken")
+    text = clean(text)
     if not is_visible(text) and not tap:
         raise BadRequest("empty", "write a message, or tap a quick reply")
     given = data.get("message_id") or uuid.uuid4().hex
     if not _is_name(given, 128):
         raise BadRequest("message-id", "`message_id` must be a text of at most 128 characters")
     locale = data.get("locale", "")
-    conversation = conversation_id(CHANNEL, CHANNEL, sender)
+    conversation = conversation_id(NAME, NAME, sender)
     return Inbound(
         id=message_id(conversation, given),
         conversation=conversation,
-        channel=CHANNEL,
-        account=CHANNEL,
+        channel=NAME,
+        account=NAME,
         vendor_user=sender,
         text=text,
         tap=tap,
         sent_at=now,
         received_at=now,
         locale=locale if _is_name(locale, 32) else "",
+        awaited=True,
     )
 
 

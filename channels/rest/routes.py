@@ -19,6 +19,7 @@ from bot.stores.packing import pack
 from channels.kit.app_keys import INBOX, REDIS, SETTINGS
 from channels.rest.client import shape
 from channels.rest.receive import parse_message
+from channels.rest.settings import RestSettings
 from channels.rest.waiting import AGAIN_S, Replies
 
 ANSWER_TIMEOUT_S = 30.0
@@ -35,7 +36,7 @@ async def _fetch(app: web.Application) -> AsyncIterator[None]:
 
 def add_routes(app: web.Application) -> None:
     """Serve the channel if the settings say so."""
-    if app[SETTINGS].rest_channel:
+    if app[SETTINGS].of(RestSettings).enabled:
         app[REPLIES] = Replies(app[REDIS], app[SETTINGS].shards)
         app.cleanup_ctx.append(_fetch)
         app.router.add_post("/webhooks/rest/webhook", webhook)
@@ -45,7 +46,7 @@ async def webhook(request: web.Request) -> web.Response:
     """Take a message, wait for the turn's replies, return them."""
     _only_loopback(request)
     settings = request.app[SETTINGS]
-    inbound = parse_message(await request.read(), settings.max_text_chars, time.time())
+    inbound = parse_message(await request.read(), settings, time.time())
     with request.app[REPLIES].expected(inbound.id) as turn:
         if not await request.app[INBOX].accept(inbound):
             shard = redis_keys.shard_of(inbound.conversation, settings.shards)

@@ -6,14 +6,16 @@ import re
 from typing import Any
 
 from bot.errors import DeliveryFailed
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from channels.kit.reading import number_at, object_at
 from channels.kit.vendor_http import RETRY_AFTER, Upload, VendorHttp
+from channels.telegram.settings import TelegramBot, TelegramSettings
 
 DEFAULT_RETRY_S = 5.0
 PHOTO_SIGNS = ("photo_invalid_dimensions", "image_process_failed")
-"""The first is for what breaks the rules "photo sides" and "photo ratio" of channels.kit.limits;
-the second is not documented (github.com/nickoala/telepot/issues/274). Both come in either case."""
+"""The first is for what breaks the rules "photo sides" and "photo ratio" of
+channels.telegram.limits; the second is not documented (github.com/nickoala/telepot/issues/274).
+Both come in either case."""
 _PATH = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*){0,8}", re.ASCII)
 
 
@@ -33,10 +35,14 @@ class PhotoRefused(DeliveryFailed):
 
 
 class BotApi:
-    """One bot."""
+    """One bot.
 
-    def __init__(self, settings: Settings, bot: TelegramBot, http: VendorHttp) -> None:
-        base = settings.telegram_api_url.rstrip("/")
+    Args:
+        address: Of the Bot API.
+    """
+
+    def __init__(self, address: str, bot: TelegramBot, http: VendorHttp) -> None:
+        base = address.rstrip("/")
         self._address = f"{base}/bot{bot.token}"
         self._files = f"{base}/file/bot{bot.token}"
         self._http = http
@@ -73,6 +79,12 @@ class BotApi:
         if not isinstance(path, str) or not _PATH.fullmatch(path) or ".." in path:
             raise DeliveryFailed("refused", permanent=True)
         return f"{self._files}/{path}"
+
+
+def bots(settings: Settings, http: VendorHttp) -> dict[str, BotApi]:
+    """Our bots, by their user names."""
+    own = settings.of(TelegramSettings)
+    return {name: BotApi(own.api_url, bot, http) for name, bot in own.bots.items()}
 
 
 def refusal(status: int, answer: dict[str, Any]) -> DeliveryFailed:

@@ -16,14 +16,16 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Outbound
-from channels.kit.limits import TELEGRAM, Part, rule
+from channels.kit.fitting import Part
 from channels.kit.pacing import Pace, Pacer
 from channels.kit.progress import Progress, claim
 from channels.kit.uploads import Uploads
 from channels.kit.vendor_http import Upload, VendorHttp
-from channels.telegram.api import BotApi, ChatMoved, PhotoRefused
+from channels.telegram.api import BotApi, ChatMoved, PhotoRefused, bots
+from channels.telegram.limits import LIMITS, fit
 from channels.telegram.migrated_groups import Moves
 from channels.telegram.payload import AS_DOCUMENT, chat_of, shape, shape_file
+from channels.telegram.settings import TelegramSettings
 
 LOG = structlog.get_logger(__name__)
 SendCall = Callable[..., Awaitable[Any]]
@@ -32,10 +34,10 @@ SendCall = Callable[..., Awaitable[Any]]
 ACTION_TIMEOUT_S = 2.0
 
 # A little slower than allowed: messages may come closer together on the network than they left.
-CHAT = Pace("telegram-chat", 1.05 / rule(TELEGRAM, "messages in a chat").value)
+CHAT = Pace("telegram-chat", 1.05 / LIMITS.rule("messages in a chat").value)
 # Four at once and one every 3.75 s are never more than 20 in a minute.
-GROUP = Pace("telegram-group", 1.25 / rule(TELEGRAM, "messages in a group").value, 4)
-BOT = Pace("telegram-bot", 1.05 / rule(TELEGRAM, "messages of a bot").value)
+GROUP = Pace("telegram-group", 1.25 / LIMITS.rule("messages in a group").value, 4)
+BOT = Pace("telegram-bot", 1.05 / LIMITS.rule("messages of a bot").value)
 
 
 class TelegramClient:
@@ -56,16 +58,15 @@ class TelegramClient:
         bot: Pace = BOT,
     ) -> None:
         self._settings = settings
+        self._keyboard = settings.of(TelegramSettings).keyboard
         self._redis = client
         self._http = http
-        self._bots = {
-            name: BotApi(settings, known, http) for name, known in settings.telegram_bots.items()
-        }
-        self._progress = Progress(client, settings.shards)
+        self._bots = bots(settings, http)
+        self._progress = Progress(client, settings.shards, fit)
         self._pacer = Pacer(client)
         self._moves = Moves(settings, client)
         self._paces = (chat, group, bot)
-        self._uploads = Uploads(settings)
+        self._uploads = Uploads(settings, LIMITS.most("file"))
 
     async def send(self, outbound: Outbound) -> str:
         """Send a message, as several where it is long; return the last one's id.
@@ -97,10 +98,10 @@ class TelegramClient:
 
         async def send_part(part: Part, number: int) -> str:
             if part.attachment is None:
-                body = {**shape(part, chat, keyboard=self._settings.telegram_keyboard), **hung}
+                body = {**shape(part, chat, keyboard=self._keyboard), **hung}
                 return await send_shaped(body, number > 0, partial(api.call, "sendMessage"))
             method, field = shape_file(part.attachment)
-            async with self._uploads.open(part.attachment, TELEGRAM, field) as upload:
+            async with self._uploads.open(part.attachment, field) as upload:
                 try:
                     return await send_file(method, upload)
                 except PhotoRefused:

@@ -13,10 +13,10 @@ from typing import Any
 
 from bot.files.content import endings_of, kind_of, plain
 from bot.files.names import clean, with_ending
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from bot.streams.attachments import FETCHING, Attachment, file_id
 from bot.streams.messages import Inbound, conversation_id, message_id
-from channels.kit.limits import TELEGRAM, Part, rule
+from channels.kit.fitting import Part
 from channels.kit.reading import (
     NAME_CHARS,
     id_at,
@@ -27,8 +27,9 @@ from channels.kit.reading import (
     text_at,
 )
 from channels.kit.splitting import units
+from channels.telegram.limits import LIMITS
+from channels.telegram.settings import NAME, TelegramBot
 
-CHANNEL = TELEGRAM
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
 """What the webhook asks for."""
 GROUPS = frozenset({"group", "supergroup"})
@@ -187,14 +188,14 @@ class _Reader:
 
     def _inbound(self, chat: dict[str, Any], sender: dict[str, Any], what: str) -> Inbound:
         user = vendor_user(_id(chat), _id(sender), _kind(chat) in GROUPS)
-        conversation = conversation_id(CHANNEL, self.name, user)
+        conversation = conversation_id(NAME, self.name, user)
         names = (text_at(sender, part, NAME_CHARS) for part in ("first_name", "last_name"))
         locale = id_at(sender, "language_code")
         return Inbound(
             # Update numbers start anew after a week of silence: the message's own id joins them.
             id=message_id(conversation, f"{self.number}:{what}"),
             conversation=conversation,
-            channel=CHANNEL,
+            channel=NAME,
             account=self.name,
             vendor_user=user,
             sent_at=self.now,
@@ -286,7 +287,7 @@ def chat_of(user: str) -> tuple[str, bool]:
 
 def shape_file(attachment: Attachment) -> tuple[str, str]:
     """Choose how a file is sent: the method, and the field its bytes go to."""
-    if attachment.type in PHOTOS and rule(TELEGRAM, "photo").value >= attachment.size:
+    if attachment.type in PHOTOS and LIMITS.rule("photo").value >= attachment.size:
         return "sendPhoto", "photo"
     return SENT_AS.get(attachment.type, AS_DOCUMENT)
 

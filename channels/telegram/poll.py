@@ -6,6 +6,7 @@ twice is kept once.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 from typing import Any
 
@@ -13,7 +14,7 @@ import redis.asyncio
 import structlog
 
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError, StoreUnavailable
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.tasks import goes_on
 from bot.streams.inbox import Inbox
@@ -22,6 +23,7 @@ from channels.kit.vendor_http import VendorHttp
 from channels.telegram.api import BotApi
 from channels.telegram.payload import ALLOWED_UPDATES
 from channels.telegram.receive import TelegramReceiver
+from channels.telegram.settings import TelegramBot, TelegramSettings
 
 LOG = structlog.get_logger(__name__)
 WAIT_S = 25
@@ -81,25 +83,34 @@ class Poller:
             LOG.info("telegram.callback", reason=error.reason)
 
 
-async def run(settings: Settings, *, replace_webhook: bool = False) -> None:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--replace-webhook`."""
+    parser.add_argument(
+        "--replace-webhook", action="store_true", help="take updates from a webhook"
+    )
+
+
+async def run(settings: Settings, *, replace_webhook: bool = False) -> list[str]:
     """Fetch updates of all bots until cancelled.
 
     Raises:
         ConfigurationError: There is no bot.
         SamvadError: A webhook is set, and we were not told to take its place.
     """
-    if not settings.telegram_bots:
+    own = settings.of(TelegramSettings)
+    if not own.bots:
         raise ConfigurationError("TELEGRAM_BOTS", "is empty, so Telegram is off")
     client: redis.asyncio.Redis = redis_client.connect(settings)
     http = VendorHttp()
     receiver = TelegramReceiver(settings, client, Inbox(client, settings.shards))
     try:
         pollers = []
-        for name, bot in settings.telegram_bots.items():
-            api = BotApi(settings, bot, http)
+        for name, bot in own.bots.items():
+            api = BotApi(own.api_url, bot, http)
             await _free(name, api, replace_webhook)
             pollers.append(Poller(name, bot, api, receiver))
         await asyncio.gather(*(poller.run() for poller in pollers))
+        return []
     finally:
         await http.aclose()
         await client.aclose()

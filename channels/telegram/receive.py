@@ -16,7 +16,7 @@ import structlog
 from bot.conversation.states import HUMAN, State
 from bot.errors import BadRequest
 from bot.events import ContactLost, ContactRegained, Event, Subject
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.delivery import record_row
@@ -24,10 +24,11 @@ from bot.streams.messages import Inbound, conversation_id, message_id
 from channels.kit import menu
 from channels.kit.app_keys import TakesMessages
 from channels.kit.copies import Copies
-from channels.kit.reading import number_at, read_json
+from channels.kit.reading import BODY_BYTES, number_at, read_object
 from channels.telegram.client import origin_key
 from channels.telegram.migrated_groups import Moves
-from channels.telegram.payload import CHANNEL, Update, chat_of, parse
+from channels.telegram.payload import Update, chat_of, parse
+from channels.telegram.settings import NAME, TelegramBot, TelegramSettings
 
 LOG = structlog.get_logger(__name__)
 WITH_PEOPLE = frozenset({State.WAITING, *HUMAN})
@@ -41,6 +42,7 @@ class TelegramReceiver:
         self, settings: Settings, client: redis.asyncio.Redis, inbox: TakesMessages
     ) -> None:
         self._settings = settings
+        self._bots = settings.of(TelegramSettings).bots
         self._redis = client
         self._inbox = inbox
         self._moves = Moves(settings, client)
@@ -61,12 +63,12 @@ class TelegramReceiver:
             BadRequest: 404 no such bot, 403 wrong secret, 400 no JSON object; nothing is kept.
             StoreUnavailable: Nothing is kept; Telegram sends it again.
         """
-        bot = self._settings.telegram_bots.get(name)
+        bot = self._bots.get(name)
         if bot is None:
             raise BadRequest("unknown-bot", "there is no such bot", status=404)
         if not hmac.compare_digest(secret.encode("utf-8", "replace"), bot.secret.encode()):
             raise BadRequest("wrong-secret", "the secret token is not the right one", status=403)
-        callback = await self.handle(name, bot, read_json(body))
+        callback = await self.handle(name, bot, read_object(body, BODY_BYTES))
         if not callback:
             return None
         return {"method": "answerCallbackQuery", "callback_query_id": callback}
@@ -88,13 +90,13 @@ class TelegramReceiver:
     async def _note_contact(self, name: str, update: Update, number: int) -> None:
         """The customer blocked us, or took it back: agents see it; the same update again is one
         event."""
-        conversation = conversation_id(CHANNEL, name, update.chat)
+        conversation = conversation_id(NAME, name, update.chat)
         known = await self._copies.of(conversation)
         event = Event.of(
             Subject(
                 conversation,
                 str(known.get("episode_id", "")),
-                CHANNEL,
+                NAME,
                 str(known.get("language", "")),
             ),
             ContactLost("blocked") if update.blocked else ContactRegained(),
@@ -145,7 +147,7 @@ class TelegramReceiver:
         if first == chat:
             return inbound
         user = first + inbound.vendor_user[len(chat) :]
-        conversation = conversation_id(CHANNEL, inbound.account, user)
+        conversation = conversation_id(NAME, inbound.account, user)
         return replace(
             inbound,
             vendor_user=user,

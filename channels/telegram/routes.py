@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from channels.kit.app_keys import INBOX, REDIS, SETTINGS
-from channels.kit.limits import BODY_BYTES
+from channels.kit.reading import BODY_BYTES
 from channels.telegram.receive import TelegramReceiver
 
 RECEIVER = web.AppKey("telegram_receiver", TelegramReceiver)
@@ -13,9 +13,7 @@ SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - the name, not 
 
 
 def add_routes(app: web.Application) -> None:
-    """Serve `/webhooks/telegram/<name>/webhook`, if there are bots."""
-    if not app[SETTINGS].telegram_bots:
-        return
+    """Serve `/webhooks/telegram/<name>/webhook`."""
     app[RECEIVER] = TelegramReceiver(app[SETTINGS], app[REDIS], app[INBOX])
     app.router.add_post("/webhooks/telegram/{name}/webhook", webhook)
 

@@ -10,13 +10,14 @@ from urllib.parse import urlsplit
 
 from bot.content.texts import SystemTexts
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from channels.kit import menu
-from channels.kit.limits import TELEGRAM, TELEGRAM_PORTS, within
 from channels.kit.reading import number_at, objects_at, text_at
 from channels.kit.vendor_http import VendorHttp
 from channels.telegram.api import BotApi
+from channels.telegram.limits import LIMITS, PORTS
 from channels.telegram.payload import ALLOWED_UPDATES
+from channels.telegram.settings import TelegramBot, TelegramSettings
 
 CONNECTIONS = 40
 
@@ -28,15 +29,16 @@ async def run(settings: Settings, *, show_only: bool = False) -> list[str]:
         ConfigurationError: There is no bot, or no public address Telegram could call.
         SamvadError: A bot refused; the message says which and why.
     """
-    if not settings.telegram_bots:
+    own = settings.of(TelegramSettings)
+    if not own.bots:
         raise ConfigurationError("TELEGRAM_BOTS", "is empty, so Telegram is off")
     if not show_only:
         check_address(settings.public_url)
     http = VendorHttp()
     lines: list[str] = []
     try:
-        for name, bot in settings.telegram_bots.items():
-            lines += await _bot(settings, name, bot, BotApi(settings, bot, http), show_only)
+        for name, bot in own.bots.items():
+            lines += await _bot(settings, name, bot, BotApi(own.api_url, bot, http), show_only)
     finally:
         await http.aclose()
     return lines
@@ -50,11 +52,11 @@ def check_address(url: str) -> None:
     """
     try:
         parts = urlsplit(url)
-        fits = parts.scheme == "https" and (parts.port or 443) in TELEGRAM_PORTS
+        fits = parts.scheme == "https" and (parts.port or 443) in PORTS
     except ValueError:
         fits = False
     if not fits:
-        ports = ", ".join(map(str, sorted(TELEGRAM_PORTS)))
+        ports = ", ".join(map(str, sorted(PORTS)))
         raise ConfigurationError(
             "PUBLIC_URL",
             f"Telegram calls https addresses on ports {ports} only; without a public address use "
@@ -100,9 +102,9 @@ async def _set(settings: Settings, name: str, bot: TelegramBot, api: BotApi) -> 
         await api.call("setMyCommands", commands=commands(settings, language), **spoken)
         words = texts.render("utter_bot_intro", language, business=settings.business_name)
         await api.call(
-            "setMyDescription", description=within(TELEGRAM, "description", words), **spoken
+            "setMyDescription", description=LIMITS.within("description", words), **spoken
         )
-        short = within(TELEGRAM, "short description", words)
+        short = LIMITS.within("short description", words)
         await api.call("setMyShortDescription", short_description=short, **spoken)
 
 
@@ -111,7 +113,7 @@ def commands(settings: Settings, language: str) -> list[dict[str, str]]:
     return [
         {
             "command": item.key.replace("-", "_"),
-            "description": within(TELEGRAM, "command description", item.title),
+            "description": LIMITS.within("command description", item.title),
         }
         for item in menu.items(settings, language)
     ]

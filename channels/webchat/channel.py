@@ -1,56 +1,32 @@
-"""The widget's API inside Rasa's own server (`rasa run`), for people who work that way.
+"""The widget's API inside Rasa's own server: `WebchatInput` of credentials.yml.
 
-The same receivers as in the ingress, the same inbox behind them: a message goes the durable way
-and `python -m bot engine` answers it, so Rasa's own handler is not called. Pages, WebSocket and
-rate limits are the ingress's alone.
+Pages, WebSocket and rate limits are the ingress's alone.
 """
 
 from __future__ import annotations
 
-import functools
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
 
-from rasa.core.channels.channel import InputChannel, UserMessage
-from sanic import Blueprint, Request
+from sanic import Request
 from sanic.response import HTTPResponse, json
 
-from bot import settings
-from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
-from bot.stores import redis_client, secrets
-from bot.streams.inbox import Inbox
+from bot.errors import NotAuthenticated
+from bot.stores import secrets
+from channels.kit.rasa_input import Parts, Route, rasa_input
 from channels.webchat.server import pages, receive, session
 from channels.webchat.server.client import WebchatClient
 from channels.webchat.server.history import read_cursor, read_tail
+from channels.webchat.server.settings import NAME, WebchatSettings
 
-Handler = Callable[[Request], Coroutine[Any, Any, HTTPResponse]]
 
-
-class WebchatInput(InputChannel):
-    """Serves `/webhooks/webchat/session`, `/message` and `/poll` (which does not wait)."""
-
-    @classmethod
-    def name(cls) -> str:
-        return session.CHANNEL
-
-    def __init__(self) -> None:
-        self._settings = settings.load()
-        state_dir, given = self._settings.state_dir, self._settings.webchat_secret
-        self._secret = secrets.load_or_create(state_dir, "webchat", given)
-        # No connection is made before the first command, in the server's own loop.
-        self._redis = redis_client.connect(self._settings)
-        self._inbox = Inbox(self._redis, self._settings.shards)
-        self._client = WebchatClient(self._redis, self._settings)
-
-    def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
-        routes = Blueprint("webchat_webhook")
-        routes.add_route(
-            _answering(self.open_session), "/session", methods=["POST"], name="session"
-        )
-        routes.add_route(_answering(self.take), "/message", methods=["POST"], name="message")
-        routes.add_route(_answering(self.poll), "/poll", methods=["GET"], name="poll")
-        return routes
+class _Api:
+    def __init__(self, parts: Parts) -> None:
+        self._settings = parts.settings
+        given = parts.settings.of(WebchatSettings).secret
+        self._secret = secrets.load_or_create(parts.settings.state_dir, NAME, given)
+        self._redis = parts.redis
+        self._inbox = parts.inbox
+        self._client = WebchatClient(parts.redis, parts.settings)
 
     async def open_session(self, request: Request) -> HTTPResponse:
         data = receive.read_object(request.body, self._settings)
@@ -85,17 +61,14 @@ class WebchatInput(InputChannel):
         return session.verify(self._secret, token.strip(), self._settings, now=time.time())
 
 
-def _answering(handler: Handler) -> Handler:
-    """Turn our errors into the JSON the ingress answers with."""
+def routes(parts: Parts) -> list[Route]:
+    """Serve `/webhooks/webchat/session`, `/message` and `/poll` (which does not wait)."""
+    api = _Api(parts)
+    return [
+        Route("POST", "/session", api.open_session),
+        Route("POST", "/message", api.take),
+        Route("GET", "/poll", api.poll),
+    ]
 
-    @functools.wraps(handler)
-    async def answer(request: Request) -> HTTPResponse:
-        try:
-            return await handler(request)
-        except BadRequest as error:
-            return json({"error": {"code": error.code, "message": str(error)}}, status=error.status)
-        except StoreUnavailable:
-            body = {"error": {"code": "unavailable", "message": "try again in a moment"}}
-            return json(body, status=503, headers={"Retry-After": "2"})
 
-    return answer
+WebchatInput = rasa_input("WebchatInput", NAME, WebchatSettings, routes)

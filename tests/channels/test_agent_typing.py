@@ -7,11 +7,9 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import builders
-import pytest
 import redis.asyncio
 from vendors.graph_server import APP_SECRET, PAGE, TOKEN, GraphServer
 from vendors.serving import serving
@@ -20,15 +18,16 @@ from vendors.telegram_server import BotApiServer
 
 from bot.conversation.states import State
 from bot.errors import DeliveryFailed
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.streams.lease import Leases
 from channels.facebook.client import FacebookClient
-from channels.kit import agent_typing
+from channels.facebook.settings import FacebookSettings
 from channels.kit.agent_typing import TypingShown
 from channels.kit.vendor_http import VendorHttp
 from channels.telegram.client import TelegramClient
+from channels.telegram.settings import TelegramBot, TelegramSettings
 
 
 class Vendor:
@@ -46,9 +45,13 @@ class Vendor:
 
 @asynccontextmanager
 async def showing(
-    settings: Settings, client: redis.asyncio.Redis, leases: Leases, vendor: object
+    settings: Settings,
+    client: redis.asyncio.Redis,
+    leases: Leases,
+    vendor: object,
+    again_s: dict[str, float],
 ) -> AsyncIterator[None]:
-    work = TypingShown(settings, client, leases, {"rest": vendor, "webchat": object()})
+    work = TypingShown(settings, client, leases, {"rest": vendor, "webchat": object()}, again_s)
     task = asyncio.create_task(work.run())
     try:
         await builders.until(lambda: _listens(client))
@@ -82,18 +85,17 @@ async def test_typing_is_shown_once_in_a_while_where_an_agent_has_the_conversati
     settings: Settings,
     redis: redis.asyncio.Redis,
     database: Database,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     leases = Leases(redis, "sender", "one", settings.shards, 60.0)
     await leases.step()
-    vendor, other = Vendor(), Vendor()
+    vendor, other, again_s = Vendor(), Vendor(), {"rest": 4.0, "webchat": 4.0}
     idle = Leases(redis, "sender", "two", settings.shards, 60.0)
     his = await _stands(redis, settings, database, State.ASSIGNED, "ann")
     bots = await _stands(redis, settings, database, State.BOT, "bob")
     last = await _stands(redis, settings, database, State.ASSIGNED, "cid")
     async with (
-        showing(settings, redis, leases, vendor),
-        showing(settings, redis, idle, other),
+        showing(settings, redis, leases, vendor, again_s),
+        showing(settings, redis, idle, other, again_s),
     ):
         await redis.publish(redis_keys.LIVE_CHANNEL, "no json")
         await _types(redis, his.id, "look")
@@ -104,7 +106,7 @@ async def test_typing_is_shown_once_in_a_while_where_an_agent_has_the_conversati
         await _types(redis, last.id)
         await builders.until(lambda: len(vendor.shown) == 2)
         vendor.fails = True
-        monkeypatch.setattr(agent_typing, "AGAIN_S", 0.0)
+        again_s["rest"] = 0.0
         await _types(redis, his.id)
         await builders.until(lambda: len(vendor.shown) == 3)
     assert sorted(vendor.shown[:2]) == [(his.account, "ann"), (last.account, "cid")]
@@ -115,13 +117,9 @@ async def test_typing_is_shown_once_in_a_while_where_an_agent_has_the_conversati
 async def test_vendors_take_the_sign(settings: Settings, redis: redis.asyncio.Redis) -> None:
     graph, bot_api, http = GraphServer(), BotApiServer(), VendorHttp(5.0)
     async with serving(graph), serving(bot_api):
-        told = replace(
-            settings,
-            facebook_graph_url=graph.graph_url,
-            facebook_app_secret=APP_SECRET,
-            facebook_page_tokens={PAGE: TOKEN},
-            telegram_api_url=bot_api.url,
-            telegram_bots={"MelaBot": TelegramBot(BOT_TOKEN, "secret")},
+        told = settings.having(
+            FacebookSettings(graph.graph_url, APP_SECRET, "", {PAGE: TOKEN}),
+            TelegramSettings(bot_api.url, {"MelaBot": TelegramBot(BOT_TOKEN, "secret")}),
         )
         await FacebookClient(told, redis, http).show_typing(PAGE, "501")
         await TelegramClient(told, redis, http).show_typing("MelaBot", "7")

@@ -19,14 +19,16 @@ from vendors.telegram_server import BotApiServer, Refused
 
 from bot.errors import DeliveryFailed
 from bot.files.store import store_of
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from bot.stores.redis_client import EmbeddedServer
 from bot.streams.attachments import Attachment
 from bot.streams.messages import Outbound, conversation_id
 from channels.facebook.client import FacebookClient
+from channels.facebook.settings import FacebookSettings
 from channels.kit.pacing import Pace
 from channels.kit.vendor_http import VendorHttp
 from channels.telegram.client import TelegramClient
+from channels.telegram.settings import TelegramBot, TelegramSettings
 
 FAST = Pace("test", 0.0)
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(500)
@@ -53,12 +55,9 @@ def chosen(
     return replace(
         settings,
         redis_url=f"unix://{redis_server.socket}",
-        facebook_graph_url=graph.graph_url,
-        facebook_app_secret=APP_SECRET,
-        facebook_verify_token="verify-me",
-        facebook_page_tokens={PAGE: TOKEN},
-        telegram_api_url=bot_api.url,
-        telegram_bots={"MelaBot": TelegramBot(BOT_TOKEN, "s")},
+    ).having(
+        FacebookSettings(graph.graph_url, APP_SECRET, "verify-me", {PAGE: TOKEN}),
+        TelegramSettings(bot_api.url, {"MelaBot": TelegramBot(BOT_TOKEN, "s")}),
     )
 
 

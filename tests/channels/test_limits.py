@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 
 from bot.dialogue.context import Context
 from bot.streams.messages import Outbound, QuickReply
-from channels.kit import limits
-from channels.kit.limits import FACEBOOK, RULES, TELEGRAM, fit, limit, rule
+from channels import registry
+from channels.base import Channel
+from channels.facebook import CHANNEL as FACEBOOK
+from channels.kit.fitting import Part, numbered
 from channels.kit.splitting import CLUSTER, shorten, split, units
+from channels.telegram import CHANNEL as TELEGRAM
 
 SAMPLES = {
     "Latin": "Your parcel left the warehouse. It arrives on Monday! Anything else?",
@@ -115,8 +118,10 @@ def test_what_is_shortened_fits(text: str, most: int) -> None:
 
 
 def test_every_rule_has_a_source_and_is_there_once() -> None:
-    assert all(rule.source and rule.value > 0 for rule in RULES)
-    assert len({(rule.platform, rule.what) for rule in RULES}) == len(RULES)
+    for channel in registry.CHANNELS:
+        rules = channel.limits.rules
+        assert all(rule.source and rule.value > 0 for rule in rules), channel.name
+        assert len({rule.what for rule in rules}) == len(rules), channel.name
 
 
 titles = st.lists(
@@ -127,62 +132,66 @@ titles = st.lists(
 )
 
 
-def made(channel: str, text: str, names: list[str]) -> Outbound:
+def made(channel: Channel, text: str, names: list[str]) -> Outbound:
     replies = tuple(QuickReply(f"id{n:014d}", t, position=n) for n, t in enumerate(names))
-    return replace(builders.outbound(text), channel=channel, quick_replies=replies)
+    return replace(builders.outbound(text), channel=channel.name, quick_replies=replies)
+
+
+def fit(channel: Channel, text: str, names: list[str]) -> list[Part]:
+    return channel.fit(made(channel, text, names))
 
 
 @given(st.sampled_from([FACEBOOK, TELEGRAM]), words, titles)
 def test_whatever_is_said_fits_and_every_choice_can_be_made(
-    channel: str, parts: list[str], names: list[str]
+    channel: Channel, parts: list[str], names: list[str]
 ) -> None:
     outbound = made(channel, " ".join(parts), names)
-    fitted = fit(outbound)
+    fitted = channel.fit(outbound)
     if bare(outbound.text):
         assert fitted
     said = "".join(part.text for part in fitted)
     assert bare(outbound.text) in bare(said)
     assert all(not part.buttons for part in fitted[:-1])
     for part in fitted:
-        most = limit(channel, "button text" if part.style == "buttons" else "text")
+        most = channel.limits.most("button text" if part.style == "buttons" else "text")
         assert 0 < units(part.text) <= most
-        if channel == FACEBOOK and part.buttons:
+        if channel is FACEBOOK and part.buttons:
             kind = {"buttons": "button", "quick-replies": "quick reply"}[part.style]
             plural = {"buttons": "buttons", "quick-replies": "quick replies"}[part.style]
-            assert len(part.buttons) <= limit(FACEBOOK, plural)
-            assert all(rule(FACEBOOK, f"{kind} title").fits(b.title) for b in part.buttons)
+            assert len(part.buttons) <= channel.limits.most(plural)
+            assert all(channel.limits.rule(f"{kind} title").fits(b.title) for b in part.buttons)
     if fitted and names:
         ids = [button.id for button in fitted[-1].buttons]
-        listed = bare(limits.numbered(outbound.quick_replies)) in bare(said)
+        listed = bare(numbered(outbound.quick_replies)) in bare(said)
         assert ids == [reply.id for reply in outbound.quick_replies] or listed
 
 
 def test_three_short_titles_are_buttons_four_are_quick_replies() -> None:
-    (three,) = fit(made(FACEBOOK, "Choose", ["a", "b", "c"]))
-    (four,) = fit(made(FACEBOOK, "Choose", ["a", "b", "c", "d"]))
+    (three,) = fit(FACEBOOK, "Choose", ["a", "b", "c"])
+    (four,) = fit(FACEBOOK, "Choose", ["a", "b", "c", "d"])
     assert (three.style, four.style) == ("buttons", "quick-replies")
 
 
 def test_a_title_that_is_too_long_becomes_a_line_and_its_button_a_number() -> None:
-    (part,) = fit(made(FACEBOOK, "Choose", ["short", "x" * 21]))
+    (part,) = fit(FACEBOOK, "Choose", ["short", "x" * 21])
     assert part.text == f"Choose\n\n1. short\n2. {'x' * 21}"
     assert [(b.title, b.id[-1]) for b in part.buttons] == [("1", "0"), ("2", "1")]
 
 
 def test_too_many_choices_become_a_list() -> None:
-    (part,) = fit(made(FACEBOOK, "Choose", [f"t{n}" for n in range(14)]))
+    (part,) = fit(FACEBOOK, "Choose", [f"t{n}" for n in range(14)])
     assert part.buttons == ()
     assert part.text.endswith("14. t13")
 
 
 def test_long_text_keeps_its_buttons_at_the_end() -> None:
-    parts = fit(made(FACEBOOK, "Sentence one. " * 300, ["yes", "no"]))
+    parts = fit(FACEBOOK, "Sentence one. " * 300, ["yes", "no"])
     assert len(parts) > 2
     assert [part.style for part in parts] == [""] * (len(parts) - 1) + ["quick-replies"]
 
 
 def test_nothing_to_say_is_no_message() -> None:
-    assert fit(made(TELEGRAM, " \n", [])) == []
+    assert fit(TELEGRAM, " \n", []) == []
 
 
 @pytest.mark.parametrize("typed", ["2", " 2. ", "(2)", "2️⃣", "२", "٢", "๒", "൨", "#2"])

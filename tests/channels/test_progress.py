@@ -12,12 +12,14 @@ import redis.asyncio
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.stores import redis_keys
 from bot.streams.lease import GRANT, Grant, Leases
+from channels.facebook.limits import fit
+from channels.facebook.settings import NAME
 from channels.kit import progress as progress_module
-from channels.kit.limits import FACEBOOK, Part
+from channels.kit.fitting import Part
 from channels.kit.progress import Progress, claim
 
 SHARDS = 2
-MESSAGE = builders.outbound("one two", channel=FACEBOOK)
+MESSAGE = builders.outbound("one two", channel=NAME)
 SHARD = redis_keys.shard_of(MESSAGE.conversation, SHARDS)
 
 
@@ -64,7 +66,7 @@ async def _passes(client: redis.asyncio.Redis, grant: Grant) -> None:
 async def test_a_successor_waits_for_the_note_of_a_call_under_way(
     redis: redis.asyncio.Redis,
 ) -> None:
-    phone, progress = Phone(), Progress(redis, SHARDS)
+    phone, progress = Phone(), Progress(redis, SHARDS, fit)
     called, answered = asyncio.Event(), asyncio.Event()
 
     async def slowly() -> None:
@@ -87,7 +89,7 @@ async def test_a_successor_waits_for_the_note_of_a_call_under_way(
 async def test_a_claim_that_nobody_resolves_holds_up_for_a_while_only(
     redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phone, progress = Phone(), Progress(redis, SHARDS)
+    phone, progress = Phone(), Progress(redis, SHARDS, fit)
 
     async def dies() -> None:
         raise asyncio.CancelledError
@@ -103,7 +105,7 @@ async def test_a_claim_that_nobody_resolves_holds_up_for_a_while_only(
 
 
 async def test_who_starts_again_under_its_name_does_not_wait(redis: redis.asyncio.Redis) -> None:
-    phone, progress = Phone(), Progress(redis, SHARDS)
+    phone, progress = Phone(), Progress(redis, SHARDS, fit)
 
     async def dies() -> None:
         raise asyncio.CancelledError
@@ -116,7 +118,7 @@ async def test_who_starts_again_under_its_name_does_not_wait(redis: redis.asynci
 
 
 async def test_a_refused_part_is_free_for_everybody_at_once(redis: redis.asyncio.Redis) -> None:
-    phone, progress = Phone(), Progress(redis, SHARDS)
+    phone, progress = Phone(), Progress(redis, SHARDS, fit)
 
     async def refused() -> None:
         raise DeliveryFailed("vendor-error")
@@ -131,7 +133,7 @@ async def test_a_refused_part_is_free_for_everybody_at_once(redis: redis.asyncio
 
 
 async def test_without_the_lease_nothing_is_sent(redis: redis.asyncio.Redis) -> None:
-    phone, progress = Phone(), Progress(redis, SHARDS)
+    phone, progress = Phone(), Progress(redis, SHARDS, fit)
     first = await _grant(redis, "a")
     await _passes(redis, first)
     with pytest.raises(LeaseLost):
@@ -142,7 +144,7 @@ async def test_without_the_lease_nothing_is_sent(redis: redis.asyncio.Redis) -> 
 async def test_what_the_vendor_has_is_noted_however_long_redis_is_away(
     redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    phone, progress = Phone(), Progress(redis, SHARDS)
+    phone, progress = Phone(), Progress(redis, SHARDS, fit)
     grant = await _grant(redis, "a")
     note, failed = progress._note, 0
 
@@ -160,8 +162,8 @@ async def test_what_the_vendor_has_is_noted_however_long_redis_is_away(
 
 
 async def test_a_retry_goes_on_with_the_part_that_failed(redis: redis.asyncio.Redis) -> None:
-    long = builders.outbound(" ".join(f"Sentence {n}." for n in range(400)), channel=FACEBOOK)
-    progress, tried = Progress(redis, SHARDS), list[int]()
+    long = builders.outbound(" ".join(f"Sentence {n}." for n in range(400)), channel=NAME)
+    progress, tried = Progress(redis, SHARDS, fit), list[int]()
 
     async def send_part(part: Part, number: int) -> str:
         await claim()

@@ -15,6 +15,7 @@ from bot.processes.ingress import make_app
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from channels.facebook.settings import FacebookSettings
 from channels.kit import refusals
 from channels.kit.refusals import Refusals
 
@@ -29,13 +30,8 @@ async def test_refusals_are_counted_by_channel_and_code_and_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(refusals, "EVERY_S", 3600.0)
-    told = replace(
-        settings,
-        redis_url=redis_url,
-        facebook_app_secret=APP_SECRET,
-        facebook_verify_token="v",
-        facebook_page_tokens={PAGE: TOKEN},
-    )
+    facebook = FacebookSettings(app_secret=APP_SECRET, verify_token="v", page_tokens={PAGE: TOKEN})
+    told = replace(settings, redis_url=redis_url).having(facebook)
     right = delivery(said("hello", "mid-1"))
     async with TestClient(TestServer(make_app(told))) as http:
         for headers, body, status in (

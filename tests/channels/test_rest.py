@@ -21,12 +21,14 @@ from bot.stores.database import Database
 from bot.streams.messages import Inbound, QuickReply
 from channels.rest.client import RestClient
 from channels.rest.receive import parse_message
+from channels.rest.settings import RestSettings
 
 PATH = "/webhooks/rest/webhook"
+SHORT = Settings(max_text_chars=100, max_body_bytes=150_000)
 
 
 def _parse(**body: Any) -> Inbound:
-    return parse_message(json.dumps(body).encode(), 100, builders.NOW)
+    return parse_message(json.dumps(body).encode(), SHORT, builders.NOW)
 
 
 def test_a_message_is_read() -> None:
@@ -52,9 +54,10 @@ def test_a_tap_needs_no_text() -> None:
         (b"{", "not-json", 400),
         (b"\xff", "not-json", 400),
         (b"[" * 100_000, "not-json", 400),
-        (b"[]", "not-an-object", 400),
-        (b'"x"', "not-an-object", 400),
-        (b"null", "not-an-object", 400),
+        (b"[" * 200_000, "body-too-large", 413),
+        (b"[]", "wrong-type", 400),
+        (b'"x"', "wrong-type", 400),
+        (b"null", "wrong-type", 400),
         (b'{"message": "x"}', "sender", 400),
         (b'{"sender": "", "message": "x"}', "sender", 400),
         (b'{"sender": 5, "message": "x"}', "sender", 400),
@@ -74,7 +77,7 @@ def test_a_tap_needs_no_text() -> None:
 )
 def test_what_cannot_be_used_is_told_by_code(body: bytes, code: str, status: int) -> None:
     with pytest.raises(BadRequest) as refused:
-        parse_message(body, 100, builders.NOW)
+        parse_message(body, SHORT, builders.NOW)
     assert (refused.value.code, refused.value.status) == (code, status)
 
 
@@ -190,7 +193,7 @@ async def test_whoever_comes_through_a_proxy_is_refused(client: TestClient, head
 
 
 async def test_it_can_be_switched_off(served: Settings, database: Database) -> None:
-    app = make_app(replace(served, rest_channel=False))
+    app = make_app(served.having(RestSettings(enabled=False)))
     async with TestClient(TestServer(app)) as client:
         assert (await client.post(PATH, json={})).status == 404
 
@@ -202,7 +205,7 @@ async def test_a_bad_request_is_json_with_its_code(client: TestClient) -> None:
     response = await client.post(PATH, data=b"{")
     assert response.status == 400
     assert await response.json() == {
-        "error": {"code": "not-json", "message": "the body must be JSON"}
+        "error": {"code": "not-json", "message": "the body is not JSON in UTF-8"}
     }
 
 

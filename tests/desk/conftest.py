@@ -22,6 +22,7 @@ from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.stores.tables import METADATA, users
 from bot.streams import dead_letters
+from channels import registry
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +80,7 @@ async def desk(
     client = redis_client.connect(settings)
     await client.flushall()
     service = HandoffService(settings, database, client)
-    app = make_app(settings, database, client, service)
+    app = make_app(settings, database, client, service, registry.titles())
     app[app_keys.REPLAY] = partial(dead_letters.replay, database, client, settings.shards)
     server = TestServer(app)
     await server.start_server()

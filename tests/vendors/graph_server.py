@@ -1,5 +1,5 @@
 """A local Graph API that refuses what the real one refuses, written from Meta's documentation
-(sources in channels/kit/limits.py) and not from our code."""
+(sources in channels/facebook/limits.py) and not from our code."""
 
 from __future__ import annotations
 

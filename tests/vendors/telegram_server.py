@@ -1,5 +1,5 @@
 """A local Bot API that refuses what the real one refuses (Bot API 10.1, PLATFORM facts in
-channels/kit/limits.py), written from the documentation and not from our code."""
+channels/telegram/limits.py), written from the documentation and not from our code."""
 
 from __future__ import annotations
 

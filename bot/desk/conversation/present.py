@@ -116,6 +116,6 @@ def audit_line(texts: Texts, action: str, who: str, subject: str) -> Markup:
     return texts.html("audit.other", who=who, action=action, subject=subject)
 
 
-def word(texts: Texts, value: str, section: str) -> str:
+def word(texts: Texts, value: str, section: str, otherwise: str = "") -> str:
     """Name a stored value by a section of the texts, such as `state` or `role`."""
-    return texts.word(section, value)
+    return texts.word(section, value, otherwise)

@@ -7,7 +7,6 @@ import hmac
 from typing import Any
 
 from bot.errors import DeliveryFailed
-from bot.settings import Settings
 from channels.kit.reading import number_at, object_at
 from channels.kit.vendor_http import RETRY_AFTER, Upload, VendorHttp
 
@@ -18,17 +17,21 @@ RATE_RETRY_S = 30.0
 OUTSIDE_WINDOW = "outside-window"
 
 
-class Page:
-    """One page's calls."""
+class Account:
+    """Calls in the name of one page or business account.
 
-    def __init__(self, settings: Settings, page: str, http: VendorHttp) -> None:
-        self.id = page
-        token = settings.facebook_page_tokens[page]
-        secret = settings.facebook_app_secret
+    Args:
+        token: Its access token.
+        secret: The app's secret.
+        address: Of the Graph API, with its version.
+    """
+
+    def __init__(self, id_: str, token: str, secret: str, address: str, http: VendorHttp) -> None:
+        self.id = id_
         # developers.facebook.com/docs/graph-api/guides/secure-requests
         proof = hmac.new(secret.encode(), token.encode(), hashlib.sha256).hexdigest()
         self._auth = {"access_token": token, "appsecret_proof": proof}
-        self._address = settings.facebook_graph_url.rstrip("/")
+        self._address = address.rstrip("/")
         self._http = http
 
     async def get(

@@ -1,4 +1,4 @@
-"""Delivery and read receipts: Messenger names a moment, up to which all was delivered or read.
+"""Delivery and read receipts: Meta names a moment, up to which all was delivered or read.
 
 A short list per conversation in Redis knows what was sent when.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import redis.asyncio
 
-from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
@@ -52,15 +51,15 @@ return #ids
 class Receipts:
     """Notes what was sent, and what receipts say about it."""
 
-    def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
-        self._shards = settings.shards
+    def __init__(self, shards: int, client: redis.asyncio.Redis) -> None:
+        self._shards = shards
         self._redis = client
 
     async def sent(self, outbound: Outbound, handed: float) -> None:
-        """Note a message that Messenger has taken.
+        """Note a message that the vendor has taken.
 
         Args:
-            handed: Unix seconds right before it was handed over. Messenger's moments are those at
+            handed: Unix seconds right before it was handed over. Meta's moments are those at
                 which it passed the message on, often before we have its answer.
 
         Raises:

@@ -1,4 +1,4 @@
-"""When the customer last wrote: Messenger allows answers for a day, people's for a week.
+"""When the customer last wrote: Meta allows answers for a day, people's for a week.
 
 Kept in Redis by the receiver; where nothing is known the vendor decides.
 """
@@ -8,16 +8,15 @@ from __future__ import annotations
 import redis.asyncio
 
 from bot.errors import DeliveryFailed
-from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Outbound
-from channels.kit.limits import FACEBOOK, rule
 from channels.kit.meta.graph import OUTSIDE_WINDOW
+from channels.kit.meta.limits import HUMAN_AGENT_WINDOW, WINDOW
 
-WINDOW_S = rule(FACEBOOK, "window").value
-HUMAN_AGENT_S = rule(FACEBOOK, "human agent window").value
+WINDOW_S = WINDOW.value
+HUMAN_AGENT_S = HUMAN_AGENT_WINDOW.value
 AGENT = "agent"
 TAGGED = {"messaging_type": "MESSAGE_TAG", "tag": "HUMAN_AGENT"}
 
@@ -34,8 +33,8 @@ return redis.call('GET', KEYS[2])
 class Windows:
     """Notes and looks up when customers wrote."""
 
-    def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
-        self._shards = settings.shards
+    def __init__(self, shards: int, client: redis.asyncio.Redis) -> None:
+        self._shards = shards
         self._redis = client
 
     async def note(self, conversation: str, at: float, beside: str = "") -> str:

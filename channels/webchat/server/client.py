@@ -17,8 +17,10 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Inbound, Outbound
+from channels.kit.vendor_http import VendorHttp
 from channels.webchat.server.cards import cards_of
 from channels.webchat.server.photos import photo_of
+from channels.webchat.server.settings import WebchatSettings
 
 STREAM_LENGTH = 200
 
@@ -45,7 +47,7 @@ class WebchatClient:
     def __init__(self, redis: redis.asyncio.Redis, settings: Settings) -> None:
         self._redis = redis
         self._shards = settings.shards
-        self._photos = settings.agent_photos
+        self._photos = settings.of(WebchatSettings).agent_photos
 
     async def send(self, outbound: Outbound) -> str:
         """Show a reply; the same `outbound.id` again changes nothing.
@@ -95,6 +97,13 @@ class WebchatClient:
             )
         )
         return entry.decode() if isinstance(entry, bytes) else str(entry)
+
+
+def make_client(
+    settings: Settings, client: redis.asyncio.Redis, _http: VendorHttp
+) -> WebchatClient:
+    """Make the sender's client."""
+    return WebchatClient(client, settings)
 
 
 def message_of(outbound: Outbound) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from bot.settings import Settings
 from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
 from bot.stores.tables import conversations, customers
-from channels.webchat.server.session import CHANNEL, Session
+from channels.webchat.server.session import Session
+from channels.webchat.server.settings import NAME, WebchatSettings
 
 
 def check_version(settings: Settings, version: str) -> None:
@@ -24,7 +25,7 @@ def check_version(settings: Settings, version: str) -> None:
     Raises:
         BadRequest: `bad-consent`.
     """
-    if version and version != settings.webchat_consent_version:
+    if version and version != settings.of(WebchatSettings).consent_version:
         raise BadRequest("bad-consent", "this wording is not the current one; load the page again")
 
 
@@ -52,7 +53,7 @@ def keep(connection: Connection, opened: Session, *, locale: str, zone: str, now
         .values(consent_version=opened.consent, consent_at=now)
     )
     event = Event.of(
-        Subject(opened.conversation, channel=CHANNEL),
+        Subject(opened.conversation, channel=NAME),
         ConsentGiven(opened.consent),
         key=opened.conversation,
         ordinal=f":{opened.consent}",

@@ -1,4 +1,4 @@
-"""Delete what is kept about the visitor who asks, by the one function that erases.
+"""Delete what is kept about the visitor who asks, by what the ingress was given to erase with.
 
 Only the conversation of the session: where agents have put a customer's conversations together,
 those of other channels stay, since this visitor has not shown that they are theirs.
@@ -9,16 +9,12 @@ from __future__ import annotations
 import asyncio
 import time
 
-import sqlalchemy as sa
 import structlog
 from aiohttp import web
-from sqlalchemy.engine import Connection
 
 from bot.conversation.changes import announce
-from bot.errors import BadRequest, StoreUnavailable
-from bot.housekeeping import erasure
-from bot.stores.tables import conversations
-from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
+from bot.errors import BadRequest
+from channels.kit.app_keys import ERASE, REDIS, SETTINGS
 from channels.webchat.server import receive, throttle
 from channels.webchat.server.client import notify
 from channels.webchat.server.guard import (
@@ -28,27 +24,11 @@ from channels.webchat.server.guard import (
     check_own_origin,
     read_body,
 )
-from channels.webchat.server.session import Session
-from channels.webchat.server.uploads import FILES
 
 log = structlog.get_logger()
 
 ERASING = web.AppKey("webchat_erasing", asyncio.Lock)
 """One at a time in a process: each has the stores rewrite their files."""
-
-
-def found(connection: Connection, opened: Session) -> erasure.Found:
-    """Name what belongs to a session and to nobody else."""
-    c = conversations.c
-    one = sa.select(c.customer_id).where(c.id == opened.conversation)
-    owner = connection.execute(one).scalar() or f"c-{opened.conversation}"
-    others = sa.select(c.id).where(c.customer_id == owner, c.id != opened.conversation).limit(1)
-    shared = connection.execute(others).first() is not None
-    return erasure.Found(
-        customers=() if shared else (owner,),
-        conversations=(opened.conversation,),
-        vendor_users=(opened.visitor,),
-    )
 
 
 async def erase(request: web.Request) -> web.Response:
@@ -65,20 +45,9 @@ async def erase(request: web.Request) -> web.Response:
         (throttle.ERASURES_PER_ADDRESS, address_of(request)),
         now=time.time(),
     )
-    who = await app[DATABASE].read(lambda c: found(c, opened))
-    try:
-        async with app[ERASING]:
-            done = await erasure.erase(
-                app[DATABASE],
-                app[REDIS],
-                app[SETTINGS].shards,
-                who,
-                by="customer",
-                files=app[FILES],
-            )
-    except TimeoutError as error:
-        raise StoreUnavailable("redis", "the log is still being rewritten") from error
-    log.info("webchat.erased", rows=done.rows, entries=done.entries)
+    async with app[ERASING]:
+        rows, entries = await app[ERASE](opened.conversation, opened.visitor)
+    log.info("webchat.erased", rows=rows, entries=entries)
     await notify(app[REDIS], app[SETTINGS], opened.conversation, {"type": "erased"})
     await announce(app[REDIS], opened.conversation, "state")
     return web.json_response({"erased": True}, headers=NO_STORE)

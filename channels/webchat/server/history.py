@@ -25,6 +25,7 @@ from bot.streams.attachments import Attachment, without_signs
 from channels.webchat.server import rating
 from channels.webchat.server.client import STREAM_LENGTH
 from channels.webchat.server.photos import photo_of
+from channels.webchat.server.settings import WebchatSettings
 
 HISTORY_LENGTH = 50
 BEGINNING = "0-0"
@@ -100,8 +101,9 @@ async def read_history(
     rows, found = told.rows, told.conversation
     fresh = {frame["message"]["id"]: frame["message"] for frame in tail.frames}
     shown = {row["id"]: _message_of(row, told.files.get(row["id"], ())) for row in rows}
+    photos = settings.of(WebchatSettings).agent_photos
     for message in shown.values():
-        if photo := photo_of(settings.agent_photos, message.get("agent", "")):
+        if photo := photo_of(photos, message.get("agent", "")):
             message["photo"] = photo
     oldest = min((m["sent_at"] for m in shown.values()), default=0.0)
     for identifier, message in fresh.items():

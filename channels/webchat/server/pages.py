@@ -21,9 +21,12 @@ from aiohttp import web
 from bot.errors import BadRequest
 from bot.language.codes import direction, name, normalise
 from bot.settings import Settings
+from channels.kit.customer_texts import customer_texts, read_folder
 from channels.webchat.server.bundle import bundle
+from channels.webchat.server.settings import WebchatSettings
 
 FOLDER = Path(__file__).parents[1] / "static"
+TEXTS = FOLDER / "texts"
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
 _SITE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SMALL = 1024
@@ -52,9 +55,11 @@ class Assets:
 
     def __init__(self, settings: Settings) -> None:
         raw = {path.name: path.read_bytes() for path in sorted(FOLDER.iterdir()) if path.is_file()}
+        widget = settings.of(WebchatSettings)
+        own, shared = read_folder(TEXTS), customer_texts()
         self.texts: dict[str, dict[str, str]] = {
-            path.stem: json.loads(path.read_bytes())
-            for path in sorted((FOLDER / "texts").glob("*.json"), key=_place(settings))
+            language: {**shared.get(language, {}), **own[language]}
+            for language in sorted(own, key=_place(settings))
         }
         for language, texts in self.texts.items():
             shown = {key: text for key, text in texts.items() if not key.startswith("demo_")}
@@ -71,10 +76,10 @@ class Assets:
             {
                 "version": self.version,
                 "languages": " ".join(self.texts),
-                "consent": settings.webchat_consent,
-                "consent_version": settings.webchat_consent_version,
+                "consent": widget.consent,
+                "consent_version": widget.consent_version,
                 "business": html.escape(settings.business_name, quote=True),
-                "privacy_url": html.escape(settings.webchat_privacy_url, quote=True),
+                "privacy_url": html.escape(widget.privacy_url, quote=True),
             },
         )
         loader = raw["widget.js"].decode().replace("{{opening}}", _compact(opening))
@@ -137,12 +142,12 @@ def _asset(file: str, content: bytes) -> Asset:
     )
 
 
-def _place(settings: Settings) -> Callable[[Path], tuple[int, str]]:
+def _place(settings: Settings) -> Callable[[str], tuple[int, str]]:
     """Order languages as the settings do, others behind them."""
     order = settings.languages
-    return lambda path: (
-        order.index(path.stem) if path.stem in order else len(order),
-        path.stem,
+    return lambda language: (
+        order.index(language) if language in order else len(order),
+        language,
     )
 
 
@@ -189,9 +194,10 @@ def allowed_origins(settings: Settings, site: str) -> tuple[str, ...]:
     Raises:
         BadRequest: `unknown-site`.
     """
-    if not _SITE.fullmatch(site) or site not in settings.webchat_sites:
+    sites = settings.of(WebchatSettings).sites
+    if not _SITE.fullmatch(site) or site not in sites:
         raise BadRequest("unknown-site", "no such site key; see WEBCHAT_SITES", status=404)
-    return settings.webchat_sites[site]
+    return sites[site]
 
 
 def check_embedding(settings: Settings, site: str, origin: str, own: str) -> None:

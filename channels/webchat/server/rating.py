@@ -24,6 +24,7 @@ from bot.stores.database import insert_ignore
 from bot.stores.event_log import write_events
 from bot.stores.tables import survey_answers
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
+from channels.kit.cleaning import clean, is_visible
 from channels.webchat.server import receive, throttle
 from channels.webchat.server.guard import NO_STORE, authenticate, check_own_origin, read_body
 
@@ -54,8 +55,8 @@ def read(data: dict[str, Any]) -> Rating:
     raw = receive.field(data, "comment")
     if len(raw) > COMMENT_CHARS:
         raise TooLarge("text-too-long", f"write at most {COMMENT_CHARS} characters")
-    comment = receive.clean(raw)
-    return Rating(score, comment if receive.is_visible(comment) else "")
+    comment = clean(raw)
+    return Rating(score, comment if is_visible(comment) else "")
 
 
 def is_due(connection: Connection, conversation: Conversation | None) -> bool:

@@ -6,9 +6,7 @@ here trusts the sender; every refusal is a BadRequest with a stable `code` (docs
 
 from __future__ import annotations
 
-import json
 import re
-import unicodedata
 from typing import Any
 
 from bot.errors import BadRequest, TooLarge
@@ -16,7 +14,10 @@ from bot.handoff.opening import is_place
 from bot.settings import Settings
 from bot.streams.attachments import MOST_IN_MESSAGE, Attachment
 from bot.streams.messages import Inbound, message_id
-from channels.webchat.server.session import CHANNEL, Session
+from channels.kit import reading
+from channels.kit.cleaning import clean, is_visible
+from channels.webchat.server.session import Session
+from channels.webchat.server.settings import NAME, WebchatSettings
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _QUICK_REPLY = re.compile(r"[\x21-\x7e]{1,64}")
@@ -44,21 +45,8 @@ def parse_message(body: bytes | str, session: Session, settings: Settings, now: 
 
 
 def read_object(body: bytes | str, settings: Settings) -> dict[str, Any]:
-    """Read one JSON object of bounded size.
-
-    Raises:
-        BadRequest: `not-json` or `wrong-type`.
-        TooLarge: `body-too-large`.
-    """
-    if len(body) > settings.max_body_bytes:
-        raise TooLarge("body-too-large", f"send at most {settings.max_body_bytes} bytes")
-    try:
-        data = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise BadRequest("not-json", "the body is not JSON in UTF-8") from error
-    if not isinstance(data, dict):
-        raise BadRequest("wrong-type", "send a JSON object")
-    return data
+    """Read what a browser sent; raises like `channels.kit.reading.read_object`."""
+    return reading.read_object(body, settings.max_body_bytes)
 
 
 def file_ids(data: dict[str, Any]) -> list[str]:
@@ -109,7 +97,7 @@ def message_from(
     return Inbound(
         id=message_id(session.conversation, identifier),
         conversation=session.conversation,
-        channel=CHANNEL,
+        channel=NAME,
         account=session.site,
         vendor_user=session.visitor,
         text=text,
@@ -137,9 +125,8 @@ def check_consent(session: Session, settings: Settings) -> None:
     Raises:
         BadRequest: `consent-needed`.
     """
-    if settings.webchat_consent != "click":
-        return
-    if session.consent != settings.webchat_consent_version:
+    widget = settings.of(WebchatSettings)
+    if widget.consent == "click" and session.consent != widget.consent_version:
         raise BadRequest("consent-needed", "the customer has not agreed yet", status=403)
 
 
@@ -155,24 +142,3 @@ def field(data: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise BadRequest("wrong-type", f"{name} must be text")
     return value
-
-
-def clean(text: str) -> str:
-    """Take out what no keyboard types and no store takes; joiners of Indic scripts stay.
-
-    Line ends become a line feed, tabs a space, lone surrogates U+FFFD; other control characters go.
-    """
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " ")
-    kept: list[str] = []
-    for character in text:
-        category = unicodedata.category(character)
-        if category == "Cs":
-            kept.append("\ufffd")
-        elif category != "Cc" or character == "\n":
-            kept.append(character)
-    return "".join(kept).strip()
-
-
-def is_visible(text: str) -> bool:
-    """Tell whether anything would be seen: more than spaces, joiners and direction marks."""
-    return any(unicodedata.category(c)[0] not in "ZC" for c in text)

@@ -30,6 +30,7 @@ from channels.webchat.server.opening import open_session
 from channels.webchat.server.pages import Assets
 from channels.webchat.server.queue import show_queue
 from channels.webchat.server.rating import take_rating
+from channels.webchat.server.settings import NAME, WebchatSettings
 from channels.webchat.server.uploads import FILES, make_link, refusing, show, upload
 from channels.webchat.server.views import (
     ASSETS,
@@ -40,7 +41,7 @@ from channels.webchat.server.views import (
     show_photo,
 )
 
-PREFIX = "/webhooks/webchat"
+PREFIX = f"/webhooks/{NAME}"
 FILE = "{file:[A-Za-z0-9_-]{1,64}}"
 LONG_POLL_S = 25.0
 
@@ -48,7 +49,9 @@ LONG_POLL_S = 25.0
 def add_routes(app: web.Application) -> None:
     """Add the widget to an application that has its settings, Redis, database and inbox."""
     settings = app[SETTINGS]
-    app[SECRET] = secrets.load_or_create(settings.state_dir, "webchat", settings.webchat_secret)
+    app[SECRET] = secrets.load_or_create(
+        settings.state_dir, NAME, settings.of(WebchatSettings).secret
+    )
     app[ASSETS] = Assets(settings)
     app[FILES] = store_of(settings)
     app[LEAVING] = asyncio.Event()

@@ -19,8 +19,8 @@ from typing import Any
 from bot.errors import NotAuthenticated
 from bot.settings import Settings
 from bot.streams.messages import conversation_id
+from channels.webchat.server.settings import NAME, WebchatSettings
 
-CHANNEL = "webchat"
 SESSION_S = 30 * 24 * 3600
 IDENTITY_S = 3600
 """Longest time an identity token may have left to live."""
@@ -35,7 +35,7 @@ class Session:
     """What a valid token says."""
 
     site: str
-    """Key in `settings.webchat_sites`."""
+    """Key in `WebchatSettings.sites`."""
     visitor: str
     """Random, or `u-` and a digest for a logged-in customer; the `vendor_user` of messages."""
     conversation: str
@@ -78,7 +78,7 @@ def verify(secret: bytes, token: str, settings: Settings, *, now: float) -> Sess
     if not hmac.compare_digest(_sign(secret, payload), _decode(signature)):
         raise NotAuthenticated
     body = _json(payload)
-    if body.get("v") != VERSION or body["s"] not in settings.webchat_sites:
+    if body.get("v") != VERSION or body["s"] not in settings.of(WebchatSettings).sites:
         raise NotAuthenticated
     if body["e"] <= now:
         raise NotAuthenticated("session-expired", "the session has expired; ask for a new one")
@@ -87,7 +87,7 @@ def verify(secret: bytes, token: str, settings: Settings, *, now: float) -> Sess
 
 def session_of(site: str, visitor: str, expires_at: float, consent: str = "") -> Session:
     """Put a session together from its parts."""
-    return Session(site, visitor, conversation_id(CHANNEL, site, visitor), expires_at, consent)
+    return Session(site, visitor, conversation_id(NAME, site, visitor), expires_at, consent)
 
 
 def identity_key(secret: bytes, site: str) -> str:

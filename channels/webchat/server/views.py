@@ -9,6 +9,7 @@ from channels.kit.app_keys import SETTINGS
 from channels.webchat.server import pages, photos
 from channels.webchat.server.guard import own_origin
 from channels.webchat.server.pages import Assets
+from channels.webchat.server.settings import WebchatSettings
 
 ASSETS = web.AppKey("webchat_assets", Assets)
 
@@ -22,7 +23,7 @@ async def show_demo(request: web.Request) -> web.Response:
     language = assets.language_for(
         request.query.get("language"), request.headers.get("Accept-Language", "")
     )
-    page = assets.demo(next(iter(settings.webchat_sites), "demo"), language)
+    page = assets.demo(next(iter(settings.of(WebchatSettings).sites), "demo"), language)
     policy = {"Content-Security-Policy": pages.DEMO_POLICY}
     return pages.serve(request, page, _REVALIDATE, policy)
 
@@ -55,7 +56,9 @@ async def show_file(request: web.Request) -> web.Response:
 
 
 async def show_photo(request: web.Request) -> web.StreamResponse:
-    path = photos.path_of(request.app[SETTINGS].agent_photos, request.match_info["photo"])
+    path = photos.path_of(
+        request.app[SETTINGS].of(WebchatSettings).agent_photos, request.match_info["photo"]
+    )
     if path is None:
         raise BadRequest("not-found", "no such photo", status=404)
     headers = {

@@ -22,6 +22,7 @@ from bot.stores.redis_client import EmbeddedServer
 from bot.streams.messages import Inbound
 from channels.facebook.receive import FacebookReceiver
 from channels.facebook.routes import PATH, RECEIVER
+from channels.facebook.settings import FacebookSettings
 
 
 @pytest.fixture
@@ -38,13 +39,9 @@ def facebook_settings(
     return replace(
         settings,
         database_url=database.engine.url.render_as_string(hide_password=False),
-        facebook_graph_url=graph.graph_url,
-        facebook_app_secret=APP_SECRET,
-        facebook_verify_token="verify-me",
-        facebook_page_tokens={PAGE: TOKEN},
         redis_url=f"unix://{redis_server.socket}",
         max_body_bytes=4096,
-    )
+    ).having(FacebookSettings(graph.graph_url, APP_SECRET, "verify-me", {PAGE: TOKEN}))
 
 
 @dataclass

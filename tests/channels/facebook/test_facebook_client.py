@@ -9,12 +9,14 @@ from typing import Any
 import builders
 import pytest
 import redis.asyncio
+from facebook_settings import with_facebook
 from vendors.graph_server import DAY, PAGE, GraphServer, Refused
 
 from bot.errors import DeliveryFailed
 from bot.settings import Settings
 from bot.streams.messages import Outbound, QuickReply, conversation_id
 from channels.facebook.client import FacebookClient
+from channels.facebook.settings import FacebookSettings
 from channels.kit.meta.receipts import Receipts
 from channels.kit.meta.window import Windows, messaging_type
 from channels.kit.pacing import Pace, Pacer
@@ -91,7 +93,7 @@ async def test_a_message_was_handed_over_before_messenger_passed_it_on(
     graph._post_messages = pass_on  # type: ignore[method-assign]
     outbound = message(text)
     await client.send(outbound)
-    receipts = Receipts(facebook_settings, redis)
+    receipts = Receipts(facebook_settings.shards, redis)
     for moment in passed_on[:-1]:
         assert await receipts.note(outbound.conversation, "delivered", moment / 1000) == 0
     assert await receipts.note(outbound.conversation, "delivered", passed_on[-1] / 1000 + 5e-4) == 1
@@ -144,7 +146,9 @@ async def test_what_is_known_to_be_late_makes_no_call(
     redis: redis.asyncio.Redis,
 ) -> None:
     outbound = message()
-    await Windows(facebook_settings, redis).note(outbound.conversation, time.time() - 2 * DAY)
+    await Windows(facebook_settings.shards, redis).note(
+        outbound.conversation, time.time() - 2 * DAY
+    )
     with pytest.raises(DeliveryFailed, match="outside-window"):
         await client.send(outbound)
     graph.wrote_at["501"] = time.time() - 2 * DAY
@@ -166,7 +170,7 @@ async def test_where_nothing_is_known_a_person_gets_the_tag_and_the_bot_a_refusa
 async def test_agents_have_personas_made_once_and_found_again(
     facebook_settings: Settings, redis: redis.asyncio.Redis, graph: GraphServer
 ) -> None:
-    own = replace(facebook_settings, facebook_persona_picture=PICTURE)
+    own = with_facebook(facebook_settings, persona_picture=PICTURE)
     graph.personas = [{"id": str(n), "name": f"Old {n}"} for n in range(5)]
     for n in range(2):  # a second process finds what the first one made
         client = FacebookClient(own, redis, VendorHttp(2.0), pace=FAST)
@@ -181,7 +185,7 @@ async def test_agents_have_personas_made_once_and_found_again(
 async def test_words_matter_more_than_a_persona(
     facebook_settings: Settings, redis: redis.asyncio.Redis, graph: GraphServer
 ) -> None:
-    own = replace(facebook_settings, facebook_persona_picture="http://not-https")
+    own = with_facebook(facebook_settings, persona_picture="http://not-https")
     client = FacebookClient(own, redis, VendorHttp(2.0), pace=FAST)
     await client.send(message(author="agent", agent="Asha"))
     await client.aclose()
@@ -222,14 +226,14 @@ async def test_what_can_never_succeed_is_told_apart(
 async def test_no_error_names_the_token(
     facebook_settings: Settings, redis: redis.asyncio.Redis
 ) -> None:
-    own = replace(facebook_settings, facebook_graph_url="http://127.0.0.1:9")
+    own = with_facebook(facebook_settings, graph_url="http://127.0.0.1:9")
     client = FacebookClient(own, redis, VendorHttp(2.0), pace=FAST)
     with pytest.raises(DeliveryFailed) as failed:
         await client.send(message())
     await client.aclose()
     assert failed.value.reason == "unreachable"
     assert failed.value.__suppress_context__
-    assert "page-token" not in repr(facebook_settings)
+    assert "page-token" not in repr(facebook_settings.of(FacebookSettings))
 
 
 async def test_a_page_that_is_gone_is_permanent(client: FacebookClient) -> None:
@@ -242,8 +246,8 @@ async def test_each_page_speaks_with_its_own_token(
     facebook_settings: Settings, redis: redis.asyncio.Redis, graph: GraphServer
 ) -> None:
     graph.pages["2002"] = "other-token"
-    both = {**facebook_settings.facebook_page_tokens, "2002": "other-token"}
-    own = replace(facebook_settings, facebook_page_tokens=both)
+    both = {**facebook_settings.of(FacebookSettings).page_tokens, "2002": "other-token"}
+    own = with_facebook(facebook_settings, page_tokens=both)
     client = FacebookClient(own, redis, VendorHttp(2.0), pace=FAST)
     await client.send(message(n=1))
     await client.send(message(n=2, account="2002"))

@@ -22,6 +22,7 @@ from bot.stores.tables import conversations, customers, events
 from bot.streams.messages import Inbound, Outbound, conversation_id
 from channels.facebook.payload import parse
 from channels.facebook.routes import PATH
+from channels.facebook.settings import FacebookSettings
 from channels.kit.meta.receipts import Receipts
 from channels.kit.meta.window import Windows
 
@@ -196,7 +197,7 @@ async def test_attachments_of_any_shape_are_no_error(hook: Hook, payload: Any) -
 async def test_what_the_customer_does_opens_the_window(
     hook: Hook, facebook_settings: Settings
 ) -> None:
-    windows = Windows(facebook_settings, hook.redis)
+    windows = Windows(facebook_settings.shards, hook.redis)
     at = time.time() - 100
     await hook.deliver(said("hello", "m1", at=at))
     assert await windows.last(CONVERSATION) == pytest.approx(at, abs=0.01)
@@ -210,7 +211,7 @@ async def test_what_the_customer_does_opens_the_window(
 async def test_receipts_mark_what_was_sent_before_them_once(
     hook: Hook, facebook_settings: Settings
 ) -> None:
-    receipts = Receipts(facebook_settings, hook.redis)
+    receipts = Receipts(facebook_settings.shards, hook.redis)
     now = time.time()
     for n in range(3):
         message = Outbound(f"o{n}", CONVERSATION, "facebook", PAGE, "501", "x")
@@ -246,7 +247,7 @@ async def test_a_receipt_that_overtakes_the_sender_counts(
     for kind in kinds:
         await hook.deliver(event(**{kind: {"watermark": int((handed + after_s) * 1000)}}))
     message = Outbound("o1", CONVERSATION, "facebook", PAGE, "501", "x")
-    await Receipts(facebook_settings, hook.redis).sent(message, handed)
+    await Receipts(facebook_settings.shards, hook.redis).sent(message, handed)
     rows = [(r["id"], r["delivery"]) for r in await hook.recorded("delivery")]
     assert rows == [("o1", state) for state in told]
 
@@ -257,7 +258,7 @@ async def test_what_is_noted_twice_was_handed_over_when_it_first_was(
     message = Outbound("o1", CONVERSATION, "facebook", PAGE, "501", "x")
     handed = int(time.time()) - 30
     for late_s in (0, 20):
-        await Receipts(facebook_settings, hook.redis).sent(message, handed + late_s)
+        await Receipts(facebook_settings.shards, hook.redis).sent(message, handed + late_s)
     await hook.deliver(event(delivery={"watermark": (handed + 1) * 1000}))
     assert [r["id"] for r in await hook.recorded("delivery")] == ["o1"]
 
@@ -456,7 +457,7 @@ def around(events_: Any) -> dict[str, Any]:
 @hypothesis_settings(max_examples=1500, deadline=None)
 @given(st.one_of(st.lists(strange, max_size=3).map(around), anything.map(around)))
 def test_no_payload_raises(data: dict[str, Any]) -> None:
-    known = Settings(facebook_page_tokens={PAGE: "t"})
+    known = Settings().having(FacebookSettings(page_tokens={PAGE: "t"}))
     for found in parse(data, known, NOW):
         if found.inbound:
             said_ = found.inbound.text or found.inbound.tap or found.inbound.attachments

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from facebook_settings import with_facebook
 from vendors.graph_server import PAGE, GraphServer
 
 from bot.errors import ConfigurationError, SamvadError
@@ -46,7 +45,7 @@ async def test_missing_secrets_and_wrong_tokens_are_told(
 ) -> None:
     with pytest.raises(ConfigurationError, match="FACEBOOK_APP_SECRET"):
         await setup.run(settings)
-    wrong = replace(facebook_settings, facebook_page_tokens={PAGE: "wrong-token"})
+    wrong = with_facebook(facebook_settings, page_tokens={PAGE: "wrong-token"})
     with pytest.raises(SamvadError, match="page 1001") as refused:
         await setup.run(wrong)
     assert "wrong-token" not in str(refused.value)

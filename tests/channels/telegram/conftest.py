@@ -14,11 +14,12 @@ from vendors.serving import serving
 from vendors.telegram_server import TOKEN, BotApiServer
 
 from bot.processes.ingress import make_app
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.streams.messages import Inbound
 from channels.telegram.routes import SECRET_HEADER
+from channels.telegram.settings import TelegramBot, TelegramSettings
 
 SECRET = "s3cret_-A"
 WEBHOOK = "/webhooks/telegram/MelaBot/webhook"
@@ -37,11 +38,9 @@ def telegram_settings(
 ) -> Settings:
     return replace(
         settings,
-        telegram_api_url=bot_api.url,
-        telegram_bots={"MelaBot": TelegramBot(TOKEN, SECRET)},
         redis_url=f"unix://{redis_server.socket}",
         max_body_bytes=4096,
-    )
+    ).having(TelegramSettings(bot_api.url, {"MelaBot": TelegramBot(TOKEN, SECRET)}))
 
 
 @dataclass

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from vendors.telegram_server import BOT_ID, TOKEN, in_group, person, private, tapped, update
 
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.streams.messages import conversation_id
 from channels.telegram.payload import parse
 from channels.telegram.routes import SECRET_HEADER
+from channels.telegram.settings import TelegramBot
 
 Hook = Any
 BOT = TelegramBot(TOKEN, "secret")

@@ -13,11 +13,12 @@ import redis.asyncio
 from vendors.telegram_server import BotApiServer, private, tapped
 
 from bot.errors import ConfigurationError, SamvadError, StoreUnavailable
-from bot.settings import Settings, TelegramBot
+from bot.settings import Settings
 from channels.kit.vendor_http import VendorHttp
 from channels.telegram import poll, setup
 from channels.telegram.api import BotApi
 from channels.telegram.receive import TelegramReceiver
+from channels.telegram.settings import TelegramBot, TelegramSettings
 
 
 async def test_everything_is_set_in_all_languages_and_shown_before_and_after(
@@ -58,7 +59,10 @@ async def test_an_address_telegram_cannot_call_changes_nothing(
 
 async def test_a_wrong_token_is_told_without_the_token(telegram_settings: Settings) -> None:
     wrong = {"MelaBot": TelegramBot("99:wrong-token", "s")}
-    own = replace(telegram_settings, telegram_bots=wrong, public_url="https://chat.example")
+    api_url = telegram_settings.of(TelegramSettings).api_url
+    own = replace(telegram_settings, public_url="https://chat.example").having(
+        TelegramSettings(api_url, wrong)
+    )
     with pytest.raises(
         SamvadError, match="bot MelaBot: the Bot API answered “not-authorised”"
     ) as e:
@@ -91,9 +95,9 @@ async def test_polling_keeps_answers_and_confirms(
     telegram_settings: Settings, bot_api: BotApiServer, redis: redis.asyncio.Redis
 ) -> None:
     inbox, http = Inbox(), VendorHttp(5.0)
-    bot = telegram_settings.telegram_bots["MelaBot"]
+    bot = telegram_settings.of(TelegramSettings).bots["MelaBot"]
     receiver = TelegramReceiver(telegram_settings, redis, inbox)
-    poller = poll.Poller("MelaBot", bot, BotApi(telegram_settings, bot, http), receiver)
+    poller = poll.Poller("MelaBot", bot, BotApi(bot_api.url, bot, http), receiver)
     bot_api.updates = [private(4, "one"), tapped(5, "abc"), private(6, "two")]
     bot_api.queries.add("q1")
     inbox.away = True

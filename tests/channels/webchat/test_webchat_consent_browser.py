@@ -13,6 +13,7 @@ from webchat_visit import Visit, answer, visiting
 
 from bot.conversation import store
 from bot.stores.redis_client import EmbeddedServer
+from channels.webchat.server.settings import WebchatSettings
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 
@@ -24,8 +25,7 @@ async def strict(redis_dir: Path, redis_server: EmbeddedServer) -> AsyncIterator
     made = open_shop(
         redis_dir,
         redis_server,
-        webchat_consent="click",
-        webchat_privacy_url="https://shop.example/privacy",
+        WebchatSettings(consent="click", privacy_url="https://shop.example/privacy"),
     )
     await made.redis.flushall()
     made.engine.script = answer

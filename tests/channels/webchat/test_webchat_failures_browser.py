@@ -16,6 +16,7 @@ from webchat_visit import answer
 
 from bot.stores.redis_client import EmbeddedServer
 from bot.streams.messages import Inbound
+from channels.webchat.server.settings import WebchatSettings
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 
@@ -31,8 +32,8 @@ class House:
     server: TestServer | None = None
     port: int = 0
 
-    async def start(self, **settings: object) -> Shop:
-        self.shop = open_shop(self.folder, self.redis, **settings)
+    async def start(self, widget: WebchatSettings | None = None) -> Shop:
+        self.shop = open_shop(self.folder, self.redis, widget)
         self.shop.engine.script = answer
         # A new process knows what was taken: the inbox keeps that, not the process.
         self.shop.engine.taken = self.taken
@@ -147,7 +148,7 @@ async def test_an_acknowledgement_that_was_lost_doubles_nothing(house: House, pa
 async def test_a_new_wording_is_asked_for_in_open_windows(house: House, page: Page) -> None:
     chat = await open_chat(page)
     await house.stop()
-    await house.start(webchat_consent="click", webchat_consent_version="2")
+    await house.start(WebchatSettings(consent="click", consent_version="2"))
     await say(chat, "one")
     await expect(chat.locator("#gate")).to_be_visible()
     assert [i.text for i in house.taken if i.text] == []
@@ -156,7 +157,7 @@ async def test_a_new_wording_is_asked_for_in_open_windows(house: House, page: Pa
     assert [i.text for i in house.taken if i.text] == ["one"]
     # A wording that was agreed to is no hindrance when none is asked for any more.
     await house.stop()
-    await house.start(webchat_consent="line", webchat_consent_version="3")
+    await house.start(WebchatSettings(consent="line", consent_version="3"))
     await page.reload()
     await say(chat, "two")
     await expect(chat.locator(".message.bot").last).to_contain_text("Answer: two")

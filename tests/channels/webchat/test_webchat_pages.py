@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import re
 from pathlib import Path
 
@@ -15,13 +14,12 @@ from bot.errors import BadRequest
 from bot.language.codes import direction, language_named_in
 from bot.settings import Settings
 from channels.webchat.server.pages import FOLDER, Assets, check_embedding, frame_policy
+from channels.webchat.server.settings import WebchatSettings
 
 SITES = {"open": ("*",), "shop": ("https://shop.example", "https://www.shop.example:8443")}
-SETTINGS = Settings(webchat_sites=SITES)
+SETTINGS = Settings().having(WebchatSettings(sites=SITES))
 OWN = "https://chat.example"
-TEXTS: dict[str, dict[str, str]] = {
-    path.stem: json.loads(path.read_text()) for path in (FOLDER / "texts").glob("*.json")
-}
+TEXTS = Assets(SETTINGS).texts
 
 
 @pytest.mark.parametrize(
@@ -99,7 +97,7 @@ async def test_texts_come_with_their_direction(
     client: TestClient, shop: Shop, language: str
 ) -> None:
     """The widget has no list of right-to-left languages of its own."""
-    from channels.webchat.routes import ASSETS
+    from channels.webchat.server.routes import ASSETS
 
     address = f"/webchat/static/{shop.app[ASSETS].version}/{language}.json"
     texts = await (await client.get(address)).json()

@@ -24,6 +24,7 @@ from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import queue_times
 from bot.streams.messages import Inbound, Outbound
+from channels.webchat.server.settings import WebchatSettings
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's chromium")
 
@@ -139,7 +140,7 @@ async def test_an_agents_face_is_a_letter_or_a_photo(
     redis_dir: Path, redis_server: EmbeddedServer, tmp_path: Path, browser: Browser
 ) -> None:
     (tmp_path / "Asha.webp").write_bytes(base64.b64decode(PIXEL))
-    shop = open_shop(redis_dir, redis_server, agent_photos=tmp_path)
+    shop = open_shop(redis_dir, redis_server, WebchatSettings(agent_photos=tmp_path))
     await shop.redis.flushall()
     shop.engine.script = answer
     async with visiting(shop, browser) as visit:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bot.errors import BadRequest, TooLarge
 from bot.settings import Settings
 from bot.streams.messages import Inbound, message_id
-from channels.webchat.server.receive import clean, is_visible, parse_message
+from channels.kit.cleaning import clean, is_visible
+from channels.webchat.server.receive import parse_message
 from channels.webchat.server.session import session_of
 
 SETTINGS = Settings(state_dir=Path("unused"))

@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,16 @@ from webchat_shop import Shop, jwt, open_shop, reply_to
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.errors import BadRequest
+from bot.housekeeping import erasure
 from bot.stores import redis_keys
 from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
 from bot.streams.messages import Inbound
 from bot.streams.recorder import store_rows
-from channels.webchat.server import erasing, photos, receive, throttle
+from channels.webchat.server import photos, receive, throttle
 from channels.webchat.server.guard import SECRET
 from channels.webchat.server.session import identity_key, session_of
+from channels.webchat.server.settings import WebchatSettings
 
 API = "/webhooks/webchat"
 WORD = "Quittenmarder"
@@ -59,7 +60,7 @@ def rows(shop: Shop, table: sa.Table) -> list[dict[str, Any]]:
 @pytest.fixture
 async def strict(redis_dir: Path, redis_server: EmbeddedServer) -> AsyncIterator[Shop]:
     """A shop whose customers must agree first."""
-    made = open_shop(redis_dir, redis_server, webchat_consent="click", webchat_consent_version="7")
+    made = open_shop(redis_dir, redis_server, WebchatSettings(consent="click", consent_version="7"))
     await made.redis.flushall()
     yield made
     await made.redis.aclose()
@@ -148,8 +149,9 @@ async def test_consent_to_another_wording_does_not_count(door: TestClient, stric
     assert (await answer.json())["error"]["code"] == "bad-consent"
     agreed = session_of("demo", "v", 0, "7")
     receive.check_consent(agreed, strict.settings)
+    other = strict.settings.having(WebchatSettings(consent="click", consent_version="8"))
     with pytest.raises(BadRequest, match="not agreed"):
-        receive.check_consent(agreed, replace(strict.settings, webchat_consent_version="8"))
+        receive.check_consent(agreed, other)
 
 
 async def test_who_logs_in_is_not_asked_again(door: TestClient, strict: Shop) -> None:
@@ -220,8 +222,9 @@ async def test_only_the_sessions_own_conversation_goes(client: TestClient, shop:
         "vendor_user": "4711",
     }
     await shop.engine.database.run(lambda c: c.execute(sa.insert(conversations).values(row)))
-    own = session_of("demo", session["visitor"], 0)
-    found = shop.engine.database.look(lambda c: erasing.found(c, own))
+    found = shop.engine.database.look(
+        lambda c: erasure.found_of(c, session["conversation"], session["visitor"])
+    )
     assert (found.customers, found.conversations) == ((), (session["conversation"],))
     assert (await post(client, session, "erase", confirm=True)).status == 200
     assert [c["id"] for c in rows(shop, conversations) if c["channel"] == "telegram"] == [
@@ -378,7 +381,7 @@ async def test_an_agents_photo_comes_from_our_origin(
     picture = b"\x89PNG\r\n\x1a\n" + bytes(20)
     (tmp_path / "Asha Rao.png").write_bytes(picture)
     (tmp_path / "secret.txt").write_text("no")
-    shop = open_shop(redis_dir, redis_server, agent_photos=tmp_path)
+    shop = open_shop(redis_dir, redis_server, WebchatSettings(agent_photos=tmp_path))
     async with TestClient(TestServer(shop.app)) as client:
         session = await converse(client, shop)
         said = reply_to(shop.engine.taken[-1], "hi", 5, author="agent", agent="Asha Rao")

@@ -21,8 +21,11 @@ from channels.webchat.server.session import (
     issue,
     verify,
 )
+from channels.webchat.server.settings import WebchatSettings
 
-SETTINGS = Settings(webchat_sites={"demo": ("*",), "shop": ("https://shop.example",)})
+SETTINGS = Settings().having(
+    WebchatSettings(sites={"demo": ("*",), "shop": ("https://shop.example",)})
+)
 SECRET = b"s" * 32
 NOW = 1_700_000_000.0
 

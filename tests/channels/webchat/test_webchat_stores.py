@@ -8,10 +8,11 @@ import sqlalchemy as sa
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.errors import BadRequest
+from bot.housekeeping import erasure
 from bot.stores.database import Database
 from bot.stores.tables import customers, events, survey_answers
 from bot.streams.messages import Inbound
-from channels.webchat.server import consent, erasing, queue, rating
+from channels.webchat.server import consent, queue, rating
 from channels.webchat.server.session import session_of
 
 OPENED = session_of("demo", "ann", 0.0, "7")
@@ -75,7 +76,7 @@ def test_who_waits_alone_is_next(database: Database) -> None:
 
 def test_a_visitor_is_found_with_and_without_a_conversation(database: Database) -> None:
     for _ in "ab":
-        found = database.call(lambda c: erasing.found(c, OPENED))
+        found = database.call(lambda c: erasure.found_of(c, OPENED.conversation, OPENED.visitor))
         assert found.customers == (f"c-{OPENED.conversation}",)
         assert (found.conversations, found.vendor_users) == ((OPENED.conversation,), ("ann",))
         database.call(_arrive)

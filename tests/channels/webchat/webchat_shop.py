@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import redis.asyncio
@@ -23,15 +24,17 @@ from sqlalchemy.engine import Connection
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.errors import StoreUnavailable
+from bot.housekeeping import erasure
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
 from bot.stores.redis_client import EmbeddedServer, connect
 from bot.stores.tables import METADATA, messages
 from bot.streams.delivery import message_row
 from bot.streams.messages import Inbound, Outbound, QuickReply
-from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
+from channels.kit.app_keys import DATABASE, ERASE, INBOX, REDIS, SETTINGS, Erase
 from channels.webchat.server.client import WebchatClient
 from channels.webchat.server.routes import add_routes
+from channels.webchat.server.settings import WebchatSettings
 
 Script = Callable[[Inbound], list[Outbound]]
 
@@ -133,14 +136,22 @@ class Shop:
     redis: redis.asyncio.Redis
 
 
-def open_shop(state_dir: Path, server: EmbeddedServer, **settings: object) -> Shop:
+def open_shop(
+    state_dir: Path,
+    server: EmbeddedServer,
+    widget: WebchatSettings | None = None,
+    **settings: object,
+) -> Shop:
     """Build the application; the caller runs it and closes `redis` and the database."""
     chosen = replace(Settings(state_dir=state_dir), **settings)  # type: ignore[arg-type]
+    chosen = chosen.having(widget or WebchatSettings())
     database = Database.of(chosen)
     METADATA.create_all(database.engine)
     client = connect(chosen)
     engine = ScriptedEngine(WebchatClient(client, chosen), database)
     app = web.Application()
     app[SETTINGS], app[REDIS], app[DATABASE], app[INBOX] = chosen, client, database, engine
+    erase: Erase = partial(erasure.erase_own, chosen, database, client)
+    app[ERASE] = erase
     add_routes(app)
     return Shop(app, chosen, engine, server, client)

@@ -100,7 +100,7 @@ async def _list(
         names=names,
         problem=problem,
         fields=fields or {},
-        channels=("webchat", "telegram", "facebook"),
+        channels=request.app[app_keys.CHANNELS],
         **context,
     )
 

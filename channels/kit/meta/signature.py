@@ -1,0 +1,43 @@
+"""Prove that a delivery is Meta's, and to Meta that the address is ours.
+
+developers.facebook.com/docs/graph-api/webhooks/getting-started
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+
+from bot.errors import BadRequest, NotAuthenticated
+
+HEADER = "X-Hub-Signature-256"
+ALGORITHM = "sha256="
+
+
+def check(secret: str, signed: str, body: bytes) -> None:
+    """Refuse what the app's secret did not sign, in constant time.
+
+    Args:
+        signed: The header, `sha256=<hex>` over the raw body.
+
+    Raises:
+        NotAuthenticated: 401, wrong signature.
+    """
+    digest = hmac.new(secret.encode(), body, hashlib.sha256)
+    expected = f"{ALGORITHM}{digest.hexdigest()}".encode()
+    if not hmac.compare_digest(signed.encode("utf-8", "replace"), expected):
+        raise NotAuthenticated("wrong-signature", "the signature does not fit the body")
+
+
+def challenge(token: str, query: Mapping[str, str]) -> str:
+    """Answer the verification of a webhook: the challenge, if the token is ours.
+
+    Raises:
+        BadRequest: 403.
+    """
+    given = query.get("hub.verify_token", "").encode("utf-8", "replace")
+    ours = hmac.compare_digest(given, token.encode())
+    if query.get("hub.mode") != "subscribe" or not ours:
+        raise BadRequest("wrong-token", "the verify token is not the right one", status=403)
+    return query.get("hub.challenge", "")

@@ -19,6 +19,7 @@ from bot.errors import ConfigurationError
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.migrate import upgrade
+from channels import registry
 
 QUIET_S = 2.0
 """Steps shorter than this say nothing."""
@@ -28,6 +29,7 @@ _SHAPES_MODEL = ("config.yml", "domain.yml", "data/rules.yml", "data/stories.yml
 
 def everything(settings: Settings) -> None:
     """Do all steps; what is done already takes no time."""
+    registry.off(settings)  # a bad setting of a channel stops the start here, and names its key
     database(settings)
     model()
     understanding()

@@ -6,13 +6,16 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from bot.content.models import Content, Entry
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
+from bot.dialogue.asking import Asking, Voice
 from bot.dialogue.context import Context
+from bot.dialogue.situation import Situation
 from bot.dialogue.turn import Turn
 from bot.stores.database import Database
 from bot.streams.messages import Inbound, Outbound, conversation_id, message_id
@@ -117,17 +120,66 @@ def brought_to(
 
 
 def turn_of(message: Inbound, conversation: Conversation, *replies: Outbound, **more: Any) -> Turn:
-    """Make a turn that answers from content version 7, with no index behind it."""
-    knowledge = Knowledge(Content((), 7), index=None)  # type: ignore[arg-type]
+    """Make a turn that answers from content version 7."""
     return Turn(
         message,
         conversation,
         Context(),
         {"events": [], "slots": {}},
-        knowledge,
+        content_version=7,
         replies=list(replies),
         **more,
     )
+
+
+def conversation(message: Inbound, **more: Any) -> Conversation:
+    """Make a conversation as a customer's first message opens it, without SQL."""
+    values: dict[str, Any] = {
+        "id": message.conversation,
+        "channel": message.channel,
+        "account": message.account,
+        "vendor_user": message.vendor_user,
+        "customer_id": f"c-{message.conversation}",
+        "state": State.BOT,
+        "version": 1,
+        "owner": None,
+        "episode_id": message.id,
+        "episode_started_at": NOW,
+        "stint": 1,
+        "language": "en",
+        "priority": 0,
+        "cause": None,
+        "cause_detail": None,
+        "waiting_since": None,
+        "last_message_at": NOW,
+        "last_change": None,
+        "sentiment": None,
+    }
+    return Conversation(**{**values, **more})
+
+
+def situation(
+    message: Inbound, content: Content | None = None, *, language: str = "en", **context: Any
+) -> Situation:
+    """Make what a turn starts from; `context` is what is remembered of the conversation."""
+    return Situation(
+        message,
+        conversation(message, language=language),
+        Context(**context),
+        {"events": [], "slots": {}},
+        Knowledge(content or Content((), 7), index=None),  # type: ignore[arg-type]
+    )
+
+
+def asking(content: Content | None = None, **more: Any) -> Asking:
+    """Make a question to Rasa as a turn asks it, on the day of `NOW`; `more` is of the voice."""
+    today = datetime.fromtimestamp(NOW, UTC).date()
+    values: dict[str, Any] = {
+        "language": "en",
+        "content": content or Content((), 7),
+        "today": today,
+    }
+    return Asking(Voice(**{**values, **more}), {"events": [], "slots": {}})
 
 
 def entry(id_: str = "order-status", **more: Any) -> Entry:

@@ -27,8 +27,8 @@ class Catalog:
     """Holds one `Knowledge` and replaces it as a whole when another version goes live.
 
     Args:
-        holder: Name of this process, under which it tells what it answers from.
-        model: Name of the dialogue model in use, told along.
+        holder: Name of this process, under which it reports what it answers from.
+        model: Name of the dialogue model in use, reported beside the version.
     """
 
     def __init__(
@@ -100,13 +100,13 @@ class Catalog:
     async def report(self) -> None:
         """Tell `content publish` and the health page which version we answer from."""
         if self._knowledge:
-            told = json.dumps({"version": self._knowledge.content.number, "model": self._model})
-            await guarded(self._redis.hset(redis_keys.CONTENT_READY, self._holder, told))
+            report = json.dumps({"version": self._knowledge.content.number, "model": self._model})
+            await guarded(self._redis.hset(redis_keys.CONTENT_READY, self._holder, report))
 
     async def _live(self) -> int:
         mirrored: Any = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
         if mirrored is not None and self._knowledge is not None:
             return int(mirrored)
-        # At the start SQL is asked as well: who published while nothing ran told nobody.
+        # At the start SQL is asked as well: nobody heard of a version published while nothing ran.
         number = await self._database.read(versions.live_number)
         return await versions.correct(self._redis, number, mirrored or "") if number else 0

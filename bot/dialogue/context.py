@@ -29,7 +29,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Context:
-    """One conversation's short memory."""
+    """What the bot remembers of one conversation."""
 
     belief: Belief | None = None
     introduced: str = ""

@@ -34,7 +34,7 @@ LocalAction = Callable[[Mapping[str, Any]], Awaitable[tuple[list[dict[str, Any]]
 
 
 class PlainGraphRunner(GraphRunner):
-    """Runs the prediction graph node after node, in an order worked out once a target."""
+    """Runs the prediction graph node after node, in an order worked out once per target."""
 
     def __init__(self, schema: GraphSchema, nodes: dict[str, GraphNode]) -> None:
         self._schema = schema

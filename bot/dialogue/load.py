@@ -1,4 +1,4 @@
-"""Put the engine together from Rasa's own files."""
+"""Loads the engine: the newest dialogue model with our store, NLG and actions."""
 
 from __future__ import annotations
 

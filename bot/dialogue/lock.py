@@ -14,7 +14,7 @@ from rasa.core.lock_store import LockStore
 
 
 class InboxLock(LockStore):
-    """Lets everybody through."""
+    """A lock store whose locks are always free."""
 
     def __init__(self, endpoint_config: Any = None) -> None:
         super().__init__()

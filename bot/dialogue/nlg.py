@@ -1,7 +1,7 @@
 """Words for Rasa's responses: FAQ answers from published content, the rest from domain.yml.
 
 Rasa turns an exception or None from here into silence, so nothing leaves this module but text:
-what fails becomes an apology with a mark, and the turn counts it as `bot-failure`.
+what fails becomes an apology with the mark `FAILED`, and the turn hands off as `bot-failure`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from bot import settings
 from bot.content import placeholders
 from bot.content.models import PERSON, Content, Entry
 from bot.content.texts import SystemTexts
-from bot.dialogue import runtime
-from bot.dialogue import turn as turns
+from bot.dialogue import asking, runtime
+from bot.dialogue.asking import Voice
 from bot.errors import TranslationUnavailable
 from bot.language import codes
 from bot.language.translate import Translator
@@ -58,17 +58,17 @@ class ContentNlg(NaturalLanguageGenerator):
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
     ) -> dict[str, Any]:
-        turn = turns.current()
-        language = turn.language if turn else self._language(tracker)
+        voice = _voice()
+        language = voice.language if voice else self._language(tracker)
         try:
-            content = turn.knowledge.content if turn else runtime.knowledge().content
+            content = voice.content if voice else runtime.knowledge().content
             if utter_action.startswith("utter_faq/"):
                 entry = content.by_id[utter_action.removeprefix("utter_faq/")]
                 made = self._answer(entry, content, language, output_channel)
-                named = placeholders.values(turn.inbound.text) if turn else {}
+                named = placeholders.values(voice.text) if voice else {}
                 made["text"] = placeholders.resolve(made["text"], named)
                 return _filled(await self._translated(made, language), named)
-            values = {**self._values(language), **(turn.values if turn else {}), **kwargs}
+            values = {**self._values(language), **(voice.values if voice else {}), **kwargs}
             values.pop("domain_responses", None)
             if utter_action == "utter_clarify":
                 return self._clarify(tracker, content, language, values)
@@ -122,8 +122,8 @@ class ContentNlg(NaturalLanguageGenerator):
             `made` with `metadata`: `machine`, `provider`, `original` and `original_language`, or
             `untranslated` with the reason why the original stands.
         """
-        turn = turns.current()
-        belief = turn.context.belief if turn else None
+        voice = _voice()
+        belief = voice.belief if voice else None
         wanted = (belief.explicit or belief.language) if belief else language
         given = str(made["language"]).split("-")[0]
         if self._translator is None or not made.get("entry") or wanted == given:
@@ -132,18 +132,18 @@ class ContentNlg(NaturalLanguageGenerator):
             found = await self._translator.translate(made["text"], given, wanted)
         except TranslationUnavailable as error:
             return {**made, "metadata": {"untranslated": error.reason}}
-        told = {
+        translation = {
             "machine": True,
             "provider": found.provider,
             "original": found.original,
             "original_language": made["language"],
         }
-        return {**made, "text": found.text, "language": wanted, "metadata": told}
+        return {**made, "text": found.text, "language": wanted, "metadata": translation}
 
     def _as_written(self, language: str) -> str:
         """`hi-Latn` for a customer who types Hindi in Latin letters, if the settings want it."""
-        turn = turns.current()
-        belief = turn.context.belief if turn else None
+        voice = _voice()
+        belief = voice.belief if voice else None
         wanted = self._settings.romanised_answers == "as-written"
         return f"{language}-Latn" if wanted and belief and belief.romanised else language
 
@@ -186,21 +186,27 @@ class ContentNlg(NaturalLanguageGenerator):
         latest = tracker.latest_message
         reading = (latest.parse_data if latest else {}).get("understanding", {})
         language = str(reading.get("language") or self._settings.default_language)
-        known = language in self._settings.languages
-        return language if known else self._settings.default_language
+        is_ours = language in self._settings.languages
+        return language if is_ours else self._settings.default_language
 
 
 def _filled(made: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
     """Put what the customer named into an answer, and into the original of a translated one."""
     filled = {**made, "text": placeholders.fill(made["text"], named)}
-    told = made.get("metadata", {})
-    if "original" in told:
-        original = placeholders.fill(told["original"], named)
-        filled["metadata"] = {**told, "original": original}
+    metadata = made.get("metadata", {})
+    if "original" in metadata:
+        original = placeholders.fill(metadata["original"], named)
+        filled["metadata"] = {**metadata, "original": original}
     return filled
+
+
+def _voice() -> Voice | None:
+    """How the turn under way words its answers; None outside a turn."""
+    question = asking.current()
+    return question.voice if question else None
 
 
 def _today() -> date:
     """Day of the message; outside a turn, today (UTC)."""
-    turn = turns.current()
-    return turn.today if turn else datetime.now(UTC).date()
+    voice = _voice()
+    return voice.today if voice else datetime.now(UTC).date()

@@ -1,8 +1,8 @@
-"""Turns that Rasa has decided before (docs/decisions/0006-recalled-turns.md).
+"""Replays turns that Rasa has decided before (docs/decisions/0006-recalled-turns.md).
 
 With rules alone, what Rasa does follows from what it is given: the same window of intents and
 actions, the same slots and the same intent lead to the same actions. Such a turn is remembered and
-played again without Rasa, for a tenth of its cost; words are made anew each time. Turns in which an
+replayed without Rasa, for a tenth of its cost; words are made anew each time. Turns in which an
 action of ours ran, a slot changed or anything unusual happened are never remembered.
 """
 
@@ -41,8 +41,8 @@ class Plan:
     """Events that came, without their own times and ids."""
 
 
-class Recall:
-    """Remembers turns; one an engine, since another model decides otherwise."""
+class Replays:
+    """Turns that can be replayed; one per engine, since another model decides otherwise."""
 
     def __init__(self) -> None:
         self._plans: OrderedDict[object, Plan] = OrderedDict()

@@ -26,7 +26,7 @@ def _loaded() -> tuple[Understander, Knowledge]:
 
 
 def understander() -> Understander:
-    """The models, loaded once a process."""
+    """The models, loaded once per process."""
     with _LOCK:
         return _loaded()[0]
 

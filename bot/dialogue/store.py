@@ -27,7 +27,8 @@ from rasa.shared.core.events import (
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot import settings
-from bot.dialogue import turn as turns
+from bot.dialogue import asking
+from bot.dialogue.asking import Tracker
 from bot.stores import redis_client, redis_keys
 
 WINDOW = 14
@@ -54,8 +55,8 @@ class WindowStore(TrackerStore):
         self._client: Any = None
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        turn = turns.current()
-        body = turn.tracker if turn else await self._read(sender_id)
+        question = asking.current()
+        body = question.tracker if question else await self._read(sender_id)
         if body.get("events"):
             return self.unpack(sender_id, body)
         # A first message: Rasa would start the session itself, but not when slots are there first.
@@ -63,9 +64,9 @@ class WindowStore(TrackerStore):
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         body = self.pack(tracker)
-        turn = turns.current()
-        if turn:
-            turn.tracker = body
+        question = asking.current()
+        if question:
+            question.tracker = body
         else:
             await self._write(tracker.sender_id, body)
 
@@ -119,7 +120,7 @@ class WindowStore(TrackerStore):
         }
         return {"events": [_small(e) for e in events[cut:]], "slots": slots}
 
-    def unpack(self, sender_id: str, body: dict[str, Any]) -> DialogueStateTracker:
+    def unpack(self, sender_id: str, body: Tracker) -> DialogueStateTracker:
         """Rebuild a tracker.
 
         Slots come as events: Rasa hands copies to actions and NLG, and a copy replays events from

@@ -8,20 +8,19 @@ all; a redelivery therefore repeats all or nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime
 from typing import Any
 
 import redis.asyncio
 
 from bot.conversation.escalation import Decision
 from bot.conversation.store import Conversation
+from bot.dialogue.asking import Tracker
 from bot.dialogue.context import Context
+from bot.dialogue.decide import Choice
+from bot.dialogue.situation import Situation, in_language
 from bot.errors import LeaseLost, TurnInterrupted
 from bot.events import Event
-from bot.handoff.opening import Attendance
-from bot.routing.queue import QueuePlace
 from bot.stores import redis_keys
 from bot.stores.packing import pack
 from bot.stores.redis_batches import Script, lane_of
@@ -30,7 +29,6 @@ from bot.streams.attachments import signs
 from bot.streams.delivery import files_of, message_row, turn_row
 from bot.streams.messages import Inbound, Outbound
 from bot.streams.ticket import Ticket
-from bot.understanding.service import Knowledge
 
 # KEYS: lease, inbox, outbox, record, tracker, owner, transition, attempts
 # ARGV: holder|fence, inbox row, tracker JSON, ttl, owner JSON, owner version, number of outbox
@@ -40,8 +38,8 @@ _COMMIT = Script("""
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 if #redis.call('XRANGE', KEYS[2], ARGV[2], ARGV[2]) == 0 then return 2 end
 if redis.call('EXISTS', KEYS[7]) == 1 then return -1 end
-local there = redis.call('GET', KEYS[6])
-if there and cjson.decode(there)['version'] > tonumber(ARGV[6]) then return -1 end
+local copy = redis.call('GET', KEYS[6])
+if copy and cjson.decode(copy)['version'] > tonumber(ARGV[6]) then return -1 end
 redis.call('SET', KEYS[5], ARGV[3], 'EX', ARGV[4])
 redis.call('SET', KEYS[6], ARGV[5], 'EX', ARGV[4])
 local outs = tonumber(ARGV[7])
@@ -60,9 +58,9 @@ class Turn:
     inbound: Inbound
     conversation: Conversation
     context: Context
-    tracker: dict[str, Any]
-    """`events` (window) and `slots` (snapshot), JSON types; see bot.dialogue.store."""
-    knowledge: Knowledge
+    tracker: Tracker
+    content_version: int
+    """Version of the content that the message is answered from."""
     language: str = "en"
     """Language answers are given in."""
     decision: Decision | None = None
@@ -70,28 +68,36 @@ class Turn:
     """What is stored with the customer's message for the desk."""
     entry: str = ""
     """Entry the message was taken for."""
-    also: str = ""
-    """Entry of a second question in the same message."""
-    not_helped: bool = False
-    """The customer said that the last answer did not help."""
-    values: dict[str, object] = field(default_factory=dict)
-    """Placeholders for system answers, such as `language_name`."""
-    place: QueuePlace | None = None
-    attendance: Attendance | None = None
-    """What the calendar of the team says that the conversation waits for."""
     replies: list[Outbound] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dead: dict[str, Any] | None = None
     """A dead letter to store, if this message had to be given up."""
     dropped: bool = False
     """The message is counted and not kept: its customer is blocked."""
-    handoff: Any = None
-    """Coroutine function that moves the conversation into the queue; set by the handler."""
 
-    @property
-    def today(self) -> date:
-        """Day of the message (UTC), so that a turn run again finds the same entries valid."""
-        return datetime.fromtimestamp(self.inbound.received_at, UTC).date()
+    @classmethod
+    def of(cls, situation: Situation) -> Turn:
+        """Begin with what the turn starts from."""
+        return cls(
+            situation.inbound,
+            situation.conversation,
+            situation.context,
+            situation.tracker,
+            situation.content.number,
+            situation.language,
+        )
+
+    def speak(self, language: str) -> None:
+        """Answer in this language from here on."""
+        self.language = language
+        self.conversation = in_language(self.conversation, language)
+
+    def choose(self, choice: Choice) -> None:
+        """Take down what the bot does about the message."""
+        self.speak(choice.language)
+        self.decision = choice.decision
+        self.reading = choice.understanding
+        self.entry = choice.entry
 
     def event(self, type_: str, /, *, ordinal: str = "", actor: str = "bot", **data: Any) -> None:
         """Note an event; its id follows from the message, so a replay writes it once."""
@@ -104,19 +110,11 @@ class Turn:
                 channel=self.conversation.channel,
                 language=self.language,
                 actor=actor,
-                content_version=self.knowledge.content.number,
+                content_version=self.content_version,
                 data=data,
                 occurred_at=self.inbound.received_at,
             )
         )
-
-
-CURRENT: ContextVar[Turn | None] = ContextVar("turn", default=None)
-
-
-def current() -> Turn | None:
-    """The turn under way in this task; None in `rasa shell` and the like."""
-    return CURRENT.get()
 
 
 async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> bool:
@@ -133,9 +131,9 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
     conversation = turn.conversation
     shard = ticket.shard
     body = pack({**turn.tracker, "context": turn.context.to_dict()})
-    # Whoever waits for a turn's replies must know when the last one is there.
-    told = {"of": len(turn.replies), "episode": conversation.episode_id}
-    replies = [replace(reply, metadata={**reply.metadata, **told}) for reply in turn.replies]
+    # Whoever waits for a turn's replies must know when the last one has come.
+    count = {"of": len(turn.replies), "episode": conversation.episode_id}
+    replies = [replace(reply, metadata={**reply.metadata, **count}) for reply in turn.replies]
     outbox = [pack(reply) for reply in replies]
     kept = turn.inbound.kind == "message" and not turn.dropped
     rows: list[tuple[str, object]] = [("message", _customer_row(turn))] if kept else []
@@ -190,7 +188,7 @@ def _customer_row(turn: Turn) -> dict[str, Any]:
         "text": inbound.text or signs(inbound.attachments),
         "language": str((turn.reading or {}).get("language", "")),
         "entry": turn.entry,
-        "content_version": turn.knowledge.content.number,
+        "content_version": turn.content_version,
         "quick_replies": None,
         "reading": turn.reading,
         "in_reply_to": "",

@@ -9,9 +9,9 @@ import pytest
 from rasa_sdk.executor import ActionExecutor
 
 from actions import local
-from bot.conversation.escalation import Decision
-from bot.dialogue.turn import CURRENT, Turn
-from bot.routing.queue import QueuePlace
+from bot.dialogue import parsed
+from bot.dialogue.answer import HANDOFF
+from bot.dialogue.asking import under_way
 
 CALL: dict[str, Any] = {
     "sender_id": "c",
@@ -21,7 +21,11 @@ CALL: dict[str, Any] = {
 }
 
 
-async def _by_executor(name: str) -> tuple[list[dict[str, Any]], list[Any]]:
+POLICY: dict[str, Any] = {**CALL, "latest_message": parsed.handoff(answer_first="lost-card")}
+"""A question that only a person may settle, with an answer that must not wait."""
+
+
+async def _by_executor(name: str, call: dict[str, Any]) -> tuple[list[dict[str, Any]], list[Any]]:
     """The way `python -m rasa_sdk --actions actions` runs it."""
     executor = ActionExecutor()
     executor.register_package("actions")
@@ -30,7 +34,7 @@ async def _by_executor(name: str) -> tuple[list[dict[str, Any]], list[Any]]:
             "next_action": name,
             "sender_id": "c",
             "tracker": {
-                **CALL,
+                **call,
                 "paused": False,
                 "followup_action": None,
                 "active_loop": {},
@@ -43,36 +47,35 @@ async def _by_executor(name: str) -> tuple[list[dict[str, Any]], list[Any]]:
     return result["responses"], result["events"]
 
 
-@pytest.fixture
-def in_a_turn() -> Any:
-    async def enter() -> QueuePlace:
-        return QueuePlace(2, 90.0, 1)
-
-    turn: Turn = builders.turn_of(builders.inbound(), None)  # type: ignore[arg-type]
-    turn.handoff = enter
-    turn.decision = Decision("handoff")
-    turn.values["hours"] = "8 to 22"
-    token = CURRENT.set(turn)
-    yield turn
-    CURRENT.reset(token)
-
-
+@pytest.mark.parametrize("call", [CALL, POLICY], ids=["plain", "policy"])
 @pytest.mark.parametrize("name", sorted(local.load()))
-async def test_in_place_equals_the_action_server_outside_a_turn(name: str) -> None:
-    assert await local.load()[name](CALL) == await _by_executor(name)
-
-
-@pytest.mark.parametrize("name", sorted(local.load()))
-async def test_in_place_equals_the_action_server_in_a_turn(name: str, in_a_turn: Turn) -> None:
-    messages, events = await local.load()[name](CALL)
-    assert (messages, events) == await _by_executor(name)
+async def test_in_place_equals_the_action_server(name: str, call: dict[str, Any]) -> None:
+    messages, events = await local.load()[name](call)
+    assert (messages, events) == await _by_executor(name, call)
     assert messages
 
 
-async def test_a_handoff_tells_place_and_estimate(in_a_turn: Turn) -> None:
-    (message,), _ = await local.load()["action_handoff"](CALL)
-    assert message["response"] == "utter_handoff_estimate"
-    assert (message["place"], message["minutes"]) == (2, 2)
+@pytest.mark.parametrize("call", [CALL, POLICY], ids=["plain", "policy"])
+@pytest.mark.parametrize("name", sorted(local.load()))
+async def test_a_turn_changes_nothing_of_what_an_action_says(
+    name: str, call: dict[str, Any]
+) -> None:
+    outside = await local.load()[name](call)
+    with under_way(builders.asking()) as asking:
+        before = asking.tracker
+        assert await local.load()[name](call) == outside
+    assert asking.tracker is before
+
+
+async def test_a_handoff_asks_for_a_person_and_leaves_the_queue_to_the_turn() -> None:
+    (message,), events = await local.load()["action_handoff"](CALL)
+    assert (message["response"], message["place"]) == (HANDOFF, 1)
+    assert events == []
+
+
+async def test_what_must_not_wait_is_answered_before_the_handoff() -> None:
+    messages, _ = await local.load()["action_handoff"](POLICY)
+    assert [m["response"] for m in messages] == ["utter_faq/lost-card", HANDOFF]
 
 
 def test_every_custom_action_of_the_domain_is_here() -> None:

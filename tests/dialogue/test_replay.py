@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from talk import Talk
 
-from bot.dialogue import bot_turn, replay
+from bot.dialogue import replay
 from bot.dialogue.engine import Engine
-from bot.dialogue.replay import Recall
+from bot.dialogue.replay import Replays
 
 # Text of a customer → what is done about it; see talk.SCRIPT.
 SAID = ("hello", "where is my order", "order or refund", "when is my refund", "yes", "start over")
@@ -69,7 +69,7 @@ async def test_memory_and_rasa_agree_after_every_pair_of_messages(
     def nothing(*_: object) -> None:
         return None
 
-    monkeypatch.setattr(bot_turn.recall.Recall, "find", nothing)
+    monkeypatch.setattr(Replays, "find", nothing)
     for first, second in pairs:
         for text in (first, second):
             await talk.say(text, user=f"rasa {first} {second}")
@@ -101,7 +101,7 @@ SENT = [{"text": "Hello", "utter_action": "utter_greet"}]
 
 
 def test_what_was_learned_is_found() -> None:
-    memory = Recall()
+    memory = Replays()
     assert memory.find(BEFORE, PARSED) is None
     memory.learn(BEFORE, _after(*GREETED), PARSED, SENT)
     plan = memory.find(BEFORE, PARSED)
@@ -126,14 +126,14 @@ def test_what_was_learned_is_found() -> None:
     ids=["slot", "silent", "other words", "no message", "action", "taken back", "slot event"],
 )
 def test_what_is_not_plain_is_not_learned(after: dict[str, Any], sent: list[Any]) -> None:
-    memory = Recall()
+    memory = Replays()
     memory.learn(BEFORE, after, PARSED, sent)
     assert memory.find(BEFORE, PARSED) is None
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(replay, "KEPT", 2)
-    memory = Recall()
+    memory = Replays()
     befores = [{**BEFORE, "slots": {"n": n}} for n in range(3)]
     for before in befores:
         memory.learn(before, _after(*GREETED, **before["slots"]), PARSED, SENT)

@@ -11,7 +11,8 @@ import redis.asyncio
 
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.dialogue.turn import CURRENT, Turn, commit, current
+from bot.dialogue.asking import current, under_way
+from bot.dialogue.turn import Turn, commit
 from bot.errors import LeaseLost, StoreUnavailable, TurnInterrupted
 from bot.settings import Settings
 from bot.stores import redis_keys
@@ -178,8 +179,9 @@ async def test_with_redis_away_the_consumer_is_told(scene: Scene, settings: Sett
 
 def test_events_of_a_replayed_turn_have_the_same_ids() -> None:
     ids = []
+    message = builders.inbound()
     for _ in range(2):
-        turn = builders.turn_of(builders.inbound(), _row())
+        turn = builders.turn_of(message, builders.conversation(message))
         turn.event("quick-reply.shown", ordinal=":0")
         turn.event("quick-reply.shown", ordinal=":1")
         ids.append([event.id for event in turn.events])
@@ -187,35 +189,12 @@ def test_events_of_a_replayed_turn_have_the_same_ids() -> None:
     assert len(set(ids[0])) == 2
 
 
-def test_the_current_turn_is_the_tasks_own() -> None:
-    turn = builders.turn_of(builders.inbound(), _row())
+def test_the_question_under_way_is_the_tasks_own() -> None:
+    asking = builders.asking()
     assert current() is None
-    token = CURRENT.set(turn)
-    assert current() is turn
-    CURRENT.reset(token)
+    with under_way(asking):
+        assert current() is asking
     assert current() is None
-
-
-def _row() -> Conversation:
-    message = builders.inbound()
-    return Conversation(
-        id=message.conversation,
-        channel="rest",
-        account="rest",
-        vendor_user="ann",
-        customer_id="c",
-        state=State.BOT,
-        version=1,
-        owner=None,
-        episode_id=message.id,
-        episode_started_at=0.0,
-        stint=1,
-        language="en",
-        priority=0,
-        cause=None,
-        cause_detail=None,
-        waiting_since=None,
-        last_message_at=0.0,
-        last_change=None,
-        sentiment=None,
-    )
+    with pytest.raises(RuntimeError), under_way(asking):
+        raise RuntimeError("Rasa is unwell")
+    assert current() is None

@@ -19,10 +19,8 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.conversation.states import State
-from bot.conversation.store import Conversation
+from bot.dialogue.asking import Asking, under_way
 from bot.dialogue.store import WINDOW, WindowStore
-from bot.dialogue.turn import CURRENT, Turn
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_keys
@@ -164,58 +162,29 @@ def test_what_comes_back_is_what_the_rules_look_at(store: WindowStore) -> None:
 # — where it is kept —
 
 
-def _turn(**tracker: Any) -> Turn:
-    message = builders.inbound()
-    row = Conversation(
-        id="c",
-        channel="rest",
-        account="rest",
-        vendor_user="ann",
-        customer_id="c",
-        state=State.BOT,
-        version=1,
-        owner=None,
-        episode_id="e",
-        episode_started_at=0.0,
-        stint=1,
-        language="en",
-        priority=0,
-        cause=None,
-        cause_detail=None,
-        waiting_since=None,
-        last_message_at=0.0,
-        last_change=None,
-        sentiment=None,
-    )
-    turn = builders.turn_of(message, row)
-    turn.tracker = tracker
-    return turn
+def _asking(**tracker: Any) -> Asking:
+    made = builders.asking()
+    made.tracker = tracker
+    return made
 
 
 async def test_inside_a_turn_the_turn_carries_the_tracker(store: WindowStore) -> None:
     store._client = None  # any touch of Redis would have to connect
-    turn = _turn()
-    token = CURRENT.set(turn)
-    try:
+    with under_way(_asking()) as asking:
         assert await store.retrieve("c") is None
         tracker = await store.get_or_create_tracker("c")
         _one_turn(tracker, 1, SlotSet("order", "4711"))
         await store.save(tracker)
         again = await store.retrieve("c")
-    finally:
-        CURRENT.reset(token)
-    assert turn.tracker["slots"] == {"order": "4711"}
+    assert asking.tracker["slots"] == {"order": "4711"}
     assert again is not None
     assert again.get_slot("order") == "4711"
     assert store._client is None
 
 
 async def test_slots_alone_are_a_conversation_that_starts(store: WindowStore) -> None:
-    token = CURRENT.set(_turn(slots={"order": "x"}))
-    try:
+    with under_way(_asking(slots={"order": "x"})):
         tracker = await store.retrieve("c")
-    finally:
-        CURRENT.reset(token)
     assert tracker is not None
     assert tracker.get_slot("order") == "x"
     assert tracker.latest_action_name == "action_listen"

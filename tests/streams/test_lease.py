@@ -9,8 +9,9 @@ import pytest
 import redis.asyncio
 
 from bot.conversation import store
+from bot.conversation.states import Cause
 from bot.conversation.store import Conversation
-from bot.dialogue.queueing import Queueing
+from bot.dialogue.move import Handoff, Mover
 from bot.dialogue.turn import commit
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.settings import Settings
@@ -186,16 +187,16 @@ async def test_a_turn_whose_shard_has_passed_on_hands_nothing_off(
     """SQL takes no fencing number: the engine asks its clock before the transaction ends."""
     message = builders.inbound("hello")
     before = builders.opened(database)
-    turn = builders.turn_of(message, before)
+    handoff = Handoff(Cause.ASKED, {}, "en", 0.0)
     leases = _leases(redis, "a")
     await leases.step()
     leases._until[0] = time.monotonic() - 1
     GRANT.set(Grant(leases, 0, leases.held[0]))
-    queueing = Queueing(database, redis, 60.0)
+    mover = Mover(database, redis, 60.0)
     with pytest.raises(LeaseLost):
-        await queueing.enter(turn)
+        await mover.hand_off(before, message, handoff, 7)
     now = database.call(lambda c: store.get(c, before.id))
     assert now is not None
     assert (now.state, now.version) == (before.state, before.version)
     await leases.step()
-    await queueing.enter(turn)
+    await mover.hand_off(before, message, handoff, 7)

@@ -1,6 +1,6 @@
 """Whole dialogues through the shipped models and the shipped thresholds: who gets a person.
 
-Each message is heard as in a turn of the bot (`bot/dialogue/bot_turn.py`), without Redis and Rasa.
+Each message is decided as in a turn of the bot (`bot/dialogue/decide.py`), without Redis and Rasa.
 """
 
 from __future__ import annotations

@@ -1,0 +1,170 @@
+"""Note in a turn what happened, as events for the log; docs/metrics.md says what they are for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.dialogue.answer import Answer
+from bot.dialogue.decide import Choice
+from bot.dialogue.hear import Heard
+from bot.dialogue.situation import Situation
+from bot.dialogue.turn import Turn
+from bot.streams.messages import Inbound
+
+
+def received(turn: Turn, inbound: Inbound) -> None:
+    """A message came from a customer who is not blocked."""
+    if inbound.kind != "message":
+        return
+    turn.event(
+        "message.received",
+        actor="customer",
+        kind=_kind_of(inbound),
+        characters=len(inbound.text),
+        files=len(inbound.attachments),
+    )
+
+
+def refused(turn: Turn, reason: str) -> None:
+    """A message is not acted on."""
+    turn.event("message.refused", actor="customer", reason=reason)
+
+
+def heard(turn: Turn, message: Heard, situation: Situation) -> None:
+    """The words of a message were read, and its language followed."""
+    if message.reading is None or message.belief is None:
+        return
+    language, before = message.reading.language, situation.context.belief
+    turn.event(
+        "language.detected",
+        language=language.language,
+        script=language.script,
+        confidence=round(language.confidence, 3),
+        romanised=language.romanised,
+    )
+    if message.switched and before is not None:
+        turn.event("language.switched", to=message.belief.language, was=before.language)
+
+
+def chosen(turn: Turn, message: Heard, choice: Choice) -> None:
+    """It was decided what to do about a message."""
+    if message.button:
+        _tapped(turn, message)
+    elif message.is_unknown_tap:
+        refused(turn, "unknown-quick-reply")
+    elif message.failed:
+        turn.event("turn.failed", ordinal=":understanding", reason="understanding")
+    elif message.reading and choice.weighed:
+        _classified(turn, message, choice)
+    if choice.is_new_language:
+        turn.event("language.switched", ordinal=":explicit", to=choice.language, explicit=True)
+
+
+def answered(turn: Turn, choice: Choice) -> None:
+    """The customer was answered, or asked back; its replies are in the turn."""
+    if choice.hands_off:
+        return
+    if choice.intent == "faq":
+        reply = next((vars(r) for r in turn.replies if r.entry == choice.entry), {})
+        turn.event(
+            "answer.sent",
+            entry=choice.entry,
+            version=turn.content_version,
+            **_translation(reply),
+        )
+    elif choice.asks_back and choice.intent != "not_helped":
+        turn.event("clarification.asked", cause=choice.cause)
+
+
+def answered_second(turn: Turn, choice: Choice, answer: Answer) -> None:
+    """A second question of the message was answered."""
+    if answer.second is not None:
+        turn.event(
+            "answer.sent",
+            ordinal=":also",
+            entry=choice.also,
+            version=turn.content_version,
+            **_translation(answer.second),
+        )
+
+
+def shown(turn: Turn, first: int) -> None:
+    """Buttons were shown, from this reply of the turn on."""
+    for ordinal, reply in enumerate(turn.replies[first:], start=first):
+        if reply.quick_replies:
+            turn.event(
+                "quick-reply.shown",
+                ordinal=f":{ordinal}",
+                replies=[
+                    {"entry": q.entry, "action": q.action, "position": q.position}
+                    for q in reply.quick_replies
+                ],
+                version=turn.content_version,
+            )
+
+
+def rated(turn: Turn, choice: Choice) -> None:
+    """The customer said whether the last answer helped, while that was asked."""
+    helped = choice.intent == "helped"
+    if turn.context.answered and (helped or choice.not_helped):
+        entry, _, version = turn.context.answered.rpartition("@")
+        turn.event(
+            "answer.rated",
+            actor="customer",
+            entry=entry,
+            version=int(version),
+            helped=helped,
+        )
+
+
+def failed(turn: Turn) -> None:
+    """There was no answer to give."""
+    turn.event("turn.failed", reason="no-output")
+
+
+def _tapped(turn: Turn, message: Heard) -> None:
+    button = message.button
+    if button:
+        turn.event(
+            "quick-reply.tapped",
+            actor="customer",
+            entry=button.entry,
+            action=button.action,
+            position=button.position,
+            version=button.content_version,
+            typed=not message.inbound.tap,
+        )
+
+
+def _classified(turn: Turn, message: Heard, choice: Choice) -> None:
+    reading, weighed = message.reading, choice.weighed
+    if reading is None or weighed is None:
+        return
+    prediction, mood = reading.prediction, reading.sentiment
+    turn.event(
+        "intent.classified",
+        intent=prediction.best,
+        confidence=round(prediction.confidence, 3),
+        margin=round(prediction.margin, 3),
+        threshold=round(prediction.threshold, 3),
+        sentiment=mood.label,
+        negative=round(mood.negative, 3),
+        decision=weighed.kind,
+        cause=weighed.cause.value if weighed.cause else None,
+    )
+
+
+def _kind_of(inbound: Inbound) -> str:
+    if inbound.tap:
+        return "tap"
+    return "file" if inbound.attachments and not inbound.text else "text"
+
+
+def _translation(output: Mapping[str, Any]) -> dict[str, Any]:
+    """A machine's part in an answer, for its event; empty when it had none."""
+    metadata = output.get("metadata") or {}
+    if metadata.get("machine"):
+        return {"machine": True, "to": output["language"]}
+    reason = metadata.get("untranslated")
+    return {"untranslated": reason} if reason else {}

@@ -1,6 +1,8 @@
 # Each target is short; CI calls the same ones.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
+# Which of pyproject.toml's groups `make env` installs: web, engine or dev.
+INSTALL := dev
 export RASA_TELEMETRY_ENABLED := false
 export UV_COMPILE_BYTECODE := 1
 
@@ -14,8 +16,8 @@ $(UV):
 	python3 -m venv .uv
 	.uv/bin/pip install --quiet 'uv>=0.5'
 
-env: $(UV)  ## Make or update the environment from uv.lock
-	@$(UV) sync --frozen --quiet
+env: $(UV)  ## Make or update the environment from uv.lock (INSTALL=web or engine for part of it)
+	@$(UV) sync --frozen --quiet --no-default-groups --group $(INSTALL)
 
 run: env  ## Start everything; ends with a list of addresses
 	@$(RUN) python -m bot serve

@@ -22,6 +22,8 @@ from typing import Any
 import sqlalchemy as sa
 from running import free_port
 
+from bot.stores.database import with_our_driver
+
 START_S = 60.0
 TEMPLATE = "template_samvad"
 # Nothing here has to survive a crash. Waiting for the disk would be most of the time.
@@ -155,7 +157,8 @@ class Server:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _execute(self, statement: str) -> None:
-        engine = sa.create_engine(self.url("postgres"), isolation_level="AUTOCOMMIT")
+        address = with_our_driver(self.url("postgres"))
+        engine = sa.create_engine(address, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.exec_driver_sql(statement)
         engine.dispose()

@@ -29,6 +29,7 @@ Everything else that it leads to is what the web install runs."""
 
 UNIMPORTED = {
     "hiredis": "redis-py takes it when it is there",
+    "psycopg": "SQLAlchemy imports the driver that the address names",
     "tensorflow": "our stand-in; only Rasa imports it",
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }

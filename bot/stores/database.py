@@ -24,6 +24,9 @@ Result = TypeVar("Result")
 
 CONNECT_TIMEOUT_S = 5
 _JSON: dict[str, Any] = {"json_serializer": pack, "json_deserializer": unpack}
+_POSTGRESQL: dict[str, Any] = {"prepare_threshold": None}
+"""The driver would prepare what it sends often, in a session that a pooler such as PgBouncer may
+give to somebody else for the next transaction."""
 # PostgreSQL's driver reports a connection that broke as InterfaceError; TimeoutError: all busy.
 _AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
@@ -107,14 +110,22 @@ class Database:
         self.engine.dispose()
 
 
+def with_our_driver(url: str) -> sa.URL:
+    """Read the address of a PostgreSQL; the driver is psycopg 3, which one it names or none."""
+    return sa.make_url(url).set(drivername="postgresql+psycopg")
+
+
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        server = sa.make_url(url)
+        server, given = sa.make_url(url), {}
         if server.get_backend_name() == "postgresql":
+            server, given = with_our_driver(url), _POSTGRESQL
             # A server that is gone without a word must not hold a turn for minutes.
             timeout = server.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))
             server = server.update_query_dict({"connect_timeout": timeout})
-        made = sa.create_engine(server, pool_pre_ping=True, pool_size=4, max_overflow=4, **_JSON)
+        made = sa.create_engine(
+            server, pool_pre_ping=True, pool_size=4, max_overflow=4, connect_args=given, **_JSON
+        )
         sa.event.listen(made, "before_cursor_execute", _without_nul, retval=True)
         return made
     path = sa.make_url(url).database
@@ -189,10 +200,16 @@ def insert_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, 
     """Insert rows whose primary key is new; return how many were."""
     if not rows:
         return 0
+    made: Any
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-        return connection.execute(pg_insert(table).on_conflict_do_nothing(), rows).rowcount
-    from sqlalchemy.dialects.sqlite import insert as lite_insert
+        made = pg_insert(table)
+    else:
+        from sqlalchemy.dialects.sqlite import insert as lite_insert
 
-    return connection.execute(lite_insert(table).on_conflict_do_nothing(), rows).rowcount
+        made = lite_insert(table)
+    statement = made.on_conflict_do_nothing()
+    # Of inserts the number is otherwise only known while the cursor is open.
+    done = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
+    return done.rowcount

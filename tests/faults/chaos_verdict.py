@@ -13,6 +13,7 @@ from chaos_script import FACEBOOK, Conversation, Message
 from chaos_vendors import Taken
 
 from bot.stores import redis_keys
+from bot.stores.database import Database
 from bot.stores.tables import conversations, dead_letters, events, messages
 
 
@@ -158,10 +159,9 @@ def judge_stores(
         for key in client.scan_iter(f"{redis_keys.PREFIX}:*:transition:*"):
             if client.ttl(key) < 0:
                 verdict.add("stuck", f"{key} never ends")
-    engine = sa.create_engine(sql_url)
-    with engine.connect() as connection:
-        _judge_sql(verdict, talks, connection)
-    engine.dispose()
+    database = Database(sql_url, threads=1)
+    database.look(lambda connection: _judge_sql(verdict, talks, connection))
+    database.close()
 
 
 def _judge_sql(

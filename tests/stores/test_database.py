@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
@@ -77,6 +78,27 @@ def test_a_connection_that_broke_is_told_and_replaced(postgresql_url: str) -> No
     with pytest.raises(StoreUnavailable):
         database.call(lambda c: c.execute(end_it))
     assert _count(database) == 0
+    database.close()
+
+
+@pytest.mark.parametrize("driver", ["", "+psycopg2", "+psycopg"])
+def test_an_address_works_with_whatever_driver_it_names(postgresql_url: str, driver: str) -> None:
+    database = Database(postgresql_url.replace("postgresql", f"postgresql{driver}", 1), threads=1)
+    assert _count(database) == 0
+    assert database.engine.driver == "psycopg"
+    database.close()
+
+
+def test_nothing_is_prepared_in_a_session_that_a_pooler_may_pass_on(postgresql_url: str) -> None:
+    database = Database(postgresql_url, threads=1)
+
+    def prepared_after_many(connection: Connection) -> int:
+        for _ in range(12):
+            connection.execute(sa.select(customers.c.id).where(customers.c.name == "x"))
+        found = connection.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements")
+        return int(found.scalar_one())
+
+    assert database.call(prepared_after_many) == 0
     database.close()
 
 

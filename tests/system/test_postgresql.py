@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from running import System, running, until
 
+from bot.stores.database import with_our_driver
 from bot.stores.tables import METADATA
 
 
@@ -27,7 +28,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[Sys
 
 
 def _rows(address: str, query: str) -> list[tuple[Any, ...]]:
-    engine = sa.create_engine(address, poolclass=sa.NullPool)
+    engine = sa.create_engine(with_our_driver(address), poolclass=sa.NullPool)
     with engine.connect() as connection:
         return [tuple(row) for row in connection.exec_driver_sql(query)]
 

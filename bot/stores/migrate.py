@@ -1,8 +1,13 @@
-"""Bring a database to the newest schema (Alembic; revisions in bot/stores/migrations)."""
+"""Bring a database to the newest schema (Alembic; revisions in bot/stores/migrations).
+
+Revisions are history: they import nothing of today's code, so that no change of it can change what
+they once did. The connection, with one transaction for all of them, is handed to them here.
+"""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from alembic import command
@@ -11,31 +16,34 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
+from bot.stores.database import Database, one_at_a_time
+
 FOLDER = Path(__file__).parent / "migrations"
+LOCK = 5_366_321_001
+"""Any number nobody else uses for an advisory lock in this database."""
 
 
-def config(url: str) -> Config:
-    """Alembic's configuration for a database URL."""
+def config() -> Config:
+    """Where Alembic finds the revisions."""
     made = Config()
     made.set_main_option("script_location", str(FOLDER))
-    made.attributes["url"] = url
     return made
 
 
 def upgrade(url: str, revision: str = "head") -> None:
     """Apply every revision up to `revision`; nothing happens when it is there already."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    command.upgrade(config(url), revision)
+    _run(command.upgrade, url, revision)
 
 
 def downgrade(url: str, revision: str) -> None:
     """Undo revisions down to `revision` (`base` for none)."""
-    command.downgrade(config(url), revision)
+    _run(command.downgrade, url, revision)
 
 
 def newest() -> str:
     """Return the revision the code expects."""
-    return str(ScriptDirectory.from_config(config("")).get_current_head())
+    return str(ScriptDirectory.from_config(config()).get_current_head())
 
 
 def current(connection: Connection) -> str:
@@ -45,5 +53,22 @@ def current(connection: Connection) -> str:
 
 def known(revision: str) -> bool:
     """Tell whether this code has a revision, so that it can upgrade from there."""
-    scripts = ScriptDirectory.from_config(config("")).walk_revisions()
+    scripts = ScriptDirectory.from_config(config()).walk_revisions()
     return revision in {script.revision for script in scripts}
+
+
+def _run(step: Callable[[Config, str], None], url: str, revision: str) -> None:
+    """Run a command of Alembic in one transaction, while nobody else migrates this database.
+
+    On PostgreSQL a lock in the database keeps two machines apart; on SQLite the transaction itself
+    does, and the file lock of `bot.processes.prepare`.
+    """
+    database = Database(url)
+    try:
+        with database.engine.begin() as connection:
+            one_at_a_time(connection, LOCK)
+            settings = config()
+            settings.attributes["connection"] = connection
+            step(settings, revision)
+    finally:
+        database.close()

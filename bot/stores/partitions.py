@@ -1,9 +1,10 @@
 """Messages and events by month on PostgreSQL, so that forgetting a month is dropping a table.
 
-A partition lives in a schema of its own, `samvad_partitions`, so that nobody takes it for one of
-ours. Each parent also has a default partition: a row of a month nobody prepared is never refused.
-Its primary key has the time beside the id, as PostgreSQL wants; `insert_ignore` and `write_events`
-keep ids unique. SQLite has no partitions; there everything here does nothing.
+Revision 0003 divides the tables. A partition lives in a schema of its own, `samvad_partitions`, so
+that nobody takes it for one of ours. Each parent also has a default partition: a row of a month
+nobody prepared is never refused. Its primary key has the time beside the id, as PostgreSQL wants;
+`insert_ignore` and `write_events` keep ids unique. SQLite has no partitions; there everything here
+does nothing.
 https://www.postgresql.org/docs/current/ddl-partitioning.html
 """
 
@@ -97,58 +98,6 @@ def drop_before(connection: Connection, table: str, before: float) -> int:
     return len(gone)
 
 
-def divide(connection: Connection, table: str, primary_key: str, now: float) -> None:
-    """Turn a plain table into a partitioned one with the same columns, indexes and rows.
-
-    Args:
-        primary_key: Its former key column; the time column joins it.
-    """
-    column = TIME_COLUMN[table]
-    rebuild = _definitions(connection, table)
-    run = connection.exec_driver_sql
-    run(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-    run(f"ALTER TABLE {table} RENAME TO {table}_whole")
-    like = f"LIKE {table}_whole INCLUDING DEFAULTS"
-    run(f"CREATE TABLE {table} ({like}) PARTITION BY RANGE ({column})")
-    run(f"CREATE TABLE {SCHEMA}.{table}_default PARTITION OF {table} DEFAULT")
-    oldest = run(f"SELECT min({column}) FROM {table}_whole").scalar()  # noqa: S608
-    month = Month.of(now) if oldest is None else min(Month.of(oldest), Month.of(now))
-    while month <= Month.of(now).plus(MONTHS_AHEAD):
-        _attach(connection, table, month)
-        month = month.plus(1)
-    run(f"INSERT INTO {table} SELECT * FROM {table}_whole")  # noqa: S608
-    run(f"DROP TABLE {table}_whole")
-    run(f"ALTER TABLE {table} ADD CONSTRAINT {table}_pkey PRIMARY KEY ({primary_key}, {column})")
-    for statement in rebuild:
-        run(statement)
-
-
-def unite(connection: Connection, table: str, primary_key: str) -> None:
-    """Undo `divide`."""
-    rebuild = _definitions(connection, table)
-    run = connection.exec_driver_sql
-    run(f"ALTER TABLE {table} RENAME TO {table}_parts")
-    run(f"CREATE TABLE {table} (LIKE {table}_parts INCLUDING DEFAULTS)")
-    run(f"INSERT INTO {table} SELECT * FROM {table}_parts")  # noqa: S608
-    run(f"DROP TABLE {table}_parts CASCADE")
-    run(f"ALTER TABLE {table} ADD CONSTRAINT {table}_pkey PRIMARY KEY ({primary_key})")
-    for statement in rebuild:
-        run(statement)
-
-
-def _definitions(connection: Connection, table: str) -> list[str]:
-    """Statements that make the table's indexes again, its primary key left out."""
-    rows = connection.execute(
-        sa.text(
-            "SELECT pg_get_indexdef(i.indexrelid) FROM pg_index i"
-            " WHERE i.indrelid = to_regclass(:name) AND NOT i.indisprimary"
-        ),
-        {"name": table},
-    ).scalars()
-    # Of a partitioned table the definition says ONLY, which would leave the partitions out.
-    return [str(row).replace(" ON ONLY ", " ON ") for row in rows]
-
-
 def _add(connection: Connection, table: str, month: Month) -> None:
     """Make a partition beside rows that may be waiting for it in the default one."""
     column, run = TIME_COLUMN[table], connection.exec_driver_sql
@@ -162,11 +111,4 @@ def _add(connection: Connection, table: str, month: Month) -> None:
     run(
         f"ALTER TABLE {table} ATTACH PARTITION {SCHEMA}.{table}_{month}"
         f" FOR VALUES FROM ({start}) TO ({end})"
-    )
-
-
-def _attach(connection: Connection, table: str, month: Month) -> None:
-    connection.exec_driver_sql(
-        f"CREATE TABLE {SCHEMA}.{table}_{month} PARTITION OF {table}"
-        f" FOR VALUES FROM ({month.start}) TO ({month.plus(1).start})"
     )

@@ -5,34 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import desk_seed as seed
+import postgresql_server
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.desk.conversation import notes
 from bot.desk.people.scope import Scope
-from bot.desk.search import find, folded_search, index, trigrams
+from bot.desk.search import find, folded_search, index
 from bot.desk.search.folding import fold
+from bot.stores import migrate
 from bot.stores.database import Database
+
+TEXT_TABLES = ("customers", "desk_notes", "messages")
+"""Tables whose texts are searched, by name."""
 
 
 @pytest.fixture
 def filled(postgresql_url: str) -> Iterator[Database]:
     database = Database(postgresql_url, threads=1)
-
-    def rows(connection: Connection) -> None:
-        for ident, name, text in (
-            ("es", "José Núñez", "¿Cuándo llega MI camión? 100%_ok"),
-            ("th", "สมหญิง", "สินค้าที่ได้รับไม่ตรงกับที่สั่ง"),
-            ("ar", "أحمد", "أُريدُ استرجاع المبلغ"),
-        ):
-            seed.conversation(connection, ident, name=name)
-            seed.message(connection, ident, text)
-        notes.add(connection, "th", "u", "Courier called", key="n" * 8)
-
-    database.call(rows)
+    database.call(_fill)
     yield database
     database.close()
+
+
+def _fill(connection: Connection) -> None:
+    for ident, name, text in (
+        ("es", "José Núñez", "¿Cuándo llega MI camión? 100%_ok"),
+        ("th", "สมหญิง", "สินค้าที่ได้รับไม่ตรงกับที่สั่ง"),
+        ("ar", "أحمد", "أُريدُ استرجاع المبلغ"),
+    ):
+        seed.conversation(connection, ident, name=name)
+        seed.message(connection, ident, text)
+    notes.add(connection, "th", "u", "Courier called", key="n" * 8)
 
 
 @pytest.mark.parametrize("indexed", [True, False])
@@ -106,15 +111,42 @@ def test_the_index_of_sqlite_has_nothing_to_do_here(filled: Database) -> None:
     assert not filled.call(index.behind)
 
 
-def test_without_the_extension_the_schema_comes_up_all_the_same(
-    filled: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(trigrams, "EXTENSION", "no_such_extension")
-    filled.call(_without_indexes)
-    filled.call(folded_search.drop)
-    filled.call(trigrams.create)
-    assert filled.call(lambda c: find.conversations(c, "camión")) == ["es"]
-    assert filled.call(lambda c: find.conversations(c, "camion")) == [], "as written, then"
+REFUSED = """
+CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'no % here', tg_tag; END $$;
+CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('{tag}') EXECUTE FUNCTION refuse();
+"""
+
+
+@pytest.fixture
+def refusing(
+    request: pytest.FixtureRequest, postgresql: postgresql_server.Server
+) -> Iterator[Database]:
+    """A database that came up to the newest schema though it refuses a kind of statement."""
+    name = postgresql.create()
+    database = Database(postgresql.url(name), threads=1)
+    database.call(lambda c: c.exec_driver_sql(REFUSED.format(tag=request.param).replace("%", "%%")))
+    migrate.upgrade(postgresql.url(name))
+    database.call(_fill)
+    yield database
+    database.close()
+    postgresql.drop(name)
+
+
+@pytest.mark.parametrize("refusing", ["CREATE EXTENSION"], indirect=True)
+def test_without_the_extension_the_same_is_found(refusing: Database) -> None:
+    assert refusing.call(folded_search.available)
+    assert refusing.call(_trigrams) == []
+    assert refusing.call(lambda c: find.conversations(c, "camion")) == ["es"]
+    assert refusing.call(lambda c: find.conversations(c, "ได้รับ")) == ["th"]
+
+
+@pytest.mark.parametrize("refusing", ["CREATE FUNCTION"], indirect=True)
+def test_without_the_function_texts_are_compared_as_written(refusing: Database) -> None:
+    assert not refusing.call(folded_search.available)
+    assert refusing.call(_trigrams) == [], "the extension is made of functions, too"
+    assert refusing.call(lambda c: find.conversations(c, "camión")) == ["es"]
+    assert refusing.call(lambda c: find.conversations(c, "camion")) == [], "as written, then"
 
 
 TEXTS = (
@@ -155,7 +187,13 @@ def test_the_database_folds_as_we_do(filled: Database) -> None:
     assert [one for one in filled.call(work) if one[1] != one[2]] == []
 
 
+def _trigrams(connection: Connection) -> list[str]:
+    """Names of the indexes for search."""
+    names = "SELECT indexname FROM pg_indexes WHERE indexname LIKE 'ix_trigrams_%%' ORDER BY 1"
+    return list(connection.exec_driver_sql(names).scalars())
+
+
 def _without_indexes(connection: Connection) -> None:
-    trigrams.drop(connection)
-    for table in trigrams.INDEXES:
-        connection.exec_driver_sql(f"DROP INDEX {folded_search.INDEX}{table}")
+    assert _trigrams(connection) == [f"ix_trigrams_folded_{table}" for table in TEXT_TABLES]
+    for name in _trigrams(connection):
+        connection.exec_driver_sql(f"DROP INDEX {name}")

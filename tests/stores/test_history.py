@@ -14,26 +14,21 @@ import sqlalchemy as sa
 from past_databases import Upgraded, revisions, whole_schema, write_rows
 from sqlalchemy.engine import Connection
 
-from bot.content import publish
+from bot.content import versions
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.desk import (
-    audit,
-    auth,
-    canned,
-    labels,
-    macros,
-    merging,
-    queries,
-    saved_filters,
-    search,
-    search_index,
-    thread,
-    users,
-)
+from bot.desk.conversation import labels, merging, thread
+from bot.desk.lists import queries, saved_filters
+from bot.desk.lists.filters import View
+from bot.desk.lists.rows import rows_of
+from bot.desk.pages.canned import queries as canned
+from bot.desk.pages.macros import queries as macros
+from bot.desk.people import audit, auth, users
+from bot.desk.search import find, index
 from bot.dialogue.context import Context
 from bot.files import rows as file_rows
+from bot.reports.base import Filters
 from bot.reports.quick_replies import read_usage
 from bot.routing import policies, queue, teams
 from bot.routing.model import Presence
@@ -77,9 +72,9 @@ def upgraded(
 
 def _prepare_search(connection: Connection) -> None:
     """Index what is there, as the desk does when it starts."""
-    search_index.prepare(connection)
-    if search_index.supported(connection):
-        search_index.catch_up(connection)
+    index.prepare(connection)
+    if index.supported(connection):
+        index.catch_up(connection)
 
 
 def _look(upgraded: Upgraded, work: Callable[[Connection], Any]) -> Any:
@@ -170,12 +165,12 @@ def test_what_was_said_is_found(upgraded: Upgraded) -> None:
         "ليلى": ["telegram-layla"],
         "CAMION": ["rest-jose"],
     }
-    found = {word: _look(upgraded, lambda c, w=word: search.conversations(c, w)) for word in wanted}
+    found = {word: _look(upgraded, lambda c, w=word: find.conversations(c, w)) for word in wanted}
     assert found == wanted
 
 
 def test_events_are_read(upgraded: Upgraded) -> None:
-    usage = _look(upgraded, read_usage)
+    usage = _look(upgraded, lambda c: read_usage(c, Filters()))
     assert [(row["quick_reply"], row["shown"], row["tapped"]) for row in usage] == [
         ("person", 1, 1),
         ("wrong-item", 1, 0),
@@ -183,7 +178,7 @@ def test_events_are_read(upgraded: Upgraded) -> None:
 
 
 def test_the_live_content_and_the_memory_of_the_bot_are_read(upgraded: Upgraded) -> None:
-    live = _look(upgraded, lambda c: publish.read(c, publish.live_number(c)))
+    live = _look(upgraded, lambda c: versions.read(c, versions.live_number(c)))
     assert live.number == 1
     assert live.answers("wrong-item", date(2026, 11, 28))
     assert live.by_id["wrong-item"].answer("hi", "webchat", "en") == (
@@ -202,7 +197,7 @@ def test_the_queue_and_those_put_aside_are_read(upgraded: Upgraded) -> None:
         return waiting.id, queue.place_of(connection, waiting, agents_online=1).place
 
     assert _look(upgraded, place) == ("webchat-somchai", 1)
-    [aside] = _look(upgraded, lambda c: queries.list_rows(c, queries.View.SNOOZED, "u-nok"))
+    [aside] = _look(upgraded, lambda c: queries.list_rows(c, View.SNOOZED, "u-nok"))
     assert (aside.id, aside.until) == ("telegram-layla", 1789100000.0)
 
 
@@ -211,7 +206,7 @@ def test_the_desk_reads_its_own(upgraded: Upgraded) -> None:
     assert [reply.text for reply in _look(upgraded, canned.list_all)] == ["สวัสดีค่ะ {name}"]
     assert [row["action"] for row in _look(upgraded, audit.latest)] == ["label.added"]
     assert [row["id"] for row in _look(upgraded, dead_letters.read_letters)] == ["m-ar-9"]
-    assert _look(upgraded, lambda c: queries.rows_of(c, ["facebook-asha"], "u-nok"))[0].read_at
+    assert _look(upgraded, lambda c: rows_of(c, ["facebook-asha"], "u-nok"))[0].read_at
 
 
 def test_a_person_logs_in_and_a_login_lasts(upgraded: Upgraded) -> None:
@@ -256,7 +251,7 @@ def _reads_files(connection: Connection) -> None:
 
 
 def _reads_mentions(connection: Connection) -> None:
-    rows = queries.list_rows(connection, queries.View.MENTIONS, "u-nok")
+    rows = queries.list_rows(connection, View.MENTIONS, "u-nok")
     assert [row.id for row in rows] == ["facebook-asha"]
 
 
@@ -309,9 +304,9 @@ def test_work_goes_on(upgraded: Upgraded) -> None:
         said = {**upgraded.written["messages"][0], "id": "m-es-2", "conversation": "rest-jose"}
         said |= {"text": "¿Y el cañón?", "created_at": 1789000900.0}
         recorder.store_rows(connection, [{"kind": "message", "body": said}])
-        if search_index.supported(connection):
-            search_index.catch_up(connection)
-        assert search.conversations(connection, "canon") == ["rest-jose"]
+        if index.supported(connection):
+            index.catch_up(connection)
+        assert find.conversations(connection, "canon") == ["rest-jose"]
         latest = sa.select(conversations.c.last_message_at).where(conversations.c.id == "rest-jose")
         assert connection.execute(latest).scalar_one() == 1789000900.0
 

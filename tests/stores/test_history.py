@@ -35,6 +35,7 @@ from bot.routing.model import Presence
 from bot.stores import migrate
 from bot.stores.database import Database
 from bot.stores.packing import unpack
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, trackers
 from bot.streams import dead_letters, recorder
 from bot.streams.messages import Inbound
@@ -234,7 +235,7 @@ def _reads_agents(connection: Connection) -> None:
 def _reads_service_levels(connection: Connection) -> None:
     [policy] = policies.list_policies(connection)
     assert (policy.name, policy.first_reply_s, policy.next_reply_s) == ("เร็ว", 600, None)
-    [clock] = policies.open_clocks(connection)
+    [clock] = policies.open_clocks(connection, SetAside("sla"))
     assert (clock.conversation, clock.due_at) == ("webchat-somchai", 1789001100.5)
 
 

@@ -24,7 +24,8 @@ def test_a_list_is_numbered_and_its_files_exist(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["Add a channel", "Add an event", "Add a report", "Add a connector"]
+    "name",
+    ["Add a channel", "Add an event", "Add a report", "Add a connector", "Add a handoff cause"],
 )
 def test_what_grows_has_a_list(name: str) -> None:
     assert name in SECTIONS

@@ -1,4 +1,4 @@
-"""Note in a turn what happened, as events for the log; docs/metrics.md says what they are for."""
+"""Note in a turn what happened, as events for the log (docs/events.md)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,20 @@ from bot.dialogue.decide import Choice
 from bot.dialogue.hear import Heard
 from bot.dialogue.situation import Situation
 from bot.dialogue.turn import Turn
+from bot.events import (
+    AnswerRated,
+    AnswerSent,
+    ClarificationAsked,
+    IntentClassified,
+    LanguageDetected,
+    LanguageSwitched,
+    MessageReceived,
+    MessageRefused,
+    QuickReplyShown,
+    QuickReplyTapped,
+    ShownReply,
+    TurnFailed,
+)
 from bot.streams.messages import Inbound
 
 
@@ -17,18 +31,13 @@ def received(turn: Turn, inbound: Inbound) -> None:
     """A message came from a customer who is not blocked."""
     if inbound.kind != "message":
         return
-    turn.event(
-        "message.received",
-        actor="customer",
-        kind=_kind_of(inbound),
-        characters=len(inbound.text),
-        files=len(inbound.attachments),
-    )
+    what = MessageReceived(_kind_of(inbound), len(inbound.text), len(inbound.attachments))
+    turn.event(what, actor="customer")
 
 
 def refused(turn: Turn, reason: str) -> None:
     """A message is not acted on."""
-    turn.event("message.refused", actor="customer", reason=reason)
+    turn.event(MessageRefused(reason), actor="customer")
 
 
 def heard(turn: Turn, message: Heard, situation: Situation) -> None:
@@ -37,14 +46,15 @@ def heard(turn: Turn, message: Heard, situation: Situation) -> None:
         return
     language, before = message.reading.language, situation.context.belief
     turn.event(
-        "language.detected",
-        language=language.language,
-        script=language.script,
-        confidence=round(language.confidence, 3),
-        romanised=language.romanised,
+        LanguageDetected(
+            language=language.language,
+            script=language.script,
+            confidence=round(language.confidence, 3),
+            romanised=language.romanised,
+        )
     )
     if message.switched and before is not None:
-        turn.event("language.switched", to=message.belief.language, was=before.language)
+        turn.event(LanguageSwitched(to=message.belief.language, was=before.language))
 
 
 def chosen(turn: Turn, message: Heard, choice: Choice) -> None:
@@ -54,11 +64,11 @@ def chosen(turn: Turn, message: Heard, choice: Choice) -> None:
     elif message.is_unknown_tap:
         refused(turn, "unknown-quick-reply")
     elif message.failed:
-        turn.event("turn.failed", ordinal=":understanding", reason="understanding")
+        turn.event(TurnFailed("understanding"), ordinal=":understanding")
     elif message.reading and choice.weighed:
         _classified(turn, message, choice)
     if choice.is_new_language:
-        turn.event("language.switched", ordinal=":explicit", to=choice.language, explicit=True)
+        turn.event(LanguageSwitched(to=choice.language, explicit=True), ordinal=":explicit")
 
 
 def answered(turn: Turn, choice: Choice) -> None:
@@ -67,41 +77,27 @@ def answered(turn: Turn, choice: Choice) -> None:
         return
     if choice.intent == "faq":
         reply = next((vars(r) for r in turn.replies if r.entry == choice.entry), {})
-        turn.event(
-            "answer.sent",
-            entry=choice.entry,
-            version=turn.content_version,
-            **_translation(reply),
-        )
+        turn.event(_answer(choice.entry, turn.content_version, reply))
     elif choice.asks_back and choice.intent != "not_helped":
-        turn.event("clarification.asked", cause=choice.cause)
+        turn.event(ClarificationAsked(choice.cause))
 
 
 def answered_second(turn: Turn, choice: Choice, answer: Answer) -> None:
     """A second question of the message was answered."""
     if answer.second is not None:
-        turn.event(
-            "answer.sent",
-            ordinal=":also",
-            entry=choice.also,
-            version=turn.content_version,
-            **_translation(answer.second),
-        )
+        what = _answer(choice.also, turn.content_version, answer.second)
+        turn.event(what, ordinal=":also")
 
 
 def shown(turn: Turn, first: int) -> None:
     """Buttons were shown, from this reply of the turn on."""
     for ordinal, reply in enumerate(turn.replies[first:], start=first):
         if reply.quick_replies:
-            turn.event(
-                "quick-reply.shown",
-                ordinal=f":{ordinal}",
-                replies=[
-                    {"entry": q.entry, "action": q.action, "position": q.position}
-                    for q in reply.quick_replies
-                ],
-                version=turn.content_version,
-            )
+            buttons: list[ShownReply] = [
+                {"entry": q.entry, "action": q.action, "position": q.position}
+                for q in reply.quick_replies
+            ]
+            turn.event(QuickReplyShown(buttons, turn.content_version), ordinal=f":{ordinal}")
 
 
 def rated(turn: Turn, choice: Choice) -> None:
@@ -109,31 +105,26 @@ def rated(turn: Turn, choice: Choice) -> None:
     helped = choice.intent == "helped"
     if turn.context.answered and (helped or choice.not_helped):
         entry, _, version = turn.context.answered.rpartition("@")
-        turn.event(
-            "answer.rated",
-            actor="customer",
-            entry=entry,
-            version=int(version),
-            helped=helped,
-        )
+        turn.event(AnswerRated(entry, int(version), helped), actor="customer")
 
 
 def failed(turn: Turn) -> None:
     """There was no answer to give."""
-    turn.event("turn.failed", reason="no-output")
+    turn.event(TurnFailed("no-output"))
 
 
 def _tapped(turn: Turn, message: Heard) -> None:
     button = message.button
     if button:
         turn.event(
-            "quick-reply.tapped",
+            QuickReplyTapped(
+                entry=button.entry,
+                action=button.action,
+                position=button.position,
+                version=button.content_version,
+                typed=not message.inbound.tap,
+            ),
             actor="customer",
-            entry=button.entry,
-            action=button.action,
-            position=button.position,
-            version=button.content_version,
-            typed=not message.inbound.tap,
         )
 
 
@@ -143,15 +134,16 @@ def _classified(turn: Turn, message: Heard, choice: Choice) -> None:
         return
     prediction, mood = reading.prediction, reading.sentiment
     turn.event(
-        "intent.classified",
-        intent=prediction.best,
-        confidence=round(prediction.confidence, 3),
-        margin=round(prediction.margin, 3),
-        threshold=round(prediction.threshold, 3),
-        sentiment=mood.label,
-        negative=round(mood.negative, 3),
-        decision=weighed.kind,
-        cause=weighed.cause.value if weighed.cause else None,
+        IntentClassified(
+            intent=prediction.best,
+            confidence=round(prediction.confidence, 3),
+            margin=round(prediction.margin, 3),
+            threshold=round(prediction.threshold, 3),
+            sentiment=mood.label,
+            negative=round(mood.negative, 3),
+            decision=weighed.kind,
+            cause=weighed.cause.value if weighed.cause else None,
+        )
     )
 
 
@@ -161,10 +153,9 @@ def _kind_of(inbound: Inbound) -> str:
     return "file" if inbound.attachments and not inbound.text else "text"
 
 
-def _translation(output: Mapping[str, Any]) -> dict[str, Any]:
-    """A machine's part in an answer, for its event; empty when it had none."""
+def _answer(entry: str, version: int, output: Mapping[str, Any]) -> AnswerSent:
+    """An answer, with a machine's part in its words."""
     metadata = output.get("metadata") or {}
     if metadata.get("machine"):
-        return {"machine": True, "to": output["language"]}
-    reason = metadata.get("untranslated")
-    return {"untranslated": reason} if reason else {}
+        return AnswerSent(entry, version, machine=True, to=output["language"])
+    return AnswerSent(entry, version, untranslated=metadata.get("untranslated") or None)

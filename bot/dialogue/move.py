@@ -19,7 +19,8 @@ from bot.conversation.escalation import Decision
 from bot.conversation.states import Cause, State
 from bot.conversation.store import Conversation
 from bot.dialogue.decide import Choice
-from bot.events import Event
+from bot.dialogue.situation import in_language
+from bot.events import Event, EventData, HandoffCancelled, HandoffLeft, HandoffRequested
 from bot.handoff.opening import Attendance, attendance
 from bot.routing import presence, roster, teams
 from bot.routing.match import team_for
@@ -87,12 +88,9 @@ class Mover:
             version: Content version the message was decided with.
         """
         detail = {**handoff.numbers, "message": inbound.id}
-        data = {"cause": handoff.cause.value, **detail}
-        requested = replace(
-            _event(conversation, inbound, "handoff.requested", handoff.language, version),
-            actor="bot",
-            data=data,
-        )
+        what = HandoffRequested(handoff.cause.value, **detail)
+        spoken = in_language(conversation, handoff.language)
+        requested = _event(spoken, inbound, what, version, actor="bot")
         return await self._change(
             lambda c: store.change(
                 c,
@@ -115,8 +113,7 @@ class Mover:
         self, conversation: Conversation, inbound: Inbound, version: int
     ) -> Conversation:
         """Give the conversation back to the bot: the customer does not want to wait."""
-        language = conversation.language
-        cancelled = _event(conversation, inbound, "handoff.cancelled", language, version)
+        cancelled = _event(conversation, inbound, HandoffCancelled(), version)
         return await self._change(
             lambda c: store.change(
                 c, conversation, State.BOT, key=cancel_key(inbound.id), events=(cancelled,)
@@ -127,8 +124,7 @@ class Mover:
         self, conversation: Conversation, inbound: Inbound, version: int
     ) -> Conversation:
         """Note that the customer does not wait in the chat, but for an answer later."""
-        language = conversation.language
-        left = _event(conversation, inbound, "handoff.left", language, version)
+        left = _event(conversation, inbound, HandoffLeft(), version)
         return await self._change(
             lambda c: store.amend(
                 c,
@@ -170,17 +166,18 @@ class Mover:
 
 
 def _event(
-    conversation: Conversation, inbound: Inbound, kind: str, language: str, version: int
+    conversation: Conversation,
+    inbound: Inbound,
+    what: EventData,
+    version: int,
+    actor: str = "customer",
 ) -> Event:
     """An event of the customer's message, written with the change it tells of."""
-    return Event(
-        id=f"{inbound.id}:{kind}",
-        type=kind,
-        conversation=conversation.id,
-        episode_id=conversation.episode_id,
-        channel=conversation.channel,
-        language=language,
-        actor="customer",
+    return Event.of(
+        conversation,
+        what,
+        key=inbound.id,
+        actor=actor,
         content_version=version,
         occurred_at=inbound.received_at,
     )

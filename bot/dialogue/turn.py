@@ -20,7 +20,7 @@ from bot.dialogue.context import Context
 from bot.dialogue.decide import Choice
 from bot.dialogue.situation import Situation, in_language
 from bot.errors import LeaseLost, TurnInterrupted
-from bot.events import Event
+from bot.events import Event, EventData
 from bot.stores import redis_keys
 from bot.stores.packing import pack
 from bot.stores.redis_batches import Script, lane_of
@@ -99,19 +99,17 @@ class Turn:
         self.reading = choice.understanding
         self.entry = choice.entry
 
-    def event(self, type_: str, /, *, ordinal: str = "", actor: str = "bot", **data: Any) -> None:
+    def event(self, what: EventData, *, ordinal: str = "", actor: str = "bot") -> None:
         """Note an event; its id follows from the message, so a replay writes it once."""
         self.events.append(
-            Event(
-                id=f"{self.inbound.id}:{type_}{ordinal}",
-                type=type_,
-                conversation=self.conversation.id,
-                episode_id=self.conversation.episode_id,
-                channel=self.conversation.channel,
-                language=self.language,
+            Event.of(
+                self.conversation,
+                what,
+                key=self.inbound.id,
+                ordinal=ordinal,
                 actor=actor,
+                language=self.language,
                 content_version=self.content_version,
-                data=data,
                 occurred_at=self.inbound.received_at,
             )
         )

@@ -14,6 +14,7 @@ from bot.conversation.store import Conversation
 from bot.dialogue.asking import current, under_way
 from bot.dialogue.turn import Turn, commit
 from bot.errors import LeaseLost, StoreUnavailable, TurnInterrupted
+from bot.events import MessageReceived, QuickReplyShown
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
@@ -39,7 +40,7 @@ class Scene:
     def turn(self, conversation: Conversation | None = None) -> Turn:
         replies = [builders.outbound("one", n=1), builders.outbound("two", n=2)]
         turn = builders.turn_of(self.message, conversation or self.conversation, *replies)
-        turn.event("message.received", actor="customer")
+        turn.event(MessageReceived("text", 3, 0), actor="customer")
         turn.tracker = {"events": [{"event": "action", "name": "action_listen"}], "slots": {}}
         return turn
 
@@ -182,8 +183,8 @@ def test_events_of_a_replayed_turn_have_the_same_ids() -> None:
     message = builders.inbound()
     for _ in range(2):
         turn = builders.turn_of(message, builders.conversation(message))
-        turn.event("quick-reply.shown", ordinal=":0")
-        turn.event("quick-reply.shown", ordinal=":1")
+        turn.event(QuickReplyShown((), 7), ordinal=":0")
+        turn.event(QuickReplyShown((), 7), ordinal=":1")
         ids.append([event.id for event in turn.events])
     assert ids[0] == ids[1]
     assert len(set(ids[0])) == 2

@@ -27,6 +27,8 @@ from bot.understanding.mood.sentiment import load_or_fit
 
 EVAL = Path(os.environ.get("EVAL", REPO.parent / "shared" / "eval"))
 PAGE = REPO / "docs" / "quality.md"
+BY_HAND = REPO / "benchmarks" / "texts" / "understanding.md"
+"""Measurements of single runs, which the page keeps below its own."""
 
 
 def main() -> None:
@@ -93,7 +95,7 @@ def page(
         *_language(detectors, asked),
         *beside_diet,
     ]
-    return "\n".join(lines)
+    return "\n".join(lines).rstrip("\n") + "\n\n" + BY_HAND.read_text("utf-8")
 
 
 def _language(detectors: Mapping[str, Outcome], asked: Mapping[str, float]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 import redis.asyncio
 import sqlalchemy as sa
 from builders import until
-from made_up import Elsewhere
+from made_up_connector import Elsewhere
 
 from bot.connectors.kit import cursor as cursors
 from bot.connectors.kit import rows, running

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import made_up
+import made_up_report
 import pytest
 
 from bot import __main__ as command_line
@@ -45,7 +45,7 @@ def printed(
         _answer("3", "order-status", "webchat"),
     ]
     database.call(lambda c: write_events(c, answers))
-    monkeypatch.setattr(registry, "REPORTS", (*registry.REPORTS, made_up.REPORT))
+    monkeypatch.setattr(registry, "REPORTS", (*registry.REPORTS, made_up_report.REPORT))
     monkeypatch.setenv("SAMVAD_STATE_DIR", str(settings.state_dir))
     monkeypatch.setenv("DATABASE_URL", database.engine.url.render_as_string(hide_password=False))
 

@@ -18,7 +18,7 @@ from bot.desk.pages.canned import queries as canned
 from bot.desk.pages.macros import queries as macros
 from bot.errors import BadRequest
 from bot.stores import redis_keys
-from bot.stores.tables import messages
+from bot.stores.tables import messages, snoozes
 
 ONE = "/conversations/webchat-1"
 FULL = {
@@ -124,7 +124,7 @@ async def test_snoozing_by_macro_waits_for_a_reply(desk: Desk) -> None:
     made = await written(desk, name="Wait", end="snooze")
     asha = await desk.browser()
     assert (await asha.act(f"{ONE}/macros/{made.id}"))[0] == 200
-    until = desk.database.call(lambda c: c.execute(sa.select(tables.snoozes.c.until)).scalar_one())
+    until = desk.database.call(lambda c: c.execute(sa.select(snoozes.c.until)).scalar_one())
     assert until == 0
 
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from bot.errors import StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.listening import Listening
+from channels.webchat.server.settings import NAME
 
 log = structlog.get_logger()
 
@@ -73,7 +74,7 @@ class Hub:
         # The live channel is always there, so that the connection has something to listen to.
         self._ear = Listening(
             client,
-            "webchat",
+            NAME,
             (redis_keys.LIVE_CHANNEL,),
             self._hear,
             confirmed=self._confirm,

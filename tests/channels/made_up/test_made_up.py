@@ -26,12 +26,14 @@ from bot.conversation.store import Conversation
 from bot.desk.app import make_app as make_desk
 from bot.desk.people.users import add_user
 from bot.handoff.service import HandoffService
+from bot.processes.every import paced
 from bot.processes.fetching import make_fetcher
 from bot.processes.ingress import make_app
 from bot.routing import keeper, policies
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.stores.set_aside import SetAside
 from bot.streams.lease import Leases
 from bot.streams.messages import Inbound, conversation_id
 from bot.streams.outbox import Sender
@@ -58,7 +60,11 @@ async def sending(
     clients = registry.make_clients(settings, client)
     typing = TypingShown(settings, client, leases, clients, registry.typing_intervals())
     fetcher = make_fetcher(settings, database, client)
-    work = (Sender(client, leases, clients).run(), typing.run(), fetcher.run())
+    work = (
+        Sender(client, leases, clients).run(),
+        typing.run(),
+        paced(fetcher.turn, name="files"),
+    )
     tasks = [asyncio.create_task(part) for part in work]
     try:
         await builders.until(lambda: _listens(client))
@@ -68,6 +74,7 @@ async def sending(
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.gather(*tasks, return_exceptions=True)
+        await fetcher.aclose()
 
 
 async def _listens(client: redis.asyncio.Redis) -> bool:
@@ -146,7 +153,7 @@ async def test_it_goes_through_ingress_turn_outbox_desk_and_service_levels(
         await turn(talk)
         assert (await recorded_rows(talk)).state.value == "waiting"
         assert CONVERSATION in await asha.text("/inbox/waiting")
-        verdict = database.call(lambda c: keeper.look(c, time.time()))
+        verdict = database.call(lambda c: keeper.look(c, time.time(), SetAside("service-levels")))
         [policy] = database.call(policies.list_policies)
         assert [clock.policy for clock, _ in verdict.changes] == [policy.id]
         assert (await asha.act(f"/conversations/{CONVERSATION}/claim"))[0] == 200

@@ -25,7 +25,16 @@ def test_a_list_is_numbered_and_its_files_exist(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Add a channel", "Add an event", "Add a report", "Add a connector", "Add a handoff cause"],
+    [
+        "Add a channel",
+        "Add a page of the desk",
+        "Add an event",
+        "Add a report",
+        "Add a connector",
+        "Add a handoff cause",
+        "Add an interface language",
+        "Add a setting",
+    ],
 )
 def test_what_grows_has_a_list(name: str) -> None:
     assert name in SECTIONS

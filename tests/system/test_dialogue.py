@@ -221,6 +221,7 @@ def later(system: System, who: str, text: str, received_at: float) -> list[dict[
         text=text,
         sent_at=received_at,
         received_at=received_at,
+        awaited=True,
     )
     shard = redis_keys.shard_of(name, settings.shards)
     with redis.Redis.from_url(redis_client.address(settings), decode_responses=True) as client:
@@ -324,4 +325,4 @@ def test_the_use_of_quick_replies_is_reported(system: System, who: str) -> None:
     assert row["taps_per_showing"] == round(row["tapped"] / row["shown"], 3)
     table = system.run("report", "quick-replies").stdout
     assert "taps_per_showing" in table.splitlines()[0]
-    assert system.run("report", "quick-replies", "--csv").stdout.startswith("quick_reply,")
+    assert system.run("report", "quick-replies", "--csv").stdout.startswith("\ufeffquick_reply,")

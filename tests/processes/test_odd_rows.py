@@ -433,7 +433,7 @@ async def test_typing(settings: Settings, database: Database, redis: redis.async
     leases = Leases(redis, "sender", "s", settings.shards, 60.0)
     await leases.step()
     vendor = Vendor()
-    shown = TypingShown(settings, redis, leases, {"rest": vendor})
+    shown = TypingShown(settings, redis, leases, {"rest": vendor}, {"rest": 4.0})
 
     def types(user: str) -> None:
         conversation = builders.inbound(user=user).conversation

@@ -276,6 +276,11 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     return replace(read(Settings, env), thresholds=read(Thresholds, env), environ=env)
 
 
+def hand_down(name: str, value: object) -> None:
+    """Set a variable for this process and those it starts, as if the operator had set it."""
+    os.environ[name] = str(value)
+
+
 def read(owner: type[Part], environ: Mapping[str, str]) -> Part:
     """Make a dataclass of settings; an empty variable is as good as none.
 

@@ -9,6 +9,7 @@ in the environment those run too; they must be empty, since each test clears the
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -20,6 +21,7 @@ import postgresql_server
 import pytest
 import redis.asyncio
 import sqlalchemy as sa
+import structlog
 from chromium_browser import browser as browser
 
 ROOT = Path(__file__).parents[1]
@@ -45,7 +47,17 @@ GIVEN_DATABASE = os.environ.get("DATABASE_URL", "")
 def pytest_configure(config: pytest.Config) -> None:
     # domain.yml, models/ and data/ are found from the project root.
     os.chdir(ROOT)
+    # Rasa logs whole trackers at debug level; failures would be hard to read.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     config.addinivalue_line("markers", "model: needs the trained dialogue model (seconds)")
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Let no test write its log as an earlier one has chosen to."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from bot import settings as settings_module
 from bot.processes.roles import ROLES
@@ -22,6 +21,7 @@ def _run(options: argparse.Namespace) -> int:
     from bot.processes import running
 
     if options.port is not None:
-        os.environ["DESK_PORT" if options.role == "desk" else "INGRESS_PORT"] = str(options.port)
+        name = "DESK_PORT" if options.role == "desk" else "INGRESS_PORT"
+        settings_module.hand_down(name, options.port)
     running.run(settings_module.load(), options.role, options.name)
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 
 from bot import settings as settings_module
 
@@ -29,6 +28,6 @@ def _serve(options: argparse.Namespace) -> int:
         ("SAMVAD_ENGINES", options.engines),
     ):
         if value is not None:
-            os.environ[name] = str(value)  # children read the same environment
+            settings_module.hand_down(name, value)
     settings = settings_module.load()
     return serve.run(settings, engines=settings.engines, log_to_files=options.logs == "files")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 
 import pytest
 import redis.asyncio
-import structlog
 from talk import Talk
 
 from bot.dialogue.engine import Engine
@@ -21,8 +19,6 @@ def engine(trained_model: Path) -> Engine:
     from actions import local
     from bot.dialogue.load import load_engine
 
-    # Rasa logs whole trackers at debug level; failures would be hard to read.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.INFO))
     return load_engine(local.load(), trained_model)
 
 

@@ -522,7 +522,7 @@ async def test_an_agents_conversation_is_read_but_not_answered(talk: Talk) -> No
     service = HandoffService(talk.settings, talk.database, talk.redis)
     name = builders.inbound().conversation
     await service.claim(name, ASHA, key="k" * 16)
-    message = talk.message("where is my order")
+    message = talk.message("where is my order", awaited=True)
     ticket = await talk.arrive(message)
     await talk.handler.handle(message, ticket)
     assert await talk.replies(message) == []

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
+
+from itsdangerous import Signer
 
 from bot.errors import ConfigurationError
 
@@ -49,3 +52,8 @@ def load_or_create(state_dir: Path, name: str, given: str = "") -> bytes:
     if len(value) < SHORTEST_GIVEN:
         raise ConfigurationError(str(path), "the file is damaged; delete it to make a new secret")
     return value
+
+
+def signer(secret: bytes, purpose: str) -> Signer:
+    """Make what signs the links and forms we hand out: HMAC-SHA256, one key for each purpose."""
+    return Signer(secret, salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256)

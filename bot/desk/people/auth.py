@@ -22,6 +22,7 @@ from bot.desk.people.users import DISABLED, HASHER, User
 from bot.routing.model import Presence
 from bot.routing.tables import agents
 from bot.stores.database import Database
+from bot.stores.secrets import signer
 from bot.stores.tables import sessions, users
 
 SESSION_S = 12 * 3600
@@ -164,7 +165,7 @@ def digest_of(token: str) -> str:
 
 def form_token(secret: bytes, browser: str) -> str:
     """CSRF token of the login form, bound to the browser's pre-login cookie."""
-    return hmac.new(secret, f"login:{browser}".encode(), hashlib.sha256).hexdigest()
+    return signer(secret, "desk login").get_signature(browser).decode()
 
 
 def same(given: str, expected: str) -> bool:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
+import json
 import re
 import stat
 import time
@@ -15,6 +19,8 @@ from bot.settings import Settings
 from bot.stores import secrets
 from bot.streams.messages import conversation_id
 from channels.webchat.server.session import (
+    CLOCK_SKEW_S,
+    IDENTITY_S,
     SESSION_S,
     identified_visitor,
     identity_key,
@@ -65,6 +71,28 @@ def test_every_changed_character_is_noticed() -> None:
             verify(SECRET, forged, SETTINGS, now=NOW)
 
 
+def test_tokens_are_the_same_in_every_version() -> None:
+    """Customers keep their conversation while an update goes from machine to machine."""
+    expires_at = int(NOW) + 60
+    body = {"v": 1, "s": "shop", "u": "f00d", "e": expires_at, "c": "2"}
+    payload = base64.urlsafe_b64encode(json.dumps(body, separators=(",", ":")).encode()).rstrip(
+        b"="
+    )
+    mac = hmac.new(SECRET, payload, hashlib.sha256).digest()
+    token = f"{payload.decode()}.{base64.urlsafe_b64encode(mac).rstrip(b'=').decode()}"
+    made, _ = issue(SECRET, "shop", now=expires_at - SESSION_S, visitor="f00d", consent="2")
+    assert made == token
+    session = verify(SECRET, token, SETTINGS, now=NOW)
+    assert (session.visitor, session.expires_at, session.consent) == ("f00d", NOW + 60, "2")
+
+
+def test_what_is_signed_for_another_purpose_opens_nothing() -> None:
+    payload = issue(SECRET, "shop", now=NOW)[0].rpartition(".")[0]
+    other = secrets.signer(SECRET, "webchat file").get_signature(payload).decode()
+    with pytest.raises(NotAuthenticated):
+        verify(SECRET, f"{payload}.{other}", SETTINGS, now=NOW)
+
+
 def test_another_secret_and_a_closed_site_are_refused() -> None:
     token, _ = issue(SECRET, "shop", now=NOW)
     with pytest.raises(NotAuthenticated):
@@ -104,6 +132,9 @@ def test_a_site_vouches_for_its_customer() -> None:
         {"exp": "tomorrow"},
         {"exp": True},
         {"exp": None},
+        {"exp": float("nan")},
+        {"sub": "x" * 257},
+        {"aud": ["demo"]},
     ],
 )
 def test_an_identity_for_somebody_else_or_another_time_is_refused(
@@ -119,10 +150,45 @@ def test_an_identity_needs_the_sites_own_key_and_our_algorithm() -> None:
         jwt(CLAIMS, key=identity_key(SECRET, "demo")),
         jwt(CLAIMS, key=KEY, header={"alg": "none"}),
         jwt(CLAIMS, key=KEY, header={"alg": "RS256"}),
+        jwt(CLAIMS, key=KEY, header={"alg": "HS512"}),
+        jwt(CLAIMS, key=KEY, header={"typ": "JWT"}),
         jwt(CLAIMS, key=KEY).rpartition(".")[0] + ".",
     ):
-        with pytest.raises(NotAuthenticated):
+        with pytest.raises(NotAuthenticated) as refused:
             identified_visitor(SECRET, "shop", token, now=NOW)
+        assert refused.value.code == "bad-identity"
+
+
+@pytest.mark.parametrize("missing", ["sub", "aud", "exp"])
+def test_an_identity_says_who_for_whom_and_until_when(missing: str) -> None:
+    claims = {name: value for name, value in CLAIMS.items() if name != missing}
+    with pytest.raises(NotAuthenticated) as refused:
+        identified_visitor(SECRET, "shop", jwt(claims, key=KEY), now=NOW)
+    assert refused.value.code == "bad-identity"
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"aud": ["demo", "shop"]},
+        {"exp": NOW - CLOCK_SKEW_S + 1},
+        {"exp": NOW + IDENTITY_S + CLOCK_SKEW_S},
+        {"iat": NOW + 500, "nbf": NOW + 500},
+    ],
+)
+def test_clocks_may_differ_and_a_token_may_be_for_several_sites(claims: dict[str, object]) -> None:
+    assert identified_visitor(
+        SECRET, "shop", jwt({**CLAIMS, **claims}, key=KEY), now=NOW
+    ) == identified_visitor(SECRET, "shop", jwt(CLAIMS, key=KEY), now=NOW)
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_json_of_nothing_but_brackets_is_refused(part: int) -> None:
+    parts = jwt(CLAIMS, key=KEY).split(".")
+    parts[part] = base64.urlsafe_b64encode(b"[" * 2400).rstrip(b"=").decode()
+    with pytest.raises(NotAuthenticated) as refused:
+        identified_visitor(SECRET, "shop", ".".join(parts), now=NOW)
+    assert refused.value.code == "bad-identity"
 
 
 def test_a_generated_secret_stays_and_is_private(tmp_path: Path) -> None:

@@ -61,11 +61,18 @@ class VersionConflict(ContentError):
 
 
 class StoreUnavailable(SamvadError):
-    """Redis or the database did not answer."""
+    """Redis or the database did not answer, or said "not now".
 
-    def __init__(self, store: str, reason: str) -> None:
+    Args:
+        store: `redis` or `database`.
+        reason: What it said, for the log.
+        why: One of `bot.stores.not_now.REASONS`, for the health page.
+    """
+
+    def __init__(self, store: str, reason: str, why: str = "away") -> None:
         super().__init__(f"{store} did not answer: {reason}")
         self.store = store
+        self.why = why
 
 
 class TransitionRefused(SamvadError):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Awaitable, Collection
 from typing import Any
 
 import redis.asyncio
@@ -16,8 +17,8 @@ from bot.content import versions
 from bot.errors import StoreUnavailable
 from bot.language import translate
 from bot.settings import Settings
-from bot.stores import redis_keys
-from bot.stores.database import Database
+from bot.stores import not_now, redis_keys
+from bot.stores.database import Database, writes_are_taken
 from bot.stores.redis_client import guarded
 
 TIMEOUT_S = 3.0
@@ -34,23 +35,24 @@ async def check(
         `{"ok": bool, "redis": bool, "database": bool, "engine": n, "sender": n, "recorder": n,
         "housekeeper": n, "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n,
         "outbox": n}`, `refused` (`{"<channel> <code>": n}`) once there was any, `set_aside`
-        (`{loop: n}`, bot.stores.set_aside) while there is any, and `translation`
+        (`{loop: n}`, bot.stores.set_aside) while there is any, `why` (`{store: reason}`) while a
+        store takes no writes, and `translation`
         (bot.language.translate.figures) when a provider is set, whose failures
         hinder nobody; `ok` is False when a part is down, and HTTP answers 503 then.
     """
     report: dict[str, Any] = {"ok": True, "redis": False, "database": False}
-    try:
+    why = await refusals(client, database)
+    with contextlib.suppress(StoreUnavailable, TimeoutError):
         async with asyncio.timeout(TIMEOUT_S):
             await _redis_parts(settings, client, report)
-    except (StoreUnavailable, TimeoutError):
-        report["redis"] = False
-    try:
+            report["redis"] = "redis" not in why
+    with contextlib.suppress(StoreUnavailable, TimeoutError, sa.exc.SQLAlchemyError):
         async with asyncio.timeout(TIMEOUT_S):
             live = await database.read(versions.live_number)
-            report["database"] = True
+            report["database"] = "database" not in why
             report.setdefault("content", {})["live"] = live
-    except (StoreUnavailable, TimeoutError, sa.exc.SQLAlchemyError):
-        report["database"] = False
+    if why:
+        report["why"] = why
     report["ok"] = bool(
         report["redis"]
         and report["database"]
@@ -58,6 +60,30 @@ async def check(
         and report.get("content", {}).get("live")
     )
     return report
+
+
+async def refusals(client: redis.asyncio.Redis, database: Database | None = None) -> dict[str, str]:
+    """Store → why it takes no writes now, one of `bot.stores.not_now.REASONS`; empty when all do.
+
+    Asked by writing, since a server that only reads answers everything else.
+    """
+    asked: dict[str, Awaitable[object]] = {
+        "redis": guarded(client.set(redis_keys.HEALTH, "1", ex=60))
+    }
+    if database is not None:
+        asked["database"] = database.run(writes_are_taken)
+    why = {}
+    for store, answer in asked.items():
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                await answer
+        except StoreUnavailable as error:
+            why[store] = error.why
+        except TimeoutError:
+            why[store] = not_now.TIMED_OUT
+        except sa.exc.SQLAlchemyError:
+            why[store] = not_now.SYSTEM
+    return why
 
 
 async def _redis_parts(
@@ -93,7 +119,6 @@ async def _redis_parts(
         report["refused"] = {what: int(number) for what, number in sorted(refused.items())}
     if odd := await _set_aside(client, everybody):
         report["set_aside"] = odd
-    report["redis"] = True
 
 
 async def _set_aside(client: redis.asyncio.Redis, alive: Collection[str]) -> dict[str, int]:

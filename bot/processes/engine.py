@@ -50,7 +50,7 @@ async def run(settings: Settings, holder: str) -> None:
     inbox = InboxReader(client, leases, handler.handle, hold_s=settings.reorder_hold_ms / 1000)
     LOG.info("engine.ready", model=model)
     try:
-        async with answering(settings, client, "engine", holder):
+        async with answering(settings, client, "engine", holder, database):
             # Not needed by the first messages, so nobody waits for it.
             warming = asyncio.ensure_future(asyncio.to_thread(langdetect.load))
             warming.add_done_callback(lambda task: task.cancelled() or task.result())

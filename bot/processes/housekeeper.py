@@ -54,7 +54,7 @@ async def run(settings: Settings, holder: str) -> None:
     try:
         await database.run(index.prepare)
         work = everything(settings, database, client, holder)
-        async with answering(settings, client, "housekeeper", holder):
+        async with answering(settings, client, "housekeeper", holder, database):
             await together(
                 [place, *(held for part in work for held in part.leases)],
                 *(loop for part in work for loop in part.loops),

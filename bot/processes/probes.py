@@ -1,8 +1,9 @@
 """`/live` and `/ready` for processes without pages of their own, for whoever starts containers.
 
 Live says that the process turns its loop; it asks nobody, so that an outage of Redis does not make
-Kubernetes restart every engine. Ready says that it renews its leases and thus gets work; a
-housekeeper, which has none, renews its place among the others.
+Kubernetes restart every engine. Ready says that it renews its leases and thus gets work, and
+that the stores take what it writes; a housekeeper, which has no leases, renews its place among the
+others.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ import redis.asyncio
 from aiohttp import web
 
 from bot.errors import ConfigurationError, StoreUnavailable
+from bot.health import refusals
 from bot.settings import Settings
 from bot.stores import redis_keys
+from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 
 
 @contextlib.asynccontextmanager
 async def answering(
-    settings: Settings, client: redis.asyncio.Redis, role: str, holder: str
+    settings: Settings,
+    client: redis.asyncio.Redis,
+    role: str,
+    holder: str,
+    database: Database,
 ) -> AsyncIterator[None]:
     """Answer on `HEALTH_PORT` while the context lasts; nothing happens when it is 0.
 
@@ -41,10 +48,10 @@ async def answering(
             until = await guarded(client.zscore(redis_keys.holders(role), holder))
         except StoreUnavailable:
             until = None
-        is_ready = until is not None and float(until) > time.time()
-        return web.json_response(
-            {"ok": is_ready, "process": holder}, status=200 if is_ready else 503
-        )
+        why = await refusals(client, database)
+        is_ready = until is not None and float(until) > time.time() and not why
+        answer = {"ok": is_ready, "process": holder, **({"why": why} if why else {})}
+        return web.json_response(answer, status=200 if is_ready else 503)
 
     app = web.Application()
     app.router.add_get("/live", live)

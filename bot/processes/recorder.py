@@ -18,12 +18,12 @@ async def run(settings: Settings, holder: str) -> None:
     database, client = Database.of(settings), redis_client.connect(settings)
     leases = Leases(client, "recorder", holder, settings.shards, settings.lease_s)
     try:
-        async with answering(settings, client, "recorder", holder):
+        async with answering(settings, client, "recorder", holder, database):
             work = Recorder(client, leases, database)
             await together(
                 [leases],
                 paced(work.turn, name="recorder"),
-                telling(client, holder, {"recorder": work}),
+                telling(client, holder, {"recorder": work.aside}),
             )
     finally:
         await client.aclose()

@@ -26,7 +26,7 @@ async def run(settings: Settings, holder: str) -> None:
     fetcher = make_fetcher(settings, database, client)
     shown = TypingShown(settings, client, leases, channels, registry.typing_intervals())
     try:
-        async with answering(settings, client, "sender", holder):
+        async with answering(settings, client, "sender", holder, database):
             await together(
                 [leases],
                 outbox.run(),

@@ -7,8 +7,9 @@ millisecond and the same code serves both databases.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,17 +19,21 @@ from sqlalchemy.engine import Connection, Engine
 
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
+from bot.stores import not_now
 from bot.stores.packing import pack, unpack
 
 Result = TypeVar("Result")
 
 CONNECT_TIMEOUT_S = 5
-_JSON: dict[str, Any] = {"json_serializer": pack, "json_deserializer": unpack}
+# Of a customer's words that come with a statement, none gets into an error's text.
+_ENGINE: dict[str, Any] = {
+    "json_serializer": pack,
+    "json_deserializer": unpack,
+    "hide_parameters": True,
+}
 _POSTGRESQL: dict[str, Any] = {"prepare_threshold": None}
 """The driver would prepare what it sends often, in a session that a pooler such as PgBouncer may
 give to somebody else for the next transaction."""
-# PostgreSQL's driver reports a connection that broke as InterfaceError; TimeoutError: all busy.
-_AWAY = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 class Database:
@@ -54,22 +59,17 @@ class Database:
         Raises:
             StoreUnavailable: The database is away, locked for too long or refuses.
         """
-        try:
-            with self.engine.begin() as connection:
-                return work(connection)
-        except _AWAY as error:
-            raise StoreUnavailable("database", str(getattr(error, "orig", error))) from error
+        with away_is_told(), self.engine.begin() as connection:
+            return work(connection)
 
     def look(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a transaction that only reads and waits for no writer; raises alike."""
-        try:
-            with (
-                self.engine.connect().execution_options(read_only=True) as connection,
-                connection.begin(),
-            ):
-                return work(connection)
-        except _AWAY as error:
-            raise StoreUnavailable("database", str(getattr(error, "orig", error))) from error
+        with (
+            away_is_told(),
+            self.engine.connect().execution_options(read_only=True) as connection,
+            connection.begin(),
+        ):
+            return work(connection)
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in one transaction on a thread; raises like `call`."""
@@ -90,7 +90,7 @@ class Database:
             return
         tables = sa.inspect(self.engine).get_table_names()
         raw = self.engine.raw_connection()
-        try:
+        with away_is_told(), contextlib.closing(raw):
             cursor = raw.cursor()
             if "desk_search" in tables:
                 cursor.execute("INSERT INTO desk_search(desk_search) VALUES ('optimize')")
@@ -100,14 +100,33 @@ class Database:
             if busy:
                 raise StoreUnavailable("database", "the log is in use; try again")
             cursor.close()
-        except sqlite3.OperationalError as error:
-            raise StoreUnavailable("database", str(error)) from error
-        finally:
-            raw.close()
 
     def close(self) -> None:
         self._pool.shutdown(wait=True)
         self.engine.dispose()
+
+
+@contextlib.contextmanager
+def away_is_told() -> Iterator[None]:
+    """Turn refusals that say "not now" into ours; everything else passes as it is.
+
+    Raises:
+        StoreUnavailable: The database is away or refuses for a time.
+    """
+    try:
+        yield
+    except (sa.exc.SQLAlchemyError, sqlite3.Error) as error:
+        why = not_now.of_sql(error)
+        if not why:
+            raise
+        raise StoreUnavailable("database", str(getattr(error, "orig", error)), why) from error
+
+
+def _forget_if_lasting(context: sa.engine.ExceptionContext) -> None:
+    """Drop the pool's connections when the server will not change its mind on them: after a
+    switchover they lead to the old one, which answers a ping, for ever."""
+    if not_now.of_sql(context.original_exception) in not_now.LASTING:
+        context.is_disconnect = True
 
 
 def with_our_driver(url: str) -> sa.URL:
@@ -124,16 +143,18 @@ def _engine(url: str) -> Engine:
             timeout = server.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))
             server = server.update_query_dict({"connect_timeout": timeout})
         made = sa.create_engine(
-            server, pool_pre_ping=True, pool_size=4, max_overflow=4, connect_args=given, **_JSON
+            server, pool_pre_ping=True, pool_size=4, max_overflow=4, connect_args=given, **_ENGINE
         )
         sa.event.listen(made, "before_cursor_execute", _without_nul, retval=True)
+        sa.event.listen(made, "handle_error", _forget_if_lasting)
         return made
     path = sa.make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        url, connect_args={"timeout": 15, "check_same_thread": False}, **_JSON
+        url, connect_args={"timeout": 15, "check_same_thread": False}, **_ENGINE
     )
+    sa.event.listen(engine, "handle_error", _forget_if_lasting)
 
     @sa.event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: Any) -> None:
@@ -167,6 +188,19 @@ def _without_nul(
                 if isinstance(value, str) and "\0" in value:
                     row[key] = value.replace("\0", "\ufffd")
     return statement, values
+
+
+def writes_are_taken(connection: Connection) -> None:
+    """Ask for a write, as a transaction that begins on SQLite does by itself.
+
+    Raises:
+        StoreUnavailable: The server only reads: a replica, or one that was told so.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    if connection.exec_driver_sql("SHOW transaction_read_only").scalar_one() == "on":
+        connection.invalidate()  # another may lead to the server that writes
+        raise StoreUnavailable("database", "it only reads", not_now.READ_ONLY)
 
 
 def one_at_a_time(connection: Connection, number: int) -> None:

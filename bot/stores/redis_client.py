@@ -31,6 +31,7 @@ from redis.backoff import NoBackoff
 
 from bot.errors import ConfigurationError, StoreUnavailable
 from bot.settings import Settings
+from bot.stores import not_now
 
 Result = TypeVar("Result")
 START_TIMEOUT_S = 15
@@ -41,16 +42,6 @@ CLUSTER = "+cluster"
 MOVES = 3
 """How often a command follows a slot that moved before it counts as failed."""
 CLOSED = "the connection was closed while it was used"
-_AWAY = (
-    redis.ConnectionError,
-    redis.TimeoutError,
-    exceptions.ReadOnlyError,
-    exceptions.ClusterError,
-    exceptions.MovedError,
-    exceptions.AskError,
-    exceptions.TryAgainError,
-    exceptions.SlotNotCoveredError,
-)
 
 
 def address(settings: Settings) -> str:
@@ -173,13 +164,11 @@ async def guarded(call: Awaitable[Result]) -> Result:
     """Await a Redis call and turn the driver's errors into ours."""
     try:
         return await call
-    except _AWAY as error:
-        raise StoreUnavailable("redis", str(error)) from error
-    except exceptions.RedisClusterException as error:
-        # The driver's own word for a cluster none of whose nodes answers.
-        if "cannot be connected" not in str(error):
+    except (redis.RedisError, exceptions.RedisClusterException) as error:
+        why = not_now.of_redis(error)
+        if not why:
             raise
-        raise StoreUnavailable("redis", str(error)) from error
+        raise StoreUnavailable("redis", str(error), why) from error
     except (RuntimeError, AttributeError) as error:
         if not _is_closed_beneath(error):
             raise

@@ -24,6 +24,7 @@ runs on Redis Cluster. A conversation's shard follows from its id.
 | samvad:content:ready            | hash   | engine → JSON: version, model        | none: bounded by engines | engine | publish, health |
 | samvad:translation:v1:<source>:<target>:<sha256> | string | JSON: text, made by a machine | 30 days | engine | engine |
 | samvad:translation:figures      | hash   | hits, misses, failures, last failure, pause | none: six numbers | engine | health |
+| samvad:health                   | string | written to see that Redis takes writes | 60 s     | ingress, desk, probes | nobody |
 | samvad:refused                  | hash   | `<channel> <code>` → deliveries refused | none: bounded by codes | ingress | health |
 | samvad:set-aside                | hash   | process → JSON: loop → rows set aside | none: bounded by processes | all but ingress and desk | health |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
@@ -63,6 +64,7 @@ CONTENT_LIVE = f"{PREFIX}:content:live"
 CONTENT_READY = f"{PREFIX}:content:ready"
 PRESENCE = f"{PREFIX}:presence"
 ACTIVITY = f"{PREFIX}:activity"
+HEALTH = f"{PREFIX}:health"
 REFUSED = f"{PREFIX}:refused"
 SET_ASIDE = f"{PREFIX}:set-aside"
 TRANSLATION_FIGURES = f"{PREFIX}:translation:figures"

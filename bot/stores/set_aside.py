@@ -81,6 +81,10 @@ class SetAside:
         else:
             self._rows.pop(row, None)
 
+    def done(self, row: str) -> None:
+        """Forget a row that did not fail again."""
+        self._rows.pop(row, None)
+
     def put(self, row: str, error: Exception) -> None:
         """Set a row aside; the error's own words, which may quote a customer's, stay out."""
         before = self._rows.pop(row, None)

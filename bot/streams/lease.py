@@ -125,7 +125,9 @@ class Leases:
         while goes_on():
             try:
                 await self.step()
-            except StoreUnavailable:
+            except StoreUnavailable as error:
+                if self.held:
+                    LOG.warning("lease.delayed", role=self.role, reason=str(error))
                 self.held.clear()
                 self._until.clear()
             await asyncio.sleep(self._lease_s / 3)

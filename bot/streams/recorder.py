@@ -6,7 +6,7 @@ Rows leave Redis only after the database has committed them; storing one twice c
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
@@ -15,7 +15,6 @@ from typing import Any
 
 import redis.asyncio
 import sqlalchemy as sa
-import structlog
 from sqlalchemy.engine import Connection
 
 from bot.errors import StoreUnavailable
@@ -24,13 +23,12 @@ from bot.stores.database import Database, insert_ignore, insert_or_update
 from bot.stores.packing import pack
 from bot.stores.redis_batches import Command, lane_of
 from bot.stores.redis_client import guarded, is_clustered, order_of
+from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, events, messages, trackers
 from bot.streams import dead_letters
 from bot.streams.attachments import bind
 from bot.streams.delivery import rows_in
 from bot.streams.lease import Leases
-
-LOG = structlog.get_logger(__name__)
 
 BATCH = 256
 PAUSE_S = 0.02
@@ -47,7 +45,7 @@ SHOWN_EVENTS = ("contact.lost", "contact.regained")
 _LATER = {"sent": ("delivered", "read"), "delivered": ("read",)}
 """A receipt may overtake the note that the message was sent; it tells more."""
 _TABLES = {"message": messages, "event": events}
-_SYSTEMIC = (StoreUnavailable, sa.exc.ProgrammingError)
+_SYSTEMIC = (StoreUnavailable, sa.exc.ProgrammingError, sa.exc.OperationalError)
 """No fault of a row: the database is away, or its schema is another one."""
 Found = tuple[int, str, str]
 """Shard, id in its stream, body."""
@@ -60,13 +58,8 @@ class Recorder:
         self._redis = client
         self._leases = leases
         self._database = database
-        self._refused: dict[int, set[str]] = defaultdict(set)
-        """Shard → rows SQL will not have. They stay in Redis, out of the way of all others, and
-        are tried again by the next recorder that starts."""
-
-    def __len__(self) -> int:
-        """Rows SQL will not have."""
-        return sum(map(len, self._refused.values()))
+        self.aside = SetAside("recorder")
+        """Rows SQL will not have, by `_name`. They stay in Redis, out of the way of all others."""
 
     async def turn(self) -> float:
         """Move what is there, or wait for a row; return the seconds to rest."""
@@ -77,10 +70,11 @@ class Recorder:
 
     async def _wait(self) -> float:
         """Wait for a row, or a while: a shard may have come to us meanwhile."""
-        streams: Any = {
-            redis_keys.record(shard): max(self._refused[shard], key=order_of, default="0-0")
-            for shard in self._leases.held
-        }
+        last = {shard: "0-0" for shard in self._leases.held}
+        for shard, row in map(_parts, self.aside.ids()):
+            if shard in last:
+                last[shard] = max(last[shard], row, key=order_of)
+        streams: Any = {redis_keys.record(shard): row for shard, row in last.items()}
         if not streams or is_clustered(self._redis):
             # A cluster reads no streams of two shards in one command.
             return PAUSE_S
@@ -94,15 +88,15 @@ class Recorder:
         if not shards:
             return 0
         lane = lane_of(self._redis)
+        aside = Counter(shard for shard, _ in map(_parts, self.aside.ids()))
         looks = [
-            ("XRANGE", redis_keys.record(s), "-", "+", "COUNT", BATCH + len(self._refused[s]))
-            for s in shards
+            ("XRANGE", redis_keys.record(s), "-", "+", "COUNT", BATCH + aside[s]) for s in shards
         ]
         found = [
             (shard, row, fields.get("body", ""))
             for shard, part in zip(shards, await guarded(lane.run(*looks)), strict=True)
             for row, fields in part
-            if row not in self._refused[shard]
+            if _name(shard, row) not in self.aside
         ]
         if not found:
             return 0
@@ -114,8 +108,9 @@ class Recorder:
             rows = await self._move_singly(found, held)
         stored: dict[int, list[str]] = defaultdict(list)
         for shard, row, _ in found:
-            if row not in self._refused[shard]:
+            if _name(shard, row) not in self.aside:
                 stored[shard].append(row)
+                self.aside.done(_name(shard, row))
         done: list[Command] = [
             ("XDEL", redis_keys.record(shard), *ids) for shard, ids in stored.items()
         ]
@@ -142,16 +137,13 @@ class Recorder:
     ) -> list[dict[str, Any]]:
         """Store one by one, since one of them is refused: it must not hold up all others."""
         rows = []
-        for one in found:
+        for shard, row, body in found:
             try:
-                rows += await self._move([one], held)
+                rows += await self._move([(shard, row, body)], held)
             except _SYSTEMIC:
                 raise
             except Exception as error:
-                shard, row, _ = one
-                self._refused[shard].add(row)
-                # Without the error's own words, which may quote the customer's.
-                LOG.error("recorder.refused", shard=shard, row=row, error=type(error).__name__)
+                self.aside.put(_name(shard, row), error)
         return rows
 
     def _store(
@@ -166,6 +158,15 @@ class Recorder:
         store_rows(connection, rows)
         if not all(self._leases.sure(shard, text) for shard, text in held.items()):
             raise StoreUnavailable("lease", "the shards may have passed to another recorder")
+
+
+def _name(shard: int, row: str) -> str:
+    return f"{shard}/{row}"
+
+
+def _parts(name: str) -> tuple[int, str]:
+    shard, _, row = name.partition("/")
+    return int(shard), row
 
 
 def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:

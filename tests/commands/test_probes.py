@@ -14,6 +14,7 @@ from bot.errors import ConfigurationError
 from bot.processes.probes import answering
 from bot.settings import Settings
 from bot.stores import redis_keys
+from bot.stores.database import Database
 from bot.stores.redis_client import connect
 
 
@@ -27,10 +28,10 @@ async def _status(port: int, path: str) -> int:
 
 
 async def test_ready_while_it_renews_its_leases_and_live_all_the_time(
-    redis: redis.asyncio.Redis, settings: Settings
+    redis: redis.asyncio.Redis, settings: Settings, database: Database
 ) -> None:
     asked = replace(settings, health_port=free_port())
-    async with answering(asked, redis, "engine", "engine-a"):
+    async with answering(asked, redis, "engine", "engine-a", database):
         assert await _status(asked.health_port, "/live") == 200
         assert await _status(asked.health_port, "/ready") == 503, "it has not asked for work yet"
         holders = redis_keys.holders("engine")
@@ -38,34 +39,43 @@ async def test_ready_while_it_renews_its_leases_and_live_all_the_time(
         assert await _status(asked.health_port, "/ready") == 200
         await redis.zadd(holders, {"engine-a": time.time() - 1})
         assert await _status(asked.health_port, "/ready") == 503, "it stopped renewing"
+        await redis.zadd(holders, {"engine-a": time.time() + 60})
+        await redis.config_set("maxmemory", "1")
+        try:
+            assert await _status(asked.health_port, "/ready") == 503, "Redis takes nothing in"
+        finally:
+            await redis.config_set("maxmemory", "0")
+        assert await _status(asked.health_port, "/ready") == 200
     with pytest.raises(aiohttp.ClientConnectionError):
         await _status(asked.health_port, "/live")
 
 
-async def test_an_outage_of_redis_is_no_reason_to_restart_us(settings: Settings) -> None:
+async def test_an_outage_of_redis_is_no_reason_to_restart_us(
+    settings: Settings, database: Database
+) -> None:
     asked = replace(
         settings, health_port=free_port(), redis_url=f"redis://127.0.0.1:{free_port()}/0"
     )
     client = connect(asked)
-    async with answering(asked, client, "engine", "engine-a"):
+    async with answering(asked, client, "engine", "engine-a", database):
         assert await _status(asked.health_port, "/live") == 200
         assert await _status(asked.health_port, "/ready") == 503
     await client.aclose()
 
 
 async def test_two_on_one_port_are_told_apart_by_the_setting(
-    redis: redis.asyncio.Redis, settings: Settings
+    redis: redis.asyncio.Redis, settings: Settings, database: Database
 ) -> None:
     asked = replace(settings, health_port=free_port())
-    async with answering(asked, redis, "engine", "engine-a"):
+    async with answering(asked, redis, "engine", "engine-a", database):
         with pytest.raises(ConfigurationError, match="HEALTH_PORT"):
-            async with answering(asked, redis, "sender", "sender-a"):
+            async with answering(asked, redis, "sender", "sender-a", database):
                 pass
 
 
 async def test_without_a_port_nothing_listens(
-    redis: redis.asyncio.Redis, settings: Settings
+    redis: redis.asyncio.Redis, settings: Settings, database: Database
 ) -> None:
     assert settings.health_port == 0
-    async with answering(settings, redis, "engine", "engine-a"):
+    async with answering(settings, redis, "engine", "engine-a", database):
         pass

@@ -475,8 +475,8 @@ async def test_recording(
         await redis.xadd(stream, good("later"))
         await builders.until(lambda: message_ids(database) == ["a", "b", "later"])
         await builders.until(is_moved)
-    assert [entry["event"] for entry in logs] == ["recorder.refused"]
-    assert len(recorder) == 1
+    assert [entry["event"] for entry in logs] == ["row.set_aside"]
+    assert len(recorder.aside) == 1
 
 
 def test_every_loop_of_a_housekeeper_is_tested_here() -> None:

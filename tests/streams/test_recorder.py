@@ -21,6 +21,7 @@ from bot.events import Event
 from bot.processes.every import paced
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.stores.set_aside import FIRST_PAUSE_S, SetAside
 from bot.stores.tables import dead_letters, events, messages, trackers
 from bot.streams import delivery
 from bot.streams import recorder as recorder_module
@@ -135,7 +136,27 @@ async def test_a_row_sql_refuses_stays_and_holds_up_no_other(
     assert await recorder.step() == 0
     await _add(redis, 1, _message(3))
     assert await recorder.step() == 1
-    assert await redis.xlen(redis_keys.record(1)) == 1, "for a recorder that can store it"
+    assert await redis.xlen(redis_keys.record(1)) == 1, "until it can be stored"
+
+
+async def test_what_sql_refused_is_taken_up_by_the_same_recorder_once_it_can_be(
+    recorder: Recorder, redis: redis.asyncio.Redis, database: Database
+) -> None:
+    clock = [0.0]
+    recorder.aside = SetAside("recorder", clock=lambda: clock[0])
+    await _add(redis, 1, _message(1))
+
+    def refused(*_: object) -> None:
+        raise sa.exc.DataError("insert", {}, Exception("of a kind nobody foresaw"))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder_module, "store_rows", refused)
+        assert await recorder.step() == 0
+    assert len(recorder.aside) == 1
+    assert await recorder.step() == 0, "not yet"
+    clock[0] += FIRST_PAUSE_S + 1
+    assert await recorder.step() == 1
+    assert (len(recorder.aside), await redis.xlen(redis_keys.record(1))) == (0, 0)
 
 
 async def test_nothing_is_set_aside_for_a_schema_that_is_another(

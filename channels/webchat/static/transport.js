@@ -12,6 +12,9 @@ const LONGEST_WAIT_MS = 30_000;
 const RELOAD_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
 const RETRIED = new Set(["too-many", "unavailable"]);
+// A fault of the server's own may be the message's: asked again, but not for ever.
+const FAULT = "internal";
+const MOST_FAULTS = 5;
 
 export class Refused extends Error {
   constructor(status, code, retryAfter) {
@@ -318,6 +321,7 @@ export class Transport {
 
   #accepted({ id, message }) {
     clearTimeout(this.acceptTimer);
+    this.faults = 0;
     this.inFlight = null;
     this.store.removePending(id);
     this.on.delivery(id, "sent", { message });
@@ -336,7 +340,8 @@ export class Transport {
   #refused(id, code, retryAfter) {
     clearTimeout(this.acceptTimer);
     if (code === "consent-needed" && this.#askAgain()) return;
-    if (RETRIED.has(code)) {
+    this.faults = code === FAULT ? (this.faults ?? 0) + 1 : 0;
+    if (RETRIED.has(code) || (code === FAULT && this.faults < MOST_FAULTS)) {
       this.on.delivery(id, "waiting", { code, retryAfter });
       const { run } = this;
       setTimeout(() => {
@@ -346,6 +351,7 @@ export class Transport {
       }, (retryAfter ?? 3) * 1000);
       return;
     }
+    this.faults = 0;
     this.inFlight = null;
     this.store.updatePending(id, { failed: true });
     this.on.delivery(id, "failed", { code });

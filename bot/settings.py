@@ -83,11 +83,11 @@ class Thresholds:
     margin: float = setting("SAMVAD_THRESHOLD_MARGIN", 0.08, between=(0, 1))
     """Smallest lead (0–1) of the best entry over the second; below it the bot asks back."""
     failures: int = setting("SAMVAD_THRESHOLD_FAILURES", 2, between=(1, INF))
-    """Failures in a row that hand off; 1 hands off at once."""
+    """Failures in a row after which the conversation is handed off; 1: after the first."""
     negative_message: float = setting("SAMVAD_THRESHOLD_NEGATIVE_MESSAGE", 0.9, between=(0, 1))
     """Probability (0–1) of negative at which one message about ourselves hands off at once."""
     negative_mean: float = setting("SAMVAD_THRESHOLD_NEGATIVE_MEAN", 0.55, between=(0, 1))
-    """Running mean (0–1) of negativity which hands off."""
+    """Running mean (0–1) of negativity from which on the conversation is handed off."""
     negative_messages: int = setting("SAMVAD_THRESHOLD_NEGATIVE_MESSAGES", 3, between=(1, INF))
     """Messages in the running mean before it may hand off."""
 
@@ -101,7 +101,7 @@ class Settings:
     database_url: str = setting("DATABASE_URL", "")
     """SQLAlchemy URL; empty uses a SQLite file in the state folder."""
     state_dir: Path = setting("SAMVAD_STATE_DIR", lambda: Path(".samvad"))
-    """Folder for the embedded server, SQLite file, embedding graph, vector cache and secrets."""
+    """Folder of the SQLite file, the embedded Redis server's data, secrets, logs and files."""
     cache_dir: Path = setting("SAMVAD_CACHE_DIR", Path)
     """Folder of what can be made again (embedder, vectors, indexes); default `<state>/cache`."""
     data_dir: Path = setting("SAMVAD_DATA_DIR", lambda: Path("data"))
@@ -131,7 +131,7 @@ class Settings:
     )
     """Languages the content answers in; the first is the default."""
     business_name: str = setting("BUSINESS_NAME", "Mela")
-    """Name the bot introduces itself for."""
+    """Name of the business; the bot says whose assistant it is."""
     episode_idle_s: int = setting("EPISODE_IDLE_S", 1800, between=(1, INF))
     """Idle seconds after which a bot conversation closes."""
     queue_abandon_s: int = setting("QUEUE_ABANDON_S", 86400, between=(1, INF))
@@ -141,13 +141,14 @@ class Settings:
     keep_messages_days: int = setting("KEEP_MESSAGES_DAYS", 0, between=(0, 36_500))
     """Days after which customers' words are deleted; 0 keeps them."""
     keep_events_days: int = setting("KEEP_EVENTS_DAYS", 0, between=(0, 36_500))
-    """Days after which the facts of the reports are deleted; 0 keeps them."""
+    """Days after which events, and so the figures made of them, are deleted; 0 keeps them."""
     routing_mode: str = setting("ROUTING_MODE", "manual", words=("manual", "automatic"))
-    """`manual`: agents claim; `automatic`: waiting conversations are given to who is free."""
+    """`manual`: agents claim; `automatic`: free agents are given waiting conversations."""
     away_after_s: int = setting("AWAY_AFTER_S", 900, between=(30, INF))
-    """Seconds without doing anything at the desk after which an agent counts as away."""
+    """Seconds without any action at the desk after which an agent counts as away."""
     wait_apology_s: int = setting("WAIT_APOLOGY_S", 600, between=(0, INF))
-    """Seconds in the queue after which a customer is told that it takes longer; 0 for never."""
+    """Seconds of the team's working time in the queue after which a customer is told that it takes
+    longer; 0 for never."""
     callback_keep_s: int = setting("CALLBACK_KEEP_S", 604800, between=(60, INF))
     """Seconds a conversation left as a message waits for a person; Messenger allows a week."""
     waiting_notice_s: int = setting("WAITING_NOTICE_S", 120, between=(0, INF))
@@ -183,7 +184,7 @@ class Settings:
     keep_files_days: int = setting("KEEP_FILES_DAYS", 0, between=(0, INF))
     """Days after which files are deleted; 0 keeps them as long as messages."""
     session_secret: str = setting("SESSION_SECRET", "", secret=True)
-    """Signs desk forms; generated once into the state folder when empty."""
+    """Signs desk forms, 16 characters or more; made once in the state folder when empty."""
     trusted_proxies: tuple[str, ...] = setting("TRUSTED_PROXIES", ())
     """Addresses or networks whose X-Forwarded-For is believed."""
     romanised_answers: str = setting("ROMANISED_ANSWERS", "native", words=("native", "as-written"))

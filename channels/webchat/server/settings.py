@@ -32,7 +32,7 @@ class WebchatSettings:
 
     `*` allows any origin."""
     secret: str = setting("WEBCHAT_SECRET", "", secret=True)
-    """Signs widget sessions; generated once into the state folder when empty."""
+    """Signs widget sessions, 16 characters or more; made once in the state folder when empty."""
     consent: str = setting("WEBCHAT_CONSENT", "line", words=("off", "line", "click"))
     """Before the first message: `off`, a `line` about privacy, or a `click` that agrees to it."""
     consent_version: str = setting(

@@ -28,14 +28,14 @@ KNOWN_AS = {
 INTRODUCTION = """\
 # Events
 
-What happened, one row each in the table `events`; figures are computed from these and from \
-nothing else ([metrics](metrics.md)).
+What happened, one row each in the table `events`; [reports](metrics.md) are computed from these.
 Events carry ids and numbers, never the customer's words.
-They are written in three ways: with the turn's commit (through the record stream), in the same \
-SQL transaction as a change of state, or by the sender with the delivery.
+They are stored in one of two ways: through the record stream (the events of a turn with its \
+commit, those of a delivery by the sender or the channel), or in the same SQL transaction as the \
+change that they tell of, such as a change of state, a rating or a publish.
 
-This page is written from the dataclasses in `bot/events.py` by `uv run python \
-tests/events_page.py`; a test fails while it says anything else.
+Do not edit this page: `uv run python tests/events_page.py` writes it from the dataclasses in \
+`bot/events.py`, and a test compares the two.
 How to add a type: [extending](extending.md#add-an-event).
 """
 

@@ -284,6 +284,8 @@ each one new message; from the moment one was due to its 200, the message being 
 
 
 def _beside(part: dict[str, Any]) -> str:
+    if not part:
+        return "## Beside an earlier build\n\nNot measured yet; `make bench-beside` does it."
     rows = [
         [
             label,

@@ -1,1 +1,1 @@
-"""What a message means: embedding, intent with confidence, entities. Imports no Rasa."""
+"""Understanding of messages: embedding, intent with confidence, mood. Imports no Rasa."""

@@ -1,4 +1,4 @@
-"""A reading in the shapes others want: Rasa's parse data, the decision, the desk."""
+"""A reading as Rasa's parse data, as signals for the decision, and as the short form for agents."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from bot.conversation.escalation import Decision, Signals
 from bot.understanding.service import FAQ_PREFIX, Reading
 
 CHOICES = 3
+"""Entries offered when the bot asks back."""
 FEW_EXAMPLES = 8
+"""Examples in all languages up to which an entry counts as young."""
 LEAST_COSINE = 0.4
 """Cosine to an example from which a young entry is worth offering."""
-"""Entries offered when the bot asks back."""
-NEAR_THE_SHOP = 0.5
-"""From this confidence on, a message too unsure to be answered is taken to be about us at least."""
+ABOUT_US = 0.5
+"""Confidence from which a message too unsure to be answered is still taken to be about us."""
 LEAST_CHOICE = 0.12
 """Below this share an entry is a guess not worth a button."""
 
@@ -43,7 +44,7 @@ def parse_intent(reading: Reading) -> dict[str, Any]:
 
 
 def response_selector(entry: str, confidence: float) -> dict[str, Any]:
-    """Name the answer, so that Rasa's rule `faq` → `utter_faq` utters this very entry."""
+    """Shape the answer's entry as Rasa's response selector does, so that `utter_faq` utters it."""
     key = f"{FAQ_PREFIX}{entry}"
     return {
         "all_retrieval_intents": ["faq"],
@@ -60,7 +61,7 @@ def response_selector(entry: str, confidence: float) -> dict[str, Any]:
 
 
 def choices(reading: Reading, content: Content, today: date) -> list[str]:
-    """Entries worth offering when the bot asks back, best first; none out of its dates.
+    """List entries to offer when the bot asks back, best first; only those valid today.
 
     The classifier prefers entries with many examples; a young entry with few, whose example is the
     nearest of all, is offered first.
@@ -85,16 +86,17 @@ def _count_examples(entry: Entry) -> int:
 
 
 def signals(reading: Reading, content: Content, *, also: str = "", **more: Any) -> Signals:
-    """What the decision looks at.
+    """Build the signals the decision is made from.
 
     Args:
-        also: Entry of a second question that may be answered today; a person it needs is needed.
-        more: Overrides or adds fields of the conversation.
+        also: Entry of a second question that may be answered today; if it needs a person, so does
+            the message.
+        more: Fields of the conversation, added or overriding.
     """
     prediction = reading.prediction
-    asked = [e for e in (reading.entry, also) if e in content.by_id]
-    policies = {content.by_id[e].policy for e in asked}
-    needing = next((e for e in asked if content.by_id[e].policy == PERSON), "")
+    entries = [e for e in (reading.entry, also) if e in content.by_id]
+    policies = {content.by_id[e].policy for e in entries}
+    needing = next((e for e in entries if content.by_id[e].policy == PERSON), "")
     second = prediction.ranking[1][0] if len(prediction.ranking) > 1 else ""
     values: dict[str, Any] = {
         "intent": reading.intent,
@@ -106,7 +108,7 @@ def signals(reading: Reading, content: Content, *, also: str = "", **more: Any) 
             or (
                 not reading.intent
                 and prediction.best.startswith(FAQ_PREFIX)
-                and prediction.confidence >= NEAR_THE_SHOP
+                and prediction.confidence >= ABOUT_US
             )
         ),
         "confidence": prediction.confidence,
@@ -124,7 +126,7 @@ def signals(reading: Reading, content: Content, *, also: str = "", **more: Any) 
 def understanding(
     reading: Reading, version: int, decision: Decision, offered: list[str]
 ) -> dict[str, Any]:
-    """Short form kept with the event and shown to agents: numbers, no words of the customer."""
+    """Shape a reading for the event and for agents: numbers, no words of the customer."""
     prediction = reading.prediction
     return {
         "language": reading.language.language,

@@ -1,8 +1,7 @@
-"""One message in, everything the bot makes of it out.
+"""The understanding service: reads a message's language, intent, mood and entities.
 
-Puts detector, embedding, index, sentiment and entities together. The models are loaded once a
-process; what belongs to a content version is a `Knowledge`, replaced as a whole, so no message is
-read with one version and answered with another.
+The models are loaded once per process; what belongs to a content version is a `Knowledge`, replaced
+as a whole, so no message is read with one version and answered with another.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ from bot.understanding.embedding.embedder import Embedder
 from bot.understanding.intents import index as index_module
 from bot.understanding.intents.cascade import (
     CALM,
-    HARDLY,
     MOST_CHARS,
+    UNLIKELY_BELOW,
     Cascade,
     SecondView,
     has_two_views,
@@ -41,23 +40,23 @@ from bot.understanding.intents.cascade import (
     stays_calm,
 )
 from bot.understanding.intents.index import Example, IntentIndex, Prediction, VectorCache
-from bot.understanding.intents.two_questions import parts_of
+from bot.understanding.intents.two_questions import split_questions
 from bot.understanding.mood.sentiment import SentimentModel, SentimentReading, load_or_fit
 
 LOG = structlog.get_logger(__name__)
 
 FAQ_PREFIX = "faq/"
 ANGRY = "angry"
-"""Dialogue intent that hands off by itself: never taken from a glance."""
+"""Dialogue intent that hands off by itself: never taken from the first look."""
 CASCADE = "cascade.npy"
 KEPT_INDEXES = 8
-"""Fitted indexes kept on disk: the live one, and what a rollback may want again."""
+"""Fitted indexes kept on disk: the live one, and those a rollback may need again."""
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a message says."""
+    """Reading of one message: language, intent, mood, entities."""
 
     language: LanguageReading
     prediction: Prediction
@@ -68,18 +67,18 @@ class Reading:
 
     @property
     def intent(self) -> str:
-        """Best label, `faq` for any entry; empty when nothing is sure enough."""
+        """Return the best label, `faq` for any entry; empty when no label is sure enough."""
         label = self.prediction.label or ""
         return "faq" if label.startswith(FAQ_PREFIX) else label
 
     @property
     def entry(self) -> str:
-        """Entry id of the best label; empty when it is no entry."""
+        """Return the best label's entry id; empty when it is no entry."""
         best = self.prediction.best
         return best.removeprefix(FAQ_PREFIX) if _is_faq(best) else ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Shape for `parse --json`: language, intent, confidence, ranking, sentiment, entities…"""
+        """Shape for `parse --json`: language, intent, ranking, sentiment, entities and more."""
         return {
             "language": self.language.to_dict(),
             "intent": self.prediction.label or "out_of_scope",
@@ -109,30 +108,31 @@ class Reading:
 
 @dataclass(frozen=True)
 class Glance:
-    """What a first look settles."""
+    """Result of the first look at a message: as much as it is sure of."""
 
     reading: Reading | None = None
-    """The whole of it."""
+    """The complete reading, where everything is sure."""
     whole: Prediction | None = None
-    """What the message asks, parts of it apart that may ask something else."""
+    """Prediction for the whole message, where only a second question is in doubt."""
     mood: SentimentReading | None = None
+    """Mood, where only a second question is in doubt."""
 
 
-NOTHING = Glance()
+NOTHING_SURE = Glance()
 
 
 @dataclass(frozen=True)
 class Knowledge:
-    """A content version and the index fitted to it."""
+    """A content version and the intent index fitted to it."""
 
     content: Content
     index: IntentIndex
     cascade: Cascade | None = None
-    """Reads messages without the first view; None where the embedder has but one."""
+    """Predicts the first view; None where the embedder has only one view."""
 
 
 class Understander:
-    """The models of one process; methods block and may be called from threads."""
+    """Reader of messages, with the models of one process; methods block and may run in threads."""
 
     def __init__(
         self,
@@ -141,10 +141,10 @@ class Understander:
         settings: Settings,
         quick_sentiment: SentimentModel | None = None,
     ) -> None:
-        """Use `load`.
+        """Use `load` instead.
 
         Args:
-            quick_sentiment: Reads the mood from the embedder's second view alone.
+            quick_sentiment: Model of the mood over the embedder's second view alone.
         """
         self.embedder = embedder
         self.sentiment = sentiment
@@ -155,7 +155,7 @@ class Understander:
 
     @classmethod
     def load(cls, settings: Settings) -> Understander:
-        """Load the models; the first time in a state folder this prepares them (seconds)."""
+        """Load the models; prepare their files the first time in a state folder (seconds)."""
         settings.made_dir.mkdir(parents=True, exist_ok=True)
         embedder = load_embedder(settings.made_dir)
         sentiment = load_or_fit(settings.made_dir, settings.data_dir, embedder)
@@ -167,126 +167,132 @@ class Understander:
         return cls(embedder, sentiment, settings, quick)
 
     def learn(self, content: Content, previous: Knowledge | None = None) -> Knowledge:
-        """Fit the index to a version, or map the one another process fitted already.
+        """Fit the index to a content version, or open the one another process has fitted.
 
         Unchanged examples keep their vectors, so a small change costs a small part of a second.
 
         Args:
-            previous: What was known before; makes the fit of a large pack faster.
+            previous: The knowledge of the version before; makes the fit of a large pack faster.
         """
         examples = [*faq_examples(content), *self._dialogue]
-        home = self._settings.made_dir / "index"
-        folder = home / self._name(examples)
+        indexes_dir = self._settings.made_dir / "index"
+        folder = indexes_dir / self._index_name(examples)
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # one process fits, the others wait and map
             if not (folder / "index.json").exists():
                 cache = VectorCache(self._settings.made_dir / "vectors", self.embedder)
-                vectors = cache.embed([example.text for example in examples], _tell_progress)
-                known = previous.index if previous else None
-                index = IntentIndex.fit(examples, vectors, embedder=self.embedder, previous=known)
+                vectors = cache.embed([example.text for example in examples], _log_progress)
+                previous_index = previous.index if previous else None
+                index = IntentIndex.fit(
+                    examples, vectors, embedder=self.embedder, previous=previous_index
+                )
                 cascade = Cascade.fit(examples, vectors, self.embedder)
                 if cascade is not None:
                     cascade.save(folder / CASCADE)
                 index.save(folder)  # its last file says that the folder is complete
-                _forget_old(home, keep=KEPT_INDEXES)
+                _remove_old_indexes(indexes_dir, keep=KEPT_INDEXES)
         cascade = Cascade.load(folder / CASCADE, self.embedder)
         return Knowledge(content, IntentIndex.load(folder, self.embedder), cascade)
 
     def glance(self, text: str, knowledge: Knowledge, unrest: float = 0.0) -> Glance:
-        """Understand a message in a fifth of the time, by the second view alone (`cascade.py`).
+        """Take a first look: read a message in a fifth of the time, by the second view alone.
+
+        See `cascade.py`.
 
         Args:
             unrest: Running mean of the conversation's negativity so far.
 
         Returns:
-            What it left without a doubt; `read` must do the rest.
+            What is sure; `read` must do the rest.
         """
         cascade, quick = knowledge.cascade, self.quick_sentiment
         if cascade is None or quick is None or len(text) > MOST_CHARS:
-            return NOTHING
-        asked = without_identifiers(text)
-        parts = parts_of(asked)
-        if not parts and cascade.embedder.known(asked) is not None:
+            return NOTHING_SURE
+        question = without_identifiers(text)
+        parts = split_questions(question)
+        if not parts and cascade.embedder.cached(question) is not None:
             return Glance(self.read(text, knowledge))
         language = detect(text)
         if language.romanised or language.language not in cascade.embedder.second_view_languages:
-            return NOTHING
-        second = cascade.embedder.second_view(asked)
-        whole = knowledge.index.predict(asked, cascade.complete(second))
+            return NOTHING_SURE
+        second = cascade.embedder.second_view(question)
+        whole = knowledge.index.predict(question, cascade.complete(second))
         if not is_sure(whole) or whole.best == ANGRY:
-            return NOTHING
+            return NOTHING_SURE
         mood = quick.predict(text, second)
         limit = self._settings.thresholds.negative_mean
         if not stays_calm(mood, unrest, limit):
-            return NOTHING  # a person may be needed
+            return NOTHING_SURE  # a person may be needed
         sure: dict[str, Prediction] = {}
-        perhaps = set[str]()
+        possible = set[str]()
         for part in parts:
-            found = knowledge.index.predict(part, cascade.embed(part))
-            if is_sure(found) and _is_faq(found.best):
-                sure.setdefault(found.best, found)
-            elif found.confidence >= HARDLY:
-                perhaps.add(found.best)
-        if mood.negative > CALM and _is_touchy(knowledge.content, whole.best, *sure):
-            return NOTHING
-        if perhaps and len(perhaps | sure.keys() | {whole.best}) > 1:
+            prediction_of_part = knowledge.index.predict(part, cascade.embed(part))
+            if is_sure(prediction_of_part) and _is_faq(prediction_of_part.best):
+                sure.setdefault(prediction_of_part.best, prediction_of_part)
+            elif prediction_of_part.confidence >= UNLIKELY_BELOW:
+                possible.add(prediction_of_part.best)
+        if mood.negative > CALM and _needs_person_when_negative(
+            knowledge.content, whole.best, *sure
+        ):
+            return NOTHING_SURE
+        if possible and len(possible | sure.keys() | {whole.best}) > 1:
             return Glance(whole=whole, mood=mood)  # it may be two questions
         prediction, also = _first_two(sure, whole)
         return Glance(Reading(language, prediction, mood, extract(text), also))
 
-    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING) -> Reading:
+    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE) -> Reading:
         """Understand one message.
 
         Args:
-            glance: What a first look has settled of it.
+            glance: Result of the first look at it.
         """
-        asked = without_identifiers(text)
+        question = without_identifiers(text)
         whole, mood = glance.whole, glance.mood
         if whole is None or mood is None:
-            vector: npt.NDArray[np.float32] = self.embedder.embed([asked])[0]
-            whole = knowledge.index.predict(asked, vector)
+            vector: npt.NDArray[np.float32] = self.embedder.embed([question])[0]
+            whole = knowledge.index.predict(question, vector)
             mood = self.sentiment.predict(text, vector)
-        prediction, also = self._questions(asked, whole, knowledge)
+        prediction, also = self._find_questions(question, whole, knowledge)
         return Reading(detect(text), prediction, mood, extract(text), also)
 
-    def _questions(
+    def _find_questions(
         self, text: str, whole: Prediction, knowledge: Knowledge
     ) -> tuple[Prediction, str]:
-        """Look for a second question; give the first one's prediction and the second's entry."""
-        parts = parts_of(text)
+        """Look for a second question; return the first one's prediction and the second's entry."""
+        parts = split_questions(text)
         if not parts:
             return whole, ""
         least = max(whole.threshold, self._settings.thresholds.confidence)
         sure: dict[str, Prediction] = {}
         for part in parts:
-            found = self._judge(part, knowledge)
-            if found.label and _is_faq(found.label) and found.confidence >= least:
-                sure.setdefault(found.label, found)
+            prediction = self._predict_part(part, knowledge)
+            if prediction.label and _is_faq(prediction.label) and prediction.confidence >= least:
+                sure.setdefault(prediction.label, prediction)
         return _first_two(sure, whole)
 
-    def _judge(self, part: str, knowledge: Knowledge) -> Prediction:
-        """Predict for a part of a message, by the second view alone where that leaves no doubt."""
+    def _predict_part(self, part: str, knowledge: Knowledge) -> Prediction:
+        """Predict for a part of a message; by the second view alone where that is sure."""
         cascade, language = knowledge.cascade, detect(part)
         if (
             cascade is not None
             and language.language in cascade.embedder.second_view_languages
             and not language.romanised
         ):
-            found = knowledge.index.predict(part, cascade.embed(part))
-            if is_sure(found) or found.confidence < HARDLY:
-                return found
+            prediction = knowledge.index.predict(part, cascade.embed(part))
+            if is_sure(prediction) or prediction.confidence < UNLIKELY_BELOW:
+                return prediction
         return knowledge.index.predict(part, self.embedder.embed([part])[0])
 
     def command(self, text: str) -> str:
-        """Dialogue intent of a text that is one of its examples, letter for letter; else empty.
+        """Return the dialogue intent of a text that equals one of its examples; else empty.
 
-        The bot tells customers to write single words ("person", "cancel"); those must work always.
+        The bot tells customers to write single words ("person", "cancel"); those must always work.
         """
         return self._commands.get(_plain(text), "")
 
-    def _name(self, examples: Sequence[Example]) -> str:
-        """Names the index by all that shapes it, its own code included."""
+    def _index_name(self, examples: Sequence[Example]) -> str:
+        """Name the folder of an index by all that shapes it, its own code included."""
         digest = hashlib.sha256(self.embedder.name.encode())
         for path in sorted(Path(index_module.__file__).parent.glob("*.py")):
             if path.stem in {"index", "calibrate", "spaces", "ridge", "names", "cascade"}:
@@ -296,26 +302,26 @@ class Understander:
 
 
 def _first_two(sure: Mapping[str, Prediction], whole: Prediction) -> tuple[Prediction, str]:
-    """Prediction of the first question and entry of the second; the whole where it is but one."""
+    """Return the first question's prediction and the second's entry, or `whole` and "" if one."""
     if len(sure) < 2:
         return whole, ""
     first, second = list(sure)[:2]
     return sure[first], second.removeprefix(FAQ_PREFIX)
 
 
-def _tell_progress(done: int, wanted: int) -> None:
-    LOG.info("understanding.embedding", done=done, wanted=wanted)
+def _log_progress(embedded: int, total: int) -> None:
+    LOG.info("understanding.embedding", done=embedded, wanted=total)
 
 
-def _forget_old(home: Path, keep: int) -> None:
-    """Remove indexes of versions long gone; who still has one mapped keeps it."""
-    folders = sorted(home.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+def _remove_old_indexes(indexes_dir: Path, keep: int) -> None:
+    """Remove the oldest indexes; a process that still maps one keeps it."""
+    folders = sorted(indexes_dir.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in folders[keep:]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def faq_examples(content: Content) -> list[Example]:
-    """All example questions of a version, labelled `faq/<id>`."""
+    """List all example questions of a version, labelled `faq/<id>`."""
     return [
         Example(text, f"{FAQ_PREFIX}{entry.id}", language)
         for entry in content.entries
@@ -348,7 +354,7 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip(" \n.,!?؟।\"'“”")
 
 
-def _is_touchy(content: Content, *labels: str) -> bool:
+def _needs_person_when_negative(content: Content, *labels: str) -> bool:
     """Tell whether one of these entries goes to a person when the message is negative."""
     entries = (content.by_id.get(label.removeprefix(FAQ_PREFIX)) for label in labels)
     return any(entry is not None and entry.policy == PERSON_WHEN_NEGATIVE for entry in entries)

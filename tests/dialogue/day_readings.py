@@ -18,7 +18,7 @@ from bot.language.detect import LanguageReading
 from bot.language.entities import Entity
 from bot.understanding.intents.index import Prediction
 from bot.understanding.mood.sentiment import SentimentReading
-from bot.understanding.service import NOTHING, Glance, Knowledge, Reading, Understander
+from bot.understanding.service import NOTHING_SURE, Glance, Knowledge, Reading, Understander
 
 LANGUAGES = ("en", "hi", "mr", "ml", "th", "es", "ar")
 RANKED = 5
@@ -90,9 +90,9 @@ class PlayedUnderstander:
 
     def glance(self, text: str, knowledge: Knowledge, unrest: float = 0.0) -> Glance:
         at_once = len(text) % 2 == 0 and not (self.broken or self.meanwhile)
-        return Glance(self._reading(text)) if at_once else NOTHING
+        return Glance(self._reading(text)) if at_once else NOTHING_SURE
 
-    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING) -> Reading:
+    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE) -> Reading:
         if self.broken:
             raise RuntimeError("the model is gone")
         if self.meanwhile:

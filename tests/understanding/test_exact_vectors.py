@@ -11,9 +11,9 @@ import pytest
 from exact_graph import write_exact
 
 from bot.understanding.embedding.e5_encoder import E5Encoder, write_e5_files
-from bot.understanding.embedding.graph import GraphBuilder, int8_columns, open_session
+from bot.understanding.embedding.graph import GraphBuilder, open_graph, quantise_columns
 from bot.understanding.embedding.two_views import Encoder
-from bot.understanding.embedding.use_encoder import UseEncoder, resources, write_use_files
+from bot.understanding.embedding.use_encoder import UseEncoder, find_model, write_use_files
 
 NEAR = 0.9999
 """Least cosine to exact products. Where they overflow it is .989 to .997, or .996 to .9995."""
@@ -29,7 +29,7 @@ TEXTS = [
 
 
 def _write_use(folder: Path) -> None:
-    source = resources()
+    source = find_model()
     assert source is not None
     write_use_files(source, folder)
 
@@ -60,7 +60,7 @@ def test_two_neighbouring_weights_never_overflow(inputs: int) -> None:
     draws = np.random.default_rng(inputs)
     heavy = draws.standard_t(2, (inputs, 300))
     for matrix in (heavy, np.abs(heavy), -np.abs(heavy), np.ones((inputs, 300))):
-        whole, scale = int8_columns(matrix.astype(np.float32))
+        whole, scale = quantise_columns(matrix.astype(np.float32))
         pairs = np.pad(whole.astype(int), ((0, inputs % 2), (0, 0))).reshape(-1, 2, 300)
         assert (255 * np.maximum(pairs, 0).sum(axis=1)).max(initial=0) <= 32767
         assert (255 * np.minimum(pairs, 0).sum(axis=1)).min(initial=0) >= -32768
@@ -68,7 +68,7 @@ def test_two_neighbouring_weights_never_overflow(inputs: int) -> None:
 
 
 def test_a_column_of_zeros_stays_zero() -> None:
-    whole, scale = int8_columns(np.zeros((4, 2), np.float32))
+    whole, scale = quantise_columns(np.zeros((4, 2), np.float32))
     assert not whole.any()
     assert (scale > 0).all()
 
@@ -83,5 +83,5 @@ def test_the_largest_activations_times_the_largest_weights_are_right(
     out = build.linear("m", "rows", np.full((64, 32), sign, np.float32), None)
     path = tmp_path / "graph.onnx"
     build.save(path, inputs={"rows": [rows, 64]}, outputs={out: [rows, 32]})
-    (product,) = open_session(path).run(None, {"rows": np.ones((rows, 64), np.float32)})
+    (product,) = open_graph(path).run(None, {"rows": np.ones((rows, 64), np.float32)})
     assert product == pytest.approx(sign * 64.0, rel=0.01)

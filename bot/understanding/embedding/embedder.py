@@ -1,4 +1,4 @@
-"""Sentence embeddings behind one small interface.
+"""The embedder interface, and functions every embedder uses.
 
 The default (`two_views.py`) needs no download: both of its models come inside wheels. Any other
 model can stand in by having the three members of `Embedder`. See docs/understanding.md.
@@ -16,12 +16,12 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
 
-_PART = 32  # texts a thread takes at a time
+_PART = 32  # texts embedded by a thread at a time
 _MAX_CHARACTERS = 4000  # a Messenger message has at most 2000, a Telegram one 4096
 
 
 class Embedder(Protocol):
-    """Turns texts into vectors; implementations are safe to call from several threads."""
+    """Interface of an embedder: texts in, vectors out; safe to call from several threads."""
 
     name: str  # changes whenever the vectors do: caches are keyed by it
     dimensions: int
@@ -44,7 +44,7 @@ def embed_many(embedder: Embedder, texts: Sequence[str]) -> Vectors:
 
 
 def clean(text: str) -> str:
-    """Drop what no engine can take: NUL characters and lone surrogates; cut very long text."""
+    """Remove NUL characters and lone surrogates, which encoders cannot take; cut very long text."""
     return text[:_MAX_CHARACTERS].replace("\0", " ").encode("utf-8", "ignore").decode("utf-8")
 
 

@@ -1,8 +1,8 @@
-"""A small builder of ONNX graphs with int8 matrices, and the way they are opened.
+"""Builder of ONNX graphs with int8 matrices, and the function that opens a graph.
 
 Matrices are int8 per output channel; activations are quantised per call by ONNX Runtime's fused
 `DynamicQuantizeMatMul`. The int8 weights are small enough that every processor multiplies them
-exactly (`int8_columns`), so a text has the same vector on all of them.
+exactly (`quantise_columns`), so a text has the same vector on all of them.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ FUSED = "com.microsoft"
 _OPSET = 18
 
 
-def int8_columns(matrix: Array) -> tuple[Array, Array]:
-    """Round a matrix, shape (inputs, outputs), to int8 so that no processor overflows over it.
+def quantise_columns(matrix: Array) -> tuple[Array, Array]:
+    """Round a matrix, shape (inputs, outputs), to int8 so that no processor overflows on it.
 
     Without VNNI, x86 processors add the products of two neighbouring inputs (0 and 1, 2 and 3, ...)
     in 16 bits and cut what is too large: 255 times the weights, and so wrong vectors without any
@@ -35,15 +35,15 @@ def int8_columns(matrix: Array) -> tuple[Array, Array]:
     paired = np.pad(matrix, ((0, len(matrix) % 2), (0, 0)))
     largest = np.zeros(matrix.shape[1])
     for sign in (1.0, -1.0):
-        above = np.maximum(sign * paired, 0.0)
-        largest = np.maximum(largest, (above[0::2] + above[1::2]).max(axis=0))
+        part = np.maximum(sign * paired, 0.0)
+        largest = np.maximum(largest, (part[0::2] + part[1::2]).max(axis=0))
     # 127 and not 128: rounding may add a half to each of the two.
     scale = np.maximum(largest / 127.0, 1e-12).astype(np.float32)
     return np.rint(matrix / scale).astype(np.int8), scale
 
 
 class GraphBuilder:
-    """Collects nodes and constants; every method returns the name of the value it adds."""
+    """Builder of a graph: each method adds a node and returns the name of its output."""
 
     def __init__(self) -> None:
         import onnx
@@ -55,8 +55,8 @@ class GraphBuilder:
     def node(
         self, kind: str, inputs: Sequence[str], output: str, *, domain: str = "", **settings: Any
     ) -> str:
-        make = self._onnx.helper.make_node
-        self._nodes.append(make(kind, list(inputs), [output], domain=domain, **settings))
+        make_node = self._onnx.helper.make_node
+        self._nodes.append(make_node(kind, list(inputs), [output], domain=domain, **settings))
         return output
 
     def constant(self, name: str, array: Array) -> str:
@@ -66,7 +66,7 @@ class GraphBuilder:
 
     def linear(self, name: str, source: str, matrix: Array, bias: Array | None) -> str:
         """Multiply by a matrix of shape (inputs, outputs), kept as int8 per output."""
-        whole, scale = int8_columns(matrix)
+        whole, scale = quantise_columns(matrix)
         inputs = [
             source,
             self.constant(name + ".weight", whole),
@@ -93,12 +93,12 @@ class GraphBuilder:
     def split(self, name: str, source: str, parts: int) -> list[str]:
         """Cut the last axis into equal parts."""
         names = [f"{name}.{i}" for i in range(parts)]
-        make = self._onnx.helper.make_node
-        self._nodes.append(make("Split", [source], names, axis=-1, num_outputs=parts))
+        make_node = self._onnx.helper.make_node
+        self._nodes.append(make_node("Split", [source], names, axis=-1, num_outputs=parts))
         return names
 
-    def windows(self, name: str, source: str, width: int, left: int) -> str:
-        """Put each token's neighbours side by side; zeros beyond the ends."""
+    def neighbours(self, name: str, source: str, width: int, left: int) -> str:
+        """Concatenate each token with its neighbours; zeros beyond the ends."""
         right = width - 1 - left
         pads = self.constant(name + ".pads", np.array([0, left, 0, 0, right, 0]))
         padded = self.node("Pad", [source, pads], name + ".padded")
@@ -128,7 +128,7 @@ class GraphBuilder:
         inputs: Mapping[str, Sequence[str | int]],
         outputs: Mapping[str, Sequence[str | int]],
     ) -> None:
-        """Write the graph; all inputs and outputs are float32 of the given shapes."""
+        """Write the graph file; all inputs and outputs are float32 of the given shapes."""
         helper, kind = self._onnx.helper, self._onnx.TensorProto.FLOAT
 
         def values(shapes: Mapping[str, Sequence[str | int]]) -> list[Any]:
@@ -144,14 +144,14 @@ class GraphBuilder:
         self._onnx.save(model, str(path))
 
 
-def open_session(path: Path) -> Any:
-    """Open a graph for one thread a call; concurrent calls are safe."""
+def open_graph(path: Path) -> Any:
+    """Open a graph with one thread per call; concurrent calls are safe."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.enable_cpu_mem_arena = False
-    # The next level would put that slow node in the place of the two; what else it fuses is fused.
+    # The next level would merge `residual_norm`'s two nodes into the slow one; the rest is fused.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -1,4 +1,4 @@
-"""Unigram (SentencePiece) tokenizer over a memory-mapped trie.
+"""Tokenizer (Unigram, SentencePiece) over a memory-mapped trie.
 
 The HuggingFace tokenizer of this vocabulary takes 320 MB and SentencePiece's own 50 MB in each
 process; this one maps 1 MB that all processes share, at 0.1 ms a message.
@@ -20,7 +20,7 @@ _UNKNOWN_PENALTY = 10.0  # below the worst piece, as in the wheel's engine
 
 
 class Tokenizer:
-    """Cuts text into the token ids of the model, without its begin and end marks."""
+    """Cuts text into the token ids of the model, without its begin and end tokens."""
 
     def __init__(self, folder: Path) -> None:
         self._trie = marisa_trie.Trie()
@@ -38,7 +38,7 @@ class Tokenizer:
         self.end: int = meta["end"]
 
     def encode(self, text: str) -> list[int]:
-        """The most probable segmentation (Viterbi); runs of spaces count as one."""
+        """Return the most probable token ids (Viterbi); runs of spaces count as one."""
         text = text.translate(self._normal_form)
         while "  " in text:
             text = text.replace("  ", " ")
@@ -47,7 +47,7 @@ class Tokenizer:
         text = text.replace(" ", _SPACE)
         size = len(text)
         best = [0.0] + [-1e30] * size
-        piece = [self._unknown] * (size + 1)
+        token = [self._unknown] * (size + 1)
         origin = [0] * (size + 1)
         prefixes = self._trie.iter_prefixes_with_ids
         ids, scores, longest = self._ids, self._scores, self._longest
@@ -58,22 +58,22 @@ class Tokenizer:
                 candidate = score + scores[key]
                 if candidate > best[stop]:
                     best[stop] = candidate
-                    piece[stop] = ids[key]
+                    token[stop] = ids[key]
                     origin[stop] = start
             if score + self._unknown_score > best[start + 1]:
                 best[start + 1] = score + self._unknown_score
-                piece[start + 1] = self._unknown
+                token[start + 1] = self._unknown
                 origin[start + 1] = start
-        found = []
-        at = size
-        while at > 0:
-            found.append(piece[at])
-            at = origin[at]
-        return found[::-1]
+        tokens = []
+        position = size
+        while position > 0:
+            tokens.append(token[position])
+            position = origin[position]
+        return tokens[::-1]
 
 
 def write_tokenizer(vocabulary: Vocabulary, folder: Path) -> None:
-    """Write the files a `Tokenizer` maps: pieces.marisa, pieces.npy, tokenizer.json."""
+    """Write the files `Tokenizer` opens: pieces.marisa, pieces.npy, tokenizer.json."""
     # Marks such as <s> and <mask> score 0; a customer who types them means the characters.
     scores = vocabulary.scores
     ids = {text: i for i, text in enumerate(vocabulary.pieces) if text and scores[i] < 0}

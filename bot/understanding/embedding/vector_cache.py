@@ -1,4 +1,4 @@
-"""Embeddings kept on disk by text, so that a refit embeds only what is new."""
+"""On-disk cache of embeddings by text, so that a refit embeds only new texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BATCH = 256
 
 
 class VectorCache:
-    """Two append-only files for each embedder: keys (hash of the text) and float16 vectors.
+    """Cache in two append-only files per embedder: keys (hash of the text) and float16 vectors.
 
     Several processes may read and write; a crash in the middle of a write loses that write only,
     since readers trust no more vectors than there are keys and keys are written last.
@@ -31,10 +31,10 @@ class VectorCache:
         self._keys = folder / f"{stem}.keys"
         self._vectors = folder / f"{stem}.f16"
         self._rows: dict[bytes, int] = {}
-        self._read = 0
+        self._keys_read = 0
 
     def get_many(self, texts: Sequence[str]) -> dict[str, Vectors]:
-        """Vectors of the texts that are known, float32."""
+        """Return the cached vectors of these texts, float32."""
         rows = {text: row for text in texts if (row := self._row(text)) is not None}
         if not rows:
             return {}
@@ -43,38 +43,38 @@ class VectorCache:
         return {text: stored[place[row]] for text, row in rows.items()}
 
     def put_many(self, texts: Sequence[str], vectors: Vectors) -> None:
-        """Keep vectors, shape (len(texts), dimensions); known texts are left as they are."""
+        """Store vectors, shape (len(texts), dimensions); cached texts are left as they are."""
         width = self._embedder.dimensions * 2
         with self._keys.open("ab") as keys:
             fcntl.flock(keys, fcntl.LOCK_EX)
             self._refresh()
-            fresh = {
+            added = {
                 key: vector
                 for text, vector in zip(texts, vectors, strict=True)
                 if (key := _key(text)) not in self._rows
             }
-            if not fresh:
+            if not added:
                 return
-            known = self._keys.stat().st_size // _KEY_BYTES
-            keys.truncate(known * _KEY_BYTES)
+            stored_count = self._keys.stat().st_size // _KEY_BYTES
+            keys.truncate(stored_count * _KEY_BYTES)
             with self._vectors.open("ab") as file:
-                file.truncate(known * width)
-                file.write(np.stack(list(fresh.values())).astype(np.float16).tobytes())
-            keys.write(b"".join(fresh))
+                file.truncate(stored_count * width)
+                file.write(np.stack(list(added.values())).astype(np.float16).tobytes())
+            keys.write(b"".join(added))
         self._refresh()
 
     def embed(
         self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
     ) -> Vectors:
-        """Vectors of all texts in order, computing and keeping the missing ones.
+        """Return the vectors of all texts in order; embed and store the missing ones.
 
         Args:
             progress: Called with (done, all) of the missing texts, from time to time.
         """
         self._refresh()
         keys = [_key(text) for text in texts]
-        wanted = dict(zip(keys, texts, strict=True))
-        missing = [text for key, text in wanted.items() if key not in self._rows]
+        text_by_key = dict(zip(keys, texts, strict=True))
+        missing = [text for key, text in text_by_key.items() if key not in self._rows]
         for start in range(0, len(missing), _BATCH):
             part = missing[start : start + _BATCH]
             self.put_many(part, embed_many(self._embedder, part))
@@ -93,21 +93,21 @@ class VectorCache:
         return row
 
     def _refresh(self) -> bool:
-        """Take in keys that were appended since; True when there were any."""
+        """Read the keys appended since the last call; True when there were any."""
         if not self._keys.exists():
             return False
         with self._keys.open("rb") as file:
-            file.seek(self._read * _KEY_BYTES)
+            file.seek(self._keys_read * _KEY_BYTES)
             data = file.read()
         count = len(data) // _KEY_BYTES
         for i in range(count):
             key = data[i * _KEY_BYTES : (i + 1) * _KEY_BYTES]
-            self._rows.setdefault(key, self._read + i)
-        self._read += count
+            self._rows.setdefault(key, self._keys_read + i)
+        self._keys_read += count
         return count > 0
 
     def _stored(self) -> npt.NDArray[np.float16]:
-        shape = (self._read, self._embedder.dimensions)
+        shape = (self._keys_read, self._embedder.dimensions)
         return np.memmap(self._vectors, np.float16, "r", shape=shape)
 
 

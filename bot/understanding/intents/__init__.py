@@ -1,1 +1,1 @@
-"""What a message asks for, and how sure that is."""
+"""Intent classification: which entry or dialogue intent a message asks for, and how surely."""

@@ -1,8 +1,7 @@
-"""From raw scores to a confidence that means what it says, and the least one to act on.
+"""Calibration: from raw scores to a confidence, and the least confidence to act on.
 
-Both come from the training data alone: scores of examples as if each had been left out say how
-often the best label is right, those of background text what a message looks like that belongs
-nowhere.
+Both come from the training data alone: leave-one-out scores of the examples say how often the best
+label is right, and those of background text how a message without any label scores.
 """
 
 from __future__ import annotations
@@ -22,43 +21,45 @@ correlation against the best threshold, mean of twelve kinds of bots cut out of 
 xSID and NLU++ (docs/understanding.md); rules that simulate strange messages lose .023 to .09.
 Where labels have a hundred examples, known messages score high and refusing one weighs more."""
 
-_FEW, _MANY = 30, 100  # examples a label, between which the share falls
+_FEW, _MANY = 30, 100  # examples per label, between which the share falls
 _OUTSIDE_SHARE = 0.03  # weight of background beside examples when confidence is fitted
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Maps the best raw score to a confidence, increasing."""
+    """Increasing map from the best raw score to a confidence."""
 
     slope: float
     offset: float
     threshold: float  # least confidence to act on, 0-1
 
     def confidence(self, score: npt.ArrayLike) -> Vectors:
-        """Chance that the best label is right."""
+        """Return the probability that the best label is right."""
         logits = self.slope * np.asarray(score, np.float32) + self.offset
         result: Vectors = 1.0 / (1.0 + np.exp(-np.clip(logits, -30.0, 30.0)))
         return result
 
 
 def calibrate(held_out: HeldOut, examples_by_label: Sequence[int]) -> Calibration:
-    """Fit confidence and threshold; `examples_by_label` in one language."""
-    known = held_out.labels != BACKGROUND
-    scores = held_out.scores[known]
+    """Fit confidence and threshold; `examples_by_label` counts those in one language."""
+    in_scope = held_out.labels != BACKGROUND
+    scores = held_out.scores[in_scope]
     best = scores.max(axis=1)
-    right = scores.argmax(axis=1) == held_out.labels[known]
-    background = held_out.scores[~known].max(axis=1) if (~known).any() else np.zeros(0, np.float32)
+    right = scores.argmax(axis=1) == held_out.labels[in_scope]
+    background = (
+        held_out.scores[~in_scope].max(axis=1) if (~in_scope).any() else np.zeros(0, np.float32)
+    )
     slope, offset = _logistic(best, right, background)
     usual = float(np.median(best[right])) if right.any() else 1.0
-    each = float(np.mean(examples_by_label))
-    many = float(np.clip((each - _FEW) / (_MANY - _FEW), 0.0, 1.0))
-    raw = usual * (_SHARE_FEW + (_SHARE_MANY - _SHARE_FEW) * many)
+    examples_per_label = float(np.mean(examples_by_label))
+    share_of_many = float(np.clip((examples_per_label - _FEW) / (_MANY - _FEW), 0.0, 1.0))
+    raw = usual * (_SHARE_FEW + (_SHARE_MANY - _SHARE_FEW) * share_of_many)
     plain = Calibration(slope, offset, 0.0)
     return Calibration(slope, offset, float(plain.confidence(raw)))
 
 
 def _logistic(best: Vectors, right: npt.NDArray[np.bool_], outside: Vectors) -> tuple[float, float]:
-    """Weighted logistic regression of being right on the score, by Newton's method."""
+    """Fit "the best label is right" by its score: weighted logistic regression, Newton's method."""
     x = np.concatenate([best, outside]).astype(np.float64)
     y = np.concatenate([right, np.zeros(len(outside))])
     share = np.concatenate(

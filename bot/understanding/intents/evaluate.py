@@ -1,4 +1,4 @@
-"""Measures of the intent classifier on labelled messages: `python -m bot evaluate intents`.
+"""Evaluation of the intent classifier on labelled messages: `python -m bot evaluate intents`.
 
 The classifier is fitted on the training rows alone, with the settings it has in production; its
 threshold is the one it picks there. See docs/understanding.md for what each figure means.
@@ -34,7 +34,7 @@ def evaluate_intents(
     background: Sequence[str] | None = None,
     cache: VectorCache | None = None,
 ) -> dict[str, Any]:
-    """Fit on (text, intent) rows and measure on others.
+    """Fit on (text, intent) rows and measure on other rows.
 
     Args:
         train_rows: Rows labelled `out_of_scope` are background; there need not be any.
@@ -120,9 +120,9 @@ def _measures(
     threshold: float,
     outside: str,
 ) -> dict[str, float | None]:
-    given = np.where(confidence >= threshold, guess, outside)
-    right = given == truth
-    table = _table(truth, given)
+    predicted = np.where(confidence >= threshold, guess, outside)
+    right = predicted == truth
+    table = _table(truth, predicted)
     return {
         "accuracy": _mean(right),
         "in_scope_accuracy": _mean(right[inside]),
@@ -137,31 +137,31 @@ def _mean(flags: Flags) -> float:
 
 
 def _macro_f1(table: npt.NDArray[np.float64]) -> float:
-    """Mean over the classes that occur in the truth; `table` is truth by guess."""
-    hits, wanted, given = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    occurs = wanted > 0
-    return float((2 * hits[occurs] / (wanted + given)[occurs]).mean())
+    """Return the mean F1 over the classes that occur in the truth; `table` is truth by guess."""
+    hits, actual, predicted = np.diag(table), table.sum(axis=1), table.sum(axis=0)
+    occurs = actual > 0
+    return float((2 * hits[occurs] / (actual + predicted)[occurs]).mean())
 
 
-def matthews(truth: Sequence[str], given: Sequence[str]) -> float:
-    """Matthews correlation of labels with the true ones, over as many classes as occur."""
-    return _matthews(_table(np.array(truth), np.array(given)))
+def matthews(truth: Sequence[str], predicted: Sequence[str]) -> float:
+    """Return the Matthews correlation of labels with the true ones, over the classes that occur."""
+    return _matthews(_table(np.array(truth), np.array(predicted)))
 
 
-def _table(truth: npt.NDArray[np.str_], given: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
+def _table(truth: npt.NDArray[np.str_], predicted: npt.NDArray[np.str_]) -> npt.NDArray[np.float64]:
     """Count truth by guess over all labels that occur."""
-    names, codes = np.unique(np.concatenate([truth, given]), return_inverse=True)
+    names, codes = np.unique(np.concatenate([truth, predicted]), return_inverse=True)
     table = np.zeros((len(names), len(names)))
     np.add.at(table, (codes[: len(truth)], codes[len(truth) :]), 1)
     return table
 
 
 def _matthews(table: npt.NDArray[np.float64]) -> float:
-    """Gorodkin's generalisation to many classes (Comput. Biol. Chem. 28, 2004)."""
+    """Return Matthews correlation for many classes (Gorodkin, Comput. Biol. Chem. 28, 2004)."""
     total, hits = table.sum(), np.trace(table)
-    wanted, given = table.sum(axis=1), table.sum(axis=0)
-    spread = np.sqrt(total**2 - wanted @ wanted) * np.sqrt(total**2 - given @ given)
-    return float((hits * total - wanted @ given) / spread) if spread > 0 else 0.0
+    actual, predicted = table.sum(axis=1), table.sum(axis=0)
+    spread = np.sqrt(total**2 - actual @ actual) * np.sqrt(total**2 - predicted @ predicted)
+    return float((hits * total - actual @ predicted) / spread) if spread > 0 else 0.0
 
 
 def _thresholds(confidence: Vectors) -> npt.NDArray[np.float64]:
@@ -186,17 +186,19 @@ def _bins(confidence: Vectors, right: Flags) -> list[dict[str, float]]:
 
 def _calibration_error(confidence: Vectors, right: Flags) -> float:
     bins = _bins(confidence, right)
-    total = sum(one["rows"] for one in bins) or 1
-    return sum(one["rows"] * abs(one["confidence"] - one["accuracy"]) for one in bins) / total
+    total = sum(row["rows"] for row in bins) or 1
+    return sum(row["rows"] * abs(row["confidence"] - row["accuracy"]) for row in bins) / total
 
 
 def _confusions(
-    truth: npt.NDArray[np.str_], given: npt.NDArray[np.str_]
+    truth: npt.NDArray[np.str_], predicted: npt.NDArray[np.str_]
 ) -> list[dict[str, str | int]]:
     pairs = Counter(
-        (str(one), str(other)) for one, other in zip(truth, given, strict=True) if one != other
+        (str(actual), str(guess))
+        for actual, guess in zip(truth, predicted, strict=True)
+        if actual != guess
     )
     return [
-        {"intent": intent, "taken_for": other, "rows": count}
-        for (intent, other), count in pairs.most_common(_CONFUSIONS)
+        {"intent": intent, "taken_for": guess, "rows": count}
+        for (intent, guess), count in pairs.most_common(_CONFUSIONS)
     ]

@@ -1,7 +1,7 @@
-"""Which entry or dialogue intent a message asks for, and how sure that is.
+"""Intent index: the classifier of messages into entries and dialogue intents.
 
-Fitting is closed-form and takes no training run, so content is live in seconds; what the index
-does not know it learns from its own leave-one-out errors. See docs/understanding.md.
+Fitting is closed-form and takes no training run, so content is live in seconds; confidence is
+fitted to the index's own leave-one-out errors. See docs/understanding.md.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
 from bot.understanding.embedding.vector_cache import VectorCache
 from bot.understanding.intents import shortlist
 from bot.understanding.intents.calibrate import Calibration, calibrate
-from bot.understanding.intents.names import TRUST, fitting, in_words
+from bot.understanding.intents.names import NAME_WEIGHT, fits_examples, in_words
 from bot.understanding.intents.ridge import (
     BACKGROUND,
-    Head,
+    RidgeModel,
     Sums,
-    fit_head,
-    patch_head,
-    refit_head,
-    takes_hints,
+    fit_ridge,
+    fits_exactly,
+    patch_ridge,
+    refit_ridge,
 )
 from bot.understanding.intents.spaces import Space
 
@@ -45,7 +45,7 @@ _NEAREST_LABELS = 3  # nearest examples are looked for among those of the best l
 _SMALL_CHANGE = 0.05  # share of changed examples up to which a large index is refitted by them
 _PATCHED_ROWS = 4_000  # rows from which a fit takes longer than a second
 _FEW = 50  # changed examples up to which an index of those rows is patched
-_MOST_PATCHES = 20  # then the next one is fitted afresh, so that errors do not add up
+_MOST_PATCHES = 20  # then the next index is fitted afresh, so that errors do not add up
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a message was taken for, with everything that led to it."""
+    """Classification of one message, with everything that led to it."""
 
     label: str | None  # None: out of scope, or not sure enough
     best: str  # the top label whatever its confidence
@@ -79,7 +79,7 @@ class IntentIndex:
         labels: tuple[str, ...],
         space: Space,
         rows: npt.NDArray[np.float16],
-        head: Head,
+        head: RidgeModel,
         calibration: Calibration,
         embedder: Embedder | None,
         patches: int = 0,
@@ -89,14 +89,14 @@ class IntentIndex:
         Args:
             examples: Sorted by label, in the order of `labels`; those out of scope come last.
             rows: The examples in `space`, shape (len(examples), d).
-            patches: How often it was patched since all of it was fitted.
+            patches: How often it was refitted by differences since the last full fit.
         """
         self.examples = examples
         self.labels = labels
         self.embedder = embedder
         self._space = space
         self._rows = rows
-        self._head = head
+        self._model = head
         self._calibration = calibration
         self._patches = patches
         counts = np.zeros(len(labels) + 2, np.int64)
@@ -105,12 +105,12 @@ class IntentIndex:
             counts[place[example.label]] += 1
         self._starts = np.cumsum(counts)
         self._shortlist = None
-        if shortlist.pays(head, len(labels)):
+        if shortlist.is_worthwhile(head, len(labels)):
             self._shortlist = shortlist.Shortlist(head, self._starts[: len(labels) + 1])
 
     @property
     def threshold(self) -> float:
-        """Confidence from which a prediction is acted on."""
+        """Return the least confidence at which a prediction is acted on."""
         return self._calibration.threshold
 
     @classmethod
@@ -123,7 +123,7 @@ class IntentIndex:
         background: Sequence[str] = (),
         previous: IntentIndex | None = None,
     ) -> IntentIndex:
-        """Learn from examples.
+        """Fit an index to examples.
 
         Args:
             vectors: Embeddings of the examples, shape (n, dimensions); None to embed them here.
@@ -138,39 +138,39 @@ class IntentIndex:
             ValueError: No examples, or vectors that do not match them.
         """
         if vectors is None:
-            vectors = _need(embedder).embed([example.text for example in examples])
+            vectors = _require(embedder).embed([example.text for example in examples])
         if len(vectors) != len(examples):
             raise ValueError(f"{len(vectors)} vectors for {len(examples)} examples")
         labels = tuple(sorted({example.label for example in examples} - {OUT_OF_SCOPE}))
         if not labels:
             raise ValueError("an intent index needs at least one example of one label")
         place = {label: i for i, label in enumerate((*labels, OUT_OF_SCOPE))}
-        last = {(example.text, example.label): i for i, example in enumerate(examples)}
-        order = sorted(last.values(), key=lambda i: place[examples[i].label])
+        newest = {(example.text, example.label): i for i, example in enumerate(examples)}
+        order = sorted(newest.values(), key=lambda i: place[examples[i].label])
         sorted_examples = tuple(examples[i] for i in order)
         if previous is not None and not background:
             refitted = previous._refitted(sorted_examples, labels, order, vectors, embedder)
             if refitted is not None:
                 return refitted
-        of = np.array([place[example.label] for example in sorted_examples])
-        known = int((of < len(labels)).sum())
-        of[known:] = BACKGROUND
+        label_numbers = np.array([place[example.label] for example in sorted_examples])
+        labelled = int((label_numbers < len(labels)).sum())
+        label_numbers[labelled:] = BACKGROUND
         vectors = np.asarray(vectors, np.float32)[order]
         space = Space.fit(
-            vectors[:known],
+            vectors[:labelled],
             getattr(embedder, "views", (vectors.shape[1],))[0],
-            readable=_readable(sorted_examples[:known], embedder),
+            readable=_are_readable(sorted_examples[:labelled], embedder),
             reference=getattr(embedder, "reference", None),
         )
         rows = fitted = space.map(vectors)
         if background:
-            more = space.map(_need(embedder).embed(list(background)))
-            more = more[_unlike(more, rows[:known])]
-            fitted = np.concatenate([rows, more])
-            of = np.concatenate([of, np.full(len(more), BACKGROUND)])
-        hints = _names(labels, space, rows[:known], of[:known], embedder)
-        head, held_out = fit_head(fitted, of, len(labels), hints)
-        calibration = calibrate(held_out, _wordings(sorted_examples[:known]))
+            extra = space.map(_require(embedder).embed(list(background)))
+            extra = extra[_are_unlike(extra, rows[:labelled])]
+            fitted = np.concatenate([rows, extra])
+            label_numbers = np.concatenate([label_numbers, np.full(len(extra), BACKGROUND)])
+        hints = _name_hints(labels, space, rows[:labelled], label_numbers[:labelled], embedder)
+        head, held_out = fit_ridge(fitted, label_numbers, len(labels), hints)
+        calibration = calibrate(held_out, _count_wordings(sorted_examples[:labelled]))
         return cls(
             sorted_examples, labels, space, rows.astype(np.float16), head, calibration, embedder
         )
@@ -183,34 +183,41 @@ class IntentIndex:
         vectors: Vectors,
         embedder: Embedder | None,
     ) -> IntentIndex | None:
-        """The index of other examples, by what differs; None when too much does."""
-        exact = self._head.sums is None
+        """Fit the index to changed examples by the difference; None when too much differs."""
+        exact = self._model.sums is None
         if exact and (
             len(examples) < _PATCHED_ROWS
             or self._patches >= _MOST_PATCHES
-            or not takes_hints(len(examples))
+            or not fits_exactly(len(examples))
         ):
             return None
         old = {(example.text, example.label): i for i, example in enumerate(self.examples)}
         source = np.array([old.pop((e.text, e.label), -1) for e in examples])
-        gone, come = np.array(sorted(old.values()), np.int64), np.flatnonzero(source < 0)
-        if len(gone) + len(come) > (_FEW if exact else _SMALL_CHANGE * len(examples)):
+        removed, added = np.array(sorted(old.values()), np.int64), np.flatnonzero(source < 0)
+        if len(removed) + len(added) > (_FEW if exact else _SMALL_CHANGE * len(examples)):
             return None
         numbers = {label: i for i, label in enumerate(self.labels)}
         places = {label: i for i, label in enumerate(labels)}
-        fresh = self._space.map(np.asarray(vectors[np.asarray(order)[come]], np.float32))
+        added_rows = self._space.map(np.asarray(vectors[np.asarray(order)[added]], np.float32))
         rows = self._rows[np.maximum(source, 0)]
-        rows[come] = fresh
-        of = np.array([places.get(example.label, BACKGROUND) for example in examples])
+        rows[added] = added_rows
+        label_numbers = np.array([places.get(example.label, BACKGROUND) for example in examples])
         columns = np.array([numbers.get(label, -1) for label in labels])
-        left = self._rows[gone].astype(np.float32)
-        head: Head | None
+        removed_rows = self._rows[removed].astype(np.float32)
+        head: RidgeModel | None
         if exact:
-            head = patch_head(self._head, columns, source, left, rows.astype(np.float32), of)
+            head = patch_ridge(
+                self._model, columns, source, removed_rows, rows.astype(np.float32), label_numbers
+            )
         else:
-            were = [numbers.get(self.examples[i].label, BACKGROUND) for i in gone]
-            head = refit_head(
-                self._head, columns, (left, np.array(were, np.int64)), (fresh, of[come]), rows, of
+            removed_labels = [numbers.get(self.examples[i].label, BACKGROUND) for i in removed]
+            head = refit_ridge(
+                self._model,
+                columns,
+                (removed_rows, np.array(removed_labels, np.int64)),
+                (added_rows, label_numbers[added]),
+                rows,
+                label_numbers,
             )
         if head is None:
             return None
@@ -228,12 +235,12 @@ class IntentIndex:
     def predict(self, text: str, vector: Vectors | None = None) -> Prediction:
         """Classify one message; `vector` is its embedding when the caller has it already."""
         if vector is None:
-            vector = _need(self.embedder).embed([text])[0]
+            vector = _require(self.embedder).embed([text])[0]
         row = self._space.map(vector[None])
         if self._shortlist is not None:
             labels, scores = self._shortlist.scores(row)
         else:
-            labels, scores = np.arange(len(self.labels)), self._head.scores(row)[0]
+            labels, scores = np.arange(len(self.labels)), self._model.scores(row)[0]
         order = np.argsort(-scores)[:_RANKED]
         top, chances = labels[order], self._chances(scores[order])
         ranking = tuple((self.labels[i], float(c)) for i, c in zip(top, chances, strict=True))
@@ -253,18 +260,18 @@ class IntentIndex:
         best: list[str] = []
         confidences = []
         for start in range(0, len(vectors), 512):
-            scores = self._head.scores(self._space.map(vectors[start : start + 512]))
+            scores = self._model.scores(self._space.map(vectors[start : start + 512]))
             best.extend(self.labels[i] for i in scores.argmax(axis=1))
             confidences.append(self._calibration.confidence(scores.max(axis=1)))
         return best, np.concatenate(confidences) if confidences else np.zeros(0, np.float32)
 
     def _chances(self, scores: Vectors) -> Vectors:
-        """Confidences of the ranked labels: the best as calibrated, the rest share what is left."""
+        """Return confidences of the ranked labels; those behind the best share what it leaves."""
         chances = self._calibration.confidence(scores)
-        rest = chances[1:].sum()
-        left = 1.0 - chances[0]
-        if rest > left:
-            chances[1:] *= left / rest
+        rest_sum = chances[1:].sum()
+        remaining = 1.0 - chances[0]
+        if rest_sum > remaining:
+            chances[1:] *= remaining / rest_sum
         return np.minimum(chances, chances[0])
 
     def _nearest(
@@ -274,19 +281,21 @@ class IntentIndex:
         near = np.concatenate([np.arange(starts[label], starts[label + 1]) for label in labels])
         cosines = normalise(self._rows[near].astype(np.float32)) @ row
         best = np.lexsort((-near, -cosines))[:_NEAREST]
-        found = ((self.examples[near[i]], float(cosines[i])) for i in best)
-        return tuple((example.text, example.label, min(cosine, 1.0)) for example, cosine in found)
+        neighbours = ((self.examples[near[i]], float(cosines[i])) for i in best)
+        return tuple(
+            (example.text, example.label, min(cosine, 1.0)) for example, cosine in neighbours
+        )
 
     def save(self, folder: Path) -> None:
         """Write the index; `index.json` comes last, so a folder that has one is complete."""
         folder.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, npt.NDArray[Any]] = {
             "rows": self._rows,
-            "landmarks": self._head.landmarks,
-            "weights": self._head.weights,
+            "landmarks": self._model.landmarks,
+            "weights": self._model.weights,
         }
-        if self._head.sums is not None:
-            arrays |= {"moments": self._head.sums.moments, "targets": self._head.sums.targets}
+        if self._model.sums is not None:
+            arrays |= {"moments": self._model.sums.moments, "targets": self._model.sums.targets}
         for name, array in arrays.items():
             _replace(folder / f"{name}.npy", partial(np.save, arr=array))
         _replace(folder / "space.npz", self._space.save)
@@ -318,21 +327,21 @@ class IntentIndex:
             tuple(meta["labels"]),
             Space.load(folder / "space.npz"),
             rows,
-            Head(landmarks, weights, sums),
+            RidgeModel(landmarks, weights, sums),
             Calibration(**meta["calibration"]),
             embedder,
             meta["patches"],
         )
 
 
-def _need(embedder: Embedder | None) -> Embedder:
+def _require(embedder: Embedder | None) -> Embedder:
     if embedder is None:
         raise ValueError("pass vectors: this index has no embedder")
     return embedder
 
 
-def _wordings(examples: Sequence[Example]) -> list[int]:
-    """How many examples each label has in its best language; the others say the same again."""
+def _count_wordings(examples: Sequence[Example]) -> list[int]:
+    """Count each label's examples in its best language; other languages say the same again."""
     counts = Counter((example.label, example.language) for example in examples)
     most: dict[str, int] = {}
     for (label, _), count in counts.items():
@@ -340,37 +349,39 @@ def _wordings(examples: Sequence[Example]) -> list[int]:
     return list(most.values())
 
 
-def _names(
+def _name_hints(
     labels: Sequence[str],
     space: Space,
     rows: Vectors,
-    of: npt.NDArray[np.int64],
+    labels_of_rows: npt.NDArray[np.int64],
     embedder: Embedder | None,
 ) -> tuple[Vectors, npt.NDArray[np.int64], float] | None:
-    """The labels' names as further rows, with their labels and weight; None when none tells."""
+    """Return names of labels as further rows, their labels and weight; None when no name fits."""
     texts = [in_words(label) for label in labels]
     named = np.flatnonzero([bool(text) for text in texts])
-    if embedder is None or not len(named) or not takes_hints(len(rows) + len(named)):
+    if embedder is None or not len(named) or not fits_exactly(len(rows) + len(named)):
         return None
     names = space.map(embedder.embed([texts[i] for i in named]))
-    fit = fitting(names, named, rows, of)
-    return (names[fit], named[fit], TRUST) if fit.any() else None
+    fit = fits_examples(names, named, rows, labels_of_rows)
+    return (names[fit], named[fit], NAME_WEIGHT) if fit.any() else None
 
 
-def _readable(examples: Sequence[Example], embedder: Embedder | None) -> npt.NDArray[np.bool_]:
-    """Which examples the embedder's second view may understand; unknown languages count."""
+def _are_readable(examples: Sequence[Example], embedder: Embedder | None) -> npt.NDArray[np.bool_]:
+    """Tell which examples the second view may understand; unknown languages count."""
     languages = getattr(embedder, "second_view_languages", None)
     return np.array(
         [languages is None or not e.language or e.language in languages for e in examples]
     )
 
 
-def _unlike(background: Vectors, rows: Vectors) -> npt.NDArray[np.bool_]:
-    """Which background rows are farther from every example than half of the examples are."""
+def _are_unlike(background: Vectors, rows: Vectors) -> npt.NDArray[np.bool_]:
+    """Tell which background rows are farther from every example than half of the examples are."""
     sample = rows[:: max(1, len(rows) // 2000)]
-    own = sample @ rows.T
-    own[np.arange(len(sample)), np.arange(0, len(rows), max(1, len(rows) // 2000))] = -1.0
-    result: npt.NDArray[np.bool_] = (background @ rows.T).max(axis=1) < np.median(own.max(axis=1))
+    similarities = sample @ rows.T
+    similarities[np.arange(len(sample)), np.arange(0, len(rows), max(1, len(rows) // 2000))] = -1.0
+    result: npt.NDArray[np.bool_] = (background @ rows.T).max(axis=1) < np.median(
+        similarities.max(axis=1)
+    )
     return result
 
 

@@ -1,4 +1,4 @@
-"""What a label's name says: one more example, where it fits the others.
+"""Names of labels as training examples, where a name fits the label's other examples.
 
 Authors name their intents after what is asked ("card_arrival", "faq/order-status"), which helps
 most where there are few examples. A name that is unlike its own examples ("misc_2") is left out.
@@ -13,40 +13,42 @@ import numpy.typing as npt
 
 from bot.understanding.embedding.embedder import Vectors, normalise
 
-TRUST = 0.5
+NAME_WEIGHT = 0.5
 """Weight of a name beside an example; .2 to 1 measured alike (docs/understanding.md)."""
 
 _STRANGERS = 0.1  # share of other labels that may be nearer to a name than its own
-_AT_LEAST = 3
-_BETWEEN = re.compile(r"[\s\d_./:,;+&?!()\[\]-]+")
+_LEAST_NEARER = 3
+_SEPARATORS = re.compile(r"[\s\d_./:,;+&?!()\[\]-]+")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_EMPTY = frozenset(["intent", "intents", "label", "class", "category", "faq", "utter", "topic"])
+_GENERIC_WORDS = frozenset(
+    ["intent", "intents", "label", "class", "category", "faq", "utter", "topic"]
+)
 
 
 def in_words(label: str) -> str:
-    """The words of a label; empty when there are none.
+    """Return the words of a label; empty when it has none.
 
     "faq/order-status" gives "order status", "CardArrival" gives "card arrival".
     """
-    words = _BETWEEN.split(_HUMP.sub(" ", label.rpartition("/")[2]))
-    kept = [word.lower() for word in words if word and word.lower() not in _EMPTY]
-    return " ".join(kept) if sum(map(len, kept)) >= _AT_LEAST else ""
+    words = _SEPARATORS.split(_HUMP.sub(" ", label.rpartition("/")[2]))
+    telling = [word.lower() for word in words if word and word.lower() not in _GENERIC_WORDS]
+    return " ".join(telling) if sum(map(len, telling)) >= _LEAST_NEARER else ""
 
 
-def fitting(
-    names: Vectors, of: npt.NDArray[np.int64], rows: Vectors, labels: npt.NDArray[np.int64]
+def fits_examples(
+    names: Vectors, name_labels: npt.NDArray[np.int64], rows: Vectors, labels: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.bool_]:
     """Tell which names are near enough to the mean of their own label's examples.
 
     Args:
-        names: Shape (k, d), in the space of the rows; `of`: their labels.
+        names: Shape (k, d), in the space of the rows; `name_labels`: their labels.
         rows: Examples, shape (n, d); `labels`: theirs, 0 to the highest, none left out.
     """
     counts = np.bincount(labels)
     sums = np.zeros((len(counts), rows.shape[1]), np.float32)
     np.add.at(sums, labels, rows)
     cosines = names @ normalise(sums / counts[:, None]).T
-    own = cosines[np.arange(len(names)), of]
-    nearer = (cosines > own[:, None]).sum(axis=1)
-    result: npt.NDArray[np.bool_] = nearer < max(_AT_LEAST, _STRANGERS * len(counts))
+    own_cosines = cosines[np.arange(len(names)), name_labels]
+    nearer = (cosines > own_cosines[:, None]).sum(axis=1)
+    result: npt.NDArray[np.bool_] = nearer < max(_LEAST_NEARER, _STRANGERS * len(counts))
     return result

@@ -1,4 +1,4 @@
-"""Draws an evaluation as SVG: figures over the threshold, and confidence against accuracy."""
+"""Chart of an evaluation as SVG: figures over the threshold, and confidence against accuracy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LINES = (
 
 
 def draw_evaluation(result: Mapping[str, Any], title: str) -> str:
-    """Draw what `evaluate_intents` returned; the SVG text."""
+    """Draw the result of `evaluate_intents`; return the SVG text."""
     width, height = 2 * (_SIDE + _GAP), _SIDE + 130
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
@@ -60,14 +60,14 @@ def _reliability(bins: Sequence[Mapping[str, Any]], error: float) -> list[str]:
         f'<line x1="{left}" y1="{bottom}" x2="{left + _SIDE}" y2="{_TOP}" '
         'stroke="#666" stroke-dasharray="4 3"/>'
     )
-    most = max((one["rows"] for one in bins), default=1)
-    for one in bins:
-        x = left + one["confidence"] * _SIDE
-        y = _TOP + (1 - one["accuracy"]) * _SIDE
-        radius = 3 + 9 * (one["rows"] / most) ** 0.5
+    most_rows = max((point["rows"] for point in bins), default=1)
+    for point in bins:
+        x = left + point["confidence"] * _SIDE
+        y = _TOP + (1 - point["accuracy"]) * _SIDE
+        radius = 3 + 9 * (point["rows"] / most_rows) ** 0.5
         parts.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="#3d4f9f" '
-            f'fill-opacity="0.7"><title>{one["rows"]} rows</title></circle>'
+            f'fill-opacity="0.7"><title>{point["rows"]} rows</title></circle>'
         )
     parts.append(
         _text(left, bottom + 48, f"expected calibration error {error:.3f} (in scope); area: rows")

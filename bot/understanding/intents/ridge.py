@@ -1,4 +1,4 @@
-"""Kernel ridge regression: which of many labels a point belongs to, in closed form.
+"""Kernel ridge regression: the closed-form classifier behind the intent index.
 
 Each label's score is a smooth function that is 1 on its examples and 0 on all others, background
 text included; it falls to 0 away from every example. So a score says both which label is right and
@@ -21,7 +21,7 @@ from bot.understanding.embedding.embedder import Vectors
 Labels = npt.NDArray[np.int64]
 
 BACKGROUND = -1
-"""Label of rows that belong to none."""
+"""Label of rows that belong to no label."""
 
 _SHARPNESS = 1.5  # exp(-sharpness * (1 - product)); 1 to 2 measured alike
 _RIDGE = 0.05  # .03 to .1 measured alike
@@ -37,15 +37,15 @@ _CHECKED_ROWS = 800  # left out to learn from; their scores cost as much as the 
 
 @dataclass(frozen=True)
 class Sums:
-    """What a head with landmarks is solved from; rows can be added and taken away."""
+    """Sums a model with landmarks is solved from; rows can be added and subtracted."""
 
     moments: Vectors  # (m, m): kernel rows of the landmarks times themselves
     targets: Vectors  # (m, labels): kernel rows times targets
 
 
 @dataclass(frozen=True)
-class Head:
-    """Fitted scores; `scores` is safe to call from several threads."""
+class RidgeModel:
+    """Fitted scoring of labels; `scores` is safe to call from several threads."""
 
     landmarks: Vectors  # (m, d)
     weights: Vectors  # (m, labels), a label's lying together
@@ -57,43 +57,43 @@ class Head:
         return result
 
     def kernel(self, rows: Vectors) -> Vectors:
-        """How alike rows and landmarks are, shape (len(rows), m)."""
+        """Return the similarity of rows and landmarks, shape (len(rows), m)."""
         return _kernel(rows, self.landmarks)
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """What scores would have been for training rows, had they not been training rows."""
+    """Leave-one-out scores of training rows."""
 
     scores: Vectors  # (k, labels): each row left out alone
     labels: Labels  # (k,), BACKGROUND for background rows
 
 
-def takes_hints(rows: int) -> bool:
-    """Whether so many rows are fitted exactly, and hints with them."""
+def fits_exactly(rows: int) -> bool:
+    """Tell whether so many rows are fitted exactly; hints are used only then."""
     return rows <= _EXACT_ROWS
 
 
-def fit_head(
+def fit_ridge(
     rows: Vectors,
     labels: Labels,
     count: int,
     hints: tuple[Vectors, Labels, float] | None = None,
-) -> tuple[Head, HeldOut]:
-    """Fit scores of `count` labels.
+) -> tuple[RidgeModel, HeldOut]:
+    """Fit scores for `count` labels.
 
     Args:
         rows: Shape (n, d), of length at most 1.
         labels: 0 to count-1, or BACKGROUND.
         hints: More rows, their labels, and what one of them weighs beside a row, 0-1; they are
-            never left out. Not read where `takes_hints` says no.
+            never left out. Ignored where `fits_exactly` says no.
     """
-    if takes_hints(len(rows)):
-        return _exact(rows, labels, count, hints)
+    if fits_exactly(len(rows)):
+        return _fit_exactly(rows, labels, count, hints)
     order = np.random.default_rng(0).permutation(len(rows))
     landmarks = rows[np.sort(order[:_LANDMARKS])]
     head, factor = _solve(landmarks, _sums(landmarks, rows, labels, count))
-    checked = _checked(labels)
+    checked = _pick_checked(labels)
     part = _kernel(rows[checked], landmarks)
     leverage = (part * linalg.cho_solve(factor, part.T, check_finite=False).T).sum(axis=1)
     targets = _targets(labels[checked], count)
@@ -101,77 +101,81 @@ def fit_head(
     return head, HeldOut(left_out.astype(np.float32), labels[checked])
 
 
-def refit_head(
-    head: Head,
+def refit_ridge(
+    model: RidgeModel,
     columns: npt.NDArray[np.int64],
-    gone: tuple[Vectors, Labels],
-    come: tuple[Vectors, Labels],
+    removed: tuple[Vectors, Labels],
+    added: tuple[Vectors, Labels],
     rows: Vectors,
     labels: Labels,
-) -> Head | None:
-    """Fit again after some rows changed, in a part of the time; None when it needs a fresh fit.
+) -> RidgeModel | None:
+    """Fit again after some rows changed, in a fraction of the time; None when it needs a fresh fit.
 
     The sums over unchanged rows are kept; new rows become landmarks, so that a new label is known
-    as well as the others. Only for a head with sums.
+    as well as the others. Only for a model with sums.
 
     Args:
-        columns: For each label of the new head, its number in `head`, or -1 when it is new.
-        gone: Rows no longer there, with labels as in `head`.
-        come: New rows, with labels of the new head.
+        columns: For each label of the new model, its number in `model`, or -1 when it is new.
+        removed: Rows no longer there, with labels as in `model`.
+        added: New rows, with labels of the new model.
         rows: All rows there are now, float16 or float32; `labels`: theirs.
     """
-    if head.sums is None or len(head.landmarks) + len(come[0]) > _MOST_LANDMARKS:
+    if model.sums is None or len(model.landmarks) + len(added[0]) > _MOST_LANDMARKS:
         return None
-    old, count = np.asarray(head.landmarks), len(columns)
-    less, more = _sums(old, *gone, head.weights.shape[1]), _sums(old, *come, count)
-    targets = (head.sums.targets - less.targets)[:, np.maximum(columns, 0)]
+    old, count = np.asarray(model.landmarks), len(columns)
+    subtracted, summed = _sums(old, *removed, model.weights.shape[1]), _sums(old, *added, count)
+    targets = (model.sums.targets - subtracted.targets)[:, np.maximum(columns, 0)]
     targets[:, columns < 0] = 0.0
-    sums = Sums(head.sums.moments - less.moments + more.moments, targets + more.targets)
-    if not len(come[0]):
+    sums = Sums(model.sums.moments - subtracted.moments + summed.moments, targets + summed.targets)
+    if not len(added[0]):
         return _solve(old, sums)[0]
-    return _solve(np.concatenate([old, come[0]]), _widened(sums, old, come[0], rows, labels))[0]
+    return _solve(np.concatenate([old, added[0]]), _widen_sums(sums, old, added[0], rows, labels))[
+        0
+    ]
 
 
-def patch_head(
-    head: Head,
+def patch_ridge(
+    model: RidgeModel,
     columns: npt.NDArray[np.int64],
     source: npt.NDArray[np.int64],
-    gone: Vectors,
+    removed: Vectors,
     rows: Vectors,
     labels: Labels,
-) -> Head:
-    """Fit an exact head again around the rows that changed, and leave the others' weights.
+) -> RidgeModel:
+    """Fit an exact model again around the rows that changed; leave the other rows' weights.
 
     One step of block Gauss-Seidel: the equations of new rows, and of those nearest to what came or
-    went, are solved anew; those far away hardly change. For a head without sums.
+    went, are solved anew; those far away hardly change. For a model without sums.
 
     Args:
-        columns: For each label of the new head, its number in `head`, or -1 when it is new.
-        source: For each row there is now, its number among the rows `head` was fitted to, or -1.
-        gone: Rows no longer there.
+        columns: For each label of the new model, its number in `model`, or -1 when it is new.
+        source: For each row there is now, its number among the rows `model` was fitted to, or -1.
+        removed: Rows no longer there.
         rows: All rows there are now, float32; `labels`: theirs.
     """
-    before = len(gone) + int((source >= 0).sum())
-    hints = np.asarray(head.landmarks[before:], np.float32)
-    old = np.asarray(head.weights)[:, np.maximum(columns, 0)]
-    old[:, columns < 0] = 0.0
+    before = len(removed) + int((source >= 0).sum())
+    hints = np.asarray(model.landmarks[before:], np.float32)
+    old_weights = np.asarray(model.weights)[:, np.maximum(columns, 0)]
+    old_weights[:, columns < 0] = 0.0
     weights = np.zeros((len(rows) + len(hints), len(columns)), np.float32, order="F")
-    weights[: len(rows)][source >= 0] = old[source[source >= 0]]
-    weights[len(rows) :] = old[before:]
+    weights[: len(rows)][source >= 0] = old_weights[source[source >= 0]]
+    weights[len(rows) :] = old_weights[before:]
     landmarks = np.concatenate([rows, hints])
-    come = np.flatnonzero(source < 0)
-    near = _nearest(rows, np.concatenate([rows[come], gone]), _PATCHED_ROWS)
-    part = np.union1d(come, near)
-    seen = _kernel(rows[part], landmarks)
-    missing = _targets(labels[part], len(columns)) - seen @ weights - _RIDGE * weights[part]
-    system = seen[:, part].astype(np.float64)
+    added = np.flatnonzero(source < 0)
+    near = _nearest(rows, np.concatenate([rows[added], removed]), _PATCHED_ROWS)
+    changed = np.union1d(added, near)
+    similarities = _kernel(rows[changed], landmarks)
+    missing = (
+        _targets(labels[changed], len(columns)) - similarities @ weights - _RIDGE * weights[changed]
+    )
+    system = similarities[:, changed].astype(np.float64)
     system[np.diag_indices_from(system)] += _RIDGE
-    weights[part] += linalg.solve(system, missing, assume_a="pos", check_finite=False)
-    return Head(landmarks, weights)
+    weights[changed] += linalg.solve(system, missing, assume_a="pos", check_finite=False)
+    return RidgeModel(landmarks, weights)
 
 
-def _widened(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labels) -> Sums:
-    """Sums with further landmarks, from the rows near them alone.
+def _widen_sums(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labels) -> Sums:
+    """Return the sums with further landmarks, computed from the rows near them alone.
 
     What a new landmark says of a row is, away from it, nearly what the old ones can say together.
     So its column is their best imitation of it, but for the rows nearest to it, where it is itself.
@@ -180,21 +184,21 @@ def _widened(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labe
         _factor(_kernel(old, old).astype(np.float64)), _kernel(old, new), check_finite=False
     ).astype(np.float32)
     near = _nearest(rows, new, _NEAR_ROWS)
-    there = rows[near].astype(np.float32)
-    seen = _kernel(there, old)
-    rest = _kernel(there, new) - seen @ imitation
-    across = sums.moments @ imitation + seen.T @ rest
-    mixed = imitation.T @ (seen.T @ rest)
-    own = imitation.T @ sums.moments @ imitation + mixed + mixed.T + rest.T @ rest
-    told = _targets(labels[near], sums.targets.shape[1])
+    near_rows = rows[near].astype(np.float32)
+    similarities = _kernel(near_rows, old)
+    residual = _kernel(near_rows, new) - similarities @ imitation
+    across = sums.moments @ imitation + similarities.T @ residual
+    mixed = imitation.T @ (similarities.T @ residual)
+    new_moments = imitation.T @ sums.moments @ imitation + mixed + mixed.T + residual.T @ residual
+    near_targets = _targets(labels[near], sums.targets.shape[1])
     return Sums(
-        np.block([[sums.moments, across], [across.T, own]]),
-        np.concatenate([sums.targets, imitation.T @ sums.targets + rest.T @ told]),
+        np.block([[sums.moments, across], [across.T, new_moments]]),
+        np.concatenate([sums.targets, imitation.T @ sums.targets + residual.T @ near_targets]),
     )
 
 
 def _nearest(rows: Vectors, new: Vectors, most: int) -> Labels:
-    """The rows nearest to each of some rows, without repetition."""
+    """Return the numbers of the rows nearest to each of `new`, each row once."""
     count = min(most, len(rows))
     products = np.concatenate(
         [
@@ -207,8 +211,8 @@ def _nearest(rows: Vectors, new: Vectors, most: int) -> Labels:
 
 def _targets(labels: Labels, count: int) -> Vectors:
     targets = np.zeros((len(labels), count), np.float32)
-    known = np.flatnonzero(labels != BACKGROUND)
-    targets[known, labels[known]] = 1.0
+    labelled = np.flatnonzero(labels != BACKGROUND)
+    targets[labelled, labels[labelled]] = 1.0
     return targets
 
 
@@ -220,15 +224,15 @@ def _kernel(left: Vectors, right: Vectors) -> Vectors:
     return result
 
 
-def _exact(
+def _fit_exactly(
     rows: Vectors, labels: Labels, count: int, hints: tuple[Vectors, Labels, float] | None
-) -> tuple[Head, HeldOut]:
-    checked = _checked(labels)
+) -> tuple[RidgeModel, HeldOut]:
+    checked = _pick_checked(labels)
     ridge = np.full(len(rows), _RIDGE, np.float32)
     if hints is not None:
-        more, of, weight = hints
-        rows, labels = np.concatenate([rows, more]), np.concatenate([labels, of])
-        ridge = np.concatenate([ridge, np.full(len(more), _RIDGE / weight, np.float32)])
+        hint_rows, hint_labels, weight = hints
+        rows, labels = np.concatenate([rows, hint_rows]), np.concatenate([labels, hint_labels])
+        ridge = np.concatenate([ridge, np.full(len(hint_rows), _RIDGE / weight, np.float32)])
     targets = _targets(labels, count)
     gram = _kernel(rows, rows)
     gram[np.diag_indices_from(gram)] += ridge
@@ -239,7 +243,7 @@ def _exact(
     inverse = linalg.cho_solve(factor, unit, overwrite_b=True, check_finite=False)
     diagonal = inverse[checked, np.arange(len(checked))]
     left_out = targets[checked] - weights[checked] / diagonal[:, None]
-    return Head(rows, weights), HeldOut(left_out, labels[checked])
+    return RidgeModel(rows, weights), HeldOut(left_out, labels[checked])
 
 
 def _sums(landmarks: Vectors, rows: Vectors, labels: Labels, count: int) -> Sums:
@@ -247,24 +251,26 @@ def _sums(landmarks: Vectors, rows: Vectors, labels: Labels, count: int) -> Sums
     moments = np.zeros((size, size), np.float32, order="F")
     targets = np.zeros((size, count), np.float32)
     for start in range(0, len(rows), _BATCH):
-        part = _kernel(rows[start : start + _BATCH], landmarks)
+        products = _kernel(rows[start : start + _BATCH], landmarks)
         moments = linalg.blas.ssyrk(
-            1.0, part.T, beta=1.0, c=moments, lower=1, overwrite_c=1
+            1.0, products.T, beta=1.0, c=moments, lower=1, overwrite_c=1
         )  # half of the work of a product, and most of the work here
-        targets += part.T @ _targets(labels[start : start + _BATCH], count)
+        targets += products.T @ _targets(labels[start : start + _BATCH], count)
     lower = np.tril(moments, -1)
     return Sums(np.ascontiguousarray(lower + lower.T + np.diag(np.diag(moments))), targets)
 
 
-def _solve(landmarks: Vectors, sums: Sums) -> tuple[Head, tuple[npt.NDArray[np.float64], bool]]:
+def _solve(
+    landmarks: Vectors, sums: Sums
+) -> tuple[RidgeModel, tuple[npt.NDArray[np.float64], bool]]:
     system = sums.moments.astype(np.float64) + _RIDGE * _kernel(landmarks, landmarks)
     factor = _factor(system)
     weights = linalg.cho_solve(factor, sums.targets, check_finite=False)
-    return Head(landmarks, weights.astype(np.float32), sums), factor
+    return RidgeModel(landmarks, weights.astype(np.float32), sums), factor
 
 
 def _factor(system: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:
-    """Factorise, with as much added to the diagonal as the rounding of float32 sums asks for."""
+    """Factorise; add as much to the diagonal as the rounding of float32 sums asks for."""
     jitter = _JITTER
     while True:
         try:
@@ -277,9 +283,9 @@ def _factor(system: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], b
                 raise
 
 
-def _checked(labels: Labels) -> Labels:
-    """Rows to leave out: some of those with a label, some of the background."""
+def _pick_checked(labels: Labels) -> Labels:
+    """Pick the rows to leave out: some of those with a label, some of the background."""
     random = np.random.default_rng(0)
-    known = random.permutation(np.flatnonzero(labels != BACKGROUND))[:_CHECKED_ROWS]
+    labelled = random.permutation(np.flatnonzero(labels != BACKGROUND))[:_CHECKED_ROWS]
     background = random.permutation(np.flatnonzero(labels == BACKGROUND))[: _CHECKED_ROWS // 4]
-    return np.concatenate([known, background])
+    return np.concatenate([labelled, background])

@@ -1,7 +1,7 @@
-"""Score the labels that may be best, where there are many of them.
+"""Shortlist of labels that may be best, so that not every label is scored.
 
-Scoring every label reads all weights, 50 MB a message for a thousand labels of ten examples. Whose
-examples are near is known before, from the kernel; the others' scores would be about zero.
+Scoring every label reads all weights, 50 MB per message for a thousand labels of ten examples. The
+kernel says before which labels have an example near; the others' scores would be about zero.
 """
 
 from __future__ import annotations
@@ -10,36 +10,36 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.understanding.embedding.embedder import Vectors
-from bot.understanding.intents.ridge import Head
+from bot.understanding.intents.ridge import RidgeModel
 
 Numbers = npt.NDArray[np.int64]
 
-MOST = 64
-"""Labels scored a message. Of 1,011 labels (benchmarks.big_content) the best one was among them for
+MOST_LABELS = 64
+"""Labels scored per message. Of 1,011 labels (benchmarks.big_content) the best was among these for
 4,800 of 4,800 texts near an example, the second for 99 of 100, and else as good to a thousandth."""
-FROM = 512
-"""Labels from which a look ahead costs less than it saves."""
+FROM_LABELS = 512
+"""Number of labels from which a shortlist costs less than it saves."""
 
 
-def pays(head: Head, count: int) -> bool:
-    """Tell whether to look ahead.
+def is_worthwhile(model: RidgeModel, count: int) -> bool:
+    """Tell whether a shortlist saves time and misses nothing.
 
     Not where a few rows stand for all: with their labels' centres instead of examples, 4 of 100
     best labels were missed among the 64, and 4 of 1,000 among 1,024.
     """
-    return count >= FROM and head.sums is None
+    return count >= FROM_LABELS and model.sums is None
 
 
 class Shortlist:
-    """Looks ahead for one head; immutable, safe for concurrent use.
+    """Shortlist for one model; immutable, safe for concurrent use.
 
     Args:
-        head: Fitted to every row, those of the labels first and sorted by them.
+        model: Fitted to every row, those of the labels first and sorted by them.
         starts: Where the rows of each label begin, and behind the last one's.
     """
 
-    def __init__(self, head: Head, starts: Numbers) -> None:
-        self._head = head
+    def __init__(self, model: RidgeModel, starts: Numbers) -> None:
+        self._model = model
         self._starts, self._end = starts[:-1], int(starts[-1])
 
     def scores(self, row: Vectors) -> tuple[Numbers, Vectors]:
@@ -49,9 +49,9 @@ class Shortlist:
             row: Shape (1, d).
 
         Returns:
-            Numbers of the labels that may be best, and their scores; shape (`MOST`,) both.
+            Numbers of the labels that may be best, and their scores; shape (`MOST_LABELS`,) both.
         """
-        seen = self._head.kernel(row)[0]
-        near = np.maximum.reduceat(seen[: self._end], self._starts)
-        labels = np.argpartition(-near, MOST)[:MOST]
-        return labels, self._head.weights.T[labels] @ seen
+        similarities = self._model.kernel(row)[0]
+        near = np.maximum.reduceat(similarities[: self._end], self._starts)
+        labels = np.argpartition(-near, MOST_LABELS)[:MOST_LABELS]
+        return labels, self._model.weights.T[labels] @ similarities

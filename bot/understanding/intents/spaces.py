@@ -1,8 +1,8 @@
-"""From the embedder's vectors to the space in which intents are told apart.
+"""Space of the intent index: maps the embedder's vectors to the rows it compares.
 
-An embedder may join several models' views (`two_views.py`). A view that does not know a language
-gives noise for it; whether it does is read from its agreement with what the first view predicts it
-to be, so no language is named here. Where they disagree, the prediction takes its place.
+An embedder may join two models' views (`two_views.py`). The second view is noise for a language it
+does not know. Whether it knows a message's language is read from its agreement with the prediction
+from the first view, so no language is named here. Where they disagree, the prediction replaces it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ agreement in xSID: .60-.74 for languages it was trained on, .32-.44 for Kazakh, 
 
 @dataclass(frozen=True)
 class Space:
-    """A fitted mapping; rows come out with length at most 1, so that products are cosines."""
+    """Fitted mapping of vectors; rows come out with length at most 1, so products are cosines."""
 
     split: int  # width of the first view; the rest is the second, none when 0 is left
     prediction: Vectors  # (first, second): least-squares map from the first view to the second
@@ -40,7 +40,7 @@ class Space:
         readable: npt.NDArray[np.bool_],
         reference: Vectors | None = None,
     ) -> Space:
-        """Learn from training rows.
+        """Fit the mapping to training rows.
 
         Args:
             vectors: Shape (n, dimensions), as the embedder gives them.
@@ -50,12 +50,12 @@ class Space:
                 looks like itself.
             reference: More readable rows.
         """
-        first, second = _parts(vectors, split)
+        first, second = _split_views(vectors, split)
         prediction = np.zeros((first.shape[1], second.shape[1]), np.float32)
         if second.shape[1]:
             known_first, known_second = first[readable], second[readable]
             if reference is not None:
-                more_first, more_second = _parts(reference, split)
+                more_first, more_second = _split_views(reference, split)
                 known_first = np.concatenate([known_first, more_first])
                 known_second = np.concatenate([known_second, more_second])
             gram = known_first.T @ known_first
@@ -65,9 +65,9 @@ class Space:
         joined = whole._joined(vectors)
         mean = joined.mean(axis=0)
         centred = whole._centred(joined, mean)
-        kept = min(_DIMENSIONS, *centred.shape)
+        dimensions = min(_DIMENSIONS, *centred.shape)
         _, axes = np.linalg.eigh(centred.T @ centred)
-        return cls(split, prediction, mean, np.ascontiguousarray(axes[:, -kept:]))
+        return cls(split, prediction, mean, np.ascontiguousarray(axes[:, -dimensions:]))
 
     def map(self, vectors: Vectors) -> Vectors:
         """Map rows of the embedder, shape (n, dimensions), to (n, kept) float32.
@@ -82,7 +82,7 @@ class Space:
         return result
 
     def _joined(self, vectors: Vectors) -> Vectors:
-        first, second = _parts(vectors, self.split)
+        first, second = _split_views(vectors, self.split)
         if not second.shape[1]:
             return first
         expected = normalise(first @ self.prediction)
@@ -91,14 +91,14 @@ class Space:
         return np.concatenate([first, normalise(trust * second + (1 - trust) * expected)], axis=1)
 
     def _centred(self, joined: Vectors, mean: Vectors) -> Vectors:
-        first, second = _parts(joined - mean, self.split)
+        first, second = _split_views(joined - mean, self.split)
         if not second.shape[1]:
             return first
         share = np.float32(np.sqrt(0.5))
         return np.concatenate([share * first, share * second], axis=1)
 
     def save(self, path: Path) -> None:
-        """Write one file."""
+        """Write the mapping as one file."""
         np.savez(path, split=self.split, prediction=self.prediction, mean=self.mean, axes=self.axes)
 
     @classmethod
@@ -108,6 +108,6 @@ class Space:
             return cls(int(stored["split"]), stored["prediction"], stored["mean"], stored["axes"])
 
 
-def _parts(vectors: Vectors, split: int) -> tuple[Vectors, Vectors]:
-    """Cut rows into their views, each with length 1."""
+def _split_views(vectors: Vectors, split: int) -> tuple[Vectors, Vectors]:
+    """Split rows into their views, each scaled to length 1."""
     return normalise(vectors[:, :split]), normalise(vectors[:, split:])

@@ -1,7 +1,7 @@
-"""Two questions in one message: cut it where it may be cut, and let the index judge the parts.
+"""Splitter of messages that may hold two questions; the index then judges the parts.
 
-Cutting is generous (sentence ends, words for "and" in many languages); a cut counts only when
-both sides are, each for itself, surely about different entries. "Black and white" stays whole.
+It cuts often (at sentence ends, at words for "and" in many languages); a cut counts only when both
+sides are surely about different entries. "Black and white" stays whole.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from pathlib import Path
 import regex
 
 MOST_PARTS = 4
-"""Longer enumerations are stories, not lists of questions."""
+"""Messages with more parts are stories, not lists of questions."""
 LEAST_LETTERS = 6
 """Shorter pieces ("and when?") ask nothing by themselves."""
 MOST_CHARS = 400
 
 
-def parts_of(text: str) -> list[str]:
-    """Cut a message into what may be separate questions; fewer than two means there is one."""
+def split_questions(text: str) -> list[str]:
+    """Split a message into what may be separate questions; fewer than two parts gives []."""
     if len(text) > MOST_CHARS:
         return []
-    pieces = [piece.strip(" \n\t,") for piece in _cuts().split(text)]
-    parts = [piece for piece in pieces if _letters(piece) >= LEAST_LETTERS]
+    segments = [segment.strip(" \n\t,") for segment in _cuts().split(text)]
+    parts = [segment for segment in segments if _count_letters(segment) >= LEAST_LETTERS]
     return parts if 2 <= len(parts) <= MOST_PARTS else []
 
 
-def _letters(piece: str) -> int:
-    """Letters without digits: an order number asks nothing."""
-    return sum(character.isalnum() and not character.isdigit() for character in piece)
+def _count_letters(segment: str) -> int:
+    """Count letters; digits do not count, since an order number asks nothing."""
+    return sum(character.isalnum() and not character.isdigit() for character in segment)
 
 
 @cache

@@ -1,1 +1,1 @@
-"""How the customer feels."""
+"""Mood of the customer: the sentiment model, its features and its evaluation."""

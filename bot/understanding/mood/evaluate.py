@@ -1,4 +1,4 @@
-"""Measures of a sentiment model on labelled messages. See docs/sentiment.md."""
+"""Evaluation of a sentiment model on labelled messages. See docs/sentiment.md."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _macro_f1(truth: npt.NDArray[Any], guesses: npt.NDArray[Any]) -> float:
 
 
 def _area_under_curve(scores: npt.NDArray[Any], positive: npt.NDArray[Any]) -> float:
-    """Mann–Whitney form of the area; equal scores count half."""
+    """Return the area under the ROC curve (Mann–Whitney form); equal scores count half."""
     _, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
     ranks = (np.cumsum(counts) - (counts - 1) / 2)[inverse]
     n = int(positive.sum())
@@ -75,7 +75,7 @@ def _area_under_curve(scores: npt.NDArray[Any], positive: npt.NDArray[Any]) -> f
 
 
 def _recall_at(scores: npt.NDArray[Any], positive: npt.NDArray[Any], false_alarms: float) -> float:
-    """Share of positives above the lowest threshold that keeps false alarms within the limit."""
+    """Return the share of positives above the lowest threshold within the limit of false alarms."""
     others = np.sort(scores[~positive])[::-1]
     allowed = int(false_alarms * len(others))
     return float((scores[positive] > others[allowed]).mean())

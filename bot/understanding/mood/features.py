@@ -1,6 +1,6 @@
-"""What a message's surface says about mood, without knowing its language.
+"""Surface features of a message: emoji, capitals, punctuation, in any language.
 
-The embedding sees words; it hardly sees emoji, shouting and drawn-out letters. These counts are
+The embedding reads words; it hardly reads emoji, shouting and drawn-out letters. These counts are
 the same for every script: letters, marks and symbols are told apart by Unicode category.
 See docs/sentiment.md.
 """
@@ -52,8 +52,8 @@ _QUESTION = "?？؟⁇;"
 _LETTERS_SEEN = 600
 
 
-def surface(text: str) -> npt.NDArray[np.float32]:
-    """Measure a message.
+def surface_features(text: str) -> npt.NDArray[np.float32]:
+    """Measure the surface features of a message.
 
     Returns:
         Shape (len(FEATURE_NAMES),), float32, each value 0–1, in the order of `FEATURE_NAMES`.
@@ -61,7 +61,7 @@ def surface(text: str) -> npt.NDArray[np.float32]:
     text = text[:_LETTERS_SEEN]
     letters = sum(1 for c in text if unicodedata.category(c)[0] in "LM")
     words = [word for word in re.findall(r"[^\W\d_]{2,}", text)]
-    shouted = sum(1 for word in words if word.isupper())
+    capitalised = sum(1 for word in words if word.isupper())
     exclamations = text.count("!") + text.count("！")
     questions = sum(text.count(mark) for mark in _QUESTION)
     return np.array(
@@ -76,7 +76,7 @@ def surface(text: str) -> npt.NDArray[np.float32]:
             float(questions > 0),
             float(questions > 0 and exclamations > 0) or _share(questions - 1, 3),
             float("..." in text or "…" in text),
-            shouted / len(words) if shouted and (len(words) > 1 or letters > 4) else 0.0,
+            capitalised / len(words) if capitalised and (len(words) > 1 or letters > 4) else 0.0,
             float(bool(_DRAWN_OUT.search(text))),
             float(bool(_LINK.search(text))),
             float("#" in text),

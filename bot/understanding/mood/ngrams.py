@@ -1,4 +1,4 @@
-"""Spelling pieces of a message, for what the embedding does not know: romanised chat and slang.
+"""Spelling features of a message, for words the embedding does not know: romanised chat, slang.
 
 Indic scripts are laid out alike in Unicode (the ISCII order), so one table reads all of them in
 Latin letters; a phonetic fold then brings the spellings of romanised chat together
@@ -47,7 +47,7 @@ _PIECES = re.compile(r"(?:[^\W\d_][\u0300-\u036f\u0e31-\u0e4e\u064b-\u0652]*)+|0
 
 
 def ngram_weights(text: str) -> dict[int, float]:
-    """Count the spelling pieces of a message.
+    """Weigh the letter groups and words of a message.
 
     Returns:
         1 + ln(count) by bucket, 0 ≤ bucket < BUCKETS: pieces of one to four letters inside
@@ -55,7 +55,7 @@ def ngram_weights(text: str) -> dict[int, float]:
     """
     text = unicodedata.normalize("NFKC", text[:_LETTERS_SEEN]).lower()
     text = re.sub(r"\d", "0", _HANDLE.sub("@", _LINK.sub("http", text)))
-    words = [_folded(piece) for piece in _PIECES.findall(romanised(text))]
+    words = [_folded(piece) for piece in _PIECES.findall(romanise(text))]
     buckets: Counter[int] = Counter(_bucket(f"{left} {right}") for left, right in pairwise(words))
     for word in words:
         for bucket in _pieces_of(word):
@@ -65,7 +65,7 @@ def ngram_weights(text: str) -> dict[int, float]:
 
 @lru_cache(maxsize=_REMEMBERED_WORDS)
 def _pieces_of(word: str) -> tuple[int, ...]:
-    """Buckets of a word's pieces, with repetitions; customers share most of their words."""
+    """Return the buckets of a word's letter groups, with repetitions; cached, as words repeat."""
     padded = f" {word} "
     pieces = [
         padded[start : start + length]
@@ -79,8 +79,8 @@ def _bucket(piece: str) -> int:
     return zlib.crc32(piece.encode("utf-8", "ignore")) % BUCKETS
 
 
-def romanised(text: str) -> str:
-    """Spell Indic letters in Latin ones; leave everything else as it is."""
+def romanise(text: str) -> str:
+    """Spell Indic letters in Latin letters; leave everything else as it is."""
     result = []
     for position, letter in enumerate(text):
         code = ord(letter)
@@ -101,7 +101,7 @@ def romanised(text: str) -> str:
 
 
 def _keeps_vowel(following: str) -> bool:
-    """Whether a consonant's own "a" is heard: inside a word, before another full letter."""
+    """Tell whether a consonant's own "a" is spoken: inside a word, before another full letter."""
     if not following or not 0x900 <= ord(following) <= 0xD7F or ord(following) in _CHILLU:
         return False
     offset = ord(following) & 0x7F

@@ -1,8 +1,9 @@
-"""How the customer feels: one model over the sentence embedding, for every language it covers.
+"""Sentiment model: the mood of a message from its embedding, surface and spelling.
 
-The model is trained on sentences of our own (`data/sentiment/*.tsv`), in seconds, and reads a
-message's embedding, its surface (emoji, capitals, drawn-out letters, punctuation) and its spelling
-(pieces of words, for romanised chat and slang that the embedding hardly knows).
+One model covers every language of the embedding. It is trained on sentences of our own
+(`data/sentiment/*.tsv`), in seconds, and reads a message's embedding, its surface (emoji, capitals,
+drawn-out letters, punctuation) and its spelling (letter groups, for romanised chat and slang that
+the embedding hardly knows).
 See docs/sentiment.md.
 """
 
@@ -20,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bot.understanding.embedding.embedder import Embedder
-from bot.understanding.mood.features import FEATURE_NAMES, surface
+from bot.understanding.mood.features import FEATURE_NAMES, surface_features
 from bot.understanding.mood.ngrams import BUCKETS, ngram_weights
 
 Floats = npt.NDArray[np.float32]
@@ -34,11 +35,11 @@ _SURFACE_WEIGHT = 0.3
 _FOLDS = 4
 DECAY = 0.6
 """Weight of the past in the running mean of a conversation's negativity."""
-_SHOUTED_EVERY = 6  # one sentence in so many is also trained in capitals
+_CAPITALISED_EVERY = 6  # one sentence in so many is also trained in capitals
 
 
 class SentimentDataError(ValueError):
-    """A training file is malformed; the message names file and line."""
+    """Error for a malformed training file; the message names file and line."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +79,14 @@ class SentimentModel:
             raise SentimentDataError(f"training needs {_FOLDS} rows of each of {LABELS}")
         texts = [text for text, _ in rows]
         counts = [ngram_weights(text) for text in texts]
-        seen = np.bincount([bucket for count in counts for bucket in count], minlength=BUCKETS)
-        rarity = (np.log((1 + len(rows)) / (1 + seen)) + 1).astype(np.float32)
-        spelled = [_spelling(count, rarity) for count in counts]
+        documents = np.bincount([bucket for count in counts for bucket in count], minlength=BUCKETS)
+        rarity = (np.log((1 + len(rows)) / (1 + documents)) + 1).astype(np.float32)
+        spellings = [_spelling(count, rarity) for count in counts]
         pieces = sparse.csr_matrix(
             (
-                np.concatenate([weights for _, weights in spelled]),
-                np.concatenate([buckets for buckets, _ in spelled]),
-                np.cumsum([0, *(len(buckets) for buckets, _ in spelled)]),
+                np.concatenate([weights for _, weights in spellings]),
+                np.concatenate([buckets for buckets, _ in spellings]),
+                np.cumsum([0, *(len(buckets) for buckets, _ in spellings)]),
             ),
             shape=(len(rows), BUCKETS),
         )
@@ -118,7 +119,7 @@ class SentimentModel:
         )
 
     def probabilities(self, texts: Sequence[str], vectors: Floats) -> Floats:
-        """Class probabilities of many messages, shape (len(texts), 3), columns as in LABELS."""
+        """Return class probabilities, shape (len(texts), 3), columns as in LABELS."""
         logits = _dense(texts, vectors - self.centre) @ self.dense + self.bias
         for row, text in enumerate(texts):
             buckets, weights = _spelling(ngram_weights(text), self.rarity)
@@ -127,7 +128,7 @@ class SentimentModel:
         return result
 
     def save(self, path: Path) -> None:
-        """Write the model as one file; a reader sees the old file or the new one, never half."""
+        """Write the model as one file; a reader gets the old file or the new one, never half."""
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         with temporary.open("wb") as file:
@@ -147,7 +148,7 @@ def load_or_fit(
     embedder: Embedder,
     languages: Collection[str] | None = None,
 ) -> SentimentModel:
-    """Open the model for the present training files, fitting it when there is none yet.
+    """Open the model for the present training files; fit it when there is none yet.
 
     Args:
         state_dir: Folder that keeps fitted models, one file for each content of the data.
@@ -164,7 +165,7 @@ def load_or_fit(
 
 
 def file_name(data_dir: Path, embedder: Embedder, languages: Collection[str] | None = None) -> str:
-    """Name the model that the present data, code and embedder make."""
+    """Name the file of the model that the present data, code and embedder make."""
     content = hashlib.sha256(f"{_FORMAT} {embedder.name} {FEATURE_NAMES}".encode())
     for file in _files(data_dir, languages):
         content.update(file.name.encode() + b"\0" + file.read_bytes())
@@ -179,7 +180,7 @@ def fit_into(
 ) -> Path:
     """Fit the model and save it; takes half a minute, mostly for embedding the sentences."""
     rows = [row for file in _files(data_dir, languages) for row in read_rows(file)]
-    rows += _shouted(rows)
+    rows += _capitalised(rows)
     model = SentimentModel.fit(rows, embedder.embed([text for text, _ in rows]))
     path = folder / file_name(data_dir, embedder, languages)
     model.save(path)
@@ -227,10 +228,10 @@ def running_mean(previous: float, negative: float, *, decay: float = DECAY) -> f
     return decay * previous + (1.0 - decay) * negative
 
 
-def _shouted(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Some of the rows in capitals, which embedders take for other words."""
+def _capitalised(rows: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return some of the rows in capitals, which embedders take for other words."""
     cased = [(text.upper(), label) for text, label in rows if text.upper() != text.lower()]
-    return cased[::_SHOUTED_EVERY]
+    return cased[::_CAPITALISED_EVERY]
 
 
 def _label_index(label: str) -> int:
@@ -241,12 +242,12 @@ def _label_index(label: str) -> int:
 
 
 def _dense(texts: Sequence[str], centred: Floats) -> Floats:
-    signs = np.stack([surface(text) for text in texts])
+    signs = np.stack([surface_features(text) for text in texts])
     return np.hstack([centred, _SURFACE_WEIGHT * signs]).astype(np.float32)
 
 
 def _spelling(counts: dict[int, float], rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Buckets of a message and their weights, scaled to length one."""
+    """Return a message's buckets and their weights, scaled to length 1."""
     buckets = np.fromiter(counts, np.int64, len(counts))
     weights = np.fromiter(counts.values(), np.float32, len(counts)) * rarity[buckets]
     return buckets, (weights / max(float(np.linalg.norm(weights)), 1e-9)).astype(np.float32)
@@ -260,7 +261,7 @@ def _regression(features: Any, truth: npt.NDArray[np.int64]) -> Any:
 
 
 def _temperature(features: Any, truth: npt.NDArray[np.int64]) -> float:
-    """Divisor of the logits that makes held-out probabilities most likely.
+    """Find the divisor of the logits that makes held-out probabilities most likely.
 
     Temperature scaling, Guo et al. 2017 (https://arxiv.org/abs/1706.04599), on folds.
     """

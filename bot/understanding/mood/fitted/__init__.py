@@ -1,5 +1,5 @@
-"""The models of mood fitted to the shipped sentences, so that a first start need not embed them.
+"""Sentiment models fitted to the shipped sentences, so that a first start need not embed them.
 
-Remake them with `make fitted` after a change of `data/sentiment`; a test says when they are stale.
-Data of one's own is fitted at the first start instead.
+Run `make fitted` after a change of `data/sentiment`; a test says when they are stale. Your own
+data is fitted at the first start instead.
 """

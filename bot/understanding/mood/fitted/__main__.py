@@ -1,4 +1,4 @@
-"""Fit the models of mood and put them into this folder."""
+"""Command that fits the sentiment models and writes them into this folder: `make fitted`."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if __name__ == "__main__":
     home = Path(__file__).parent
     with tempfile.TemporaryDirectory() as folder:
         embedder = load_embedder(config.made_dir)
-        made = [fit_into(Path(folder), config.data_dir, embedder)]
+        written = [fit_into(Path(folder), config.data_dir, embedder)]
         if has_two_views(embedder):
             second = SecondView(embedder)
-            made.append(fit_into(Path(folder), config.data_dir, second, second.languages))
+            written.append(fit_into(Path(folder), config.data_dir, second, second.languages))
         for old in home.glob("*.npz"):
             old.unlink()
-        for path in made:
+        for path in written:
             (home / path.name).write_bytes(path.read_bytes())
             print(f"{home / path.name}")

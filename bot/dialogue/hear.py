@@ -145,7 +145,7 @@ class Listener:
             reading.language,
             text=inbound.text,
             prior=inbound.locale or situation.language,
-            answered=answered,
+            answer_languages=answered,
         )
         return belief, switched and before is not None
 

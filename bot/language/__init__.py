@@ -1,1 +1,1 @@
-"""From a message to its language: codes, detect (one message), follow (a conversation)."""
+"""Language of messages: codes, detection, the language of a conversation, translation, entities."""

@@ -1,7 +1,7 @@
-"""Chromium's detector CLD2 (pycld2): letter quadruples and whole words of 83 languages.
+"""CLD2, Chromium's language detector (pycld2): letter quadruples and whole words of 83 languages.
 
-It costs a hundredth of a millisecond and errs elsewhere than the others do, most of all on single
-words. Where the wheel is not installed the others decide without it.
+It costs a hundredth of a millisecond and makes other errors than the other detectors do, most of
+them on single words. Where the wheel is not installed the others decide without it.
 """
 
 from functools import cache
@@ -22,21 +22,21 @@ def _library() -> Any:
 
 
 def rank(text: str) -> dict[str, float]:
-    """Return the shares of the text CLD2 gives to at most three languages, by our codes.
+    """Return CLD2's shares of the text for up to three languages, by our codes.
 
     Args:
-        text: Any string; what does not print is left out, since CLD2 refuses it.
+        text: Any string; unprintable characters are left out, since CLD2 refuses them.
     """
     library = _library()
     if library is None:
         return {}
     printable = "".join(c if c.isprintable() else " " for c in text)
     try:
-        found = library.detect(printable, bestEffort=True)[2]
+        detected = library.detect(printable, bestEffort=True)[2]
     except library.error:
         return {}
     shares: dict[str, float] = {}
-    for _, code, percent, _ in found:
+    for _, code, percent, _ in detected:
         language = normalise(code)
         if code != _UNKNOWN and language != UNDETERMINED:
             shares[language] = shares.get(language, 0.0) + percent / 100

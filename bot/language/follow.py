@@ -1,9 +1,9 @@
-"""Follow the language of a conversation: a belief that short messages cannot flip.
+"""The language of a conversation: a belief that short messages do not change.
 
 The rule, in numbers:
 
 - The channel's locale starts the belief with a weight of 0.2 (`PRIOR`).
-- What was believed speaks for itself where a message is ambiguous: each candidate's share in
+- The belief decides where a message is ambiguous: each candidate's share in
   `reading.ranking` counts 1 + 60 × its weight (at most 1) times, then shares are made to sum to 1
   again. "سلام" is Persian, Urdu or Arabic as the locale or the conversation has it.
 - A message weighs `confidence × min(1, letters / 16)`, where letters are those of words that
@@ -15,12 +15,11 @@ The rule, in numbers:
 - A clear switch flips at once: a weight of at least 0.5 from three words on, or a weight of at
   least 0.1 in another script than the customer's last, unless it is Latin (names, brands).
 - In a mixed message a language the customer has written before wins when it is among those
-  present; so it does
-  against a relative that short text does not tell apart (Malay and Indonesian; romanised Urdu,
-  which detection calls Hindi).
+  present; it also wins against a relative that short text does not tell apart (Malay and
+  Indonesian; romanised Urdu, which detection calls Hindi).
 - An explicit choice ("speak English", a button) wins until another is made; evidence goes on
-  being collected meanwhile. A wish for a language we do not answer in is refused, and what was
-  believed stays.
+  being collected meanwhile. A wish for a language we do not answer in is refused, and the belief
+  stays.
 
 The steady weight of a long conversation is 1 / 0.4 = 2.5, so three unclear messages in a row
 (0.5 each) do not flip it, four do; at the start, a single "hola" outweighs the locale.
@@ -40,9 +39,9 @@ from bot.language.detect import LanguageReading
 PRIOR: Final = 0.2
 HOLD: Final = 60.0
 FADE: Final = 0.4
-NAME: Final = 0.3
-LEAD: Final = 0.02
-CLEAR: Final = 0.5
+NAME_SHARE: Final = 0.3
+LEAST_LEAD: Final = 0.02
+CLEAR_WEIGHT: Final = 0.5
 CLEAR_WORDS: Final = 3
 CLEAR_IN_OTHER_SCRIPT: Final = 0.1
 FULL_LETTERS: Final = 16
@@ -55,7 +54,7 @@ _DENSE: Final = frozenset({"Hani", "Hira", "Kana", "Hang"})
 
 @dataclass(frozen=True)
 class Belief:
-    """Which language a customer is answered in, and why.
+    """The language a customer is answered in, with the evidence for it.
 
     Attributes:
         language: ISO 639-1, never `und`.
@@ -73,7 +72,7 @@ class Belief:
 
     @property
     def tag(self) -> str:
-        """The language as the customer writes it: `hi`, or `hi-Latn` when romanised."""
+        """Return the language as the customer writes it: `hi`, or `hi-Latn` when romanised."""
         return f"{self.language}-Latn" if self.romanised else self.language
 
     def to_dict(self) -> dict[str, Any]:
@@ -111,8 +110,8 @@ def _neutral() -> frozenset[str]:
     return frozenset(_data()["words"].split())
 
 
-def _telling_words(text: str) -> list[str]:
-    """Return the words of a message that belong to one language."""
+def _words_of_language(text: str) -> list[str]:
+    """Return the message's words that belong to one language."""
     words = scripts.without_noise(text[:_READ_CHARS]).lower().split()
     bare = ("".join(c for c in word if scripts.script_of(c) != scripts.NO_SCRIPT) for word in words)
     return [word for word in bare if word and word not in _neutral()]
@@ -123,12 +122,12 @@ def _looks_like_name(text: str) -> bool:
     return len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
 
 
-def _letters(words: list[str]) -> int:
-    """Count letters; a Chinese, Japanese or Korean character says as much as three."""
+def _count_letters(words: list[str]) -> int:
+    """Count letters; a Chinese, Japanese or Korean character counts as three."""
     return sum(3 if scripts.script_of(mark) in _DENSE else 1 for word in words for mark in word)
 
 
-def _first(prior: str | None) -> Belief:
+def _first_belief(prior: str | None) -> Belief:
     language = normalise(prior)
     if language == UNDETERMINED:
         return Belief(FALLBACK)
@@ -137,9 +136,9 @@ def _first(prior: str | None) -> Belief:
 
 def _in_context(reading: LanguageReading, belief: Belief) -> tuple[str, float]:
     """Return the likeliest language of a message given the belief, and its probability."""
-    held = dict(belief.weights)
+    weights = dict(belief.weights)
     shares = {
-        language: share * (1.0 + HOLD * min(1.0, held.get(language, 0.0)))
+        language: share * (1.0 + HOLD * min(1.0, weights.get(language, 0.0)))
         for language, share in reading.ranking
     }
     unlisted = max(0.0, 1.0 - sum(share for _, share in reading.ranking))
@@ -148,8 +147,12 @@ def _in_context(reading: LanguageReading, belief: Belief) -> tuple[str, float]:
 
 
 def _weigh(belief: Belief, language: str, weight: float) -> tuple[tuple[str, float], ...]:
-    kept = 1.0 - FADE * weight
-    faded = {key: old * kept for key, old in belief.weights if old * kept >= _FORGET_BELOW}
+    remaining_share = 1.0 - FADE * weight
+    faded = {
+        key: old * remaining_share
+        for key, old in belief.weights
+        if old * remaining_share >= _FORGET_BELOW
+    }
     faded[language] = faded.get(language, 0.0) + weight
     return tuple(sorted(faded.items(), key=lambda item: -item[1]))
 
@@ -162,7 +165,7 @@ def _leader(
     if clear:
         return language
     best, most = weights[0]
-    return best if most > dict(weights).get(belief.language, 0.0) + LEAD else belief.language
+    return best if most > dict(weights).get(belief.language, 0.0) + LEAST_LEAD else belief.language
 
 
 def follow(
@@ -171,74 +174,74 @@ def follow(
     *,
     text: str,
     prior: str | None = None,
-    answered: Collection[str] | None = None,
+    answer_languages: Collection[str] | None = None,
 ) -> tuple[Belief, bool]:
     """Update the belief of a conversation with one message, by the rule of this module.
 
     Args:
-        belief: What was believed before; None at the first message.
+        belief: The belief before the message; None at the first message.
         reading: `detect(text)`.
         text: The message; it may also ask for a language by name.
         prior: Locale of the channel or default of the account, in any spelling.
-        answered: Languages that may be asked for; None for all.
+        answer_languages: Languages the bot answers in, so that one may be asked for; None for all.
 
     Returns:
         The new belief, and whether the language of the answer changed with this message (never at
         the first one).
     """
-    before = belief or _first(prior)
-    named = language_named_in(text)
-    if named is not None and answered is not None and named not in answered:
+    previous = belief or _first_belief(prior)
+    requested = language_named_in(text)
+    if requested is not None and answer_languages is not None and requested not in answer_languages:
         if belief is not None:
             return belief, False
-        named = None  # a first message tells at least what it is written in
-    if named is not None:
-        chosen = choose(before, named)
-        if reading.language == named:
+        requested = None  # a first message tells at least what it is written in
+    if requested is not None:
+        chosen = choose(previous, requested)
+        if reading.language == requested:
             chosen = replace(chosen, romanised=reading.romanised, script=reading.script)
-        return chosen, belief is not None and named != before.language
-    words = _telling_words(text)
+        return chosen, belief is not None and requested != previous.language
+    words = _words_of_language(text)
     if reading.language == UNDETERMINED or not words:
-        return before, False
-    spoken, confidence = _in_context(reading, before)
-    weight = confidence * min(1.0, _letters(words) / FULL_LETTERS)
+        return previous, False
+    message_language, confidence = _in_context(reading, previous)
+    weight = confidence * min(1.0, _count_letters(words) / FULL_LETTERS)
     if _looks_like_name(text):
-        weight *= NAME
-    written = {spoken, reading.language}
-    if before.script != scripts.NO_SCRIPT and before.language in reading.mixed:
-        spoken = before.language
-    elif reading.tag in _data()["alike"].get(before.language, ()):
-        spoken = before.language
-        written.add(spoken)
-    clear = (weight >= CLEAR and len(words) >= CLEAR_WORDS) or (
-        reading.script not in (before.script, "Latn") and weight >= CLEAR_IN_OTHER_SCRIPT
+        weight *= NAME_SHARE
+    message_languages = {message_language, reading.language}
+    if previous.script != scripts.NO_SCRIPT and previous.language in reading.mixed:
+        message_language = previous.language
+    elif reading.tag in _data()["alike"].get(previous.language, ()):
+        message_language = previous.language
+        message_languages.add(message_language)
+    is_clear = (weight >= CLEAR_WEIGHT and len(words) >= CLEAR_WORDS) or (
+        reading.script not in (previous.script, "Latn") and weight >= CLEAR_IN_OTHER_SCRIPT
     )
-    weights = _weigh(before, spoken, weight)
-    language = _leader(before, weights, spoken, clear=clear)
-    if language in written:
+    weights = _weigh(previous, message_language, weight)
+    language = _leader(previous, weights, message_language, clear=is_clear)
+    if language in message_languages:
         romanised, script = reading.romanised, reading.script
-    elif language == before.language:
-        romanised, script = before.romanised, before.script
+    elif language == previous.language:
+        romanised, script = previous.romanised, previous.script
     else:
         romanised, script = False, scripts.NO_SCRIPT
-    if clear and language != before.language:
+    if is_clear and language != previous.language:
         # What was spoken before must not pull the conversation back after a clear switch.
         weights = tuple((key, old / 2 if key != language else old) for key, old in weights)
-    after = Belief(language, romanised, script, weights, before.explicit)
-    return after, belief is not None and language != before.language
+    updated = Belief(language, romanised, script, weights, previous.explicit)
+    return updated, belief is not None and language != previous.language
 
 
 def choose(belief: Belief | None, language: str) -> Belief:
-    """Answer in a language the customer chose, until they choose another.
+    """Set the language to the one the customer chose, until they choose another.
 
     Args:
-        belief: What was believed before, or None.
+        belief: The belief before, or None.
         language: Any spelling of the language; a tag like `hi-Latn` asks for Latin letters too.
     """
-    wanted = normalise(language)
+    chosen = normalise(language)
     romanised = language.lower().endswith("-latn")
-    if belief is not None and belief.language == wanted:
-        return replace(belief, romanised=romanised or belief.romanised, explicit=wanted)
+    if belief is not None and belief.language == chosen:
+        return replace(belief, romanised=romanised or belief.romanised, explicit=chosen)
     weights = belief.weights if belief is not None else ()
     script = "Latn" if romanised else scripts.NO_SCRIPT
-    return Belief(wanted, romanised, script, weights, wanted)
+    return Belief(chosen, romanised, script, weights, chosen)

@@ -1,6 +1,6 @@
-"""langdetect, asked only where script, n-grams and the fast detector leave a doubt.
+"""The langdetect detector, run only where the others leave a doubt.
 
-It takes milliseconds a message, so it votes on few. Seeded: the same text gets the same answer.
+It takes milliseconds per message, so it runs on few. It is seeded: a text always gets one answer.
 
 Its factory keeps a list of 55 numbers for each of 87,598 n-grams, nearly all of them zero: 60 MB in
 every process. Ours keeps the same numbers, and takes a third of that while it reads them.
@@ -25,14 +25,14 @@ _LONGEST: Final = 3  # letters of an n-gram; profiles name no longer ones
 
 
 class Frequencies:
-    """How frequent an n-gram is in each language, where it occurs at all.
+    """Table of n-gram frequencies by language, for the n-grams each language has.
 
     Attributes:
         languages: Names of langdetect's profiles, sorted.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Read langdetect's profiles, one JSON file a language."""
+        """Read langdetect's profiles, one JSON file per language."""
         files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
         self.languages: list[str] = []
         words: list[str] = []
@@ -40,11 +40,11 @@ class Frequencies:
         sizes = []
         for path in files:
             profile = json.loads(path.read_text("utf-8"))
-            known = {w: n for w, n in profile["freq"].items() if 1 <= len(w) <= _LONGEST}
+            frequencies = {w: n for w, n in profile["freq"].items() if 1 <= len(w) <= _LONGEST}
             self.languages.append(profile["name"])
-            words.extend(known)
-            shares.extend(n / profile["n_words"][len(w) - 1] for w, n in known.items())
-            sizes.append(len(known))
+            words.extend(frequencies)
+            shares.extend(n / profile["n_words"][len(w) - 1] for w, n in frequencies.items())
+            sizes.append(len(frequencies))
         self._words: Any = marisa_trie.Trie(words)
         rows = np.fromiter((self._words[word] for word in words), np.int32, len(words))
         order = np.argsort(rows, kind="stable")
@@ -56,12 +56,12 @@ class Frequencies:
         return word in self._words
 
     def __getitem__(self, word: str) -> list[float]:
-        """Share of an n-gram among those of its length, by language."""
+        """Return an n-gram's share among those of its length, by language."""
         row = self._words[word]
         part = slice(self._starts[row], self._starts[row + 1])
-        found = np.zeros(len(self.languages))
-        found[self._columns[part]] = self._shares[part]
-        numbers: list[float] = found.tolist()
+        row_shares = np.zeros(len(self.languages))
+        row_shares[self._columns[part]] = self._shares[part]
+        numbers: list[float] = row_shares.tolist()
         return numbers
 
 
@@ -77,24 +77,24 @@ def _factory() -> Any:
 
 
 def load() -> None:
-    """Read the tables now rather than with the first doubt; takes half a second."""
+    """Read the tables now rather than with the first doubtful message; takes half a second."""
     with _LOADING:
         _factory()
 
 
 def rank(text: str) -> dict[str, float]:
-    """Return langdetect's probabilities by language, ours; empty when it finds no features."""
+    """Return langdetect's probabilities by our codes; empty when it finds no features."""
     from langdetect.lang_detect_exception import LangDetectException
 
     with _LOADING:
         detector = _factory().create()
     detector.append(text)
     try:
-        found = detector.get_probabilities()
+        probabilities = detector.get_probabilities()
     except LangDetectException:
         return {}
     shares: dict[str, float] = {}
-    for item in found:
+    for item in probabilities:
         language = normalise(item.lang)
         shares[language] = shares.get(language, 0.0) + float(item.prob)
     return shares

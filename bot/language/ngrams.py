@@ -1,4 +1,4 @@
-"""Small linear models over character n-grams and words, one for each shared script.
+"""The n-gram detector: small linear models over letters and words, one per script.
 
 A model is a table of 8-bit weights, one row for each hash bucket and one column for each language
 (`hi-Latn`: Hindi in Latin letters). Features are the n-grams of 1–5 letters inside a word, with the
@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-# Enough to be sure of any language, and a bound on the cost.
-_LOOK_AT_CHARS: Final = 300
+# Enough letters for any language; bounds the cost.
+_READ_CHARS: Final = 300
 _LONGEST: Final = 5
 _APOSTROPHES: Final = str.maketrans("", "", "'’`´ʼ")
 # \w leaves out the vowel signs of Arabic, Indic and Thai letters, and counts digits in.
@@ -44,7 +44,7 @@ def normalise(text: str) -> str:
     Args:
         text: A message without its noise (`scripts.without_noise`).
     """
-    lowered = unicodedata.normalize("NFC", text[:_LOOK_AT_CHARS].lower().translate(_APOSTROPHES))
+    lowered = unicodedata.normalize("NFC", text[:_READ_CHARS].lower().translate(_APOSTROPHES))
     return f" {_NO_LETTERS.sub(' ', lowered).strip()} "
 
 
@@ -58,28 +58,28 @@ def features(words: str, bits: int) -> npt.NDArray[np.int64]:
     letters = codes.astype(np.uint64)
     space = letters == _SPACE
     shift = np.uint64(64 - bits)
-    found = []
+    bucket_arrays = []
     rolling = letters
-    broken = space
+    has_inner_space = space
     for length in range(1, min(_LONGEST, len(letters)) + 1):
         if length > 1:
             rolling = rolling[:-1] * _STEP + letters[length - 1 :]
         if length == 2:
-            broken = space[:-1] & space[1:]
+            has_inner_space = space[:-1] & space[1:]
         elif length == 3:
-            broken = space[1:-1]
+            has_inner_space = space[1:-1]
         elif length > 3:
-            # An n-gram may begin or end with a space, not hold one.
-            broken = broken[:-1] | space[length - 2 : -1]
-        found.append(((rolling[~broken] + np.uint64(length)) * _MIX) >> shift)
+            # An n-gram may begin or end with a space, not contain one.
+            has_inner_space = has_inner_space[:-1] | space[length - 2 : -1]
+        bucket_arrays.append(((rolling[~has_inner_space] + np.uint64(length)) * _MIX) >> shift)
     hashes = [zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words.split()]
-    found.append(((np.array(hashes, dtype=np.uint64) + _WORD) * _MIX) >> shift)
-    return np.concatenate(found).astype(np.int64)
+    bucket_arrays.append(((np.array(hashes, dtype=np.uint64) + _WORD) * _MIX) >> shift)
+    return np.concatenate(bucket_arrays).astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Model:
-    """A trained table.
+    """Trained table of one script.
 
     Attributes:
         tags: Languages of the columns, `hi` or `hi-Latn`.
@@ -95,16 +95,16 @@ class Model:
 
     @cached_property
     def index(self) -> dict[str, int]:
-        """Column of each tag."""
+        """Return the column of each tag."""
         return {tag: at for at, tag in enumerate(self.tags)}
 
     @cached_property
     def romanised(self) -> npt.NDArray[np.bool_]:
-        """Which columns are languages typed in Latin letters, shape (tags,)."""
+        """Tell which columns are languages typed in Latin letters, shape (tags,)."""
         return np.array([tag.endswith("-Latn") for tag in self.tags])
 
     def scores(self, text: str) -> Floats:
-        """Score every language; the softmax of the scores are probabilities. Shape (tags,)."""
+        """Score every language, shape (tags,); their softmax is the probabilities."""
         buckets = features(normalise(text), self.weights.shape[0].bit_length() - 1)
         if not len(buckets):
             return self.bias
@@ -115,7 +115,7 @@ class Model:
 
 @cache
 def _priors() -> dict[str, float]:
-    """How much likelier than even (in nats) a customer writes a language.
+    """Return how much likelier than even (in nats) customers write each language.
 
     They make "hola" Spanish rather than Catalan. Set by hand from how many people write each
     language to businesses, not measured.

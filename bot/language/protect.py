@@ -1,7 +1,8 @@
-"""Keep parts of a text away from a translator: what must survive, and what must not leave.
+"""Protection of parts of a text that must not be translated, or not be sent to a translator.
 
 Placeholders, links, numbers, names, markup, e-mail addresses, phone and order numbers become marks
-such as `[[3]]`. A translation that lost or doubled a mark is refused. See docs/translation.md.
+such as `[[3]]`. A translation in which a mark is missing or doubled is refused. See
+docs/translation.md.
 """
 
 from __future__ import annotations
@@ -35,53 +36,53 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|(?<=[。！？।؟۔])\s*")
 
 @dataclass(frozen=True)
 class Protected:
-    """A text with marks, and what stands behind them."""
+    """A text with marks, and the original parts they stand for."""
 
     text: str
-    kept: tuple[str, ...]
+    parts: tuple[str, ...]
     """Original parts, by the number of their mark."""
 
     @property
     def has_words(self) -> bool:
-        """Whether anything is left to translate."""
+        """Tell whether the text has words to translate."""
         return any(letter.isalpha() for letter in _MARK.sub("", self.text))
 
     def restore(self, translated: str) -> str | None:
-        """Put the parts back; None when a mark was lost, doubled or made up."""
-        seen = sorted(int(number) for number in _MARK.findall(translated))
-        if seen != list(range(len(self.kept))):
+        """Put the original parts back; None when a mark is missing, doubled or new."""
+        numbers = sorted(int(number) for number in _MARK.findall(translated))
+        if numbers != list(range(len(self.parts))):
             return None
-        return _MARK.sub(lambda mark: self.kept[int(mark[1])], translated)
+        return _MARK.sub(lambda mark: self.parts[int(mark[1])], translated)
 
 
 def protect(text: str, names: Sequence[str] = ()) -> Protected:
-    """Put marks in place of what must not be translated or must not leave the house.
+    """Replace by marks what must not be translated or must not leave our servers.
 
     Args:
         names: Proper names that stay as they are, such as the business's; case matters.
     """
-    kept: list[str] = []
-    made: list[str] = []
-    at = 0
-    for start, end in _joined(_spans(text, names)):
-        made += [text[at:start], f"[[{len(kept)}]]"]
-        kept.append(text[start:end])
-        at = end
-    return Protected("".join([*made, text[at:]]), tuple(kept))
+    parts: list[str] = []
+    marked: list[str] = []
+    position = 0
+    for start, end in _merge(_spans(text, names)):
+        marked += [text[position:start], f"[[{len(parts)}]]"]
+        parts.append(text[start:end])
+        position = end
+    return Protected("".join([*marked, text[position:]]), tuple(parts))
 
 
 def _spans(text: str, names: Sequence[str]) -> Iterator[tuple[int, int]]:
     for entity in extract(text):
         yield entity.start, entity.end
-    for found in _FIXED.finditer(text):
-        yield found.span()
+    for match in _FIXED.finditer(text):
+        yield match.span()
     for name in filter(None, names):
-        for found in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
-            yield found.span()
+        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text):
+            yield match.span()
 
 
-def _joined(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Overlapping and touching spans as one, in order."""
+def _merge(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Merge overlapping and touching spans, in order."""
     current: tuple[int, int] | None = None
     for start, end in sorted(spans):
         if current and start <= current[1]:
@@ -95,7 +96,7 @@ def _joined(spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def split(text: str, limit_bytes: int) -> list[str]:
-    """Cut a text with marks into pieces for one request each; joined they are the text again.
+    """Split a text with marks into pieces for one request each; joined they are the text again.
 
     Lines stay apart, sentences stay whole while they fit, and no mark is cut.
 
@@ -105,7 +106,7 @@ def split(text: str, limit_bytes: int) -> list[str]:
     pieces: list[str] = []
     for line in text.splitlines(keepends=True):
         current = ""
-        for part in _parts(line, limit_bytes):
+        for part in _split_line(line, limit_bytes):
             if current and len((current + part).encode()) > limit_bytes:
                 pieces.append(current)
                 current = ""
@@ -114,29 +115,29 @@ def split(text: str, limit_bytes: int) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def _parts(line: str, limit_bytes: int) -> Iterator[str]:
-    """Sentences; those too long by words, and words too long by characters."""
-    for sentence in _cut(line, _SENTENCE_END):
+def _split_line(line: str, limit_bytes: int) -> Iterator[str]:
+    """Yield sentences; a sentence that is too long by words, and a word too long by characters."""
+    for sentence in _split_after(line, _SENTENCE_END):
         if len(sentence.encode()) <= limit_bytes:
             yield sentence
             continue
-        for word in _cut(sentence, re.compile(r"(?<=\s)(?=\S)")):
+        for word in _split_after(sentence, re.compile(r"(?<=\s)(?=\S)")):
             if len(word.encode()) <= limit_bytes:
                 yield word
                 continue
-            at = 0
+            position = 0
             for mark in _MARK.finditer(word):
-                yield from word[at : mark.start()]
+                yield from word[position : mark.start()]
                 yield mark[0]
-                at = mark.end()
-            yield from word[at:]
+                position = mark.end()
+            yield from word[position:]
 
 
-def _cut(text: str, border: re.Pattern[str]) -> Iterator[str]:
-    at = 0
-    for found in border.finditer(text):
-        if found.end() > at:
-            yield text[at : found.end()]
-            at = found.end()
-    if at < len(text):
-        yield text[at:]
+def _split_after(text: str, boundary: re.Pattern[str]) -> Iterator[str]:
+    position = 0
+    for match in boundary.finditer(text):
+        if match.end() > position:
+            yield text[position : match.end()]
+            position = match.end()
+    if position < len(text):
+        yield text[position:]

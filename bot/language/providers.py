@@ -1,7 +1,7 @@
-"""Machine translation services behind one interface; the only file that knows deep-translator.
+"""Translation providers behind one interface; the only file that uses deep-translator.
 
 The library puts text and key into addresses, sets no time limit, and asks DeepL in a way DeepL
-refuses by now; `_over_requests` mends that underneath it. Its errors may carry the text and the
+refuses by now; `_replace_requests` fixes that underneath it. Its errors may carry the text and the
 key, so no foreign error or its message leaves this file. See docs/translation.md.
 """
 
@@ -17,8 +17,8 @@ from bot.errors import ConfigurationError, TranslationUnavailable
 from bot.language import codes
 
 HANG_S = 30.0
-"""deep-translator sets no time limit; a socket silent for this long is closed, so that a thread
-nobody waits for any more comes to its end."""
+"""deep-translator sets no time limit; a socket silent for this long is closed, so that an
+abandoned thread ends."""
 PROVIDERS = ("libre", "deepl", "google", "mymemory")
 _REASONS: Mapping[str, str] = {
     "TooManyRequests": "rate-limited",
@@ -38,31 +38,31 @@ _MYMEMORY_ERRORS = ("MYMEMORY WARNING", "QUERY LENGTH LIMIT", "INVALID ", "NO QU
 
 
 class Provider(Protocol):
-    """Translates one short text; blocks, and is called from threads."""
+    """Interface of a provider: translates one short text; blocks, and is called from threads."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def limit_bytes(self) -> int:
-        """Longest text of one request, UTF-8."""
+        """Return the longest text of one request, in bytes of UTF-8."""
         ...
 
     def translate(self, text: str, source: str, target: str) -> str:
         """Translate between our language codes.
 
         Raises:
-            TranslationUnavailable: Whatever went wrong, told by a stable word only.
+            TranslationUnavailable: Any failure, named by a stable word only.
         """
         ...
 
 
 @dataclass(frozen=True)
 class DeepTranslator:
-    """A provider of the deep-translator library.
+    """Provider over the deep-translator library.
 
     Args:
-        make: Makes the library's translator for a pair of the provider's own codes.
+        make: Creates the library's translator for a pair of the provider's own codes.
     """
 
     name: str
@@ -72,24 +72,28 @@ class DeepTranslator:
     def translate(self, text: str, source: str, target: str) -> str:
         pair = (codes.for_translator(source, self.name), codes.for_translator(target, self.name))
         try:
-            made = self.make(*pair).translate(text)
+            translated = self.make(*pair).translate(text)
         except Exception as error:
             # `from None`: the error's text holds the words to translate, and the key.
             raise TranslationUnavailable(self.name, _reason(error)) from None
-        if not isinstance(made, str) or not made.strip() or made.startswith(_MYMEMORY_ERRORS):
+        if (
+            not isinstance(translated, str)
+            or not translated.strip()
+            or translated.startswith(_MYMEMORY_ERRORS)
+        ):
             raise TranslationUnavailable(self.name, "damaged")
-        return made
+        return translated
 
 
 def load_provider(name: str, url: str = "", key: str = "") -> Provider | None:
-    """Make the provider of TRANSLATION_PROVIDER; None for an empty name.
+    """Create the provider of TRANSLATION_PROVIDER; None for an empty name.
 
     Args:
         url: Address of a LibreTranslate server, or of another region of DeepL.
-        key: What the provider gave out; LibreTranslate may need none.
+        key: The provider's API key; LibreTranslate may need none.
 
     Raises:
-        ConfigurationError: Something the provider needs is not set.
+        ConfigurationError: A setting the provider needs is missing.
     """
     if not name:
         return None
@@ -103,37 +107,45 @@ def load_provider(name: str, url: str = "", key: str = "") -> Provider | None:
     # common servers stop at 8,190. Smaller pieces also fit every limit of a LibreTranslate server.
     limits = {"mymemory": 480}
     return DeepTranslator(
-        name, limits.get(name, 2000), lambda a, b: _translator(name, url, key, a, b)
+        name, limits.get(name, 2000), lambda a, b: _create_translator(name, url, key, a, b)
     )
 
 
-def _translator(name: str, url: str, key: str, source: str, target: str) -> Any:
-    """The library's object. Its own lists of languages are older than the services, so the pair is
-    set past them and the service decides."""
+def _create_translator(name: str, url: str, key: str, source: str, target: str) -> Any:
+    """Create the library's translator.
+
+    Its lists of languages are older than the services, so the pair is set after its own check and
+    the service decides.
+    """
     import deep_translator
 
-    _over_requests()
-    made: Any
+    _replace_requests()
+    translator: Any
     if name == "libre":
-        made = deep_translator.LibreTranslator("en", "es", "none", custom_url=f"{url.rstrip('/')}/")
-        made.api_key = key
+        translator = deep_translator.LibreTranslator(
+            "en", "es", "none", custom_url=f"{url.rstrip('/')}/"
+        )
+        translator.api_key = key
     elif name == "deepl":
         # https://developers.deepl.com/docs/getting-started/auth: keys of the free API end in :fx.
-        made = deep_translator.DeeplTranslator("en", "de", key, key.endswith(":fx"))
+        translator = deep_translator.DeeplTranslator("en", "de", key, key.endswith(":fx"))
         if url:
-            made._base_url = f"{url.rstrip('/')}/v2/"
+            translator._base_url = f"{url.rstrip('/')}/v2/"
     elif name == "google":
-        made = deep_translator.GoogleTranslator("en", "es")
+        translator = deep_translator.GoogleTranslator("en", "es")
     else:
-        made = deep_translator.MyMemoryTranslator("en-GB", "es-ES", email=key or None)
-    made.source, made.target = source, target
-    return made
+        translator = deep_translator.MyMemoryTranslator("en-GB", "es-ES", email=key or None)
+    translator.source, translator.target = source, target
+    return translator
 
 
 @cache
-def _over_requests() -> None:
-    """Send the library's requests our way: with a time limit, words in the body where the service
-    takes them there, and encrypted where it is public."""
+def _replace_requests() -> None:
+    """Replace the library's HTTP calls by safer ones, once per process.
+
+    They have a time limit, carry words in the body where the service takes them there, and are
+    encrypted where the service is public.
+    """
     import requests
     from deep_translator import deepl, google, libre, mymemory
 
@@ -155,5 +167,5 @@ def _over_requests() -> None:
 
 
 def _reason(error: Exception) -> str:
-    said = str(error.args[0]) if error.args else ""
-    return _SERVER_SAYS.get(said) or _REASONS.get(type(error).__name__, "failed")
+    text = str(error.args[0]) if error.args else ""
+    return _SERVER_SAYS.get(text) or _REASONS.get(type(error).__name__, "failed")

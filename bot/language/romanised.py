@@ -1,10 +1,10 @@
-"""Recognise languages typed in Latin letters though they have a script of their own.
+"""Recognition of languages typed in Latin letters though they have a script of their own.
 
 No general detector knows them: each answers `mera order kab aayega` with some European or African
 language. So the Latin model of `bot/language/ngrams.py` carries them as languages of their own
 (`hi-Latn`), and a text is romanised when the evidence for all of them together leads the best
-other language by a margin. What that language has to say for itself counts the fast detector too:
-on romanised text it is wrong but seldom sure.
+other language by a margin. The evidence for that other language includes the fast
+detector, which is wrong on romanised text but seldom sure.
 """
 
 import math
@@ -24,7 +24,7 @@ SUFFIX: Final = "-Latn"
 _FAST_WEIGHT: Final = 0.7
 _FAST_FLOOR: Final = 0.01
 _LEAD: Final = 2.5
-# Languages the n-gram model lacks have only the fast detector to speak for them.
+# Languages the n-gram model lacks are scored by the fast detector alone.
 _UNKNOWN: Final = -1.0
 # Nobody types these languages with accents on a telephone; names in them may have some.
 _ACCENT: Final = 3.0
@@ -33,7 +33,7 @@ _MOST_ACCENTS: Final = 3
 
 @dataclass(frozen=True)
 class Romanised:
-    """The romanised side of a Latin text.
+    """Result for a Latin text: whether it is romanised, and in which language.
 
     Attributes:
         probability: That the text is romanised at all, 0.0–1.0.
@@ -63,21 +63,21 @@ def weigh(
         trust: How far to trust the fast detector on a text of this length, 0.0–1.0.
         accents: How many letters of the text have an accent.
     """
-    typed = model.romanised
-    own = scores[typed]
-    top = own.max()
-    shares = np.exp(own - top)
+    is_romanised = model.romanised
+    romanised_scores = scores[is_romanised]
+    top = romanised_scores.max()
+    shares = np.exp(romanised_scores - top)
     total = float(shares.sum())
     weight = _FAST_WEIGHT * trust
-    known = scores + weight * np.log(np.maximum(fast, _FAST_FLOOR))
+    other_scores = scores + weight * np.log(np.maximum(fast, _FAST_FLOOR))
     rival = max(
-        float(known[~typed].max()),
+        float(other_scores[~is_romanised].max()),
         _UNKNOWN + weight * math.log(max(unknown, _FAST_FLOOR)),
     )
     lead = float(top) + math.log(total) - rival - _LEAD
     lead = min(30.0, max(-30.0, lead - _ACCENT * min(accents, _MOST_ACCENTS)))
     probability = 1.0 / (1.0 + math.exp(-lead))
-    tags = np.flatnonzero(typed)
+    tags = np.flatnonzero(is_romanised)
     best = np.argsort(-shares, kind="stable")[:5]
     ranking = tuple(
         (model.tags[tags[at]].removesuffix(SUFFIX), float(shares[at]) / total) for at in best

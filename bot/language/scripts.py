@@ -1,4 +1,4 @@
-"""Which writing system a text is in, and the text without what belongs to no language.
+"""Writing systems of a text, and removal of links, numbers and other noise from it.
 
 Scripts are ISO 15924 codes. Ranges are the Unicode blocks
 (https://www.unicode.org/Public/UCD/latest/ucd/Blocks.txt) of scripts customers write in.
@@ -71,7 +71,7 @@ _BLOCKS: Final = (
 )
 _STARTS: Final = tuple(block[0] for block in _BLOCKS)
 
-# Addresses, mentions and anything with a digit in it (order numbers) tell no language. Each
+# Addresses, mentions and anything with a digit in it (order numbers) have no language. Each
 # alternative is a run of one class, so matching is linear in the text.
 _NOISE: Final = re.compile(
     r"(?:https?://|www\.)\S{1,500}"
@@ -86,9 +86,9 @@ _REPEATED: Final = re.compile(r"(.)\1{2,}", re.DOTALL)
 def script_of(letter: str) -> str:
     """Return the ISO 15924 code of one character, `Zyyy` for digits, emoji and the rest."""
     code = ord(letter)
-    at = bisect_right(_STARTS, code) - 1
-    if at >= 0 and code <= _BLOCKS[at][1]:
-        return _BLOCKS[at][2]
+    block = bisect_right(_STARTS, code) - 1
+    if block >= 0 and code <= _BLOCKS[block][1]:
+        return _BLOCKS[block][2]
     return NO_SCRIPT
 
 
@@ -100,5 +100,5 @@ def count_scripts(text: str) -> Counter[str]:
 
 
 def without_noise(text: str) -> str:
-    """Leave out links, addresses and numbers, and shorten runs ("pleaseeee" to "please")."""
+    """Remove links, addresses and numbers, and shorten runs ("pleaseeee" to "please")."""
     return _REPEATED.sub(r"\1", _NOISE.sub(" ", text))

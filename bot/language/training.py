@@ -1,9 +1,9 @@
-"""Build the tables of `bot/language/ngrams.py` from the sentences in `data/language`.
+"""Training of the n-gram tables (`bot/language/ngrams.py`) from `data/language`.
 
 Run `python -m bot.language.training` after a change there; it takes a minute and writes
 `bot/language/data/<script>.npz`. Only this module needs scikit-learn.
 
-`data/language/{romanised,native}/<language>.txt` holds one message a line, written for this
+`data/language/{romanised,native}/<language>.txt` holds one message per line, written for this
 project in the tone of customer chat; `words/…` holds the common words of a language, a line
 `stems : endings` standing for every combination. Training text is varied the way people type:
 other spellings of romanised words, Latin letters without their accents.
@@ -27,7 +27,7 @@ Row = tuple[str, str]
 _BITS: Final = {"Latn": 15, "Deva": 13, "Arab": 13, "Cyrl": 13}
 # Inverse strength of the L2 penalty; the best of 1, 10 and 100 in cross-validation.
 _C: Final = 10.0
-_FORMS_A_LINE: Final = 350
+_FORMS_PER_LINE: Final = 350
 _SEED: Final = 7
 _OWN_SCRIPT: Final = frozenset(
     {"ar", "bn", "el", "fa", "gu", "hi", "ja", "kn", "ml"}
@@ -48,16 +48,16 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def sentences(folder: Path) -> list[Row]:
-    """Read the messages: pairs of tag and text."""
+    """Read the training messages: pairs of tag and text."""
     return [(tag, line) for tag, path in _files(folder) for line in _lines(path)]
 
 
-def borrowed(folder: Path) -> list[Row]:
-    """Read the project's own messages written for other purposes: intents, answers, sentiment.
+def read_other_messages(folder: Path) -> list[Row]:
+    """Read the project's messages written for other purposes: intents, answers, sentiment.
 
     Args:
-        folder: `data`, with `sentiment/<tag>.tsv`, `nlu/<tag>.yml` and `faq/*.yml`; what is not
-            there is left out. Lines in another script than their language are, too.
+        folder: `data`, with `sentiment/<tag>.tsv`, `nlu/<tag>.yml` and `faq/*.yml`; missing files
+            are skipped, and so are lines in another script than their language's.
     """
     rows: list[Row] = []
     for path in sorted((folder / "sentiment").glob("*.tsv")):
@@ -84,15 +84,15 @@ def _examples(path: Path) -> list[Row]:
     rows: list[Row] = []
     pending: list[Any] = [content]
     while pending:
-        found = pending.pop()
-        if isinstance(found, dict):
-            for key, value in found.items():
+        node = pending.pop()
+        if isinstance(node, dict):
+            for key, value in node.items():
                 if _TAG.fullmatch(str(key)) and isinstance(value, list):
                     rows += [(str(key), text) for text in value if isinstance(text, str)]
                 else:
                     pending.append(value)
-        elif isinstance(found, list):
-            pending += found
+        elif isinstance(node, list):
+            pending += node
     return rows
 
 
@@ -102,21 +102,21 @@ def _forms(line: str, chance: random.Random) -> list[str]:
     stems, endings = line.split(" : ")
     forms = [stem + ending for stem in stems.split() for ending in endings.split()]
     chance.shuffle(forms)
-    return forms[:_FORMS_A_LINE]
+    return forms[:_FORMS_PER_LINE]
 
 
 def word_lists(folder: Path, chance: random.Random) -> list[Row]:
-    """Make short texts of the common words of each language, in random order, twice over."""
+    """Make short texts of each language's common words, in random order, using each word twice."""
     rows: list[Row] = []
     for tag, path in _files(folder / "words"):
         words = [form for line in _lines(path) for form in _forms(line, chance)]
         for _ in range(2):
             chance.shuffle(words)
-            at = 0
-            while at < len(words):
+            position = 0
+            while position < len(words):
                 size = chance.randint(1, 5)
-                rows.append((tag, " ".join(words[at : at + size])))
-                at += size
+                rows.append((tag, " ".join(words[position : position + size])))
+                position += size
     return rows
 
 
@@ -127,9 +127,9 @@ def _without_accents(text: str) -> str:
 
 
 def _respell(text: str, swaps: list[list[str]], share: float, chance: random.Random) -> str:
-    """Spell some words another way: a swap from the list, a vowel left out, a letter doubled."""
+    """Change the spelling of some words: swap, leave out a vowel, or double a letter."""
     words = text.split()
-    for at, word in enumerate(words):
+    for position, word in enumerate(words):
         if len(word) < 3 or chance.random() > share:
             continue
         kind, place = chance.random(), chance.randrange(1, len(word))
@@ -137,29 +137,29 @@ def _respell(text: str, swaps: list[list[str]], share: float, chance: random.Ran
             old, new = chance.choice(swaps)
             start = word.find(old, place - 1)
             if start >= 0:
-                words[at] = word[:start] + new + word[start + len(old) :]
+                words[position] = word[:start] + new + word[start + len(old) :]
         elif kind < 0.85 and len(word) > 3 and word[place] in "aeiou":
-            words[at] = word[:place] + word[place + 1 :]
+            words[position] = word[:place] + word[place + 1 :]
         else:
-            words[at] = word[:place] + word[place] + word[place:]
+            words[position] = word[:place] + word[place] + word[place:]
     return " ".join(words)
 
 
 def _mistype(text: str, share: float, chance: random.Random) -> str:
-    """Leave out a letter of some words, or swap two."""
+    """Leave out a letter of some words, or swap two letters."""
     words = text.split()
-    for at, word in enumerate(words):
+    for position, word in enumerate(words):
         if len(word) < 4 or chance.random() > share:
             continue
         place = chance.randrange(1, len(word) - 1)
         left_out = word[:place] + word[place + 1 :]
         swapped = word[:place] + word[place + 1] + word[place] + word[place + 2 :]
-        words[at] = left_out if chance.random() < 0.6 else swapped
+        words[position] = left_out if chance.random() < 0.6 else swapped
     return " ".join(words)
 
 
 def vary(rows: Iterable[Row], swaps: list[list[str]], chance: random.Random) -> list[Row]:
-    """Add to each text the ways people would also type it."""
+    """Add variants of each text as people would also type it."""
     varied: list[Row] = []
     for tag, text in rows:
         varied.append((tag, text))
@@ -173,8 +173,8 @@ def vary(rows: Iterable[Row], swaps: list[list[str]], chance: random.Random) -> 
     return varied
 
 
-def joined(rows: list[Row], chance: random.Random) -> list[Row]:
-    """Join random pairs of one language, so that longer texts are known too."""
+def join_pairs(rows: list[Row], chance: random.Random) -> list[Row]:
+    """Join random pairs of texts of one language, so that longer texts occur in training."""
     by_tag: dict[str, list[str]] = {}
     for tag, text in rows:
         by_tag.setdefault(tag, []).append(text)
@@ -224,20 +224,20 @@ def fit(rows: list[Row], bits: int) -> ngrams.Model:
 
 
 def training_rows(folder: Path, only: list[Row] | None = None) -> list[Row]:
-    """Return all texts to train on, varied; `only` takes the place of the sentences."""
+    """Return all texts to train on, varied; `only` replaces the sentences."""
     chance = random.Random(_SEED)  # noqa: S311 (texts, not secrets)
     swaps = json.loads((folder / "spellings.json").read_text(encoding="utf-8"))
-    said = sentences(folder) + borrowed(folder.parent) if only is None else only
-    rows = vary([*said, *joined(said, chance)], swaps, chance)
+    messages = sentences(folder) + read_other_messages(folder.parent) if only is None else only
+    rows = vary([*messages, *join_pairs(messages, chance)], swaps, chance)
     return rows + vary(word_lists(folder, chance), swaps, chance)
 
 
 def build(folder: Path, target: Path) -> None:
-    """Write one table for each script."""
+    """Write one table per script."""
     rows = training_rows(folder)
     for script, bits in _BITS.items():
-        mine = [row for row in rows if main_script(row[1]) == script]
-        model = fit(mine, bits)
+        script_rows = [row for row in rows if main_script(row[1]) == script]
+        model = fit(script_rows, bits)
         np.savez_compressed(
             target / f"{script}.npz",
             tags=np.array(model.tags),
@@ -245,7 +245,7 @@ def build(folder: Path, target: Path) -> None:
             scale=model.scale,
             bias=model.bias,
         )
-        sys.stdout.write(f"{script}: {len(mine)} texts, {len(model.tags)} languages\n")
+        sys.stdout.write(f"{script}: {len(script_rows)} texts, {len(model.tags)} languages\n")
 
 
 if __name__ == "__main__":

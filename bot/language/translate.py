@@ -1,7 +1,7 @@
-"""Machine translation that is never in the way: cached, guarded, under a deadline.
+"""Machine translation with a cache, a deadline, and a pause after failures.
 
-The provider runs in a thread of its own; whoever waits goes on at the deadline, and after some
-failures in a row nobody waits at all for a while. See docs/translation.md.
+The provider runs in a thread of its own; the caller goes on at the deadline, and after some
+failures in a row the provider is not called for a while. See docs/translation.md.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from bot.stores.redis_client import guarded
 LOG = structlog.get_logger(__name__)
 
 THREADS = 4
-"""Requests under way at once in a process; more are refused as `busy`."""
+"""Requests in progress at once in a process; more are refused as `busy`."""
 FAILURES = 3
-"""Failures in a row after which the provider is left alone."""
+"""Failures in a row after which the provider is not called for `PAUSE_S`."""
 PAUSE_S = 30.0
-AT_ONCE = frozenset({"rate-limited", "refused"})
-"""Reasons that pause at the first failure: asking again makes them worse."""
-ABOUT_US = frozenset({"busy", "paused"})
+PAUSING = frozenset({"rate-limited", "refused"})
+"""Reasons that pause at the first failure: calling again makes them worse."""
+OWN_REASONS = frozenset({"busy", "paused"})
 """Reasons that say nothing about the provider."""
 LEAST_SHARE = 0.1
 """A long text whose translation has a smaller share of its characters lost something. Chinese needs
@@ -45,7 +45,7 @@ LONG_CHARS = 60
 
 @dataclass(frozen=True)
 class Translation:
-    """A text in another language, with the one it was made from."""
+    """A translated text with its original."""
 
     text: str
     original: str
@@ -56,10 +56,10 @@ class Translation:
 
 
 class Breaker:
-    """Leaves a provider alone after failures in a row; then lets one request try.
+    """Circuit breaker: pauses a provider after failures in a row; then lets one request try.
 
     Args:
-        clock: Seconds that only grow.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -69,11 +69,11 @@ class Breaker:
 
     @property
     def paused_s(self) -> float:
-        """Seconds until the provider is asked again; 0 when it is asked now."""
+        """Return the seconds until the provider is called again; 0 when it is not paused."""
         return max(0.0, self._until - self._clock())
 
     def admit(self) -> bool:
-        """Whether a request may go out; after a pause only one does until it has ended."""
+        """Tell whether a request may go out; after a pause only one may, until it has ended."""
         if self.paused_s:
             return False
         if self._failures >= FAILURES:
@@ -81,17 +81,17 @@ class Breaker:
         return True
 
     def note(self, reason: str = "") -> None:
-        """Note how a request ended; an empty reason is success."""
+        """Note the result of a request; an empty reason is success."""
         if not reason:
             self._failures, self._until = 0, 0.0
-        elif reason not in ABOUT_US:
-            self._failures = FAILURES if reason in AT_ONCE else self._failures + 1
+        elif reason not in OWN_REASONS:
+            self._failures = FAILURES if reason in PAUSING else self._failures + 1
             if self._failures >= FAILURES:
                 self._until = self._clock() + PAUSE_S
 
 
 class Translator:
-    """Translates texts of one process.
+    """Translator of texts, one per process.
 
     Args:
         deadline_s: Longest time a caller waits.
@@ -116,10 +116,10 @@ class Translator:
 
     @classmethod
     def of(cls, settings: Settings, client: redis.asyncio.Redis) -> Translator | None:
-        """The translator of the settings; None when no provider is set.
+        """Create the translator of the settings; None when no provider is set.
 
         Raises:
-            ConfigurationError: Something the provider needs is not set.
+            ConfigurationError: A setting the provider needs is missing.
         """
         provider = load_provider(
             settings.translation_provider, settings.translation_url, settings.translation_key
@@ -139,8 +139,8 @@ class Translator:
         """Translate a text.
 
         Args:
-            keep: Whether it may be kept for whoever asks next, as an answer of the content may;
-                words of a customer or to one may not.
+            keep: Whether the translation may be cached, as an answer of the content may; words from
+                or to a customer may not.
 
         Raises:
             TranslationUnavailable: No whole translation within the deadline; show the original.
@@ -149,12 +149,12 @@ class Translator:
         if not guard.has_words:
             return Translation(text, text, source, target, self._provider.name)
         key = self._key(text, source, target)
-        if keep and (known := await self._known(key)) is not None:
-            return Translation(known, text, source, target, self._provider.name, cached=True)
+        if keep and (cached_text := await self._read_cache(key)) is not None:
+            return Translation(cached_text, text, source, target, self._provider.name, cached=True)
         try:
             if not self._breaker.admit():
                 raise TranslationUnavailable(self._provider.name, "paused")
-            made = await self._ask(guard, text, source, target)
+            translated = await self._request(guard, text, source, target)
         except TranslationUnavailable as error:
             self._breaker.note(error.reason)
             LOG.warning(
@@ -169,10 +169,10 @@ class Translator:
             raise
         self._breaker.note()
         if keep:
-            await self._keep(key, made)
-        return Translation(made, text, source, target, self._provider.name)
+            await self._write_cache(key, translated)
+        return Translation(translated, text, source, target, self._provider.name)
 
-    async def _ask(self, guard: Protected, text: str, source: str, target: str) -> str:
+    async def _request(self, guard: Protected, text: str, source: str, target: str) -> str:
         if not self._free.acquire(blocking=False):
             raise TranslationUnavailable(self._provider.name, "busy")
         loop = asyncio.get_running_loop()
@@ -182,7 +182,7 @@ class Translator:
         def work() -> None:
             outcome: str | TranslationUnavailable
             try:
-                outcome = self._pieces(guard.text, source, target, given_up)
+                outcome = self._translate_pieces(guard.text, source, target, given_up)
             except TranslationUnavailable as error:
                 outcome = error
             finally:
@@ -208,47 +208,49 @@ class Translator:
             raise TranslationUnavailable(self._provider.name, "damaged")
         return restored
 
-    def _pieces(self, text: str, source: str, target: str, given_up: threading.Event) -> str:
-        made = []
+    def _translate_pieces(
+        self, text: str, source: str, target: str, given_up: threading.Event
+    ) -> str:
+        translated = []
         for piece in split(text, self._provider.limit_bytes):
             if given_up.is_set():
                 raise TranslationUnavailable(self._provider.name, "timeout")
             core = piece.strip()
-            left = piece[: len(piece) - len(piece.lstrip())]
-            right = piece[len(piece.rstrip()) :] if core else ""
+            leading = piece[: len(piece) - len(piece.lstrip())]
+            trailing = piece[len(piece.rstrip()) :] if core else ""
             if Protected(core, ()).has_words:
                 core = self._provider.translate(core, source, target).strip()
-            made.append(f"{left}{core}{right}")
-        return "".join(made)
+            translated.append(f"{leading}{core}{trailing}")
+        return "".join(translated)
 
     def _key(self, text: str, source: str, target: str) -> str:
-        told = json.dumps([self._provider.name, *self._names, text])
-        return redis_keys.translation(source, target, hashlib.sha256(told.encode()).hexdigest())
+        fields = json.dumps([self._provider.name, *self._names, text])
+        return redis_keys.translation(source, target, hashlib.sha256(fields.encode()).hexdigest())
 
-    async def _known(self, key: str) -> str | None:
-        """What the cache has; a cache that is away has nothing."""
+    async def _read_cache(self, key: str) -> str | None:
+        """Return the cached translation; None when there is none or Redis is down."""
         try:
-            found = await guarded(self._redis.get(key))
+            stored = await guarded(self._redis.get(key))
         except StoreUnavailable:
             return None
-        await self._count("misses" if found is None else "hits")
-        return None if found is None else str(json.loads(found)["text"])
+        await self._count("misses" if stored is None else "hits")
+        return None if stored is None else str(json.loads(stored)["text"])
 
-    async def _keep(self, key: str, text: str) -> None:
+    async def _write_cache(self, key: str, text: str) -> None:
         with contextlib.suppress(StoreUnavailable):
             value = json.dumps({"text": text}, ensure_ascii=False)
             await guarded(self._redis.set(key, value, ex=redis_keys.TRANSLATION_TTL_S))
             await guarded(self._redis.hdel(redis_keys.TRANSLATION_FIGURES, "paused_until"))
 
-    async def _count(self, what: str, reason: str = "") -> None:
-        """Figures for the health page; they survive the process."""
+    async def _count(self, counter: str, reason: str = "") -> None:
+        """Count for the health page; the counts survive the process."""
         with contextlib.suppress(StoreUnavailable):
             pipeline = self._redis.pipeline(transaction=False)
-            pipeline.hincrby(redis_keys.TRANSLATION_FIGURES, what, 1)
-            if reason and reason not in ABOUT_US:
+            pipeline.hincrby(redis_keys.TRANSLATION_FIGURES, counter, 1)
+            if reason and reason not in OWN_REASONS:
                 until = time.time() + self._breaker.paused_s if self._breaker.paused_s else 0
-                told: dict[Any, Any] = {"last_failure": reason, "paused_until": round(until, 3)}
-                pipeline.hset(redis_keys.TRANSLATION_FIGURES, mapping=told)
+                fields: dict[Any, Any] = {"last_failure": reason, "paused_until": round(until, 3)}
+                pipeline.hset(redis_keys.TRANSLATION_FIGURES, mapping=fields)
             await guarded(pipeline.execute())
 
 
@@ -260,17 +262,17 @@ def _settle(
 
 
 async def figures(provider: str, client: redis.asyncio.Redis) -> dict[str, object]:
-    """What the health page shows.
+    """Return what the health page shows about translation.
 
     Returns:
         `{"provider": name, "state": "ok" or "paused", "hits": n, "misses": n, "failures": n,
         "last_failure": word or None}`, of all processes since Redis was empty.
     """
-    found = await guarded(client.hgetall(redis_keys.TRANSLATION_FIGURES))
-    paused = float(found.get("paused_until", 0)) > time.time()
+    stored = await guarded(client.hgetall(redis_keys.TRANSLATION_FIGURES))
+    paused = float(stored.get("paused_until", 0)) > time.time()
     return {
         "provider": provider,
         "state": "paused" if paused else "ok",
-        **{name: int(found.get(name, 0)) for name in ("hits", "misses", "failures")},
-        "last_failure": found.get("last_failure"),
+        **{name: int(stored.get(name, 0)) for name in ("hits", "misses", "failures")},
+        "last_failure": stored.get("last_failure"),
     }

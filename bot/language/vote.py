@@ -1,8 +1,8 @@
-"""Put the detectors' opinions on one message together.
+"""Combined detection: the vote of all detectors on one message.
 
 Every detector gives log probabilities; they are added with a weight for each. The n-gram model
-knows the tone of chat and romanised text, the fast detector knows the vocabulary of 176 languages,
-CLD2 the words of 83, langdetect is asked when these leave a doubt.
+knows chat and romanised text, fastText (the "fast" detector) the vocabulary of 176 languages, CLD2
+the words of 83; langdetect (the "slow" one) runs when these leave a doubt.
 """
 
 import json
@@ -19,7 +19,7 @@ from bot.language.ngrams import Floats
 Ranking = tuple[tuple[str, float], ...]
 
 _FLOOR: Final = 0.003
-# The fast detector is as sure on few letters as on many, and then wrong: its word counts in full
+# The fast detector is as sure on few letters as on many, and then wrong: its vote counts in full
 # from 24 characters on.
 _TRUST: Final = 0.2
 _TRUSTED_CHARS: Final = 30
@@ -27,22 +27,22 @@ _TRUSTED_CHARS: Final = 30
 _MOST_TRUST: Final = 2.0
 # Of the fast detector alone, for languages the n-gram model does not know.
 _UNKNOWN: Final = -2.0
-# CLD2 gives whole shares and no doubts, so what it leaves out is not ruled out.
-_CHROME_WEIGHT: Final = 0.7
-_CHROME_FLOOR: Final = 0.02
-# Below this lead of the first over the second, langdetect is asked; its word weighs little, as it
+# CLD2 gives whole shares and no small ones, so a language it leaves out is not ruled out.
+_CLD2_WEIGHT: Final = 0.7
+_CLD2_FLOOR: Final = 0.02
+# Below this lead of the first over the second, langdetect runs; its vote weighs little, as it
 # is the weakest of them on chat (80 % against 91 % for the fast one).
 _DOUBT: Final = 0.2
 _SLOW_WEIGHT: Final = 0.5
 _SLOW_FLOOR: Final = 0.02
 _SLOW_LETTERS: Final = 8
 _LISTED: Final = 5
-_TELLING_LETTERS: Final = 3
+_LEAST_LETTERS: Final = 3
 _EDGES: Final = ".,;:!?()\"'…-"
 
 
 @cache
-def _telling() -> dict[str, frozenset[str]]:
+def _word_lists() -> dict[str, frozenset[str]]:
     file = resources.files("bot.language").joinpath("data", "telling.json")
     lists = json.loads(file.read_text(encoding="utf-8"))
     return {name: frozenset(words.split()) for name, words in lists.items()}
@@ -50,17 +50,17 @@ def _telling() -> dict[str, frozenset[str]]:
 
 @dataclass(frozen=True)
 class Opinion:
-    """What the detectors together say.
+    """Combined result of the detectors.
 
     Attributes:
         ranking: Languages and shares of probability, best first.
-        romanised: The first of them is typed in Latin letters though it has its own script.
+        romanised: Whether the first of them is typed in Latin letters though it has its own script.
         asked_slow: langdetect was asked.
     """
 
     ranking: Ranking
     romanised: bool
-    asked_slow: bool
+    used_langdetect: bool
 
 
 def _softmax(scores: Floats, tags: tuple[str, ...]) -> Ranking:
@@ -75,8 +75,8 @@ def _is_doubtful(ranking: Ranking) -> bool:
 
 
 def _logs(shares: dict[str, float], tags: tuple[str, ...], floor: float) -> Floats:
-    found = np.array([shares.get(tag, 0.0) for tag in tags], dtype=np.float32)
-    return np.log(np.maximum(found, np.float32(floor)))
+    values = np.array([shares.get(tag, 0.0) for tag in tags], dtype=np.float32)
+    return np.log(np.maximum(values, np.float32(floor)))
 
 
 def _accents(text: str) -> int:
@@ -84,12 +84,14 @@ def _accents(text: str) -> int:
 
 
 def _without_loans(text: str) -> str:
-    """Leave out English words that customers of every language use ("refund", "customer care").
+    """Remove English words that customers of every language use ("refund", "customer care").
 
-    What is left names the language of the sentence around them; a text of nothing else stays whole.
+    The remaining words show the language of the sentence; a text without others stays whole.
     """
-    kept = [word for word in text.split() if word.lower().strip(_EDGES) not in _telling()["loans"]]
-    return " ".join(kept) if sum(map(len, kept)) >= _TELLING_LETTERS else text
+    words = [
+        word for word in text.split() if word.lower().strip(_EDGES) not in _word_lists()["loans"]
+    ]
+    return " ".join(words) if sum(map(len, words)) >= _LEAST_LETTERS else text
 
 
 def vote(text: str, script: str) -> Opinion:
@@ -101,41 +103,44 @@ def vote(text: str, script: str) -> Opinion:
     """
     if script == "Latn":
         text = _without_loans(text)
-    unlikely = _telling()["unlikely"]
+    unlikely = _word_lists()["unlikely"]
     fast_shares = {tag: share for tag, share in fasttext.rank(text) if tag not in unlikely}
     model = ngrams.model_for(script)
     if model is None:
         return Opinion(tuple(fast_shares.items()), False, False)
     scores = model.scores(text)
     trust = min(_MOST_TRUST, _TRUST + len(text) / _TRUSTED_CHARS)
-    known = np.zeros(len(model.tags), dtype=np.float32)
-    others = {}
+    fast_votes = np.zeros(len(model.tags), dtype=np.float32)
+    other_votes = {}
     for tag, share in fast_shares.items():
         if tag in model.index:
-            known[model.index[tag]] = share
+            fast_votes[model.index[tag]] = share
         else:
-            others[tag] = share
+            other_votes[tag] = share
     if model.romanised.any():
-        unknown = max(others.values(), default=0.0)
-        typed = romanised.weigh(
-            model, scores, known, unknown, min(1.0, trust), accents=_accents(text)
+        unknown = max(other_votes.values(), default=0.0)
+        romanised_reading = romanised.weigh(
+            model, scores, fast_votes, unknown, min(1.0, trust), accents=_accents(text)
         )
-        if typed.probability >= 0.5:
-            ranking = tuple((tag, share * typed.probability) for tag, share in typed.ranking)
+        if romanised_reading.probability >= 0.5:
+            ranking = tuple(
+                (tag, share * romanised_reading.probability)
+                for tag, share in romanised_reading.ranking
+            )
             return Opinion(ranking, True, False)
         scores = np.where(model.romanised, -np.inf, scores)
-    chrome_shares = {tag: share for tag, share in cld2.rank(text).items() if tag not in unlikely}
-    for tag in chrome_shares.keys() - model.index.keys():
-        others.setdefault(tag, 0.0)
-    tags = model.tags + tuple(others)
+    cld2_shares = {tag: share for tag, share in cld2.rank(text).items() if tag not in unlikely}
+    for tag in cld2_shares.keys() - model.index.keys():
+        other_votes.setdefault(tag, 0.0)
+    tags = model.tags + tuple(other_votes)
     combined = np.concatenate(
         [
-            scores + trust * np.log(np.maximum(known, np.float32(_FLOOR))),
-            _UNKNOWN + trust * _logs(others, tuple(others), _FLOOR),
+            scores + trust * np.log(np.maximum(fast_votes, np.float32(_FLOOR))),
+            _UNKNOWN + trust * _logs(other_votes, tuple(other_votes), _FLOOR),
         ]
     )
-    if chrome_shares:
-        combined = combined + _CHROME_WEIGHT * _logs(chrome_shares, tags, _CHROME_FLOOR)
+    if cld2_shares:
+        combined = combined + _CLD2_WEIGHT * _logs(cld2_shares, tags, _CLD2_FLOOR)
     ranking = _softmax(combined, tags)
     if not _is_doubtful(ranking) or len(text.replace(" ", "")) < _SLOW_LETTERS:
         return Opinion(ranking, False, False)

@@ -106,16 +106,19 @@ def test_an_explicit_choice_wins_until_changed() -> None:
 def test_a_wish_for_a_language_we_do_not_have_changes_nothing() -> None:
     spanish, _ = follow(None, detect("¿dónde está mi pedido?"), text="¿dónde está mi pedido?")
     text = "¿hablas francés?"
-    assert follow(spanish, detect(text), text=text, answered=("en", "es")) == (spanish, False)
+    assert follow(spanish, detect(text), text=text, answer_languages=("en", "es")) == (
+        spanish,
+        False,
+    )
     assert follow(spanish, detect(text), text=text)[0].explicit == "fr"
-    first, _ = follow(None, detect(text), text=text, prior="en", answered=("en", "es"))
+    first, _ = follow(None, detect(text), text=text, prior="en", answer_languages=("en", "es"))
     assert (first.language, first.explicit) == ("es", None)
 
 
 def test_an_earlier_choice_outlives_a_wish_that_is_refused() -> None:
     chosen = choose(Belief("en"), "hi")
     text = "please speak Japanese"
-    after, _ = follow(chosen, detect(text), text=text, answered=("en", "hi"))
+    after, _ = follow(chosen, detect(text), text=text, answer_languages=("en", "hi"))
     assert after.explicit == "hi"
 
 

@@ -59,5 +59,7 @@ def test_held_out_chat_in_34_languages_is_read() -> None:
 def test_held_out_chat_is_in_no_training_file() -> None:
     lines = (DATA / "heldout" / "chat.tsv").read_text(encoding="utf-8").splitlines()[1:]
     held_out = {line.split("\t")[1] for line in lines}
-    trained = {text for _, text in training.sentences(DATA) + training.borrowed(DATA.parent)}
+    trained = {
+        text for _, text in training.sentences(DATA) + training.read_other_messages(DATA.parent)
+    }
     assert not held_out & trained

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from bot.files.fetch import Vendor
 from bot.settings import Settings, missing
-from bot.streams.outbox import Client
+from bot.streams.outbox import ChannelClient
 from channels.kit.fitting import Fit
 from channels.kit.limits import Limits
 from channels.kit.vendor_http import VendorHttp
@@ -63,7 +63,7 @@ class Channel:
     add_routes: Callable[[web.Application], None]
     """Adds its webhooks to the ingress; a channel that must ask its vendor for messages adds a
     task to the application's `cleanup_ctx` instead."""
-    make_client: Callable[[Settings, redis.asyncio.Redis, VendorHttp], Client]
+    make_client: Callable[[Settings, redis.asyncio.Redis, VendorHttp], ChannelClient]
     """Makes what the sender sends with."""
     limits: Limits
     """What the platform allows."""

@@ -6,7 +6,7 @@ import redis.asyncio
 
 from bot.files.fetch import Vendor
 from bot.settings import Settings
-from bot.streams.outbox import Client
+from bot.streams.outbox import ChannelClient
 from channels.base import Channel
 from channels.facebook import CHANNEL as FACEBOOK
 from channels.kit.vendor_http import VendorHttp
@@ -34,7 +34,7 @@ def on(settings: Settings) -> tuple[Channel, ...]:
     return tuple(channel for channel in CHANNELS if channel.name not in without)
 
 
-def make_clients(settings: Settings, client: redis.asyncio.Redis) -> dict[str, Client]:
+def make_clients(settings: Settings, client: redis.asyncio.Redis) -> dict[str, ChannelClient]:
     """Make a client for each channel that is on, by the channel's name."""
     http = VendorHttp()  # one session for all vendors; no connection is made before the first call
     return {channel.name: channel.make_client(settings, client, http) for channel in on(settings)}

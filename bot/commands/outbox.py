@@ -65,7 +65,7 @@ async def _replay_all(wanted: str) -> int:
     config = settings_module.load()
     store, client = Database.of(config), redis_client.connect(config)
     try:
-        ids = store.look(dead_letters.waiting) if wanted == "all" else [wanted]
+        ids = store.look(dead_letters.unreplayed_ids) if wanted == "all" else [wanted]
         for letter in ids:
             await dead_letters.replay(store, client, config.shards, letter)
         return len(ids)

@@ -26,7 +26,7 @@ from bot.routing import presence, roster, teams
 from bot.routing.match import team_for
 from bot.routing.queue import QueuePlace, place_of
 from bot.stores.database import Database
-from bot.streams.lease import holding
+from bot.streams.lease import lease_check
 from bot.streams.messages import Inbound
 
 PRIORITY = {Cause.POLICY: 2, Cause.NEGATIVE_SENTIMENT: 1, Cause.BOT_FAILURE: 1}
@@ -155,11 +155,11 @@ class Mover:
         return await self._database.read(look)
 
     async def _change(self, work: Callable[[Connection], Conversation]) -> Conversation:
-        must_hold = holding()
+        require_lease = lease_check()
 
         def fenced(connection: Connection) -> Conversation:
             changed = work(connection)
-            must_hold()
+            require_lease()
             return changed
 
         return await self._database.run(fenced)

@@ -25,7 +25,7 @@ from bot.stores import redis_keys
 from bot.stores.packing import pack
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
-from bot.streams.attachments import signs
+from bot.streams.attachments import icons_of
 from bot.streams.delivery import files_of, message_row, turn_row
 from bot.streams.messages import Inbound, Outbound
 from bot.streams.ticket import Ticket
@@ -183,7 +183,7 @@ def _customer_row(turn: Turn) -> dict[str, Any]:
         "episode_id": turn.conversation.episode_id,
         "author": "customer",
         "agent": "",
-        "text": inbound.text or signs(inbound.attachments),
+        "text": inbound.text or icons_of(inbound.attachments),
         "language": str((turn.reading or {}).get("language", "")),
         "entry": turn.entry,
         "content_version": turn.content_version,

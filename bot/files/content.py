@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import puremagic
 
 from bot.errors import FileRefused
-from bot.streams.attachments import SIGNS
+from bot.streams.attachments import ICONS
 
 HEAD_BYTES = 8192
 """How much of a file is looked at."""
@@ -72,7 +72,7 @@ class Content:
 
     type: str
     kind: str
-    """Key of `bot.streams.attachments.SIGNS`."""
+    """Key of `bot.streams.attachments.ICONS`."""
 
 
 def look(head: bytes, name: str, claimed: str, allowed: Collection[str]) -> Content:
@@ -108,7 +108,7 @@ def plain(claimed: str) -> str:
 def kind_of(type_: str) -> str:
     """`image`, `audio`, `video` or `file`."""
     first = type_.partition("/")[0]
-    return first if first in SIGNS else "file"
+    return first if first in ICONS else "file"
 
 
 def endings_of(type_: str) -> tuple[str, ...]:

@@ -1,1 +1,1 @@
-"""What travels: messages, files, the streams they wait in, and leases on those."""
+"""Messages on their way: message types, inbox, outbox and record streams, leases on shards."""

@@ -1,4 +1,4 @@
-"""A file as a message carries it, and as a row of the table `files`; docs/attachments.md."""
+"""Files of messages: as a message carries one, and as a row of the table `files`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from bot.stores.database import insert_ignore
 from bot.stores.tables import files
 
 FETCHING = "fetching"
-"""Known by name only; the worker gets it from the vendor."""
+"""Only its name is here yet; the worker fetches it from the vendor."""
 STORED = "stored"
 REFUSED = "refused"
-"""We do not take it; `reason` says why."""
+"""Not accepted; `reason` says why."""
 FAILED = "failed"
-"""It could not be got, or is gone; `reason` says why."""
+"""It could not be fetched, or was deleted; `reason` says why."""
 
-SIGNS = {"image": "🖼", "audio": "🎤", "video": "🎬", "file": "📄"}
-"""Stands for a file where there are no words, the same in every language."""
+ICONS = {"image": "🖼", "audio": "🎤", "video": "🎬", "file": "📄"}
+"""Text of a file in a message without words, the same in every language."""
 MOST_IN_MESSAGE = 10
-"""Files a widget's or an agent's message may name."""
+"""Most files in a message of the widget or of an agent."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Attachment:
 
     id: str
     kind: str
-    """Key of `SIGNS`."""
+    """Key of `ICONS`."""
     name: str = ""
     """Cleaned (bot.files.names)."""
     type: str = ""
@@ -43,22 +43,22 @@ class Attachment:
     state: str = STORED
     reason: str = ""
     source: str = ""
-    """Where the worker finds it: Messenger's address, Telegram's file id. Never shown."""
+    """Where the worker fetches it: Messenger's address, Telegram's file id. Never shown."""
 
     def shown(self) -> dict[str, Any]:
-        """What may leave this system."""
-        told = asdict(self)
-        del told["source"]
-        return told
+        """Return the fields that may leave this system."""
+        values = asdict(self)
+        del values["source"]
+        return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Attachment:
-        known = {item.name for item in fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in known})
+        names = {item.name for item in fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in names})
 
 
 def file_id(message: str, position: int) -> str:
-    """Name a vendor's file so that a repeated delivery gets the same name.
+    """Make the id of a vendor's file; a repeated delivery gets the same id.
 
     Returns:
         `f<24 hex digits>`.
@@ -66,14 +66,14 @@ def file_id(message: str, position: int) -> str:
     return "f" + hashlib.sha256(f"{message}\0{position}".encode()).hexdigest()[:24]
 
 
-def signs(attachments: Iterable[Attachment]) -> str:
-    """Text of a message that has files and no words."""
-    return " ".join(SIGNS[attachment.kind] for attachment in attachments)
+def icons_of(attachments: Iterable[Attachment]) -> str:
+    """Return the text of a message that has files and no words."""
+    return " ".join(ICONS[attachment.kind] for attachment in attachments)
 
 
-def without_signs(text: str) -> str:
-    """Words beside files; empty for what `signs` wrote, whatever the files turned out to be."""
-    return "" if text and all(part in SIGNS.values() for part in text.split()) else text
+def without_icons(text: str) -> str:
+    """Return the words beside files; empty for the text of `icons_of`."""
+    return "" if text and all(part in ICONS.values() for part in text.split()) else text
 
 
 def row_of(
@@ -87,20 +87,20 @@ def row_of(
     user_id: str = "",
     origin: tuple[str, str] = ("", ""),
 ) -> dict[str, Any]:
-    """Shape a file as a row.
+    """Shape a file as a row of `files`.
 
     Args:
         author: `customer` or `agent`.
         user_id: The agent's id at the desk.
         origin: Channel and account that a file to be fetched came through.
     """
-    told = attachment.shown()
+    values = attachment.shown()
     source = None
     if attachment.state == FETCHING:
         channel, account = origin
         source = {"channel": channel, "account": account, "at": attachment.source}
     return {
-        **told,
+        **values,
         "conversation": conversation,
         "message": message,
         "position": position,
@@ -114,8 +114,8 @@ def row_of(
     }
 
 
-def bind(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Store the files of messages: new ones, or the message of those that were uploaded before.
+def store_files(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Store the files of messages: insert new ones, add the message to uploaded ones.
 
     Args:
         rows: From `row_of`, with a message; storing them again changes nothing.

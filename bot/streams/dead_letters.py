@@ -1,8 +1,8 @@
-"""Messages that were given up: listed for people, and sent on their way again by them.
+"""Dead letters: messages that could not be handled or sent, listed for people and replayed.
 
-A letter lies in SQL with its error; replaying puts its body back where it came from, inbox or
-outbox, and notes when. Events that another system would not take (direction `event`) are fetched by
-their connector once they are marked so.
+A letter is a row in SQL with its error; replaying puts its body back where it came from, inbox or
+outbox, and notes when. Events that another system refused (direction `event`) are read again by
+their connector once they are marked as replayed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ EVENT = "event"
 
 
 def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
-    """Newest first, those already sent again last; with the columns of `dead_letters`."""
+    """List letters, newest first, replayed ones last; with the columns of `dead_letters`."""
     c = dead_letters.c
     rows = connection.execute(
         sa.select(dead_letters)
@@ -36,16 +36,15 @@ def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any
     return [dict(row) for row in rows]
 
 
-def waiting(connection: Connection) -> list[str]:
-    """Ids of all letters not sent again yet, in the order in which they were given up: a
-    customer's replies must not come backwards."""
+def unreplayed_ids(connection: Connection) -> list[str]:
+    """List ids of letters not replayed yet, oldest first: replies must keep their order."""
     c = dead_letters.c
     query = sa.select(c.id).where(c.replayed_at.is_(None)).order_by(c.created_at, c.id)
     return list(connection.execute(query).scalars())
 
 
 def store(connection: Connection, letters: list[dict[str, Any]]) -> None:
-    """Keep letters, each once by its id; one that fails again can be replayed again."""
+    """Store letters, each once by its id; one that fails again can be replayed again."""
     insert_ignore(connection, dead_letters, letters)
     c = dead_letters.c
     for letter in letters:
@@ -59,10 +58,10 @@ def store(connection: Connection, letters: list[dict[str, Any]]) -> None:
 async def replay(
     database: Database, client: redis.asyncio.Redis, shards: int, letter_id: str
 ) -> None:
-    """Put a letter back on its way.
+    """Put a letter back into its inbox or outbox.
 
-    The note in SQL comes first and is a compare-and-set, so two people cannot send it twice; a
-    crash right after it leaves the letter marked, and it can be replayed again by force of hand.
+    The mark in SQL comes first and is a compare-and-set, so two people cannot send it twice; a
+    crash right after it leaves the letter marked, and its row must be unmarked by hand.
 
     Raises:
         BadRequest: There is no such letter, or it was replayed before.
@@ -76,12 +75,12 @@ async def replay(
         )
         if row is None:
             raise BadRequest("unknown-letter", "there is no such dead letter", status=404)
-        done = connection.execute(
+        updated = connection.execute(
             sa.update(dead_letters)
             .where(dead_letters.c.id == letter_id, dead_letters.c.replayed_at.is_(None))
             .values(replayed_at=time.time())
         )
-        if done.rowcount != 1:
+        if updated.rowcount != 1:
             raise BadRequest("replayed", "this letter was replayed before", status=409)
         return dict(row)
 

@@ -1,8 +1,8 @@
-"""The only way out: replies go to the outbox, whoever wrote them.
+"""Replies into the outbox for everybody but the bot's own turn, and rows for the recorder.
 
-The bot's replies enter with their turn (bot.dialogue.turn); this module is for everybody else:
-agents at the desk, notices, the sweeper. One script adds the reply, its message row and its
-events, and does nothing the second time.
+The bot's replies enter with their turn (bot.dialogue.turn); this module is for agents at the desk,
+notices and the housekeeper. One script adds the reply, its message row and its events, and does
+nothing the second time.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from bot.stores import redis_keys
 from bot.stores.packing import pack, unpack
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
-from bot.streams.attachments import row_of, signs
+from bot.streams.attachments import icons_of, row_of
 from bot.streams.messages import Inbound, Outbound
 
 AGENT_CHARS = 64
-"""As many of an agent's name as `messages.agent` holds; PostgreSQL refuses a longer one."""
+"""Longest agent's name in `messages.agent`; PostgreSQL refuses a longer one."""
 
 # KEYS: seen, outbox, record, owner. ARGV: seen ttl, outbound, then rows for the recorder.
-# A blocked customer (bot.desk.conversation.blocking) is sent nothing, whoever asks.
+# A blocked customer (bot.desk.conversation.blocking) is sent nothing, whoever writes.
 _POST = Script("""
 local copy = redis.call('GET', KEYS[4])
 if copy and cjson.decode(copy)['blocked'] == true then return 0 end
@@ -37,19 +37,19 @@ return 1
 
 
 def turn_row(conversation: str, rows: Sequence[tuple[str, object]]) -> str:
-    """Make one row of all rows of a turn, (kind, body) each: written and read in one piece."""
-    told = [{"kind": kind, "body": body} for kind, body in rows]
-    return pack({"kind": "turn", "body": {"conversation": conversation, "rows": told}})
+    """Make one record row of all rows of a turn, (kind, body) each."""
+    row_dicts = [{"kind": kind, "body": body} for kind, body in rows]
+    return pack({"kind": "turn", "body": {"conversation": conversation, "rows": row_dicts}})
 
 
 def rows_in(text: str) -> list[dict[str, Any]]:
-    """Read a row of the record stream: `{"kind", "body"}` each, several when it is a turn's."""
+    """Read a row of the record stream: one `{"kind", "body"}`, or several when it is a turn's."""
     row: dict[str, Any] = unpack(text)
     return list(row["body"]["rows"]) if row["kind"] == "turn" else [row]
 
 
 def record_row(kind: str, body: object) -> str:
-    """Make a row for the recorder: `event`, `message`, `file`, `tracker`, `delivery`, `dead`."""
+    """Make a record row: `event`, `message`, `file`, `tracker`, `delivery` or `dead`."""
     return pack({"kind": kind, "body": body})
 
 
@@ -61,7 +61,7 @@ def message_row(outbound: Outbound, episode_id: str) -> dict[str, Any]:
         "episode_id": episode_id,
         "author": outbound.author,
         "agent": outbound.agent[:AGENT_CHARS],
-        "text": outbound.text or signs(outbound.attachments),
+        "text": outbound.text or icons_of(outbound.attachments),
         "language": outbound.language,
         "entry": outbound.entry,
         "content_version": outbound.content_version,
@@ -105,11 +105,11 @@ def files_of(message: Inbound | Outbound) -> list[dict[str, Any]]:
 
 
 def _translation(outbound: Outbound) -> dict[str, Any] | None:
-    """Beside a machine's words, those they were made from."""
-    told = outbound.metadata
-    if not told.get("machine"):
+    """Return the original words of a machine translation, for the desk; else None."""
+    metadata = outbound.metadata
+    if not metadata.get("machine"):
         return None
-    return {key: told[key] for key in ("machine", "provider", "original", "original_language")}
+    return {key: metadata[key] for key in ("machine", "provider", "original", "original_language")}
 
 
 async def send(
@@ -123,14 +123,14 @@ async def send(
     """Put a reply into the outbox.
 
     Returns:
-        False when a reply with this id was taken before or the customer is blocked; nothing is
-        done then.
+        False when a reply with this id is in the outbox already or the customer is blocked; nothing
+        is done then.
 
     Raises:
-        StoreUnavailable: Redis is away; nothing was taken.
+        StoreUnavailable: Redis is down; nothing was stored.
     """
     shard = redis_keys.shard_of(outbound.conversation, shards)
-    told = replace(outbound, metadata={**outbound.metadata, "episode": episode_id})
+    with_episode = replace(outbound, metadata={**outbound.metadata, "episode": episode_id})
     rows = [record_row("message", message_row(outbound, episode_id))]
     rows += [record_row("file", row) for row in files_of(outbound)]
     rows += [record_row("event", event) for event in events]
@@ -140,5 +140,5 @@ async def send(
         redis_keys.record(shard),
         redis_keys.owner(shard, outbound.conversation),
     ]
-    arguments = (redis_keys.SEEN_TTL_S, pack(told), *rows)
+    arguments = (redis_keys.SEEN_TTL_S, pack(with_episode), *rows)
     return bool(await guarded(lane_of(client).script(_POST, keys, *arguments)))

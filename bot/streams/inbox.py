@@ -1,8 +1,7 @@
-"""The way in: a message is in the inbox before its webhook answers 200.
+"""The inbox: messages are stored in it before their webhook is answered, then handled in order.
 
-`Inbox` is the ingress's side. `InboxReader` is the engine's: it reads the shards this process
-holds and hands each conversation's messages on in order, one at a time, different conversations
-side by side.
+The ingress writes with `Inbox`. The engine reads with `InboxReader`: from the shards this process
+holds, each conversation's messages in order, one at a time, different conversations side by side.
 """
 
 from __future__ import annotations
@@ -27,8 +26,8 @@ from bot.streams.ticket import Ticket
 
 LOG = structlog.get_logger(__name__)
 
-MOST_LINES = 256
-"""Conversations under way at once; the rest of a backlog stays in Redis, not in memory."""
+MOST_CONVERSATIONS = 256
+"""Conversations handled at once; the rest of a backlog stays in Redis, not in memory."""
 RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Pauses before a failed message is tried again."""
 
@@ -44,17 +43,17 @@ Handle = Callable[[Inbound, Ticket], Awaitable[None]]
 
 
 class Inbox:
-    """Takes messages in, each once."""
+    """Writer of the inbox; stores each message once."""
 
     def __init__(self, client: redis.asyncio.Redis, shards: int) -> None:
         self._redis = client
         self._shards = shards
 
     async def accept(self, inbound: Inbound) -> bool:
-        """Store a message.
+        """Store a message from a customer.
 
         Returns:
-            False when this message was taken before.
+            False when this message is stored already.
 
         Raises:
             StoreUnavailable: It is not stored; the sender must try again.
@@ -68,7 +67,7 @@ class Inbox:
 
 
 class InboxReader:
-    """Reads the shards held by `leases` and works their rows off with `handle`.
+    """Reader of the inbox: passes the rows of shards held by `leases` to `handle`.
 
     Args:
         hold_s: How long messages of vendors that number them are held back (REORDER_HOLD_MS).
@@ -86,11 +85,16 @@ class InboxReader:
         self._leases = leases
         self._handle = handle
         self._reader = ShardReader(
-            client, leases, redis_keys.inbox, self._work, most_lines=MOST_LINES, hold_s=hold_s
+            client,
+            leases,
+            redis_keys.inbox,
+            self._work,
+            most_conversations=MOST_CONVERSATIONS,
+            hold_s=hold_s,
         )
 
     async def run(self) -> None:
-        """Read until cancelled; rows under way are finished first."""
+        """Read until cancelled; rows in progress are finished first."""
         await self._reader.run(finish=True)
 
     async def _work(self, row: Row) -> None:
@@ -107,18 +111,18 @@ class InboxReader:
                 # grant is lost; by now we may hold the shard under a newer one.
                 if self._leases.held.get(ticket.shard) == ticket.lease:
                     del self._leases.held[ticket.shard]
-                await self._forgive(ticket)
+                await self._uncount(ticket)
                 return
             except StoreUnavailable as error:
                 LOG.warning("message.delayed", conversation=inbound.conversation, reason=str(error))
-                await self._forgive(ticket)
+                await self._uncount(ticket)
             except Exception:
                 LOG.exception("message.failed", conversation=inbound.conversation)
             await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
             failed += 1
 
-    async def _forgive(self, ticket: Ticket) -> None:
-        """An absent store is not the message's fault: do not count the try."""
+    async def _uncount(self, ticket: Ticket) -> None:
+        """Take a counted try back: a store that is down is not the message's fault."""
         with contextlib.suppress(StoreUnavailable):
             stream = redis_keys.inbox(ticket.shard)
             await attempts.count(self._redis, ticket.shard, stream, ticket.row, -1)

@@ -1,8 +1,8 @@
-"""Who works on which shard: leases with a fencing number.
+"""Leases: which process works on which shard, with a fencing number against slow processes.
 
-A holder renews its leases three times as often as they run out. Its fencing number grows with
-every grant, and every write is checked against it, so a process that was only slow (stopped,
-swapped out) cannot write after its shards moved on.
+A holder renews a lease when a third of its time has passed. The fencing number grows with every
+grant, and every write is checked against it, so a process that was slow (stopped, swapped out)
+cannot write after its shards have passed to another.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from bot.stores.tasks import goes_on
 
 LOG = structlog.get_logger(__name__)
 
-# KEYS: lease, fence. ARGV: holder, ttl ms. Ours by name too: a restarted process takes its shards
-# back at once, with a new fencing number. Returns the lease text, or false.
+# KEYS: lease, fence. ARGV: holder, ttl ms. A lease of the same name is free too: a restarted
+# process takes its shards back at once, with a new fencing number. Returns the lease text, or
+# false.
 _TAKE = """
 local there = redis.call('GET', KEYS[1])
 if there and string.sub(there, 1, #ARGV[1] + 1) ~= ARGV[1] .. '|' then return false end
@@ -47,11 +48,11 @@ return 0
 
 
 class Leases:
-    """The shards one process holds in one role.
+    """Leases on the shards that one process holds in one role.
 
     Args:
         role: `engine`, `sender` or `recorder`.
-        holder: Name of this process; a successor with the same name inherits at once.
+        holder: Name of this process; a successor with the same name takes its leases at once.
     """
 
     def __init__(
@@ -63,23 +64,23 @@ class Leases:
         self.shards = shards
         self._lease_s = lease_s
         self.held: dict[int, str] = {}
-        """Shard → lease text, as of the last look."""
+        """Shard → lease text, as of the last `step`."""
         self._until: dict[int, float] = {}
-        """Shard → moment (monotonic) before which nobody else can have it."""
+        """Shard → monotonic seconds until which nobody else can have it."""
 
     @property
     def lease_s(self) -> float:
         return self._lease_s
 
-    def sure(self, shard: int, text: str) -> bool:
-        """Tell without asking whether a grant still holds.
+    def surely_holds(self, shard: int, text: str) -> bool:
+        """Tell without calling Redis whether a lease is still held.
 
-        A process that was stopped for a while learns here that it was, before anybody told it.
+        After a process was stopped for a while, this is False before Redis has said so.
         """
         return self.held.get(shard) == text and time.monotonic() < self._until.get(shard, math.inf)
 
     async def step(self) -> None:
-        """Renew, take what is free up to a fair share, give back what is above it."""
+        """Renew leases, take free ones up to a fair share, release those above it."""
         now = time.time()
         group = redis_keys.holders(self.role)
         await guarded(self._redis.zadd(group, {self.holder: now + self._lease_s}))
@@ -88,40 +89,40 @@ class Leases:
         share = -(-self.shards // holders)
         ttl_ms = int(self._lease_s * 1000)
         for shard, text in list(self.held.items()):
-            key, asked = redis_keys.lease(shard, self.role), time.monotonic()
+            key, asked_at = redis_keys.lease(shard, self.role), time.monotonic()
             if not await guarded(self._redis.eval(_RENEW, 1, key, text, ttl_ms)):
                 LOG.warning("lease.lost", role=self.role, shard=shard)
                 self._drop(shard)
             elif self.held.get(shard) == text:
-                self._until[shard] = asked + self._lease_s
+                self._until[shard] = asked_at + self._lease_s
         for shard in range(self.shards):
             if len(self.held) >= share:
                 break
             if shard not in self.held:
                 keys = [redis_keys.lease(shard, self.role), redis_keys.fence(shard, self.role)]
-                asked = time.monotonic()
+                asked_at = time.monotonic()
                 text = await guarded(self._redis.eval(_TAKE, 2, *keys, self.holder, ttl_ms))
                 if text:
                     self.held[shard] = text
-                    self._until[shard] = asked + self._lease_s
+                    self._until[shard] = asked_at + self._lease_s
         while len(self.held) > share:
             await self.release(max(self.held))
 
     async def release(self, shard: int) -> None:
-        """Give a shard back at once."""
+        """Release a shard at once."""
         text = self._drop(shard)
         if text:
             key = redis_keys.lease(shard, self.role)
             await guarded(self._redis.eval(_RELEASE, 1, key, text))
 
     async def release_all(self) -> None:
-        """Give everything back, at a graceful stop."""
+        """Release every shard, at a graceful stop."""
         for shard in list(self.held):
             await self.release(shard)
         await guarded(self._redis.zrem(redis_keys.holders(self.role), self.holder))
 
     async def keep(self) -> None:
-        """Step until cancelled; while Redis is away nothing is ours, and that is all we know."""
+        """Step until cancelled; while Redis is down no shard counts as held."""
         while goes_on():
             try:
                 await self.step()
@@ -139,7 +140,7 @@ class Leases:
 
 @dataclass(frozen=True)
 class Grant:
-    """The right to work on a shard's rows, for what acts outside Redis and cannot be fenced."""
+    """The lease a task works under, for calls outside Redis, which cannot be fenced."""
 
     leases: Leases
     shard: int
@@ -147,28 +148,28 @@ class Grant:
 
 
 GRANT: ContextVar[Grant | None] = ContextVar("grant", default=None)
-"""Under which grant this task works."""
+"""The grant this task works under."""
 
 
-def must_hold() -> None:
-    """Ask right before something that cannot be taken back, such as a call to a vendor.
+def require_lease() -> None:
+    """Check the lease right before a call that cannot be undone, such as one to a vendor.
 
     Raises:
-        LeaseLost: Another process may have the shard by now.
+        LeaseLost: Another process may hold the shard by now.
     """
-    holding()()
+    lease_check()()
 
 
-def holding() -> Callable[[], None]:
-    """Return `must_hold` for the grant of this task, to be asked on another thread.
+def lease_check() -> Callable[[], None]:
+    """Return `require_lease` for the grant of this task, to be called on another thread.
 
-    A transaction asks it last, when it holds locks on what it has written: a process that is
-    stopped after that holds its successor up, and one that was stopped before writes nothing.
+    A transaction calls it last, when it has locked what it has written: a process that is stopped
+    after that makes its successor wait, and one that was stopped before writes nothing.
     """
     grant = GRANT.get()
 
-    def ask() -> None:
-        if grant is not None and not grant.leases.sure(grant.shard, grant.text):
+    def check() -> None:
+        if grant is not None and not grant.leases.surely_holds(grant.shard, grant.text):
             raise LeaseLost(grant.shard)
 
-    return ask
+    return check

@@ -1,4 +1,4 @@
-"""What travels: a message from a customer, and a reply to one.
+"""Message types: `Inbound` from a customer, `Outbound` to one, and their quick replies.
 
 They become JSON only at the border (Redis streams, SQL rows, HTTP).
 """
@@ -15,7 +15,7 @@ from bot.streams.attachments import Attachment
 
 
 def conversation_id(channel: str, account: str, vendor_user: str) -> str:
-    """Name a conversation for ever, without asking any store.
+    """Make the id of a conversation from its customer, the same for ever.
 
     Returns:
         `<channel>-<24 hex digits>`; safe in keys, addresses and logs.
@@ -25,13 +25,13 @@ def conversation_id(channel: str, account: str, vendor_user: str) -> str:
 
 
 def message_id(conversation: str, vendor_message: str) -> str:
-    """Name a message so that a repeated delivery gets the same name."""
+    """Make the id of a message; a repeated delivery gets the same id."""
     digest = hashlib.sha256(f"{conversation}\0{vendor_message}".encode()).hexdigest()
     return f"m{digest[:24]}"
 
 
-def _known(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out what a newer process has added: while machines are updated, both kinds run."""
+def _known_fields(cls: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields this code knows: during an update, newer processes send more."""
     names = _names(cls)
     return {key: value for key, value in data.items() if key in names}
 
@@ -47,7 +47,7 @@ def _attachments(values: Mapping[str, Any]) -> tuple[Attachment, ...]:
 
 @dataclass(frozen=True)
 class Inbound:
-    """One message from a customer, as the inbox keeps it."""
+    """Message from a customer, as stored in the inbox."""
 
     id: str
     """From `message_id`; the idempotency key of everything that follows."""
@@ -65,7 +65,7 @@ class Inbound:
     received_at: float = 0.0
     """Our time, Unix seconds."""
     locale: str = ""
-    """Locale the channel reports, such as "hi-IN": a prior, not a fact."""
+    """Locale the channel reports, such as "hi-IN": a first guess, not a fact."""
     zone: str = ""
     """IANA time zone the channel reports, such as "Asia/Kolkata"; empty if it does not."""
     name: str = ""
@@ -73,27 +73,27 @@ class Inbound:
     kind: str = "message"
     """`message`, or `start` when the customer opened the chat and expects a greeting."""
     position: int = 0
-    """Vendor's order among messages that wait together; 0: as they arrive."""
+    """Vendor's order among messages that wait together; 0: in order of arrival."""
     attachments: tuple[Attachment, ...] = ()
     awaited: bool = False
-    """A request waits for the replies of this turn and must learn, too, that there are none."""
+    """Whether a request waits for this turn's replies and must be told when there are none."""
 
     def to_dict(self) -> dict[str, Any]:
-        told = {key: value for key, value in vars(self).items() if value not in ("", 0.0, ())}
+        values = {key: value for key, value in vars(self).items() if value not in ("", 0.0, ())}
         if self.attachments:
-            told["attachments"] = tuple(asdict(one) for one in self.attachments)
-        return told
+            values["attachments"] = tuple(asdict(attachment) for attachment in self.attachments)
+        return values
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Inbound:
-        values = _known(cls, data)
+        values = _known_fields(cls, data)
         values["attachments"] = _attachments(values)
         return cls(**values)
 
 
 @dataclass(frozen=True)
 class QuickReply:
-    """One button under a message."""
+    """Button under a message."""
 
     id: str
     """Opaque, bound to its conversation; at most 16 ASCII characters."""
@@ -109,10 +109,10 @@ class QuickReply:
 
 @dataclass(frozen=True)
 class Outbound:
-    """One message to a customer, as the outbox keeps it."""
+    """Message to a customer, as stored in the outbox."""
 
     id: str
-    """Inbound id and ordinal, or the desk's message id: sending it twice is noticed."""
+    """Inbound id and ordinal, or the desk's message id; detects a message sent twice."""
     conversation: str
     channel: str
     account: str
@@ -129,7 +129,7 @@ class Outbound:
     entry: str = ""
     content_version: int = 0
     in_reply_to: str = ""
-    """Inbound id; empty for messages nobody asked for."""
+    """Id of the inbound message; empty for messages that answer none."""
     created_at: float = 0.0
     state: str = ""
     """Conversation state after this message; channels that show it use it."""
@@ -141,7 +141,7 @@ class Outbound:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Outbound:
-        values = _known(cls, data)
+        values = _known_fields(cls, data)
         values["quick_replies"] = tuple(QuickReply(**q) for q in values.get("quick_replies", ()))
         values["attachments"] = _attachments(values)
         return cls(**values)

@@ -1,7 +1,8 @@
-"""The way out: one process at a time drains a shard, in order within each conversation.
+"""Sender of the outbox: one process at a time per shard, in order within a conversation.
 
-A send that fails is tried again with growing pauses; what can never succeed, or fails too often,
-becomes a dead letter that the desk shows. Only then do later messages of the conversation follow.
+A send that fails is tried again with growing pauses; one that can never succeed, or fails too
+often, becomes a dead letter that the desk shows. Only then are later messages of the conversation
+sent.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from bot.events import Event, EventData, MessageFailed, MessageSent, Subject
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, lane_of
 from bot.stores.redis_client import guarded
-from bot.streams import attempts as counted
+from bot.streams import attempts
 from bot.streams.delivery import record_row
 from bot.streams.lease import GRANT, Grant, Leases
 from bot.streams.messages import Outbound
@@ -29,17 +30,18 @@ from bot.streams.shards import Row, ShardReader
 
 LOG = structlog.get_logger(__name__)
 
-MOST_LINES = 2048
-"""Conversations with a message on its way; the rest of a backlog stays in Redis."""
+MOST_CONVERSATIONS = 2048
+"""Conversations sent to at once; the rest of a backlog stays in Redis."""
 MOST_SLOW = 20_000
-"""The same with those whose vendor did not take the message at once: while one vendor is away, the
-others' customers get theirs. A message waits with some kilobytes of memory."""
+"""The same, including those whose vendor did not take the message at once: while one vendor is
+down, customers of the others get their messages. A waiting message takes some kilobytes of
+memory."""
 FIRST_PAUSE_S = 0.5
 STORE_PAUSE_S = 0.3
-"""Before looking again whether Redis is back."""
+"""Pause before trying again whether Redis is back."""
 LONGEST_PAUSE_S = 60.0
 STOP_S = 8.0
-"""What a stop leaves to calls under way: a vendor may have taken what they carry."""
+"""Time a stop leaves to calls in progress: a vendor may have taken the message."""
 MAX_TRIES = 8
 """With doubling pauses a message is tried for about a minute and a half."""
 LIMITED_S = 3600.0
@@ -55,11 +57,11 @@ return 1
 """)
 
 
-class Client(Protocol):
-    """How a channel sends."""
+class ChannelClient(Protocol):
+    """Interface of a channel's sending side."""
 
     async def send(self, outbound: Outbound) -> str:
-        """Hand a message to the vendor; return the vendor's id.
+        """Send a message to the vendor; return the vendor's id.
 
         Raises:
             DeliveryFailed: The vendor did not take it.
@@ -67,10 +69,10 @@ class Client(Protocol):
 
 
 class Sender:
-    """Drains the outbox shards held by `leases` through the channels' clients."""
+    """Sender of messages from the shards held by `leases`, through the channels' clients."""
 
     def __init__(
-        self, client: redis.asyncio.Redis, leases: Leases, channels: Mapping[str, Client]
+        self, client: redis.asyncio.Redis, leases: Leases, channels: Mapping[str, ChannelClient]
     ) -> None:
         self._redis = client
         self._leases = leases
@@ -81,7 +83,7 @@ class Sender:
             leases,
             redis_keys.outbox,
             self._deliver,
-            most_lines=MOST_LINES,
+            most_conversations=MOST_CONVERSATIONS,
             most_slow=MOST_SLOW,
         )
 
@@ -99,8 +101,8 @@ class Sender:
         outbound = Outbound.from_dict(row.body)
         GRANT.set(Grant(self._leases, row.shard, row.lease))
         records = await self._send_until_settled(outbound, row)
-        # The vendor has it, or never will: only our own books are open now, and sending again
-        # because they cannot be written would double the message.
+        # The vendor has it, or never will: only our own record is missing now, and sending again
+        # because it cannot be written would double the message.
         while records and self._leases.held.get(row.shard) == row.lease:
             try:
                 await self._finish(row, records)
@@ -109,8 +111,7 @@ class Sender:
                 await asyncio.sleep(STORE_PAUSE_S)
 
     async def _send_until_settled(self, outbound: Outbound, row: Row) -> list[str]:
-        """Try until it is sent or given up; return what is to be recorded, or nothing if the shard
-        moved on."""
+        """Try until it is sent or given up; return rows to record, none if the lease is lost."""
         tries = 0
         while self._leases.held.get(row.shard) == row.lease:
             try:
@@ -135,16 +136,16 @@ class Sender:
                 await asyncio.sleep(STORE_PAUSE_S)
         return []
 
-    async def _count(self, row: Row, before: int) -> int:
-        """Count a failed try where a successor finds it."""
+    async def _count(self, row: Row, tries_before: int) -> int:
+        """Count a failed try in Redis, where the next holder of the shard finds it."""
         try:
             stream = redis_keys.outbox(row.shard)
-            return await counted.count(self._redis, row.shard, stream, row.id) or before + 1
+            return await attempts.count(self._redis, row.shard, stream, row.id) or tries_before + 1
         except StoreUnavailable:
-            return before + 1
+            return tries_before + 1
 
     async def _call(self, outbound: Outbound, row: Row) -> str:
-        """Send in a task of its own, which a stop does not cut off in the midst of a call."""
+        """Send in a separate task, which a stop does not cancel during a call."""
         call = asyncio.create_task(self._send(outbound))
         self._calls[call] = (outbound, row)
         try:
@@ -158,13 +159,13 @@ class Sender:
         return vendor_id
 
     async def _finish_calls(self) -> None:
-        """At a stop: hear what vendors answer, and note it."""
+        """Wait at a stop for vendors' answers to calls in progress, and record them."""
         if not self._calls:
             return
-        done, left = await asyncio.wait(self._calls, timeout=STOP_S)
-        for call in left:
+        done, pending = await asyncio.wait(self._calls, timeout=STOP_S)
+        for call in pending:
             call.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await asyncio.gather(*pending, return_exceptions=True)
         for call in done:
             if not call.cancelled() and call.exception() is None:
                 outbound, row = self._calls[call]
@@ -218,15 +219,15 @@ class Sender:
 
 
 def _must_wait(outbound: Outbound, error: DeliveryFailed) -> bool:
-    """The vendor named a time to come back: that is no refusal, for as long as it makes sense."""
+    """Tell whether the vendor named a time to come back, which is no refusal for `LIMITED_S`."""
     return error.retry_after_s is not None and time.time() - outbound.created_at < LIMITED_S
 
 
-def _event(outbound: Outbound, what: EventData) -> Event:
+def _event(outbound: Outbound, data: EventData) -> Event:
     episode = str(outbound.metadata.get("episode", ""))
     return Event.of(
         Subject(outbound.conversation, episode, outbound.channel, outbound.language),
-        what,
+        data,
         key=outbound.id,
         actor={"agent": "agent", "bot": "bot"}.get(outbound.author, "system"),
         content_version=outbound.content_version,
@@ -238,5 +239,5 @@ def _delivery(outbound: Outbound, state: str) -> dict[str, str]:
 
 
 def _pause(tries: int) -> float:
-    """Doubling, with jitter so that many conversations do not come back at once."""
+    """Return the doubling pause, with jitter so that conversations do not come back together."""
     return min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2 ** (tries - 1)) * random.uniform(0.5, 1.0)  # noqa: S311

@@ -1,4 +1,4 @@
-"""From the record streams to SQL: the one writer of messages, events and trackers.
+"""The recorder: moves rows from the record streams to SQL, its only writer of messages.
 
 Rows leave Redis only after the database has committed them; storing one twice changes nothing.
 """
@@ -26,50 +26,50 @@ from bot.stores.redis_client import guarded, is_clustered, order_of
 from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, events, messages, trackers
 from bot.streams import dead_letters
-from bot.streams.attachments import bind
+from bot.streams.attachments import store_files
 from bot.streams.delivery import rows_in
 from bot.streams.lease import Leases
 
 BATCH = 256
 PAUSE_S = 0.02
-"""Between two rounds, so that rows gather: a transaction costs as much for one as for fifty. What
-the desk sees is at most this much older than Redis."""
+"""Pause between two steps, so that rows gather: a transaction costs as much for one as for fifty.
+The desk is at most this much behind Redis."""
 
 WAIT_MS = 200
-"""Longest wait for a row before the shards we hold are looked at again."""
+"""Longest wait for a row before the held shards are read again."""
 
 SHOWN = ("message", "delivery")
 """Kinds of rows that an open desk shows."""
 SHOWN_EVENTS = ("contact.lost", "contact.regained")
 """Events that come without such a row."""
 _LATER = {"sent": ("delivered", "read"), "delivered": ("read",)}
-"""A receipt may overtake the note that the message was sent; it tells more."""
+"""Delivery states that are later than one: a receipt may overtake the note that it was sent."""
 _TABLES = {"message": messages, "event": events}
 _SYSTEMIC = (StoreUnavailable, sa.exc.ProgrammingError, sa.exc.OperationalError)
-"""No fault of a row: the database is away, or its schema is another one."""
-Found = tuple[int, str, str]
+"""Errors that are no row's fault: the database is down, or its schema is another one."""
+StreamRow = tuple[int, str, str]
 """Shard, id in its stream, body."""
 
 
 class Recorder:
-    """Moves rows from the shards held by `leases` into SQL."""
+    """Recorder of the shards held by `leases`."""
 
     def __init__(self, client: redis.asyncio.Redis, leases: Leases, database: Database) -> None:
         self._redis = client
         self._leases = leases
         self._database = database
         self.aside = SetAside("recorder")
-        """Rows SQL will not have, by `_name`. They stay in Redis, out of the way of all others."""
+        """Rows SQL refuses, by `_name`. They stay in Redis and are skipped."""
 
     async def turn(self) -> float:
-        """Move what is there, or wait for a row; return the seconds to rest."""
+        """Move the rows there are, or wait for one; return the seconds to rest."""
         moved = await self.step()
         if not moved:
             return await self._wait()
         return PAUSE_S if moved < BATCH else 0.0
 
     async def _wait(self) -> float:
-        """Wait for a row, or a while: a shard may have come to us meanwhile."""
+        """Wait for a row, or for `WAIT_MS`: a shard may have been granted meanwhile."""
         last = {shard: "0-0" for shard in self._leases.held}
         for shard, row in map(_parts, self.aside.ids()):
             if shard in last:
@@ -82,40 +82,40 @@ class Recorder:
         return 0.0
 
     async def step(self) -> int:
-        """Move what is there, all held shards in one database transaction; return the rows."""
-        held = dict(self._leases.held)
-        shards = sorted(held)
+        """Move the rows of all held shards in one database transaction; return their number."""
+        leases_held = dict(self._leases.held)
+        shards = sorted(leases_held)
         if not shards:
             return 0
-        lane = lane_of(self._redis)
+        batches = lane_of(self._redis)
         aside = Counter(shard for shard, _ in map(_parts, self.aside.ids()))
-        looks = [
+        reads = [
             ("XRANGE", redis_keys.record(s), "-", "+", "COUNT", BATCH + aside[s]) for s in shards
         ]
-        found = [
+        read_rows = [
             (shard, row, fields.get("body", ""))
-            for shard, part in zip(shards, await guarded(lane.run(*looks)), strict=True)
+            for shard, part in zip(shards, await guarded(batches.run(*reads)), strict=True)
             for row, fields in part
             if _name(shard, row) not in self.aside
         ]
-        if not found:
+        if not read_rows:
             return 0
         try:
-            rows = await self._move(found, held)
+            rows = await self._move(read_rows, leases_held)
         except _SYSTEMIC:
             raise
         except Exception:
-            rows = await self._move_singly(found, held)
+            rows = await self._move_singly(read_rows, leases_held)
         stored: dict[int, list[str]] = defaultdict(list)
-        for shard, row, _ in found:
+        for shard, row, _ in read_rows:
             if _name(shard, row) not in self.aside:
                 stored[shard].append(row)
                 self.aside.done(_name(shard, row))
-        done: list[Command] = [
+        deletions: list[Command] = [
             ("XDEL", redis_keys.record(shard), *ids) for shard, ids in stored.items()
         ]
-        if done:
-            await guarded(lane.run(*done))
+        if deletions:
+            await guarded(batches.run(*deletions))
         touched = {
             row["body"]["conversation"]
             for row in rows
@@ -123,23 +123,25 @@ class Recorder:
         }
         if touched:
             news = pack(sorted(touched))
-            await guarded(lane.run(("PUBLISH", redis_keys.NEWS_CHANNEL, news)))
+            await guarded(batches.run(("PUBLISH", redis_keys.NEWS_CHANNEL, news)))
         return len(rows)
 
-    async def _move(self, found: Sequence[Found], held: dict[int, str]) -> list[dict[str, Any]]:
-        """Store what was found in one transaction; return the rows."""
-        rows = [row for _, _, body in found for row in rows_in(body)]
-        await self._database.run(lambda connection: self._store(connection, rows, held))
+    async def _move(
+        self, read_rows: Sequence[StreamRow], leases_held: dict[int, str]
+    ) -> list[dict[str, Any]]:
+        """Store rows in one transaction; return them."""
+        rows = [row for _, _, body in read_rows for row in rows_in(body)]
+        await self._database.run(lambda connection: self._store(connection, rows, leases_held))
         return rows
 
     async def _move_singly(
-        self, found: Sequence[Found], held: dict[int, str]
+        self, read_rows: Sequence[StreamRow], leases_held: dict[int, str]
     ) -> list[dict[str, Any]]:
-        """Store one by one, since one of them is refused: it must not hold up all others."""
+        """Store rows one by one, since one of them is refused and must not hold up the others."""
         rows = []
-        for shard, row, body in found:
+        for shard, row, body in read_rows:
             try:
-                rows += await self._move([(shard, row, body)], held)
+                rows += await self._move([(shard, row, body)], leases_held)
             except _SYSTEMIC:
                 raise
             except Exception as error:
@@ -147,16 +149,16 @@ class Recorder:
         return rows
 
     def _store(
-        self, connection: Connection, rows: list[dict[str, Any]], held: dict[int, str]
+        self, connection: Connection, rows: list[dict[str, Any]], leases_held: dict[int, str]
     ) -> None:
-        """Store rows unless their shards may have moved on: a tracker or a delivery state that was
-        read before a long stop must not overwrite what a successor has stored since.
+        """Store rows unless another recorder may hold their shards by now.
 
-        Asked last, when this transaction holds what it has written: a stop after that holds the
-        successor up, too.
+        A tracker or a delivery state that was read before a long stop must not overwrite what a
+        successor has stored since. The check comes last, when this transaction has locked what it
+        has written: a stop after that makes the successor wait, too.
         """
         store_rows(connection, rows)
-        if not all(self._leases.sure(shard, text) for shard, text in held.items()):
+        if not all(self._leases.surely_holds(shard, text) for shard, text in leases_held.items()):
             raise StoreUnavailable("lease", "the shards may have passed to another recorder")
 
 
@@ -180,7 +182,7 @@ def store_rows(connection: Connection, rows: list[dict[str, Any]]) -> None:
     for kind, table in _TABLES.items():
         insert_ignore(connection, table, by_kind[kind])
     dead_letters.store(connection, by_kind["dead"])
-    bind(connection, by_kind["file"])
+    store_files(connection, by_kind["file"])
     for state, notes in groupby(by_kind["delivery"], key=itemgetter("delivery")):
         ids = [{"message": note["id"]} for note in notes]
         connection.execute(_delivered(state), ids)
@@ -219,15 +221,15 @@ _LANGUAGE = (
 
 
 def _store_trackers(connection: Connection, rows: list[dict[str, Any]], now: float) -> None:
-    """Keep the newest trackers, and the languages their turns ended in (a single "ok" has none)."""
+    """Store the newest trackers, and the languages their turns ended in (an "ok" has none)."""
     newest = {row["conversation"]: row for row in rows}
     bodies = [
         {"conversation": name, "body": row["body"], "updated_at": now}
         for name, row in newest.items()
     ]
     insert_or_update(connection, trackers, bodies)
-    spoken = [
+    languages = [
         {"name": name, "to": row["language"]} for name, row in newest.items() if row.get("language")
     ]
-    if spoken:
-        connection.execute(_LANGUAGE, spoken)
+    if languages:
+        connection.execute(_LANGUAGE, languages)

@@ -1,4 +1,4 @@
-"""The right to work on one row of an inbox."""
+"""Ticket: the inbox row a turn belongs to, and the lease it was read under."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Ticket:
-    """The right to work on an inbox row."""
+    """The inbox row a turn handles, with the lease that allows it."""
 
     shard: int
     row: str

@@ -21,7 +21,7 @@ import structlog
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
-from bot.streams.lease import GRANT, must_hold
+from bot.streams.lease import GRANT, require_lease
 from bot.streams.messages import Outbound
 from channels.kit.fitting import Fit, Part
 
@@ -88,7 +88,7 @@ async def claim() -> None:
     hand = _HAND.get()
     if hand is not None:
         await hand.progress.claim(hand.outbound, hand.number)
-    must_hold()
+    require_lease()
 
 
 class Progress:

@@ -56,7 +56,7 @@ async def came(desk: Desk, content: bytes = PNG, message: str = "m-file", **more
             author="customer",
             created_at=1.0,
         )
-        attachments.bind(connection, [{**row, "sha256": "ab" * 32}])
+        attachments.store_files(connection, [{**row, "sha256": "ab" * 32}])
 
     desk.database.call(work)
     return attachment.id

@@ -127,7 +127,7 @@ class Bench:
         )
         message = builders.inbound("", user=user, attachments=files)
         await self.database.run(lambda c: conversations.open_for(c, message, "en"))
-        await self.database.run(lambda c: attachments.bind(c, files_of(message)))
+        await self.database.run(lambda c: attachments.store_files(c, files_of(message)))
         return message
 
     async def row(self, id_: str = "ann-f0") -> dict[str, Any]:

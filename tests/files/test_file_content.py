@@ -12,7 +12,7 @@ from bot.errors import FileRefused
 from bot.files.content import ENDINGS, HEAD_BYTES, look
 from bot.files.names import MOST_CHARS, clean, disposition, with_ending
 from bot.settings import Settings
-from bot.streams.attachments import SIGNS
+from bot.streams.attachments import ICONS
 
 ALLOWED = Settings().file_types
 ISO = b"\0\0\0\x20ftyp"
@@ -46,7 +46,7 @@ def test_what_we_take_is_known_by_its_content(head: bytes, type_: str, kind: str
     padding = b"" if type_ == "text/plain" or b"plain" in head else bytes(300)
     found = look(head + padding, "anything.xyz", "", ALLOWED)
     assert (found.type, found.kind) == (type_, kind)
-    assert found.kind in SIGNS
+    assert found.kind in ICONS
 
 
 @pytest.mark.parametrize(

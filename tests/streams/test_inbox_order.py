@@ -59,7 +59,7 @@ async def worked_off(
     task = asyncio.create_task(reader.run())
     try:
         if late:
-            await builders.until(lambda: bool(reader._reader._lines))
+            await builders.until(lambda: bool(reader._reader._backlogs))
         for message in late:
             await inbox.accept(message)
         async with asyncio.timeout(10):
@@ -89,7 +89,7 @@ async def test_order_holds_across_batches_and_while_redis_is_away(
     redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shards_module, "BATCH", 2)
-    look, failures = ShardReader._look, [2]
+    look, failures = ShardReader._read_new, [2]
 
     async def flaky(self: ShardReader, shard: int, block_ms: int | None) -> None:
         if block_ms is None and failures[0]:
@@ -97,7 +97,7 @@ async def test_order_holds_across_batches_and_while_redis_is_away(
             raise StoreUnavailable("redis", "away")
         await look(self, shard, block_ms)
 
-    monkeypatch.setattr(ShardReader, "_look", flaky)
+    monkeypatch.setattr(ShardReader, "_read_new", flaky)
     messages = [said(str(n), n, time.time() - 60) for n in (3, 4, 1, 2)]
     seen = await worked_off(redis, *messages, hold_s=0.1)
     assert [message.text for message in seen] == ["1", "2", "3", "4"]

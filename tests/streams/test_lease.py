@@ -17,7 +17,7 @@ from bot.errors import LeaseLost, StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
-from bot.streams.lease import GRANT, Grant, Leases, must_hold
+from bot.streams.lease import GRANT, Grant, Leases, require_lease
 from bot.streams.ticket import Ticket
 
 SHARDS = 8
@@ -167,18 +167,18 @@ async def test_who_slept_past_its_lease_knows_it_before_anybody_says_so(
     leases = _leases(redis, "a", lease_s=60.0)
     await leases.step()
     text = leases.held[3]
-    assert leases.sure(3, text)
-    assert not leases.sure(3, "a|0"), "an earlier grant"
+    assert leases.surely_holds(3, text)
+    assert not leases.surely_holds(3, "a|0"), "an earlier grant"
     awake = time.monotonic() + 61
     monkeypatch.setattr(time, "monotonic", lambda: awake)
     assert leases.held[3] == text
-    assert not leases.sure(3, text)
+    assert not leases.surely_holds(3, text)
     GRANT.set(Grant(leases, 3, text))
     with pytest.raises(LeaseLost):
-        must_hold()
+        require_lease()
     await leases.step()
-    assert leases.sure(3, leases.held[3]), "renewed, since nobody else had taken it"
-    must_hold()
+    assert leases.surely_holds(3, leases.held[3]), "renewed, since nobody else had taken it"
+    require_lease()
 
 
 async def test_a_turn_whose_shard_has_passed_on_hands_nothing_off(

@@ -130,7 +130,7 @@ async def test_a_vendor_that_is_away_takes_no_room_from_the_others(
         if outbound.text == "wait":
             raise DeliveryFailed("limited", retry_after_s=3600)
 
-    monkeypatch.setattr(outbox_module, "MOST_LINES", 4)
+    monkeypatch.setattr(outbox_module, "MOST_CONVERSATIONS", 4)
     monkeypatch.setattr(shards_module, "BATCH", 1)
     vendor = Vendor(script)
     await _post(redis, *(builders.outbound("wait", user=f"user-{n}") for n in range(12)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.desk.texts import Texts
 from bot.files.content import INLINE
-from bot.streams.attachments import SIGNS, Attachment
+from bot.streams.attachments import ICONS, Attachment
 
 _KB = 1024
 
@@ -18,7 +18,7 @@ def size(texts: Texts, bytes_: int) -> str:
 
 def sign(file: Attachment) -> str:
     """A sign for its kind."""
-    return SIGNS[file.kind]
+    return ICONS[file.kind]
 
 
 def is_picture(file: Attachment) -> bool:

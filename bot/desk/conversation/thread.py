@@ -17,7 +17,7 @@ from bot.desk.people import scope, users
 from bot.desk.tables import notes
 from bot.files.rows import of_messages
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
-from bot.streams.attachments import Attachment, without_signs
+from bot.streams.attachments import Attachment, without_icons
 
 WINDOW = 60
 """Items read at once; older ones come with "earlier"."""
@@ -196,7 +196,7 @@ def _message(row: sa.RowMapping, files: tuple[Attachment, ...]) -> Item:
         at=row["created_at"],
         author=row["author"],
         author_name=row["agent"],
-        text=without_signs(row["text"]) if files else row["text"],
+        text=without_icons(row["text"]) if files else row["text"],
         language=row["language"],
         delivery=row["delivery"],
         entry=row["entry"],

@@ -21,7 +21,7 @@ from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 from bot.stores.tables import messages
-from bot.streams.attachments import Attachment, without_signs
+from bot.streams.attachments import Attachment, without_icons
 from channels.webchat.server import rating
 from channels.webchat.server.client import STREAM_LENGTH
 from channels.webchat.server.photos import photo_of
@@ -155,7 +155,7 @@ def _message_of(row: Mapping[str, Any], attachments: Sequence[Attachment]) -> di
     }
     if attachments:
         shown["attachments"] = [attachment.shown() for attachment in attachments]
-        shown["text"] = without_signs(row["text"])
+        shown["text"] = without_icons(row["text"])
     if row["language"]:
         shown["language"] = row["language"]
         shown["direction"] = direction(row["language"])

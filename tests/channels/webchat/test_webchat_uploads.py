@@ -57,7 +57,7 @@ def there(shop: Shop) -> set[str]:
 async def recorded(shop: Shop, inbound: Inbound) -> None:
     """Do what engine and recorder do with a message."""
     await shop.engine.record(inbound)
-    await shop.engine.database.run(lambda c: attachments.bind(c, files_of(inbound)))
+    await shop.engine.database.run(lambda c: attachments.store_files(c, files_of(inbound)))
 
 
 async def test_a_file_goes_up_into_a_message_and_back_into_the_history(

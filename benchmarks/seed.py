@@ -170,7 +170,7 @@ def _tracker(name: str, episode: str, last: float) -> dict[str, Any]:
 def _write(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
     prepare.database(settings)
     database = Database.of(settings)
-    server = redis_client.ensure(settings)
+    server = redis_client.ensure_server(settings)
     client = redis.Redis.from_url(redis_client.address(settings))
     try:
         for part in _batches(rows):

@@ -169,7 +169,7 @@ def given_database() -> str:
 def given_redis_is_empty() -> None:
     if not GIVEN_REDIS:
         return
-    with redis_client.blocking(GIVEN_REDIS) as client:
+    with redis_client.connect_blocking(GIVEN_REDIS) as client:
         if client.dbsize():
             pytest.exit("REDIS_URL names a server in use; give the tests an empty one", 3)
 

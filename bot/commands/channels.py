@@ -40,7 +40,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def _stay(command: Command, config: settings_module.Settings, options: argparse.Namespace) -> int:
     logs.configure(config.log_level, options.process)
-    server = redis_client.ensure(config)
+    server = redis_client.ensure_server(config)
     print(f"{command.meaning}; Ctrl-C stops", flush=True)
     try:
         with contextlib.suppress(asyncio.CancelledError):

@@ -148,7 +148,7 @@ def _go_live(config: Settings, work: Work) -> int:
     """Do what publishes, and say what became of it."""
 
     async def run() -> Published:
-        is_running = redis_client.answers(redis_client.address(config))
+        is_running = redis_client.is_answering(redis_client.address(config))
         client = redis_client.connect(config) if is_running else None
         try:
             return await work(database, client)

@@ -59,7 +59,7 @@ async def _copy(store: FileStore, rows: list[dict[str, Any]], folder: Path) -> N
 def _erase(options: argparse.Namespace) -> int:
     config = settings_module.load()
     prepare.database(config)
-    server = redis_client.ensure(config)
+    server = redis_client.ensure_server(config)
     try:
         erased = asyncio.run(_erase_one(options.id))
     finally:

@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def _check(_options: argparse.Namespace) -> int:
     findings = backup.check(settings_module.load())
     for finding in findings:
-        print(f"{'ok ' if finding.is_good else 'BAD'}  {finding.what}: {finding.told}")
+        print(f"{'ok ' if finding.is_good else 'BAD'}  {finding.check}: {finding.detail}")
     return 0 if all(finding.is_good for finding in findings) else 1
 
 
@@ -54,7 +54,7 @@ def _backup(options: argparse.Namespace) -> int:
 
 def _restore(options: argparse.Namespace) -> int:
     config = settings_module.load()
-    server = redis_client.ensure(config)
+    server = redis_client.ensure_server(config)
     try:
         if server is None and not config.redis_url:
             raise ConfigurationError(str(config.state_dir), "a system runs here; stop it first")

@@ -51,7 +51,7 @@ def _list(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace) -> int:
     config = settings_module.load()
-    server = redis_client.ensure(config)
+    server = redis_client.ensure_server(config)
     try:
         count = asyncio.run(_replay_all(options.id))
     finally:

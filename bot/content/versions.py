@@ -18,7 +18,7 @@ from bot.content.models import Content
 from bot.errors import VersionConflict
 from bot.events import ContentPublished, Event, Subject
 from bot.stores import redis_keys
-from bot.stores.database import one_at_a_time
+from bot.stores.database import lock_for_transaction
 from bot.stores.event_log import write_events
 from bot.stores.redis_client import guarded
 from bot.stores.tables import content_pointer, content_versions
@@ -112,7 +112,7 @@ def write(
     Raises:
         VersionConflict: Another version went live meanwhile, and `force` is not set.
     """
-    one_at_a_time(connection, LOCK)
+    lock_for_transaction(connection, LOCK)
     live = live_number(connection)
     if live:
         digest = connection.execute(

@@ -18,7 +18,7 @@ from bot.conversation.store import Conversation
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.packing import pack
-from bot.stores.redis_batches import lane_of
+from bot.stores.redis_batches import batches_of
 from bot.stores.redis_client import guarded
 
 # KEYS: transition, owner. ARGV: mark ttl.
@@ -87,4 +87,4 @@ class Changes:
 async def announce(client: redis.asyncio.Redis, conversation_id: str, what: str) -> None:
     """Wake the desks; `what` is `message`, `state` and the like."""
     body = pack({"conversation": conversation_id, "what": what})
-    await guarded(lane_of(client).run(("PUBLISH", redis_keys.LIVE_CHANNEL, body)))
+    await guarded(batches_of(client).run(("PUBLISH", redis_keys.LIVE_CHANNEL, body)))

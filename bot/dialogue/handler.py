@@ -25,7 +25,7 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.packing import pack
-from bot.stores.redis_batches import lane_of
+from bot.stores.redis_batches import batches_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Inbound
 from bot.streams.ticket import Ticket
@@ -89,7 +89,7 @@ class Handler:
             key = redis_keys.replies(ticket.shard)
             nothing = pack({"in_reply_to": inbound.id, "conversation": inbound.conversation})
             await guarded(
-                lane_of(self._redis).run(
+                batches_of(self._redis).run(
                     ("XADD", key, "*", "body", nothing),
                     ("EXPIRE", key, redis_keys.REPLIES_TTL_S),
                 )

@@ -20,7 +20,7 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.packing import unpack
-from bot.stores.redis_batches import lane_of
+from bot.stores.redis_batches import batches_of
 from bot.stores.redis_client import guarded
 from bot.stores.tables import trackers
 from bot.streams import attempts
@@ -82,7 +82,7 @@ class Situations:
         shard = ticket.shard
         counted = (redis_keys.attempts(shard), redis_keys.inbox(shard))
         body, copy, attempt = await guarded(
-            lane_of(self._redis).run(
+            batches_of(self._redis).run(
                 ("GET", redis_keys.tracker(shard, inbound.conversation)),
                 ("GET", redis_keys.owner(shard, inbound.conversation)),
                 ("EVAL", attempts.COUNT, 2, *counted, ticket.row, 1),

@@ -154,7 +154,7 @@ class WindowStore(TrackerStore):
     def _connection(self, sender_id: str) -> tuple[Any, str]:
         config = settings.load()
         if self._client is None:
-            server = redis_client.ensure(config)
+            server = redis_client.ensure_server(config)
             if server:
                 atexit.register(server.stop)
             self._client = redis_client.connect(config)

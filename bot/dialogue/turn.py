@@ -23,7 +23,7 @@ from bot.errors import LeaseLost, TurnInterrupted
 from bot.events import Event, EventData
 from bot.stores import redis_keys
 from bot.stores.packing import pack
-from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import guarded
 from bot.streams.attachments import icons_of
 from bot.streams.delivery import files_of, message_row, turn_row
@@ -154,7 +154,7 @@ async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> boo
         redis_keys.attempts(shard),
     ]
     outcome = await guarded(
-        lane_of(client).script(
+        batches_of(client).script(
             _COMMIT,
             keys,
             ticket.lease,

@@ -21,9 +21,9 @@ from bot.routing.match import match
 from bot.routing.model import Match, Waiting
 from bot.settings import Settings
 from bot.stores.database import Database
-from bot.stores.listening import Listening
 from bot.stores.redis_keys import LIVE_CHANNEL, ROUTING_CHANNEL
 from bot.stores.set_aside import SetAside
+from bot.stores.subscription import Subscription
 from bot.streams.lease import Leases
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class Router:
         self._service = service
         self._wake = asyncio.Event()
         self.leases = Leases(client, "router", holder, 1, settings.lease_s)
-        self.ear = Listening(client, "router", (LIVE_CHANNEL, ROUTING_CHANNEL), self._hear)
+        self.ear = Subscription(client, "router", (LIVE_CHANNEL, ROUTING_CHANNEL), self._hear)
         """Run it to be woken by what happens."""
         self.aside = SetAside("routing")
 

@@ -16,8 +16,8 @@ import redis.asyncio
 import redis.exceptions
 
 from bot.stores import redis_keys
-from bot.stores.redis_batches import Script, lane_of
-from bot.stores.redis_client import everywhere, guarded
+from bot.stores.redis_batches import Script, batches_of
+from bot.stores.redis_client import guarded, run_on_all_nodes
 
 REWRITE_TIMEOUT_S = 60.0
 _BATCH = 500
@@ -71,7 +71,7 @@ async def erase(
 async def rewrite_log(client: redis.asyncio.Redis) -> None:
     """Have an append-only file written anew: it holds what was deleted until then."""
     with contextlib.suppress(redis.exceptions.ResponseError):  # a managed service may forbid it
-        told = await everywhere(client, "INFO persistence")
+        told = await run_on_all_nodes(client, "INFO persistence")
         if not any(node.get("aof_enabled") for node in told):
             return
         async with asyncio.timeout(REWRITE_TIMEOUT_S):
@@ -83,7 +83,7 @@ async def rewrite_log(client: redis.asyncio.Redis) -> None:
 async def _begun(client: redis.asyncio.Redis) -> bool:
     """Begin a rewrite; False while one is under way, which may hold what was deleted since."""
     try:
-        await everywhere(client, "BGREWRITEAOF")
+        await run_on_all_nodes(client, "BGREWRITEAOF")
     except redis.exceptions.ResponseError as error:
         if "in progress" in str(error):
             return False
@@ -97,7 +97,7 @@ async def _rewritten(client: redis.asyncio.Redis) -> None:
 
 
 async def _rewriting(client: redis.asyncio.Redis) -> bool:
-    told = await everywhere(client, "INFO persistence")
+    told = await run_on_all_nodes(client, "INFO persistence")
     return any(one["aof_rewrite_in_progress"] or one["aof_rewrite_scheduled"] for one in told)
 
 
@@ -122,7 +122,7 @@ async def _from_stream(
                 gone += int(await guarded(client.xdel(stream, row)))
         if len(found) < _BATCH:
             # Whether or not a row went now: a turn that is done has deleted its own.
-            await guarded(lane_of(client).script(_COMPACT, [stream]))
+            await guarded(batches_of(client).script(_COMPACT, [stream]))
             return gone
         start = f"({found[-1][0]}"
 

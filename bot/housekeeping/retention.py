@@ -48,7 +48,7 @@ class Retention:
         """Prepare partitions and forget what is too old; return the rows and partitions gone."""
         with self.aside.row("partitions"):
             # Such as a role that may not create tables. Rows go to the default partition.
-            await self._database.run(lambda c: partitions.ensure(c, now))
+            await self._database.run(lambda c: partitions.create_missing(c, now))
         gone = 0
         words, facts = self._settings.keep_messages_days, self._settings.keep_events_days
         if words:

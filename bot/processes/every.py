@@ -15,8 +15,8 @@ from typing import TypeVar
 import structlog
 
 from bot.errors import StoreUnavailable
-from bot.stores.set_aside import where
-from bot.stores.tasks import goes_on
+from bot.stores.set_aside import raised_at
+from bot.stores.tasks import not_cancelled
 
 LOG = structlog.get_logger(__name__)
 Result = TypeVar("Result")
@@ -60,7 +60,7 @@ async def paced(
     """Take a step that says how many seconds to rest after it, until cancelled; first at once."""
     away, failures = False, 0
     # A cancellation that arrives while the Redis driver connects gets lost in it: ask each time.
-    while goes_on():
+    while not_cancelled():
         try:
             pause_s = await step()
         except StoreUnavailable as error:
@@ -78,7 +78,7 @@ async def paced(
                 failures=failures,
                 again_s=pause_s,
                 error=type(error).__name__,
-                at=where(error),
+                at=raised_at(error),
             )
             await asyncio.sleep(pause_s)
         else:

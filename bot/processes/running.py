@@ -40,7 +40,7 @@ def run(settings: Settings, role: str, name: str) -> None:
 
     holder = name or f"{role}-{socket.gethostname()}-{os.getpid()}"
     logs.configure(settings.log_level, holder)
-    server = redis_client.ensure(settings)
+    server = redis_client.ensure_server(settings)
     try:
         process = ROLES[role].load()
         with contextlib.suppress(asyncio.CancelledError):

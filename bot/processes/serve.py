@@ -74,7 +74,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
         with prepare.progress("store"):
-            self._server = redis_client.ensure(self._settings)
+            self._server = redis_client.ensure_server(self._settings)
         prepare.everything(self._settings)
         for child in self._children:
             self._spawn(child)

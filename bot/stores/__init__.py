@@ -1,1 +1,1 @@
-"""SQL and Redis: connections, tables, keys, schema, and what only they need to know."""
+"""Storage: SQL and Redis connections, tables, keys, schema migrations and backups."""

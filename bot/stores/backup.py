@@ -1,6 +1,6 @@
-"""Look after the database: check it, copy it while it runs, put a copy back; docs/operations.md.
+"""Database care: check it, copy it while in use, restore a copy; docs/operations.md.
 
-Copying is for the SQLite file; PostgreSQL has tools of its own, and the errors here name them.
+Copying is for the SQLite file; the errors here name PostgreSQL's own tools.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from bot.stores.database import Database
 from bot.stores.tables import METADATA
 
 PAGES = 2048
-"""Pages copied at a time; writers get their turn in between."""
+"""Pages copied at a time; writers may write in between."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """Result of one check of the database."""
 
-    what: str
+    check: str
     is_good: bool
-    told: str
+    detail: str
 
 
 def check(settings: Settings) -> list[Finding]:
-    """Look at schema and integrity; nothing is changed, nor is a missing file made.
+    """Check schema and integrity; nothing is changed, and no missing file is created.
 
     Raises:
-        StoreUnavailable: The database is away.
+        StoreUnavailable: The database is down.
     """
     if _is_sqlite(settings) and not _path(settings).exists():
-        return [Finding("file", False, f"{_path(settings)} is not there; `db upgrade` makes it")]
+        return [Finding("file", False, f"{_path(settings)} is missing; `db upgrade` creates it")]
     store = Database.of(settings)
     try:
         return store.look(_findings)
@@ -51,13 +51,13 @@ def check(settings: Settings) -> list[Finding]:
 
 
 def backup(settings: Settings, target: Path) -> int:
-    """Copy the SQLite file while it is in use; the copy is complete and of one moment.
+    """Copy the SQLite file while it is in use; the copy is of one moment and complete.
 
     Returns:
         Bytes written.
 
     Raises:
-        ConfigurationError: PostgreSQL, nothing to copy, or the target is there already.
+        ConfigurationError: PostgreSQL, nothing to copy, or the target exists.
     """
     path = _path(settings)
     if target.exists():
@@ -75,22 +75,23 @@ def backup(settings: Settings, target: Path) -> int:
 
 
 def restore(settings: Settings, source: Path) -> Path | None:
-    """Put a copy in the place of the SQLite file. No process may be running.
+    """Replace the SQLite file by a copy. No process may be running.
 
     Returns:
-        Where the former file is kept; None when there was none.
+        Where the replaced file is kept; None when there was none.
 
     Raises:
-        ConfigurationError: PostgreSQL, or the copy is none of ours, damaged, or of newer code.
+        ConfigurationError: PostgreSQL, or the copy is not of our database, damaged, or of newer
+            code.
     """
     path = _path(settings)
     _verify(source)
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".restoring")
     shutil.copyfile(source, fresh)
-    kept = _set_aside(path)
+    replaced = _set_aside(path)
     fresh.rename(path)
-    return kept
+    return replaced
 
 
 def _set_aside(path: Path) -> Path | None:
@@ -100,28 +101,28 @@ def _set_aside(path: Path) -> Path | None:
         # What is still in the log belongs to the file; a damaged file is kept as it is.
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-    kept = path.with_name(f"{path.name}.before-{stamp}")
+    target = path.with_name(f"{path.name}.before-{stamp}")
     number = 1
-    while kept.exists():
+    while target.exists():
         number += 1
-        kept = path.with_name(f"{path.name}.before-{stamp}-{number}")
-    path.rename(kept)
-    for end in ("-wal", "-shm"):
-        beside = path.with_name(path.name + end)
-        if beside.exists():
-            beside.rename(kept.with_name(kept.name + end))
-    return kept
+        target = path.with_name(f"{path.name}.before-{stamp}-{number}")
+    path.rename(target)
+    for suffix in ("-wal", "-shm"):
+        companion = path.with_name(path.name + suffix)
+        if companion.exists():
+            companion.rename(target.with_name(target.name + suffix))
+    return target
 
 
 def _findings(connection: Connection) -> list[Finding]:
-    here, newest = migrate.current(connection), migrate.newest()
-    there = set(sa.inspect(connection).get_table_names())
-    missing = sorted(set(METADATA.tables) - there)
-    told = "newest" if here == newest else f"the code expects {newest}; run `db upgrade`"
-    if here and not migrate.known(here):
-        told = f"this code knows up to {newest} only; run newer code"
+    revision, newest = migrate.current(connection), migrate.newest()
+    existing = set(sa.inspect(connection).get_table_names())
+    missing = sorted(set(METADATA.tables) - existing)
+    detail = "newest" if revision == newest else f"the code expects {newest}; run `db upgrade`"
+    if revision and not migrate.is_known(revision):
+        detail = f"this code knows up to {newest} only; run newer code"
     findings = [
-        Finding("schema", here == newest, f"{here or 'none'}, {told}"),
+        Finding("schema", revision == newest, f"{revision or 'none'}, {detail}"),
         Finding("tables", not missing, f"missing: {', '.join(missing)}" if missing else "all"),
     ]
     if connection.dialect.name == "sqlite":
@@ -139,18 +140,18 @@ def _findings(connection: Connection) -> list[Finding]:
 
 
 def _verify(path: Path) -> None:
-    """Refuse a file that is no whole database of ours."""
+    """Refuse a file that is no complete database of ours."""
     if not path.is_file():
         raise ConfigurationError(str(path), "there is no such file")
     try:
         with _opened(path) as connection:
             faults = [row[0] for row in connection.execute("PRAGMA quick_check(1)")]
-            found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.DatabaseError as error:
         raise ConfigurationError(str(path), f"is no backup of ours: {error}") from error
     if faults != ["ok"]:
         raise ConfigurationError(str(path), f"is damaged: {faults[0]}")
-    if not found or not migrate.known(found[0]):
+    if not revision or not migrate.is_known(revision[0]):
         raise ConfigurationError(str(path), "was written by newer code; restore it with that")
 
 

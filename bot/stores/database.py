@@ -1,4 +1,4 @@
-"""SQL: what lasts. SQLite file by default, PostgreSQL by URL; docs/storage.md.
+"""The SQL database: an SQLite file by default, PostgreSQL by URL; docs/storage.md.
 
 SQLAlchemy Core, synchronous, run in a small pool of threads: a local read costs a tenth of a
 millisecond and the same code serves both databases.
@@ -32,16 +32,16 @@ _ENGINE: dict[str, Any] = {
     "hide_parameters": True,
 }
 _POSTGRESQL: dict[str, Any] = {"prepare_threshold": None}
-"""The driver would prepare what it sends often, in a session that a pooler such as PgBouncer may
-give to somebody else for the next transaction."""
+"""Without this the driver prepares statements it sends often, on a connection that a pooler such as
+PgBouncer may give to another client for the next transaction."""
 
 
 class Database:
-    """An engine with its threads.
+    """Engine of the database with its pool of threads.
 
     Args:
         url: SQLAlchemy URL, such as `sqlite:////var/lib/samvad.sqlite3`.
-        threads: Statements under way at once.
+        threads: Transactions at once.
     """
 
     def __init__(self, url: str, threads: int = 4) -> None:
@@ -54,16 +54,16 @@ class Database:
         return cls(settings.sql_url)
 
     def call(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in one transaction, here and now.
+        """Run `work` in one transaction on the calling thread.
 
         Raises:
-            StoreUnavailable: The database is away, locked for too long or refuses.
+            StoreUnavailable: The database is down, locked for too long or refuses.
         """
         with away_is_told(), self.engine.begin() as connection:
             return work(connection)
 
     def look(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in a transaction that only reads and waits for no writer; raises alike."""
+        """Run `work` in a read-only transaction, which waits for no writer; raises like `call`."""
         with (
             away_is_told(),
             self.engine.connect().execution_options(read_only=True) as connection,
@@ -72,19 +72,20 @@ class Database:
             return work(connection)
 
     async def run(self, work: Callable[[Connection], Result]) -> Result:
-        """Run `work` in one transaction on a thread; raises like `call`."""
+        """Run `work` in one transaction on a thread of the pool; raises like `call`."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.call, work)
 
     async def read(self, work: Callable[[Connection], Result]) -> Result:
-        """`look` on a thread."""
+        """Run `look` on a thread of the pool."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.look, work)
 
     def compact(self) -> None:
-        """Write a SQLite file anew: deleted texts stay in its free pages, indexes and log until
-        then. Writers wait meanwhile. PostgreSQL does that by itself (autovacuum).
+        """Rewrite the SQLite file, so that deleted texts are gone from its free pages and log.
+
+        Writers wait meanwhile. PostgreSQL does that by itself (autovacuum).
 
         Raises:
-            StoreUnavailable: Somebody was using the file all the time.
+            StoreUnavailable: Other processes used the file all the time.
         """
         if self.engine.dialect.name != "sqlite":
             return
@@ -130,24 +131,29 @@ def _forget_if_lasting(context: sa.engine.ExceptionContext) -> None:
 
 
 def with_our_driver(url: str) -> sa.URL:
-    """Read the address of a PostgreSQL; the driver is psycopg 3, which one it names or none."""
+    """Parse a PostgreSQL URL; the driver is psycopg 3, whichever it names."""
     return sa.make_url(url).set(drivername="postgresql+psycopg")
 
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        server, given = sa.make_url(url), {}
+        server, connect_args = sa.make_url(url), {}
         if server.get_backend_name() == "postgresql":
-            server, given = with_our_driver(url), _POSTGRESQL
+            server, connect_args = with_our_driver(url), _POSTGRESQL
             # A server that is gone without a word must not hold a turn for minutes.
             timeout = server.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))
             server = server.update_query_dict({"connect_timeout": timeout})
-        made = sa.create_engine(
-            server, pool_pre_ping=True, pool_size=4, max_overflow=4, connect_args=given, **_ENGINE
+        engine = sa.create_engine(
+            server,
+            pool_pre_ping=True,
+            pool_size=4,
+            max_overflow=4,
+            connect_args=connect_args,
+            **_ENGINE,
         )
-        sa.event.listen(made, "before_cursor_execute", _without_nul, retval=True)
-        sa.event.listen(made, "handle_error", _forget_if_lasting)
-        return made
+        sa.event.listen(engine, "before_cursor_execute", _without_nul, retval=True)
+        sa.event.listen(engine, "handle_error", _forget_if_lasting)
+        return engine
     path = sa.make_url(url).database
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +186,7 @@ def _engine(url: str) -> Engine:
 def _without_nul(
     _connection: Connection, _cursor: Any, statement: str, values: Any, *_: Any
 ) -> tuple[str, Any]:
-    """PostgreSQL takes no NUL in a text; one must not hold up the rows that come with it."""
+    """Replace NUL in texts, which PostgreSQL refuses: one must not fail the rows sent with it."""
     rows = values if isinstance(values, list) else [values]
     for row in rows:
         if isinstance(row, dict):
@@ -203,47 +209,47 @@ def writes_are_taken(connection: Connection) -> None:
         raise StoreUnavailable("database", "it only reads", not_now.READ_ONLY)
 
 
-def one_at_a_time(connection: Connection, number: int) -> None:
-    """Let others who ask with the same number wait until this transaction has ended.
+def lock_for_transaction(connection: Connection, number: int) -> None:
+    """Wait for other transactions with the same lock number; hold the lock until this one ends.
 
-    On SQLite a writing transaction is alone anyway.
+    On SQLite only one transaction writes at a time anyway.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({number:d})")
 
 
 def insert_or_update(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows; where the primary key is there, update all other columns given."""
+    """Insert rows; where the primary key exists, update all other columns of the row."""
     if not rows:
         return
-    made: Any
+    statement: Any
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-        made = pg_insert(table)
+        statement = pg_insert(table)
     else:
         from sqlalchemy.dialects.sqlite import insert as lite_insert
 
-        made = lite_insert(table)
+        statement = lite_insert(table)
     key = [column.name for column in table.primary_key]
-    rest = {name: made.excluded[name] for name in rows[0] if name not in key}
-    connection.execute(made.on_conflict_do_update(index_elements=key, set_=rest), rows)
+    updates = {name: statement.excluded[name] for name in rows[0] if name not in key}
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=updates), rows)
 
 
 def insert_ignore(connection: Connection, table: sa.Table, rows: list[dict[str, Any]]) -> int:
-    """Insert rows whose primary key is new; return how many were."""
+    """Insert the rows whose primary key is new; return how many."""
     if not rows:
         return 0
-    made: Any
+    insert: Any
     if connection.dialect.name == "postgresql":
         from sqlalchemy.dialects.postgresql import insert as pg_insert
 
-        made = pg_insert(table)
+        insert = pg_insert(table)
     else:
         from sqlalchemy.dialects.sqlite import insert as lite_insert
 
-        made = lite_insert(table)
-    statement = made.on_conflict_do_nothing()
-    # Of inserts the number is otherwise only known while the cursor is open.
-    done = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
-    return done.rowcount
+        insert = lite_insert(table)
+    statement = insert.on_conflict_do_nothing()
+    # Without the option the number of inserts is known only while the cursor is open.
+    result = connection.execute(statement, rows, execution_options={"preserve_rowcount": True})
+    return result.rowcount

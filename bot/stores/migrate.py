@@ -1,7 +1,7 @@
-"""Bring a database to the newest schema (Alembic; revisions in bot/stores/migrations).
+"""Schema upgrades and downgrades (Alembic; revisions in bot/stores/migrations).
 
 Revisions are history: they import nothing of today's code, so that no change of it can change what
-they once did. The connection, with one transaction for all of them, is handed to them here.
+they did. They run on a connection opened here, all in one transaction.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from bot.stores.database import Database, one_at_a_time
+from bot.stores.database import Database, lock_for_transaction
 
 FOLDER = Path(__file__).parent / "migrations"
 LOCK = 5_366_321_001
-"""Any number nobody else uses for an advisory lock in this database."""
+"""Number of an advisory lock; any that nothing else uses in this database."""
 
 
 def config() -> Config:
-    """Where Alembic finds the revisions."""
-    made = Config()
-    made.set_main_option("script_location", str(FOLDER))
-    return made
+    """Return Alembic's configuration, which names the folder of revisions."""
+    alembic_config = Config()
+    alembic_config.set_main_option("script_location", str(FOLDER))
+    return alembic_config
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Apply every revision up to `revision`; nothing happens when it is there already."""
+    """Apply every revision up to `revision` that is not applied yet."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     _run(command.upgrade, url, revision)
 
@@ -51,14 +51,14 @@ def current(connection: Connection) -> str:
     return MigrationContext.configure(connection).get_current_revision() or ""
 
 
-def known(revision: str) -> bool:
-    """Tell whether this code has a revision, so that it can upgrade from there."""
+def is_known(revision: str) -> bool:
+    """Tell whether this code has a revision, so that it can upgrade from it."""
     scripts = ScriptDirectory.from_config(config()).walk_revisions()
     return revision in {script.revision for script in scripts}
 
 
 def _run(step: Callable[[Config, str], None], url: str, revision: str) -> None:
-    """Run a command of Alembic in one transaction, while nobody else migrates this database.
+    """Run an Alembic command in one transaction, with no other migration of this database.
 
     On PostgreSQL a lock in the database keeps two machines apart; on SQLite the transaction itself
     does, and the file lock of `bot.processes.prepare`.
@@ -66,7 +66,7 @@ def _run(step: Callable[[Config, str], None], url: str, revision: str) -> None:
     database = Database(url)
     try:
         with database.engine.begin() as connection:
-            one_at_a_time(connection, LOCK)
+            lock_for_transaction(connection, LOCK)
             settings = config()
             settings.attributes["connection"] = connection
             step(settings, revision)

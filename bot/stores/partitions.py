@@ -1,11 +1,10 @@
-"""Messages and events by month on PostgreSQL, so that forgetting a month is dropping a table.
+"""Monthly partitions of messages and events on PostgreSQL, so that a month is dropped at once.
 
-Revision 0003 divides the tables. A partition lives in a schema of its own, `samvad_partitions`, so
-that nobody takes it for one of ours. Each parent also has a default partition: a row of a month
-nobody prepared is never refused. Its primary key has the time beside the id, as PostgreSQL wants;
-`insert_ignore` and `write_events` keep ids unique. SQLite has no partitions; there everything here
-does nothing.
-https://www.postgresql.org/docs/current/ddl-partitioning.html
+Revision 0003 divides the tables. Partitions are in a schema of their own, `samvad_partitions`,
+apart from the tables. Each table also has a default partition, so that a row of a month without one
+is never refused. The primary key includes the time beside the id, as PostgreSQL requires;
+`insert_ignore` and `write_events` keep ids unique. SQLite has no partitions; there every function
+here does nothing. https://www.postgresql.org/docs/current/ddl-partitioning.html
 """
 
 from __future__ import annotations
@@ -17,20 +16,20 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.stores.database import one_at_a_time
+from bot.stores.database import lock_for_transaction
 
 SCHEMA = "samvad_partitions"
 TIME_COLUMN = {"messages": "created_at", "events": "occurred_at"}
 """Partitioned tables, and what they are divided by (Unix seconds)."""
 MONTHS_AHEAD = 2
 LOCK = 5_366_321_002
-"""Advisory lock of whoever makes or drops partitions."""
+"""Number of the advisory lock for creating and dropping partitions."""
 _NAME = re.compile(r"_(\d{4})_(\d{2})$")
 
 
 @dataclass(frozen=True, order=True)
 class Month:
-    """A month of UTC."""
+    """A month in UTC."""
 
     year: int
     number: int
@@ -42,10 +41,10 @@ class Month:
 
     @property
     def start(self) -> int:
-        """Unix seconds of its first moment."""
+        """Return the Unix seconds at which it starts."""
         return int(datetime.datetime(self.year, self.number, 1, tzinfo=datetime.UTC).timestamp())
 
-    def plus(self, months: int) -> Month:
+    def add(self, months: int) -> Month:
         index = self.year * 12 + self.number - 1 + months
         return Month(index // 12, index % 12 + 1)
 
@@ -58,7 +57,7 @@ def supported(connection: Connection) -> bool:
 
 
 def months(connection: Connection, table: str) -> list[Month]:
-    """Return the months that have a partition, oldest first; none on SQLite."""
+    """List the months that have a partition, oldest first; none on SQLite."""
     if not supported(connection):
         return []
     names = connection.execute(
@@ -68,40 +67,40 @@ def months(connection: Connection, table: str) -> list[Month]:
         ),
         {"parent": table},
     ).scalars()
-    found = [match for name in names if (match := _NAME.search(name))]
-    return sorted(Month(int(match[1]), int(match[2])) for match in found)
+    matches = [match for name in names if (match := _NAME.search(name))]
+    return sorted(Month(int(match[1]), int(match[2])) for match in matches)
 
 
-def ensure(connection: Connection, now: float) -> int:
-    """Make the partitions of this month and the next ones; return how many were missing."""
+def create_missing(connection: Connection, now: float) -> int:
+    """Create the missing partitions of this month and the next ones; return how many."""
     if not supported(connection):
         return 0
-    one_at_a_time(connection, LOCK)
-    made = 0
+    lock_for_transaction(connection, LOCK)
+    created = 0
     for table in TIME_COLUMN:
-        have = set(months(connection, table))
+        existing = set(months(connection, table))
         for ahead in range(MONTHS_AHEAD + 1):
-            month = Month.of(now).plus(ahead)
-            if month not in have:
+            month = Month.of(now).add(ahead)
+            if month not in existing:
                 _add(connection, table, month)
-                made += 1
-    return made
+                created += 1
+    return created
 
 
 def drop_before(connection: Connection, table: str, before: float) -> int:
-    """Drop the partitions that end before a time (Unix seconds); return how many there were."""
-    gone = [month for month in months(connection, table) if month.plus(1).start <= before]
-    if gone:
-        one_at_a_time(connection, LOCK)
-    for month in gone:
+    """Drop the partitions that end before a time (Unix seconds); return how many."""
+    dropped = [month for month in months(connection, table) if month.add(1).start <= before]
+    if dropped:
+        lock_for_transaction(connection, LOCK)
+    for month in dropped:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {SCHEMA}.{table}_{month}")
-    return len(gone)
+    return len(dropped)
 
 
 def _add(connection: Connection, table: str, month: Month) -> None:
-    """Make a partition beside rows that may be waiting for it in the default one."""
+    """Create a partition and move its rows there from the default one."""
     column, run = TIME_COLUMN[table], connection.exec_driver_sql
-    start, end = month.start, month.plus(1).start
+    start, end = month.start, month.add(1).start
     run(f"CREATE TABLE {SCHEMA}.{table}_{month} (LIKE {table} INCLUDING ALL)")
     run(
         f"WITH moved AS (DELETE FROM {SCHEMA}.{table}_default"  # noqa: S608

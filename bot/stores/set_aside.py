@@ -1,7 +1,7 @@
-"""Rows that failed in a way nobody foresaw: logged, counted, and left alone for a growing pause.
+"""Memory of rows that failed unexpectedly, which a loop leaves alone for a growing pause.
 
-Loops that work rows off ask here, so that one odd row ends no loop and holds up no other row
-(docs/operations.md#odd-rows). A store that is away is no fault of a row and passes through.
+Loops over rows use it, so that one odd row neither ends the loop nor holds up other rows
+(docs/operations.md#odd-rows). A store that is down is no row's fault; its error passes through.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from bot.errors import StoreUnavailable
 LOG = structlog.get_logger(__name__)
 
 FIRST_PAUSE_S = 30.0
-"""Doubles with each failure of a row."""
+"""Pause after the first failure of a row; doubles with each further one."""
 LONGEST_PAUSE_S = 900.0
 MOST = 1000
-"""Rows remembered; of more, those set aside longest ago are tried again earlier."""
+"""Rows remembered; beyond that, those set aside longest ago are forgotten and tried again."""
 ROOT = Path(__file__).parents[2]
 
 
@@ -36,11 +36,11 @@ class _Failed:
 
 
 class SetAside:
-    """Memory of one loop.
+    """Rows that one loop has set aside.
 
     Args:
-        loop: Name for the log and for the health page.
-        clock: Seconds of a clock that never goes back.
+        loop: Name of the loop, for the log and the health page.
+        clock: Returns monotonic seconds.
     """
 
     def __init__(self, loop: str, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,11 +49,11 @@ class SetAside:
         self._rows: OrderedDict[str, _Failed] = OrderedDict()
 
     def __len__(self) -> int:
-        """Rows that failed the last time they were tried, as far as that is not long ago."""
+        """Count the rows whose last try failed not long ago."""
         return sum(not self._is_past(failed) for failed in list(self._rows.values()))
 
     def __bool__(self) -> bool:
-        """There is a memory, also where it is empty."""
+        """True, also while no row is set aside."""
         return True
 
     def __contains__(self, row: object) -> bool:
@@ -62,15 +62,15 @@ class SetAside:
         return failed is not None and self._clock() < failed.until
 
     def ids(self) -> list[str]:
-        """Rows to be left alone now, for the condition of a query."""
+        """List the rows to be left alone now, for the condition of a query."""
         return [row for row in list(self._rows) if row in self]
 
     @contextmanager
     def row(self, row: str) -> Iterator[None]:
-        """Work on a row; what it raises unforeseen sets it aside and goes no further.
+        """Work on a row; an unexpected error sets the row aside and is not raised.
 
         Raises:
-            StoreUnavailable: A store is away: the row is not to blame.
+            StoreUnavailable: A store is down, which is not the row's fault.
         """
         try:
             yield
@@ -86,7 +86,7 @@ class SetAside:
         self._rows.pop(row, None)
 
     def put(self, row: str, error: Exception) -> None:
-        """Set a row aside; the error's own words, which may quote a customer's, stay out."""
+        """Set a row aside and log it, without the error's text, which may quote a customer."""
         before = self._rows.pop(row, None)
         failures = before.failures + 1 if before and not self._is_past(before) else 1
         pause_s = min(FIRST_PAUSE_S * 2 ** min(failures - 1, 16), LONGEST_PAUSE_S)
@@ -100,11 +100,11 @@ class SetAside:
             failures=failures,
             again_s=pause_s,
             error=type(error).__name__,
-            at=where(error),
+            at=raised_at(error),
         )
 
     def _is_past(self, failed: _Failed) -> bool:
-        """It has failed, but not again since its pause ended."""
+        """Tell whether a failed row has not failed again since its pause ended."""
         return self._clock() > failed.until + LONGEST_PAUSE_S
 
     async def each(
@@ -113,10 +113,10 @@ class SetAside:
         """Work on all rows at once; where that fails, on each alone.
 
         Returns:
-            How many rows are done.
+            Number of rows that are done.
 
         Raises:
-            StoreUnavailable: A store is away.
+            StoreUnavailable: A store is down.
         """
         try:
             await work(rows)
@@ -138,8 +138,8 @@ class SetAside:
         return done
 
 
-def where(error: BaseException) -> str:
-    """Last line of ours that an error came through, `bot/handoff/snooze.py:107`."""
+def raised_at(error: BaseException) -> str:
+    """Return the last line of our code an error came through, `bot/handoff/snooze.py:107`."""
     for frame in reversed(extract_tb(error.__traceback__)):
         path = Path(frame.filename)
         if path.is_relative_to(ROOT) and "site-packages" not in path.parts:

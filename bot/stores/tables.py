@@ -1,6 +1,7 @@
-"""The tables every process knows; docs/storage.md says what each keeps and for how long.
+"""SQL tables that every process uses; docs/storage.md says what each keeps, and how long.
 
-The desk's own are in bot/desk/tables.py. A change here needs a migration (bot/stores/migrations).
+The desk's further tables are in bot/desk/tables.py. A change here needs a migration
+(bot/stores/migrations).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ conversations = sa.Table(
     sa.Index("ix_conversations_state_activity", "state", "last_message_at"),
     sa.Index("ix_conversations_owner", "owner", "state"),
     sa.Index("ix_conversations_counts", "state", "owner", "team"),
-    # All that tells a place in a queue, so that no row of a long one is read.
+    # All columns that decide a place in a queue, so that no row of a long one is read.
     sa.Index("ix_conversations_place", "state", "team", "waiting_since", "priority"),
     sa.Index("ix_conversations_vendor_user", "vendor_user", "channel"),
 )
@@ -97,7 +98,7 @@ events = sa.Table(
     sa.Index("ix_events_type", "type", "occurred_at"),
     sa.Index("ix_events_conversation", "conversation", "occurred_at"),
     sa.Index("ix_events_time", "occurred_at"),
-    # What connectors read by.
+    # The order in which connectors read.
     sa.Index("ix_events_stored", "stored_at"),
 )
 
@@ -116,7 +117,7 @@ connector_cursors = sa.Table(
 )
 
 connector_seen = sa.Table(
-    # Events that a connector has had, for as long as it may read their moment again.
+    # Events a connector has been given, kept while it may read the same time again.
     "connector_seen",
     METADATA,
     sa.Column("connector", sa.String(64), primary_key=True),
@@ -214,7 +215,7 @@ files = sa.Table(
     METADATA,
     sa.Column("id", sa.String(64), primary_key=True),
     sa.Column("conversation", sa.String(64), nullable=False, index=True),
-    # Empty until a message names it; an upload that none ever names is deleted after a day.
+    # Empty until a message has it; an upload that no message ever has is deleted after a day.
     sa.Column("message", sa.String(96), nullable=False, default="", index=True),
     sa.Column("position", sa.Integer, nullable=False, default=0),
     sa.Column("author", sa.String(16), nullable=False),
@@ -226,10 +227,10 @@ files = sa.Table(
     sa.Column("sha256", sa.String(64), nullable=False, default=""),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(32), nullable=False, default=""),
-    # Where the worker finds it; nothing once it is settled.
+    # Where the worker fetches it from; empty once it is fetched or given up.
     sa.Column("source", sa.JSON),
     sa.Column("tries", sa.Integer, nullable=False, default=0),
-    # Unix seconds before which no worker touches it: the next try, or a claim's end.
+    # Unix seconds until which no worker takes it: the next try, or a claim's end.
     sa.Column("due_at", sa.Float, nullable=False, default=0.0),
     sa.Column("created_at", sa.Float, nullable=False),
     sa.Index("ix_files_state", "state", "due_at"),

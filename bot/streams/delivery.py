@@ -16,7 +16,7 @@ import redis.asyncio
 from bot.events import Event
 from bot.stores import redis_keys
 from bot.stores.packing import pack, unpack
-from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import guarded
 from bot.streams.attachments import icons_of, row_of
 from bot.streams.messages import Inbound, Outbound
@@ -141,4 +141,4 @@ async def send(
         redis_keys.owner(shard, outbound.conversation),
     ]
     arguments = (redis_keys.SEEN_TTL_S, pack(with_episode), *rows)
-    return bool(await guarded(lane_of(client).script(_POST, keys, *arguments)))
+    return bool(await guarded(batches_of(client).script(_POST, keys, *arguments)))

@@ -16,7 +16,7 @@ import structlog
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.packing import pack
-from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import guarded
 from bot.streams import attempts
 from bot.streams.lease import GRANT, Grant, Leases
@@ -62,7 +62,9 @@ class Inbox:
         keys = [redis_keys.seen(shard, inbound.id), redis_keys.inbox(shard)]
         body = pack(inbound.to_dict())
         return bool(
-            await guarded(lane_of(self._redis).script(_ACCEPT, keys, redis_keys.SEEN_TTL_S, body))
+            await guarded(
+                batches_of(self._redis).script(_ACCEPT, keys, redis_keys.SEEN_TTL_S, body)
+            )
         )
 
 

@@ -20,7 +20,7 @@ import structlog
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
-from bot.stores.tasks import goes_on
+from bot.stores.tasks import not_cancelled
 
 LOG = structlog.get_logger(__name__)
 
@@ -123,7 +123,7 @@ class Leases:
 
     async def keep(self) -> None:
         """Step until cancelled; while Redis is down no shard counts as held."""
-        while goes_on():
+        while not_cancelled():
             try:
                 await self.step()
             except StoreUnavailable as error:

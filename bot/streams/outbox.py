@@ -20,7 +20,7 @@ import structlog
 from bot.errors import DeliveryFailed, LeaseLost, StoreUnavailable
 from bot.events import Event, EventData, MessageFailed, MessageSent, Subject
 from bot.stores import redis_keys
-from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import guarded
 from bot.streams import attempts
 from bot.streams.delivery import record_row
@@ -191,7 +191,7 @@ class Sender:
             redis_keys.record(row.shard),
             redis_keys.attempts(row.shard),
         ]
-        await guarded(lane_of(self._redis).script(_DONE, keys, row.lease, row.id, *records))
+        await guarded(batches_of(self._redis).script(_DONE, keys, row.lease, row.id, *records))
 
     def _sent(self, outbound: Outbound, vendor_id: str) -> list[str]:
         sent = MessageSent(vendor_id, outbound.in_reply_to, outbound.utter)

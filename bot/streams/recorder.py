@@ -21,7 +21,7 @@ from bot.errors import StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.database import Database, insert_ignore, insert_or_update
 from bot.stores.packing import pack
-from bot.stores.redis_batches import Command, lane_of
+from bot.stores.redis_batches import Command, batches_of
 from bot.stores.redis_client import guarded, is_clustered, order_of
 from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, events, messages, trackers
@@ -87,7 +87,7 @@ class Recorder:
         shards = sorted(leases_held)
         if not shards:
             return 0
-        batches = lane_of(self._redis)
+        batches = batches_of(self._redis)
         aside = Counter(shard for shard, _ in map(_parts, self.aside.ids()))
         reads = [
             ("XRANGE", redis_keys.record(s), "-", "+", "COUNT", BATCH + aside[s]) for s in shards

@@ -20,8 +20,8 @@ from bot.conversation.states import State
 from bot.errors import DeliveryFailed, StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_keys
-from bot.stores.listening import Listening
 from bot.stores.set_aside import SetAside
+from bot.stores.subscription import Subscription
 from bot.streams.lease import Leases
 from channels.kit.copies import Copies
 
@@ -66,7 +66,7 @@ class TypingShown:
         self._copies = Copies(settings, client)
         self._shown: OrderedDict[str, float] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._ear = Listening(client, "typing", (redis_keys.LIVE_CHANNEL,), self._hear)
+        self._ear = Subscription(client, "typing", (redis_keys.LIVE_CHANNEL,), self._hear)
         self.aside = SetAside("typing")
 
     async def run(self) -> None:

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from bot.errors import StoreUnavailable
 from bot.stores import redis_keys
-from bot.stores.redis_batches import lane_of
+from bot.stores.redis_batches import batches_of
 from bot.stores.redis_client import guarded
 from channels.kit.app_keys import REDIS
 
@@ -47,7 +47,7 @@ class Refusals:
             ("HINCRBY", redis_keys.REFUSED, what, number) for what, number in counts.items()
         ]
         try:
-            await guarded(lane_of(self._redis).run(*commands))
+            await guarded(batches_of(self._redis).run(*commands))
         except StoreUnavailable:
             self._counts += counts
 

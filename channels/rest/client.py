@@ -9,7 +9,7 @@ import redis.asyncio
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.packing import pack
-from bot.stores.redis_batches import lane_of
+from bot.stores.redis_batches import batches_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Inbound, Outbound
 from channels.kit.vendor_http import VendorHttp
@@ -30,7 +30,7 @@ class RestClient:
             return ""  # nobody waits for what nobody asked
         key = redis_keys.replies(redis_keys.shard_of(outbound.conversation, self._shards))
         row, _ = await guarded(
-            lane_of(self._redis).run(
+            batches_of(self._redis).run(
                 ("XADD", key, "MAXLEN", "~", MOST_KEPT, "*", "body", pack(outbound)),
                 ("EXPIRE", key, redis_keys.REPLIES_TTL_S),
             )

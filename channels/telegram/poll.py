@@ -16,7 +16,7 @@ import structlog
 from bot.errors import ConfigurationError, DeliveryFailed, SamvadError, StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_client
-from bot.stores.tasks import goes_on
+from bot.stores.tasks import not_cancelled
 from bot.streams.inbox import Inbox
 from channels.kit.reading import number_at, objects_at, text_at
 from channels.kit.vendor_http import VendorHttp
@@ -67,7 +67,7 @@ class Poller:
 
     async def run(self) -> None:
         """Fetch until cancelled."""
-        while goes_on():
+        while not_cancelled():
             try:
                 await self.step()
             except (DeliveryFailed, StoreUnavailable) as error:

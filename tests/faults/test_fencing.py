@@ -15,7 +15,7 @@ from running import CACHE, call, until
 
 from bot.settings import Settings
 from bot.stores import redis_keys
-from bot.stores.redis_client import blocking
+from bot.stores.redis_client import connect_blocking
 
 LEASE_S = 1.0
 SHARDS = range(Settings().shards)
@@ -56,7 +56,7 @@ def ask(herd: Herd, user: str, text: str) -> int:
 
 def holders(herd: Herd) -> list[str]:
     """Names of the engines that hold a shard."""
-    with blocking(herd.environment["REDIS_URL"], decode_responses=True) as client:
+    with connect_blocking(herd.environment["REDIS_URL"], decode_responses=True) as client:
         texts = [client.get(redis_keys.lease(shard, "engine")) for shard in SHARDS]
     return [str(text).partition("|")[0] for text in texts if text]
 
@@ -91,7 +91,7 @@ def test_a_stopped_engine_that_goes_on_commits_nothing_of_what_it_had_begun(herd
     assert told == [2] * (ROUNDS * CUSTOMERS), "introduction and answer, once each"
     until(lambda: not under_way(herd) and drained(herd), within_s=30, what="nothing is under way")
     assert herd.logged("lease.lost") > 0
-    with blocking(herd.environment["REDIS_URL"], decode_responses=True) as client:
+    with connect_blocking(herd.environment["REDIS_URL"], decode_responses=True) as client:
         left = [client.hgetall(redis_keys.attempts(shard)) for shard in SHARDS]
         assert left == [{}] * len(SHARDS), "nor does it leave anything behind"
     assert herd.count("select count(*) from messages where author = 'customer'") == len(told)
@@ -100,12 +100,12 @@ def test_a_stopped_engine_that_goes_on_commits_nothing_of_what_it_had_begun(herd
 
 
 def under_way(herd: Herd) -> bool:
-    with blocking(herd.environment["REDIS_URL"]) as client:
+    with connect_blocking(herd.environment["REDIS_URL"]) as client:
         return any(client.xlen(redis_keys.inbox(shard)) for shard in SHARDS)
 
 
 def drained(herd: Herd) -> bool:
-    with blocking(herd.environment["REDIS_URL"]) as client:
+    with connect_blocking(herd.environment["REDIS_URL"]) as client:
         return not any(
             client.xlen(key(shard))
             for key in (redis_keys.outbox, redis_keys.record)

@@ -20,19 +20,19 @@ def test_a_server_left_behind_is_replaced_and_its_data_kept(tmp_path: Path) -> N
     assert left.process is not None
     with redis.Redis.from_url(redis_client.address(settings)) as client:
         client.set("kept", "yes")
-    assert redis_client.ensure(settings) is None, "while it has an owner, others attach"
+    assert redis_client.ensure_server(settings) is None, "while it has an owner, others attach"
     # The kernel gives the lock of a killed owner back; its child lives on.
     assert left._lock is not None
     left._lock.close()
 
-    server = redis_client.ensure(settings)
+    server = redis_client.ensure_server(settings)
     assert server is not None
     try:
         assert left.process.wait(10) == 0
         with redis.Redis.from_url(redis_client.address(settings)) as client:
             assert client.get("kept") == b"yes"
-        assert redis_client.ensure(settings) is None
+        assert redis_client.ensure_server(settings) is None
     finally:
         server.stop()
-    assert not redis_client.answers(redis_client.address(settings))
+    assert not redis_client.is_answering(redis_client.address(settings))
     assert not os.path.exists(server.socket)

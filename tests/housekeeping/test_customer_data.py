@@ -403,7 +403,7 @@ async def test_a_rewrite_under_way_does_not_count(
         told = {"aof_enabled": 1, "aof_rewrite_in_progress": busy, "aof_rewrite_scheduled": 0}
         return [told]
 
-    monkeypatch.setattr(redis_eraser, "everywhere", answer)
+    monkeypatch.setattr(redis_eraser, "run_on_all_nodes", answer)
     await redis_eraser.rewrite_log(redis)
     assert asked == [
         "INFO persistence",

@@ -121,11 +121,11 @@ def parts(postgresql_url: str) -> Iterator[Database]:
 def test_months_are_made_ahead_and_once(parts: Database) -> None:
     later = NOW + 200 * DAY_S
     month = Month.of(later)
-    assert parts.call(lambda c: partitions.ensure(c, later)) > 0
-    assert parts.call(lambda c: partitions.ensure(c, later)) == 0
+    assert parts.call(lambda c: partitions.create_missing(c, later)) > 0
+    assert parts.call(lambda c: partitions.create_missing(c, later)) == 0
     for table in partitions.TIME_COLUMN:
         have = parts.call(lambda c, table=table: partitions.months(c, table))
-        assert [month, month.plus(1), month.plus(2)] == have[-3:]
+        assert [month, month.add(1), month.add(2)] == have[-3:]
 
 
 def test_a_row_of_an_unprepared_month_is_kept_and_moves_when_it_is_prepared(
@@ -138,14 +138,14 @@ def test_a_row_of_an_unprepared_month_is_kept_and_moves_when_it_is_prepared(
 
     parts.call(lambda c: insert_ignore(c, messages, [_message("m", later)]))
     assert parts.call(where).endswith("messages_default")
-    parts.call(lambda c: partitions.ensure(c, later))
+    parts.call(lambda c: partitions.create_missing(c, later))
     assert parts.call(where).endswith(f"messages_{Month.of(later)}")
     assert _ids(parts, messages) == ["m"]
 
 
 async def test_old_months_go_as_a_whole(parts: Database) -> None:
     old = NOW - 300 * DAY_S
-    parts.call(lambda c: partitions.ensure(c, old))
+    parts.call(lambda c: partitions.create_missing(c, old))
     before = parts.call(lambda c: partitions.months(c, "messages"))
     assert Month.of(old) in before
     settings = dataclasses.replace(Settings(), keep_messages_days=30)
@@ -157,7 +157,7 @@ async def test_old_months_go_as_a_whole(parts: Database) -> None:
 
 
 def test_a_partition_has_the_indexes_of_its_table(parts: Database) -> None:
-    parts.call(lambda c: partitions.ensure(c, NOW + 100 * DAY_S))
+    parts.call(lambda c: partitions.create_missing(c, NOW + 100 * DAY_S))
     month = Month.of(NOW + 100 * DAY_S)
 
     def count(connection: sa.engine.Connection, name: str) -> int:
@@ -170,7 +170,7 @@ def test_a_partition_has_the_indexes_of_its_table(parts: Database) -> None:
 
 
 def test_months_follow_each_other_over_the_new_year() -> None:
-    assert Month(2026, 11).plus(2) == Month(2027, 1)
-    assert Month(2027, 1).plus(-1) == Month(2026, 12)
+    assert Month(2026, 11).add(2) == Month(2027, 1)
+    assert Month(2027, 1).add(-1) == Month(2026, 12)
     assert Month.of(Month(2027, 1).start) == Month(2027, 1)
     assert Month.of(Month(2027, 1).start - 1) == Month(2026, 12)

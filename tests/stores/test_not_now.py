@@ -20,7 +20,7 @@ from bot.errors import StoreUnavailable
 from bot.settings import Settings
 from bot.stores import not_now, redis_client
 from bot.stores.database import Database, insert_ignore, writes_are_taken
-from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import EmbeddedServer, guarded
 from bot.stores.tables import customers
 
@@ -246,7 +246,7 @@ async def test_redis_says_not_now_however_it_is_asked(
             await own_server.config_set(name, value)
 
     script = Script("return redis.call('XADD', KEYS[1], '*', 'body', ARGV[1])")
-    lane = lane_of(own_server)
+    lane = batches_of(own_server)
     await demand(value)
     pipeline = own_server.pipeline(transaction=False)
     pipeline.ping()

@@ -27,22 +27,22 @@ def test_a_second_owner_of_a_folder_is_refused_until_the_first_stops(tmp_path: P
 
 
 def test_what_was_answered_ok_survives_a_kill(settings: Settings) -> None:
-    server = redis_client.ensure(settings)
+    server = redis_client.ensure_server(settings)
     assert server is not None
     assert server.process is not None
-    assert redis_client.ensure(settings) is None, "a second command attaches"
+    assert redis_client.ensure_server(settings) is None, "a second command attaches"
     with blocking.Redis.from_url(redis_client.address(settings)) as client:
         assert client.config_get("appendfsync") == {"appendfsync": "always"}
         client.xadd("samvad:{s0}:inbox", {"body": "kept"})
         os.kill(server.process.pid, signal.SIGKILL)
         server.process.wait()
-    assert not redis_client.answers(redis_client.address(settings))
+    assert not redis_client.is_answering(redis_client.address(settings))
     server.start()
     with blocking.Redis.from_url(redis_client.address(settings), decode_responses=True) as client:
         ((_, fields),) = client.xrange("samvad:{s0}:inbox")
     assert fields == {"body": "kept"}
     server.stop()
-    assert not redis_client.answers(redis_client.address(settings))
+    assert not redis_client.is_answering(redis_client.address(settings))
 
 
 def test_only_we_may_use_the_socket(redis_server: EmbeddedServer) -> None:
@@ -81,7 +81,7 @@ def test_an_install_without_a_server_asks_for_an_address(
 def test_a_given_server_that_is_away_is_named_without_its_password(settings: Settings) -> None:
     given = replace(settings, redis_url="redis://user:secret@127.0.0.1:1/0")
     with pytest.raises(StoreUnavailable, match=r"redis://127\.0\.0\.1:1/0") as refused:
-        redis_client.ensure(given)
+        redis_client.ensure_server(given)
     assert "secret" not in str(refused.value)
 
 

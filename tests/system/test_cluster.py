@@ -15,7 +15,7 @@ from running import DeskAgent, System, Visitor, running, until
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_keys
-from bot.stores.redis_client import blocking, connect, guarded
+from bot.stores.redis_client import connect, connect_blocking, guarded
 
 PERSON = "I want to talk to a person"
 WORD = "Quittenmarder"
@@ -136,7 +136,7 @@ def test_a_node_that_dies_loses_nothing(system: System, nodes: Cluster) -> None:
         visitor.ask("Where is my order?", 2)
     nodes.kill_node(1)
     nodes.start_node(1)
-    with blocking(nodes.url) as client:
+    with connect_blocking(nodes.url) as client:
 
         def agreed() -> bool:
             try:

@@ -15,7 +15,7 @@ from bot.connectors.kit.cursor import Cursor
 from bot.errors import SamvadError
 from bot.settings import Settings
 from bot.stores.database import Database
-from bot.stores.tasks import goes_on
+from bot.stores.tasks import not_cancelled
 from bot.streams.lease import Leases
 
 LOG = structlog.get_logger(__name__)
@@ -45,7 +45,7 @@ async def run(
 
 
 async def _step(cursor: Cursor, leases: Leases, name: str) -> None:
-    while goes_on():
+    while not_cancelled():
         settled = 0
         try:
             if leases.held:

@@ -29,9 +29,9 @@ from bot.desk.texts import Texts
 from bot.errors import StoreUnavailable
 from bot.handoff.service import HandoffService
 from bot.stores.database import Database
-from bot.stores.listening import Listening
 from bot.stores.redis_client import guarded
 from bot.stores.redis_keys import LIVE_CHANNEL, NEWS_CHANNEL
+from bot.stores.subscription import Subscription
 
 log = structlog.get_logger()
 
@@ -69,7 +69,7 @@ class Hub:
         self._tasks: list[asyncio.Task[None]] = []
         self.listening = asyncio.Event()
         """Set while subscribed to the live channel."""
-        self._ear = Listening(
+        self._ear = Subscription(
             client,
             "desk",
             (LIVE_CHANNEL, NEWS_CHANNEL),

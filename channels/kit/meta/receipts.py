@@ -8,7 +8,7 @@ from __future__ import annotations
 import redis.asyncio
 
 from bot.stores import redis_keys
-from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Outbound
 
@@ -73,7 +73,7 @@ class Receipts:
             redis_keys.seen(shard, f"delivered-{outbound.conversation}"),
         ]
         told = (outbound.id, int(handed * 1000), outbound.conversation, redis_keys.SEEN_TTL_S, KEPT)
-        await guarded(lane_of(self._redis).script(_SENT, keys, *told))
+        await guarded(batches_of(self._redis).script(_SENT, keys, *told))
 
     async def note(self, conversation: str, state: str, until: float) -> int:
         """Record `delivered` or `read` for all sent up to a moment; return how many."""
@@ -86,6 +86,6 @@ class Receipts:
         ]
         moment, ttl = int(until * 1000), redis_keys.SEEN_TTL_S
         done = await guarded(
-            lane_of(self._redis).script(_NOTE, keys, moment, state, conversation, ttl)
+            batches_of(self._redis).script(_NOTE, keys, moment, state, conversation, ttl)
         )
         return int(done)

@@ -9,7 +9,7 @@ import redis.asyncio
 
 from bot.errors import DeliveryFailed
 from bot.stores import redis_keys
-from bot.stores.redis_batches import Script, lane_of
+from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import guarded
 from bot.streams.messages import Outbound
 from channels.kit.meta.graph import OUTSIDE_WINDOW
@@ -48,7 +48,7 @@ class Windows:
         """
         key, ttl = self._key(conversation), int(HUMAN_AGENT_S)
         found = await guarded(
-            lane_of(self._redis).script(_NOTE, [key, beside or key], repr(at), ttl)
+            batches_of(self._redis).script(_NOTE, [key, beside or key], repr(at), ttl)
         )
         return str(found or "") if beside else ""
 

@@ -18,7 +18,7 @@ from aiohttp import web
 
 from bot.errors import StoreUnavailable
 from bot.stores import redis_keys
-from bot.stores.listening import Listening
+from bot.stores.subscription import Subscription
 from channels.webchat.server.settings import NAME
 
 log = structlog.get_logger()
@@ -72,7 +72,7 @@ class Hub:
         self._confirmed: dict[str, asyncio.Event] = {}
         self._changing = asyncio.Lock()
         # The live channel is always there, so that the connection has something to listen to.
-        self._ear = Listening(
+        self._ear = Subscription(
             client,
             NAME,
             (redis_keys.LIVE_CHANNEL,),

@@ -1,7 +1,7 @@
-"""One subscription to Redis channels, made again when it is lost; nothing depends on a notice.
+"""Subscription to Redis channels that is renewed when it is lost.
 
-redis-py's own reconnecting is off (bot.stores.redis_client): what happened while nobody listened
-is unknown, and whoever listens must get the chance to look again.
+redis-py's own reconnecting is off (bot.stores.redis_client): notices sent while the subscription
+was down are lost, so its user must learn of the gap and read again. Nothing may depend on a notice.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import structlog
 from redis.exceptions import RedisError
 
 from bot.errors import StoreUnavailable
-from bot.stores.set_aside import where
-from bot.stores.tasks import goes_on
+from bot.stores.set_aside import raised_at
+from bot.stores.tasks import not_cancelled
 
 LOG = structlog.get_logger(__name__)
 FIRST_PAUSE_S = 0.2
-"""Before subscribing again; doubles while that fails."""
+"""Pause before subscribing again; doubles while that fails."""
 LONGEST_PAUSE_S = 5.0
 Take = Callable[[str, str], None]
 
@@ -29,17 +29,17 @@ Take = Callable[[str, str], None]
 def _nothing(*_: object) -> None: ...
 
 
-class Listening:
-    """Listens to channels of one client; the same on a cluster.
+class Subscription:
+    """Subscription to channels of one client; also works on a cluster.
 
     Args:
-        name: Who listens, for the log.
-        channels: Subscribed from the start, so that there is always something to listen to.
-        take: Called with the channel and the body of each notice. What it raises unforeseen is
+        name: Name of the subscriber, for the log.
+        channels: Subscribed from the start; at least one, since redis-py needs one to listen.
+        take: Called with the channel and the body of each notice. Its unexpected errors are
             logged, and the next notice is taken.
-        begun: Called whenever `channels` are subscribed anew.
+        begun: Called whenever `channels` are subscribed again.
         confirmed: Called with a channel's name when the server says that it is subscribed.
-        lost: Called when the subscription is gone, also at the end.
+        lost: Called when the subscription ends, also at the stop.
     """
 
     def __init__(
@@ -61,21 +61,21 @@ class Listening:
         self._pubsub: redis.asyncio.client.PubSub | None = None
 
     async def run(self) -> None:
-        """Listen until cancelled."""
+        """Receive notices until cancelled."""
         self._pause_s = FIRST_PAUSE_S
-        while goes_on():
+        while not_cancelled():
             try:
                 await self._listen()
             except (RedisError, OSError) as error:
                 LOG.warning("listening.lost", name=self._name, reason=str(error))
             except Exception:
-                # Without this task nobody of this process would hear anything any more.
+                # If this task ended, no notice would reach this process any more.
                 LOG.exception("listening.failed", name=self._name)
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * 2)
 
     async def subscribe(self, channel: str) -> None:
-        """Listen to one more channel until the subscription is lost; `confirmed` says when.
+        """Subscribe one more channel until the subscription is lost; `confirmed` follows.
 
         Raises:
             StoreUnavailable: There is no subscription at the moment.
@@ -85,7 +85,7 @@ class Listening:
         await _command(self._pubsub.subscribe(channel))
 
     async def unsubscribe(self, channel: str) -> None:
-        """Leave a channel; without a subscription it is left already.
+        """Unsubscribe a channel; without a subscription nothing is to do.
 
         Raises:
             StoreUnavailable: Redis does not answer.
@@ -116,13 +116,13 @@ class Listening:
             elif notice["type"] == "message":
                 self._take(channel, str(notice["data"]))
         except Exception as error:
-            # Without the error's own words, which may quote what it was about.
+            # Without the error's text, which may quote the notice.
             LOG.error(
                 "notice.failed",
                 name=self._name,
                 channel=channel,
                 error=type(error).__name__,
-                at=where(error),
+                at=raised_at(error),
             )
 
 

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
-from bot.stores import listening, redis_client
-from bot.stores.listening import Listening
+from bot.stores import redis_client, subscription
+from bot.stores.subscription import Subscription
 
 
 @dataclass
@@ -36,8 +36,8 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-async def ear(redis: redis.asyncio.Redis, heard: Heard) -> AsyncIterator[Listening]:
-    made = Listening(
+async def ear(redis: redis.asyncio.Redis, heard: Heard) -> AsyncIterator[Subscription]:
+    made = Subscription(
         redis,
         "test",
         ("one", "two"),
@@ -55,7 +55,7 @@ async def ear(redis: redis.asyncio.Redis, heard: Heard) -> AsyncIterator[Listeni
 
 
 async def test_an_odd_notice_is_logged_and_the_next_one_heard(
-    ear: Listening, redis: redis.asyncio.Redis, heard: Heard
+    ear: Subscription, redis: redis.asyncio.Redis, heard: Heard
 ) -> None:
     with capture_logs() as logs:
         for channel, body in (("one", "a"), ("one", "odd"), ("two", "b"), ("three", "c")):
@@ -67,7 +67,7 @@ async def test_an_odd_notice_is_logged_and_the_next_one_heard(
 
 
 async def test_a_lost_connection_is_made_again(
-    ear: Listening, redis: redis.asyncio.Redis, heard: Heard
+    ear: Subscription, redis: redis.asyncio.Redis, heard: Heard
 ) -> None:
     for times in (2, 3):
         for client in await redis.client_list(_type="pubsub"):
@@ -79,7 +79,7 @@ async def test_a_lost_connection_is_made_again(
 
 
 async def test_more_channels_come_and_go(
-    ear: Listening, redis: redis.asyncio.Redis, heard: Heard
+    ear: Subscription, redis: redis.asyncio.Redis, heard: Heard
 ) -> None:
     await ear.subscribe("three")
     await builders.until(lambda: "three" in heard.steps)
@@ -97,8 +97,10 @@ async def test_without_redis_nothing_can_be_subscribed_and_it_goes_on_trying(
     settings: Settings, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = redis_client.connect(replace(settings, redis_url="unix:///nonexistent/valkey.sock"))
-    monkeypatch.setattr(listening, "FIRST_PAUSE_S", 0.001)
-    ear = Listening(client, "test", ("one",), heard.take, lost=lambda: heard.steps.append("lost"))
+    monkeypatch.setattr(subscription, "FIRST_PAUSE_S", 0.001)
+    ear = Subscription(
+        client, "test", ("one",), heard.take, lost=lambda: heard.steps.append("lost")
+    )
     task = asyncio.create_task(ear.run())
     await builders.until(lambda: len(heard.steps) > 2)
     with pytest.raises(StoreUnavailable):

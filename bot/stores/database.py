@@ -59,13 +59,13 @@ class Database:
         Raises:
             StoreUnavailable: The database is down, locked for too long or refuses.
         """
-        with away_is_told(), self.engine.begin() as connection:
+        with as_unavailable(), self.engine.begin() as connection:
             return work(connection)
 
     def look(self, work: Callable[[Connection], Result]) -> Result:
         """Run `work` in a read-only transaction, which waits for no writer; raises like `call`."""
         with (
-            away_is_told(),
+            as_unavailable(),
             self.engine.connect().execution_options(read_only=True) as connection,
             connection.begin(),
         ):
@@ -91,7 +91,7 @@ class Database:
             return
         tables = sa.inspect(self.engine).get_table_names()
         raw = self.engine.raw_connection()
-        with away_is_told(), contextlib.closing(raw):
+        with as_unavailable(), contextlib.closing(raw):
             cursor = raw.cursor()
             if "desk_search" in tables:
                 cursor.execute("INSERT INTO desk_search(desk_search) VALUES ('optimize')")
@@ -108,8 +108,8 @@ class Database:
 
 
 @contextlib.contextmanager
-def away_is_told() -> Iterator[None]:
-    """Turn refusals that say "not now" into ours; everything else passes as it is.
+def as_unavailable() -> Iterator[None]:
+    """Raise ours for errors that mean "not now"; other errors pass unchanged.
 
     Raises:
         StoreUnavailable: The database is away or refuses for a time.
@@ -140,7 +140,7 @@ def _engine(url: str) -> Engine:
         server, connect_args = sa.make_url(url), {}
         if server.get_backend_name() == "postgresql":
             server, connect_args = with_our_driver(url), _POSTGRESQL
-            # A server that is gone without a word must not hold a turn for minutes.
+            # A server that stops answering must not hold a turn for minutes.
             timeout = server.query.get("connect_timeout", str(CONNECT_TIMEOUT_S))
             server = server.update_query_dict({"connect_timeout": timeout})
         engine = sa.create_engine(

@@ -1,4 +1,4 @@
-"""Refusals of a store that say "not now": no message is to blame for them, so whoever asked waits.
+"""Reasons why a store cannot answer now: refusals that are no message's fault.
 
 Everything else a server refuses (a wrong type, a missing column, a slot of another shard) is a
 mistake of ours or of one row and is raised as it is. The lists follow the servers' own
@@ -145,7 +145,7 @@ _TEXTS = {
 
 
 def of_sql(error: BaseException) -> str:
-    """Word for why a database cannot answer now; empty where the statement is to blame.
+    """Return why a database cannot answer now; empty where the statement is at fault.
 
     Args:
         error: What SQLAlchemy raised, or a driver.
@@ -159,7 +159,7 @@ def of_sql(error: BaseException) -> str:
 
 
 def of_redis(error: BaseException) -> str:
-    """Word for why Redis cannot answer now; empty where the command is to blame."""
+    """Return why Redis cannot answer now; empty where the command is at fault."""
     if isinstance(error.__context__, exceptions.AuthenticationError):
         return NOT_ALLOWED  # the driver calls a login that was refused a lost connection
     for kind, reason in _CLASSES:
@@ -168,7 +168,7 @@ def of_redis(error: BaseException) -> str:
     if isinstance(error, exceptions.ResponseError):
         return _by_text(str(error))
     if isinstance(error, exceptions.RedisClusterException):
-        # The driver's own word for a cluster none of whose nodes answers.
+        # The driver's text when no node of a cluster answers.
         return FAILING_OVER if "cannot be connected" in str(error) else ""
     return ""
 
@@ -192,7 +192,7 @@ def _of_driver(error: BaseException | None) -> str:
 
 
 def _by_text(text: str) -> str:
-    """Word for a reply by the code it begins with, or quotes from within a script."""
+    """Return the reason for a reply's error code, at its start or quoted from a script."""
     for pattern in (_IN_SCRIPT, _IN_TRANSACTION):
         quoted = pattern.search(text)
         if quoted and quoted[1] in _REPLIES:

@@ -13,6 +13,8 @@ SamvadError
 ├── BadRequest                what a stranger sent cannot be used; `status` and `code` for HTTP
 │   ├── NotAuthenticated
 │   ├── TooLarge
+│   ├── TooMany               more requests than the allowance; `retry_after_s`
+│   ├── TooBusy               no room for one more at the moment; `retry_after_s`
 │   └── FileRefused           a file is too large, of a kind we do not take, or not what it says
 ├── TranslationUnavailable    no machine translation; the original text is shown
 └── DeliveryFailed            a vendor refused a message; `permanent` says whether for good
@@ -142,6 +144,22 @@ class TooLarge(BadRequest):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message, status=413)
+
+
+class TooMany(BadRequest):
+    """The allowance of this window is used up."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("too-many", f"too many requests; wait {retry_after_s} s", status=429)
+        self.retry_after_s = retry_after_s
+
+
+class TooBusy(BadRequest):
+    """So much is under way that this must wait."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("busy", f"too much at once; come back in {retry_after_s} s", status=503)
+        self.retry_after_s = retry_after_s
 
 
 class FileRefused(BadRequest):

@@ -17,6 +17,7 @@ TOPS = ("bot", "channels", "actions")
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("bot.errors",),
     ("bot.settings", "bot.events", "bot.logs", "bot.remote"),
+    ("bot.web",),
     ("bot.stores",),
     ("bot.streams", "bot.language"),
     ("bot.conversation", "bot.content", "bot.reports"),

@@ -27,8 +27,6 @@ from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.secrets import load_or_create
 
-MOST_BODY_BYTES = 128 * 1024
-
 
 def make_app(
     settings: Settings,
@@ -42,9 +40,7 @@ def make_app(
     Args:
         channels: Names and titles of the channels that service levels may be promised for.
     """
-    app = web.Application(
-        middlewares=[headers, errors, sessions, scoped], client_max_size=MOST_BODY_BYTES
-    )
+    app = web.Application(middlewares=[headers, errors, sessions, scoped])
     topics = Topics(database, client)
     renderer = Renderer(settings, topics, MENU)
     app[app_keys.SETTINGS] = settings

@@ -14,6 +14,7 @@ from bot.desk.rendering import Renderer
 from bot.desk.texts import Texts
 from bot.errors import BadRequest
 from bot.handoff.service import Agent
+from bot.web.bodies import Fields, read_form
 
 RENDERER = web.AppKey("RENDERER", Renderer)
 SESSION = web.RequestKey("SESSION", Session)
@@ -23,6 +24,8 @@ LANGUAGE_S = 365 * 86400
 """How long a browser keeps the language chosen at the login."""
 CONVERSATION = "/conversations/{conversation:[A-Za-z0-9_-]{1,64}}"
 """Where the addresses of what can be done with a conversation begin."""
+MOST_FORM_BYTES = 128 * 1024
+_FORM: web.RequestKey[Fields] = web.RequestKey("FORM")
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,48}")
 
 
@@ -87,9 +90,19 @@ def require_supervisor(request: web.Request) -> None:
 
 
 async def form(request: web.Request) -> dict[str, str]:
-    """Text fields of the posted form; files and repeated fields are dropped."""
-    posted = await request.post()
-    return {key: value for key, value in posted.items() if isinstance(value, str)}
+    """Text fields of the posted form; of repeated ones the last."""
+    return {name: values[-1] for name, values in (await posted(request)).items()}
+
+
+async def posted(request: web.Request) -> Fields:
+    """All values of the posted form's text fields; read once.
+
+    Raises:
+        BadRequest: It cannot be read (`bot.web.bodies.read_form`).
+    """
+    if _FORM not in request:
+        request[_FORM] = await read_form(request, MOST_FORM_BYTES)
+    return request[_FORM]
 
 
 def action_key(fields: dict[str, str]) -> str:

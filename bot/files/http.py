@@ -21,11 +21,10 @@ from bot.files.content import INLINE
 from bot.files.names import disposition
 from bot.files.store import CHUNK_BYTES, FileStore
 from bot.streams.attachments import STORED, Attachment
+from bot.web.bodies import UNREADABLE, UPLOAD_S, refuse_encoded
 
 FIELD = "file"
 NAME_HEADER = "X-File-Name"
-UPLOAD_S = 300.0
-"""Longest time an upload may take: 20 MiB over a slow phone's line."""
 _HARDENED = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
@@ -54,21 +53,24 @@ async def read_upload(request: web.Request, most: int) -> Upload:
 
     Raises:
         FileRefused: `too-large` or `bad-upload`.
+        BadRequest: `encoded-body` (415).
     """
+    refuse_encoded(request)
+    deadline = asyncio.get_running_loop().time() + UPLOAD_S
     if request.content_type != "multipart/form-data":
         if (request.content_length or 0) > most:
             raise FileRefused("too-large", f"send at most {most} bytes")
         name = unquote(request.headers.get(NAME_HEADER, "")[:2000], errors="replace")
         chunks = request.content.iter_chunked(CHUNK_BYTES)
-        return Upload(name, request.content_type, _guarded(chunks))
+        return Upload(name, request.content_type, _guarded(chunks, deadline))
     try:
-        async with asyncio.timeout(UPLOAD_S):
+        async with asyncio.timeout_at(deadline):
             form = await request.multipart()
             while (part := await form.next()) is not None:
                 if isinstance(part, aiohttp.BodyPartReader) and part.name == FIELD:
                     claimed = part.headers.get("Content-Type", "")
-                    return Upload(part.filename or "", claimed, _guarded(_pieces(part)))
-    except (ValueError, AssertionError, TimeoutError, aiohttp.ClientError) as error:
+                    return Upload(part.filename or "", claimed, _guarded(_pieces(part), deadline))
+    except (*UNREADABLE, LookupError, TimeoutError) as error:
         raise FileRefused("bad-upload", "the form cannot be read") from error
     raise FileRefused("bad-upload", f"send the file as the body, or as the part {FIELD!r}")
 
@@ -78,16 +80,15 @@ async def _pieces(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def _guarded(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _guarded(chunks: AsyncIterator[bytes], deadline: float) -> AsyncIterator[bytes]:
     """Bound the time, and turn a connection that ends into our error."""
-    deadline = asyncio.get_running_loop().time() + UPLOAD_S
     while True:
         try:
             async with asyncio.timeout_at(deadline):
                 chunk = await anext(chunks)
         except StopAsyncIteration:
             return
-        except (ValueError, AssertionError, OSError, TimeoutError, aiohttp.ClientError) as error:
+        except (*UNREADABLE, TimeoutError) as error:
             raise FileRefused("bad-upload", "the file did not arrive whole") from error
         yield chunk
 

@@ -24,6 +24,8 @@ from channels.kit.app_keys import DATABASE, ERASE, INBOX, REDIS, SETTINGS, Erase
 from channels.kit.refusals import REFUSALS, add_counter
 
 LOG = structlog.get_logger(__name__)
+RETRY_S = 2
+"""When to come back after a store did not answer."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -34,7 +36,7 @@ async def run(settings: Settings, holder: str) -> None:
 
 def make_app(settings: Settings) -> web.Application:
     """Build the application; connections open when it starts and close when it stops."""
-    app = web.Application(client_max_size=settings.max_body_bytes, middlewares=[_errors])
+    app = web.Application(middlewares=[_errors])
     client = redis_client.connect(settings)
     app[SETTINGS] = settings
     app[REDIS] = client
@@ -73,12 +75,11 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except BadRequest as error:
         LOG.info("ingress.refused", path=request.path, code=error.code, status=error.status)
         request.app[REFUSALS].note(request.path, error.code)
-        return _error(error.code, str(error), error.status)
+        wait_s = getattr(error, "retry_after_s", 0)
+        return _error(error.code, str(error), error.status, wait_s)
     except StoreUnavailable as error:
         LOG.warning("ingress.unavailable", path=request.path, store=error.store)
-        return _error("unavailable", "nothing was stored; try again in a moment", 503)
-    except web.HTTPRequestEntityTooLarge:
-        return _error("body-too-large", "the body is too large", 413)
+        return _error("unavailable", "nothing was stored; try again in a moment", 503, RETRY_S)
     except web.HTTPException:
         raise
     except Exception:
@@ -86,8 +87,8 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _error("internal", "something went wrong on our side", 500)
 
 
-def _error(code: str, message: str, status: int) -> web.Response:
-    headers = {"Retry-After": "2"} if status == 503 else None
+def _error(code: str, message: str, status: int, retry_after_s: int = 0) -> web.Response:
+    headers = {"Retry-After": str(retry_after_s)} if retry_after_s else None
     return web.json_response(
         {"error": {"code": code, "message": message}}, status=status, headers=headers
     )

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from bot.web.bodies import read_body
 from channels.facebook.receive import FacebookReceiver
 from channels.kit.app_keys import DATABASE, INBOX, REDIS, SETTINGS
-from channels.kit.meta.signature import HEADER
+from channels.kit.meta.signature import HEADER, check_shape
 from channels.kit.reading import BODY_BYTES
 from channels.kit.vendor_http import VendorHttp
 
@@ -32,8 +33,9 @@ async def handshake(request: web.Request) -> web.Response:
 
 async def webhook(request: web.Request) -> web.Response:
     """Keep a delivery, then answer."""
-    body = await request.clone(client_max_size=BODY_BYTES).read()
-    await request.app[RECEIVER].take(request.headers.get(HEADER, ""), body)
+    signed = request.headers.get(HEADER, "")
+    check_shape(signed)
+    await request.app[RECEIVER].take(signed, await read_body(request, BODY_BYTES))
     return web.Response(text="EVENT_RECEIVED")
 
 

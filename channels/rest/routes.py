@@ -16,6 +16,7 @@ from aiohttp import web
 from bot.errors import BadRequest
 from bot.stores import redis_keys
 from bot.stores.packing import pack
+from bot.web.bodies import read_body
 from channels.kit.app_keys import INBOX, REDIS, SETTINGS
 from channels.rest.client import shape
 from channels.rest.receive import parse_message
@@ -46,7 +47,8 @@ async def webhook(request: web.Request) -> web.Response:
     """Take a message, wait for the turn's replies, return them."""
     _only_loopback(request)
     settings = request.app[SETTINGS]
-    inbound = parse_message(await request.read(), settings, time.time())
+    body = await read_body(request, settings.max_body_bytes)
+    inbound = parse_message(body, settings, time.time())
     with request.app[REPLIES].expected(inbound.id) as turn:
         if not await request.app[INBOX].accept(inbound):
             shard = redis_keys.shard_of(inbound.conversation, settings.shards)
@@ -57,8 +59,8 @@ async def webhook(request: web.Request) -> web.Response:
         except TimeoutError as error:
             reason = "no reply yet; the message is kept and will be answered"
             raise web.HTTPGatewayTimeout(text=reason) from error
-    body = pack([shape(reply, inbound) for reply in replies])
-    return web.Response(text=body, content_type="application/json")
+    answer = pack([shape(reply, inbound) for reply in replies])
+    return web.Response(text=answer, content_type="application/json")
 
 
 def _only_loopback(request: web.Request) -> None:

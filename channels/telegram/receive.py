@@ -48,6 +48,19 @@ class TelegramReceiver:
         self._moves = Moves(settings, client)
         self._copies = Copies(settings, client)
 
+    def check(self, name: str, secret: str) -> TelegramBot:
+        """Find the bot a delivery is for; needs no body, so that none is read of a stranger's.
+
+        Raises:
+            BadRequest: 404 no such bot, 403 wrong secret.
+        """
+        bot = self._bots.get(name)
+        if bot is None:
+            raise BadRequest("unknown-bot", "there is no such bot", status=404)
+        if not hmac.compare_digest(secret.encode("utf-8", "replace"), bot.secret.encode()):
+            raise BadRequest("wrong-secret", "the secret token is not the right one", status=403)
+        return bot
+
     async def take(self, name: str, secret: str, body: bytes) -> dict[str, Any] | None:
         """Take a delivery of the webhook.
 
@@ -63,11 +76,7 @@ class TelegramReceiver:
             BadRequest: 404 no such bot, 403 wrong secret, 400 no JSON object; nothing is kept.
             StoreUnavailable: Nothing is kept; Telegram sends it again.
         """
-        bot = self._bots.get(name)
-        if bot is None:
-            raise BadRequest("unknown-bot", "there is no such bot", status=404)
-        if not hmac.compare_digest(secret.encode("utf-8", "replace"), bot.secret.encode()):
-            raise BadRequest("wrong-secret", "the secret token is not the right one", status=403)
+        bot = self.check(name, secret)
         callback = await self.handle(name, bot, read_object(body, BODY_BYTES))
         if not callback:
             return None

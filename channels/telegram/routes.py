@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from bot.web.bodies import read_body
 from channels.kit.app_keys import INBOX, REDIS, SETTINGS
 from channels.kit.reading import BODY_BYTES
 from channels.telegram.receive import TelegramReceiver
@@ -20,7 +21,8 @@ def add_routes(app: web.Application) -> None:
 
 async def webhook(request: web.Request) -> web.Response:
     """Keep an update, then answer."""
-    body = await request.clone(client_max_size=BODY_BYTES).read()
+    receiver, name = request.app[RECEIVER], request.match_info["name"]
     secret = request.headers.get(SECRET_HEADER, "")
-    reply = await request.app[RECEIVER].take(request.match_info["name"], secret, body)
+    receiver.check(name, secret)
+    reply = await receiver.take(name, secret, await read_body(request, BODY_BYTES))
     return web.json_response(reply) if reply else web.Response()

@@ -7,12 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 
 from bot.errors import BadRequest, NotAuthenticated
 
 HEADER = "X-Hub-Signature-256"
 ALGORITHM = "sha256="
+_SIGNED = re.compile(r"sha256=[0-9a-f]{64}")
+
+
+def check_shape(signed: str) -> None:
+    """Refuse what can be no signature, before the body it should fit is read.
+
+    Raises:
+        NotAuthenticated: 401, wrong signature.
+    """
+    if not _SIGNED.fullmatch(signed):
+        raise NotAuthenticated("wrong-signature", f"{HEADER} must be {ALGORITHM}<64 hex digits>")
 
 
 def check(secret: str, signed: str, body: bytes) -> None:

@@ -10,7 +10,8 @@ import structlog
 from aiohttp import web
 
 from bot import remote
-from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooLarge
+from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
+from bot.web import bodies
 from channels.kit.app_keys import SETTINGS
 from channels.webchat.server import session
 
@@ -33,8 +34,6 @@ def answering(handler: Handler) -> Handler:
         except BadRequest as error:
             log.info("webchat.refused", path=request.path, code=error.code, status=error.status)
             return refusal(error.code, str(error), error.status, getattr(error, "retry_after_s", 0))
-        except web.HTTPRequestEntityTooLarge:
-            return refusal("body-too-large", "the body is too large", 413)
         except StoreUnavailable as error:
             log.warning("webchat.unavailable", path=request.path, error=str(error))
             return refusal("unavailable", "try again in a moment", 503, RETRY_S)
@@ -63,10 +62,7 @@ def authenticate(request: web.Request) -> session.Session:
 
 
 async def read_body(request: web.Request) -> bytes:
-    limit = request.app[SETTINGS].max_body_bytes
-    if request.content_length is not None and request.content_length > limit:
-        raise TooLarge("body-too-large", f"send at most {limit} bytes")
-    return await request.read()
+    return await bodies.read_body(request, request.app[SETTINGS].max_body_bytes)
 
 
 def own_origin(request: web.Request) -> str:

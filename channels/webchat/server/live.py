@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
+from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooMany
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 from channels.kit.app_keys import REDIS, SETTINGS
@@ -183,7 +183,7 @@ async def _say_error(
     frame: dict[str, Any] = {"type": "error", "code": error.code, "message": str(error)}
     if isinstance(identifier, str):
         frame["id"] = identifier
-    if isinstance(error, throttle.TooMany):
+    if isinstance(error, TooMany):
         frame["retry_after_s"] = error.retry_after_s
     await _say(socket, frame)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import redis.asyncio
 
-from bot.errors import BadRequest
+from bot.errors import TooMany
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 
@@ -40,14 +40,6 @@ UPLOADS_PER_SESSION = Allowance("webchat-uploads", 30, 600)
 ERASURES_PER_ADDRESS = Allowance("webchat-erase-address", 20, 3600)
 ERASURES_PER_SESSION = Allowance("webchat-erase", 5, 3600)
 READS_PER_SESSION = Allowance("webchat-reads", 240, 60)
-
-
-class TooMany(BadRequest):
-    """The allowance of this window is used up."""
-
-    def __init__(self, retry_after_s: int) -> None:
-        super().__init__("too-many", f"too many requests; wait {retry_after_s} s", status=429)
-        self.retry_after_s = retry_after_s
 
 
 async def spend(client: redis.asyncio.Redis, *claims: tuple[Allowance, str], now: float) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import app_keys
 from bot.desk.pages.teams import form
 from bot.desk.people import audit, users
-from bot.desk.web import done, page, problem_of, require_admin, session_of, texts_of
+from bot.desk.web import done, page, posted, problem_of, require_admin, session_of, texts_of
 from bot.errors import BadRequest
 from bot.routing import presence, teams
 from bot.routing.hours import Hours
@@ -27,8 +27,8 @@ async def show_all(request: web.Request) -> web.StreamResponse:
 async def add(request: web.Request) -> web.StreamResponse:
     """A new team by its name; everything else is on its own page."""
     require_admin(request)
-    posted, by = await request.post(), session_of(request).user
-    name = str(posted.get("name", ""))
+    chosen, by = await posted(request), session_of(request).user
+    name = chosen.get("name", [""])[-1]
 
     def work(connection: Connection) -> Team:
         everyone = teams.list_teams(connection)[0]
@@ -54,11 +54,11 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def save(request: web.Request) -> web.StreamResponse:
     """Store the form; what cannot be used is shown again with the reason."""
     require_admin(request)
-    posted, by = await request.post(), session_of(request).user
+    chosen, by = await posted(request), session_of(request).user
     team_id = request.match_info["team"]
-    fields: dict[str, Any] = {key: str(value) for key, value in posted.items()}
+    fields: dict[str, Any] = {key: values[-1] for key, values in chosen.items()}
     for many in ("languages", "topics", "overflow_to", "members"):
-        fields[many] = [str(value)[:64] for value in posted.getall(many, [])]
+        fields[many] = [value[:64] for value in chosen.get(many, [])]
     before = await request.app[app_keys.DATABASE].read(lambda c: teams.get_team(c, team_id))
 
     def work(connection: Connection) -> None:

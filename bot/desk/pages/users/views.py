@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import app_keys
 from bot.desk.people import audit, users
 from bot.desk.people.users import Role
-from bot.desk.web import done, form, page, require_admin, session_of
+from bot.desk.web import done, form, page, posted, require_admin, session_of
 from bot.errors import BadRequest
 
 
@@ -37,9 +37,7 @@ async def show(request: web.Request) -> web.StreamResponse:
 async def add(request: web.Request) -> web.StreamResponse:
     require_admin(request)
     fields, admin = await form(request), session_of(request).user
-    chosen = [
-        value for value in (await request.post()).getall("languages", []) if isinstance(value, str)
-    ]
+    chosen = (await posted(request)).get("languages", [])
 
     def work(connection: Connection) -> None:
         made = users.add_user(

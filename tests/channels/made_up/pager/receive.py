@@ -21,6 +21,15 @@ class PagerReceiver:
         self._longest = settings.max_text_chars
         self._inbox = inbox
 
+    def check(self, secret: str) -> None:
+        """Refuse somebody else before a body is read.
+
+        Raises:
+            NotAuthenticated: The secret is not ours.
+        """
+        if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret.encode()):
+            raise NotAuthenticated("wrong-secret", "the secret is not the right one")
+
     async def take(self, secret: str, body: bytes) -> None:
         """Keep a page.
 
@@ -29,8 +38,7 @@ class PagerReceiver:
             BadRequest: It is no JSON object.
             StoreUnavailable: It is not kept; the company sends it again.
         """
-        if not hmac.compare_digest(secret.encode("utf-8", "replace"), self._secret.encode()):
-            raise NotAuthenticated("wrong-secret", "the secret is not the right one")
+        self.check(secret)
         inbound = parse(read_object(body, BODY_BYTES), self._longest, time.time())
         if inbound is not None:
             await self._inbox.accept(inbound)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from bot.web.bodies import read_body
 from channels.kit.app_keys import INBOX, SETTINGS
 from channels.kit.reading import BODY_BYTES
 from pager.receive import PagerReceiver
@@ -21,6 +22,7 @@ def add_routes(app: web.Application) -> None:
 
 async def webhook(request: web.Request) -> web.Response:
     """Keep a page, then answer."""
-    body = await request.clone(client_max_size=BODY_BYTES).read()
-    await request.app[RECEIVER].take(request.headers.get(SECRET_HEADER, ""), body)
+    receiver, secret = request.app[RECEIVER], request.headers.get(SECRET_HEADER, "")
+    receiver.check(secret)
+    await receiver.take(secret, await read_body(request, BODY_BYTES))
     return web.Response()

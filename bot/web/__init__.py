@@ -1,0 +1,1 @@
+"""What stands between strangers' connections and our handlers, on every HTTP server of ours."""

@@ -21,6 +21,7 @@ ENGINE_ONLY = frozenset(
         "bot.commands.evaluate",
         "bot.commands.chat",
         "bot.commands.parse",
+        "bot.dialogue.late._core_of_channels",
         "bot.processes.prepare.models_here",
         "bot.processes.engine",
         "bot.stores.redis_client._server_file",

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import sanic.response
 
+from bot.dialogue import late
+
 
 def restore() -> None:
-    """Put the function's successor under its old name."""
-    if not hasattr(sanic.response, "stream"):
+    """Put the function's successor under its old name; an engine has no shell, nor loads Sanic."""
+    if not late.is_late(sanic.response) and not hasattr(sanic.response, "stream"):
         sanic.response.stream = sanic.response.ResponseStream  # type: ignore[attr-defined]

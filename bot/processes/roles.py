@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from bot.dialogue import late
 from bot.settings import Settings
 
 Process = Callable[[Settings, str], Coroutine[Any, Any, None]]
@@ -20,9 +21,13 @@ class Role:
     name: str
     meaning: str
     """For the command line's help."""
+    has_rasa: bool = False
+    """Whether it imports Rasa, whose libraries then wait until they are used."""
 
     def load(self) -> Process:
         """Import what this process needs, and nothing that only others do."""
+        if self.has_rasa:
+            late.install()
         run: Process = import_module(f"bot.processes.{self.name}").run
         return run
 
@@ -33,7 +38,7 @@ ROLES: dict[str, Role] = {
         Role("ingress", "webhooks, widget and demo page"),
         Role("desk", "the agents' desk"),
         Role("housekeeper", "what happens by time: routing, service levels, forgetting"),
-        Role("engine", "understanding and dialogue"),
+        Role("engine", "understanding and dialogue", has_rasa=True),
         Role("sender", "drains the outbox"),
         Role("recorder", "writes messages and events to SQL"),
     )

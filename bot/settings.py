@@ -158,7 +158,7 @@ class Settings:
     max_text_chars: int = setting("MAX_TEXT_CHARS", 4000, between=(100, 100_000))
     """Longest customer message taken; longer ones get a clear error."""
     max_body_bytes: int = setting("MAX_BODY_BYTES", 65536, between=(1024, 100_000_000))
-    """Largest request body taken by the ingress."""
+    """Largest request body that the widget and the REST channel take."""
     files_dir: Path = setting("FILES_DIR", Path)
     """Folder of files people send, shared by all processes; default `<state>/files`."""
     max_file_bytes: int = setting("MAX_FILE_BYTES", 20 * 1024 * 1024, between=(1024, 2_000_000_000))

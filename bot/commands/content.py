@@ -173,7 +173,7 @@ def _go_live(config: Settings, work: Work) -> int:
 
 
 def _versions(options: argparse.Namespace) -> int:
-    rows = _ask(settings_module.load(), versions.listed)
+    rows = _ask(settings_module.load(), versions.list_versions)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
         return 0
@@ -189,7 +189,7 @@ def _export(options: argparse.Namespace) -> int:
 
     config = settings_module.load()
     number = options.version or _ask(config, versions.live_number)
-    content = _ask(config, lambda c: publishing.existing(c, number))
+    content = _ask(config, lambda c: publishing.read_existing(c, number))
     if options.nlu:
         files = write_nlu(content, options.folder)
         print(f"examples of version {number} written to {files} files in {options.folder}")

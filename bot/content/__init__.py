@@ -1,1 +1,1 @@
-"""FAQ entries as numbered versions: load, validate, publish, serve."""
+"""FAQ content: entries as numbered versions, loaded, validated and published."""

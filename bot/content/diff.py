@@ -1,4 +1,4 @@
-"""What differs between two versions: entries added, removed or changed, by part and language."""
+"""Difference between two versions: entries added, removed or changed, by part and language."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def _parts(old: Entry, new: Entry) -> Iterator[Change]:
     for part in _BY_LANGUAGE:
         yield from _texts(old.id, part, getattr(old, part), getattr(new, part))
     for channel in sorted(old.channels.keys() | new.channels.keys()):
-        own, theirs = old.channels.get(channel, {}), new.channels.get(channel, {})
-        yield from _texts(old.id, f"channels.{channel}", own, theirs)
+        old_answers, new_answers = old.channels.get(channel, {}), new.channels.get(channel, {})
+        yield from _texts(old.id, f"channels.{channel}", old_answers, new_answers)
     yield from _texts(
         old.id,
         "examples",
@@ -83,14 +83,14 @@ def _texts(
 
 
 def _replies(entry: Entry) -> Mapping[str, str]:
-    """Targets in their order under no language, and own button texts by language."""
-    shown = {"": " ".join(reply.target for reply in entry.quick_replies)}
+    """Return target ids under no language, and own button texts by language."""
+    text_by_language = {"": " ".join(reply.target for reply in entry.quick_replies)}
     for language in sorted({code for reply in entry.quick_replies for code in reply.title}):
         titles = [
             f"{r.target}: {r.title[language]}" for r in entry.quick_replies if language in r.title
         ]
-        shown[language] = "\n".join(titles)
-    return shown
+        text_by_language[language] = "\n".join(titles)
+    return text_by_language
 
 
 def _short(text: str) -> str:

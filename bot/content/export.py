@@ -1,4 +1,4 @@
-"""Write a version back into FAQ files, one a topic, that load to the same content."""
+"""Export of a version into FAQ files, one per topic, that load to the same content."""
 
 from __future__ import annotations
 
@@ -25,13 +25,15 @@ def write_folder(content: Content, folder: Path) -> int:
     topics: dict[str, list[Entry]] = defaultdict(list)
     for entry in content.entries:
         topics[entry.topic].append(entry)
-    others = sorted(p for p in faq_files(folder) if p.name not in {f"{t}.yml" for t in topics})
-    if others:
+    other_topics = sorted(
+        p for p in faq_files(folder) if p.name not in {f"{t}.yml" for t in topics}
+    )
+    if other_topics:
         raise ContentError(
             [
                 f"{path}: of a topic the version does not have; move it away, or export into an "
                 "empty folder"
-                for path in others
+                for path in other_topics
             ]
         )
     for topic, entries in topics.items():
@@ -40,7 +42,7 @@ def write_folder(content: Content, folder: Path) -> int:
 
 
 def write_topic(topic: str, entries: Iterable[Entry], folder: Path) -> None:
-    """Write the file of one topic, as a whole or not at all."""
+    """Write the file of one topic, completely or not at all."""
     document = {"topic": topic, "entries": [_shape(entry) for entry in entries]}
     text = yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=1000)
     temporary = folder / f".{topic}.yml.new"
@@ -49,10 +51,10 @@ def write_topic(topic: str, entries: Iterable[Entry], folder: Path) -> None:
 
 
 def write_nlu(content: Content, folder: Path) -> int:
-    """Write the examples as `<topic>.yml` of Rasa's NLU format, intents `faq/<id>`; count files.
+    """Write the examples as Rasa NLU files `<topic>.yml`, intents `faq/<id>`; count files.
 
-    `rasa test nlu` does not ask importers, so it is given these. The validator refuses examples
-    that Rasa would read as its own markup, so none has to be escaped.
+    `rasa test nlu` reads no importers, so it gets these files. The validator refuses examples that
+    Rasa would read as its own markup, so none has to be escaped.
     https://rasa.com/docs/rasa/training-data-format#nlu-training-data
     """
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Shows the FAQ entries to `rasa train` and `rasa data validate` as `faq/<id>` examples."""
+"""Rasa importer: gives the FAQ entries to `rasa train` and `rasa data validate`."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from bot.content.load import load_folder
 
 
 class FaqImporter(TrainingDataImporter):
-    """Reads `data/faq`; stories, domain and config come from Rasa's own importer.
+    """Importer of `data/faq`; stories, domain and config come from Rasa's own importer.
 
-    No response per entry is given: each would become an action of the domain. One placeholder
-    `utter_faq` in domain.yml is enough, since bot.dialogue.nlg answers.
+    Examples get the intent `faq/<id>`. There is no response per entry: each would become an action
+    of the domain. One placeholder `utter_faq` in domain.yml is enough, since bot.dialogue.nlg
+    answers.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Read `data/faq/*.yml` into entries; what is wrong is told by file, entry and fix."""
+"""Loader of `data/faq/*.yml`; each fault is reported with file, entry and fix."""
 
 from __future__ import annotations
 
@@ -12,35 +12,37 @@ from bot.content.models import Content, Entry, Reply
 from bot.content.validate import check_content, check_entry, check_lines
 from bot.errors import ContentError
 
-_WORDS = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"})
+_TEXT_TAGS = frozenset({"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:bool"})
 _SAFE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SAFE):  # type: ignore[misc]
-    """A title "No", the language `no` and a day that no month has are texts, for the validator to
-    judge. No key may stand twice in one place."""
+    """YAML loader that keeps "No", `no` and impossible dates as texts for the validator.
+
+    It refuses a key that is in a mapping twice.
+    """
 
     yaml_implicit_resolvers: ClassVar = {
-        first: [one for one in resolvers if one[0] not in _WORDS]
-        for first, resolvers in _SAFE.yaml_implicit_resolvers.items()
+        letter: [resolver for resolver in resolvers if resolver[0] not in _TEXT_TAGS]
+        for letter, resolvers in _SAFE.yaml_implicit_resolvers.items()
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set[str]()
+        keys = set[str]()
         for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            if isinstance(key, yaml.ScalarNode) and key.value in keys:
                 raise yaml.constructor.ConstructorError(
                     None,
                     None,
                     f"{key.value!r} stands here a second time; keep one of them",
                     key.start_mark,
                 )
-            seen.add(str(key.value))
+            keys.add(str(key.value))
         return dict(super().construct_mapping(node, deep))
 
 
 def faq_files(folder: Path) -> list[Path]:
-    """The FAQ files of a folder."""
+    """List the FAQ files of a folder."""
     return sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
 
 
@@ -51,7 +53,7 @@ def load_folder(folder: Path, languages: tuple[str, ...]) -> Content:
         languages: Languages every entry must answer in; the first is the default.
 
     Raises:
-        ContentError: With one line for each fault, all files in one go.
+        ContentError: With one line per fault of all files.
     """
     files = faq_files(folder)
     if not files:
@@ -71,7 +73,7 @@ def load_folder(folder: Path, languages: tuple[str, ...]) -> Content:
         try:
             document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
-            problems.append(f"{name}: not valid YAML: {_where(error)}")
+            problems.append(f"{name}: not valid YAML: {_locate(error)}")
             continue
         if not isinstance(document, Mapping) or not isinstance(document.get("entries"), list):
             problems.append(f"{name}: write `topic: {path.stem}` and a list under `entries:`")
@@ -114,7 +116,7 @@ def _entry(raw: Mapping[str, Any], topic: str) -> Entry:
     )
 
 
-def _where(error: yaml.YAMLError) -> str:
+def _locate(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error)
     return f"line {mark.line + 1}, column {mark.column + 1}: {problem}" if mark else problem

@@ -1,4 +1,4 @@
-"""FAQ content as data: entries, and a numbered version of all of them. Format: docs/content.md."""
+"""Data types of FAQ content: entries, and a version of all of them. Format: docs/content.md."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from functools import cached_property
 from typing import Any
 
 PERSON = "person"
-"""Quick reply target that asks for a human instead of naming an entry; policy of the same kind."""
+"""Quick reply target that hands off to a person; also the policy of an entry that always does."""
 PERSON_WHEN_NEGATIVE = "person-when-negative"
-"""Policy of entries about ourselves: an upset customer is handed off, others are answered."""
+"""Policy of entries about us: an upset customer is handed off, others are answered."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """A quick reply of an entry."""
+    """Quick reply of an entry."""
 
     target: str
     """Entry id, or `person`."""
@@ -28,10 +28,10 @@ class Reply:
 
 @dataclass(frozen=True)
 class Entry:
-    """One FAQ item."""
+    """FAQ entry: examples, answers and quick replies."""
 
     id: str
-    """Stable, lower-case words joined by hyphens; names it in events and reports for ever."""
+    """Lower-case words joined by hyphens; never changes, as events and reports have it."""
     topic: str
     subtopic: str
     title: Mapping[str, str]
@@ -51,7 +51,7 @@ class Entry:
     valid_until: str = ""
     """ISO date after which it is no longer answered; empty for always."""
     owner: str = ""
-    """Who keeps it right."""
+    """Person who keeps it correct."""
 
     def is_valid(self, today: date) -> bool:
         return (not self.valid_from or date.fromisoformat(self.valid_from) <= today) and (
@@ -59,10 +59,10 @@ class Entry:
         )
 
     def answer(self, language: str, channel: str, default: str) -> tuple[str, str]:
-        """Choose the answer.
+        """Choose the answer for a language and channel.
 
         Returns:
-            Text and the language it is in: the one asked for, else the default.
+            Text and its language: the requested one, else the default.
         """
         variants = self.channels.get(channel, {})
         for choice in (language, language.split("-")[0], default):
@@ -70,8 +70,8 @@ class Entry:
                 return variants[choice], choice
             if choice in self.answers:
                 return self.answers[choice], choice
-        first = next(iter(self.answers))
-        return self.answers[first], first
+        first_language = next(iter(self.answers))
+        return self.answers[first_language], first_language
 
     def title_in(self, language: str, default: str) -> str:
         return (
@@ -81,7 +81,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Content:
-    """A version: immutable, numbered once it is published."""
+    """A content version: immutable, numbered once it is published."""
 
     entries: tuple[Entry, ...]
     number: int = 0
@@ -91,12 +91,12 @@ class Content:
         return {entry.id: entry for entry in self.entries}
 
     def answers(self, entry: str, today: date) -> bool:
-        """Whether there is an entry of this id, and today lies within its dates."""
+        """Tell whether there is an entry of this id whose dates include today."""
         return entry in self.by_id and self.by_id[entry].is_valid(today)
 
     @cached_property
     def digest(self) -> str:
-        """Names the content whatever its number and order, 64 hex digits."""
+        """Return a digest of the content, whatever its number and order; 64 hex digits."""
         ordered = Content(tuple(sorted(self.entries, key=lambda entry: entry.id)))
         return hashlib.sha256(ordered.to_json().encode()).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What an editor should look at: gaps, answers left behind, entries and questions without a match.
+"""Report for editors: missing and outdated answers, entries never asked, unanswered questions.
 
 Each function gives `Finding`s; `python -m bot content parity` shows them. Docs: docs/content.md.
 """
@@ -20,9 +20,9 @@ from bot.stores.tables import content_versions, events, messages
 
 COLUMNS = ("finding", "entry", "language", "count", "detail")
 SAMPLES = 20
-"""Questions without an entry that are shown, most frequent first."""
+"""Most questions without an entry in the report."""
 PRIVATE = frozenset({"email", "phone", "order-number"})
-"""Kinds of entities that are replaced by their names before anybody sees a sample."""
+"""Kinds of entities that are replaced by their names in the report."""
 _FAQ = "faq/"
 _ASKED_BACK = ":clarification.asked"
 _ANSWERED = (":answer.sent", ":answer.sent:also")
@@ -30,14 +30,14 @@ _ANSWERED = (":answer.sent", ":answer.sent:also")
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of the report."""
+    """Row of the report."""
 
     finding: str
     """`missing`, `outdated`, `never-asked`, `no-entry` or `machine`."""
     entry: str = ""
     language: str = ""
     count: int = 0
-    """How often it was asked, where the event log tells; else 0."""
+    """How often it was asked, as counted from the event log; else 0."""
     detail: str = ""
 
     def to_row(self) -> dict[str, Any]:
@@ -47,11 +47,11 @@ class Finding:
 def report(
     connection: Connection, languages: Sequence[str], *, since: float = 0.0
 ) -> list[Finding]:
-    """Everything about the live version.
+    """List all findings about the live version.
 
     Args:
-        languages: Languages every entry should answer in; the first is the one others follow.
-        since: Unix seconds from which the event log counts.
+        languages: Languages every entry should answer in; the first is the default.
+        since: Unix seconds from which events are counted.
     """
     content = versions.read(connection, versions.live_number(connection))
     if content is None:
@@ -66,31 +66,33 @@ def report(
 
 
 def missing(content: Content, languages: Sequence[str]) -> list[Finding]:
-    """Entries that lack an answer, a title or their examples in a language."""
-    found = []
+    """List entries that lack an answer, a title or examples in a language."""
+    findings = []
     for entry in content.entries:
         for language in languages:
             parts = {"answer": entry.answers, "title": entry.title, "examples": entry.examples}
-            lacking = [
+            missing_parts = [
                 name
                 for name, texts in parts.items()
                 if not any(code.split("-")[0] == language and texts[code] for code in texts)
             ]
-            # Examples in one language serve all; their lack alone is nothing to do.
-            if lacking and lacking != ["examples"]:
-                found.append(Finding("missing", entry.id, language, 0, f"no {', '.join(lacking)}"))
-    return found
+            # Examples in one language serve all; their lack alone needs no work.
+            if missing_parts and missing_parts != ["examples"]:
+                findings.append(
+                    Finding("missing", entry.id, language, 0, f"no {', '.join(missing_parts)}")
+                )
+    return findings
 
 
 def outdated(connection: Connection, content: Content, default: str) -> list[Finding]:
-    """Answers whose text was last written for another text of the default language.
+    """List answers written for an earlier text of the default language.
 
-    An answer is in step when, in some version that brought its present text, the default
-    language's answer read as it does now. So a rollback of both leaves them in step.
+    An answer is up to date when, in some version that introduced its present text, the default
+    language's answer was as it is now. So a rollback of both leaves them up to date.
     """
-    wrote: dict[tuple[str, str], int] = {}
-    in_step: dict[tuple[str, str, str], set[str]] = {}
-    before: dict[tuple[str, str], str] = {}
+    written_in: dict[tuple[str, str], int] = {}
+    default_texts: dict[tuple[str, str, str], set[str]] = {}
+    previous: dict[tuple[str, str], str] = {}
     query = (
         sa.select(content_versions.c.number, content_versions.c.body)
         .where(content_versions.c.number <= content.number)
@@ -103,41 +105,41 @@ def outdated(connection: Connection, content: Content, default: str) -> list[Fin
             for language, text in entry.answers.items():
                 key = (entry.id, language)
                 answers[key] = text
-                if before.get(key) != text:
-                    wrote[key] = number
-                    in_step.setdefault((*key, text), set()).add(base)
-        before = answers
-    found = []
+                if previous.get(key) != text:
+                    written_in[key] = number
+                    default_texts.setdefault((*key, text), set()).add(base)
+        previous = answers
+    findings = []
     for entry in content.entries:
         current = entry.answers.get(default)
         for language, text in entry.answers.items():
             if current is None or language == default:
                 continue
-            if current not in in_step.get((entry.id, language, text), {current}):
-                told = (
-                    f"written in version {wrote[entry.id, language]}, "
-                    f"{default} in version {wrote[entry.id, default]}"
+            if current not in default_texts.get((entry.id, language, text), {current}):
+                detail = (
+                    f"written in version {written_in[entry.id, language]}, "
+                    f"{default} in version {written_in[entry.id, default]}"
                 )
-                found.append(Finding("outdated", entry.id, language, 0, told))
-    return found
+                findings.append(Finding("outdated", entry.id, language, 0, detail))
+    return findings
 
 
 def never_asked(connection: Connection, content: Content, since: float) -> list[Finding]:
-    """Entries no message was taken for and no answer was given from."""
+    """List entries that no message was classified as and no answer came from."""
     intent, entry = events.c.data["intent"].as_string(), events.c.data["entry"].as_string()
     recent = events.c.occurred_at >= since
-    taken = connection.execute(
+    classified = connection.execute(
         sa.select(intent).where(events.c.type == "intent.classified", recent).distinct()
     ).scalars()
-    answered = connection.execute(
+    answered_entries = connection.execute(
         sa.select(entry).where(events.c.type == "answer.sent", recent).distinct()
     ).scalars()
-    asked = {str(name).removeprefix(_FAQ) for name in taken} | set(answered)
-    return [Finding("never-asked", e.id) for e in content.entries if e.id not in asked]
+    asked_entries = {str(name).removeprefix(_FAQ) for name in classified} | set(answered_entries)
+    return [Finding("never-asked", e.id) for e in content.entries if e.id not in asked_entries]
 
 
 def without_entry(connection: Connection, since: float, limit: int = SAMPLES) -> list[Finding]:
-    """Questions the bot had to ask back about, most frequent first, with private data masked."""
+    """List questions the bot asked back about, most frequent first, private data masked."""
     cause = events.c.data["cause"].as_string()
     rows = connection.execute(
         sa.select(messages.c.text, messages.c.language, cause)
@@ -155,7 +157,7 @@ def without_entry(connection: Connection, since: float, limit: int = SAMPLES) ->
 
 
 def machine_made(connection: Connection, since: float) -> list[Finding]:
-    """Answers a machine translated, with the newest wording, for an editor to take over."""
+    """List answers translated by a machine, with the newest text, for an editor to adopt."""
     entry, to = events.c.data["entry"].as_string(), events.c.data["to"].as_string()
     rows = connection.execute(
         sa.select(entry, to, messages.c.text)

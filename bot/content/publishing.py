@@ -1,8 +1,8 @@
-"""What editors do with versions: publish, roll back, compare; for a command and a page alike.
+"""Publishing: publish, roll back and compare versions, for a command and a page alike.
 
-Publishing is: validate the files (bot.content.load), check that they were made from the live
-version, write a new one and move the pointer, tell every process, and wait until the engines answer
-from it. Nothing here prints or ends a process: results are values, faults are errors.
+The steps: validate the files (bot.content.load), check that they were made from the live version,
+write a new one and move the pointer, notify every process, and wait until the engines answer from
+it. Nothing here prints or ends a process: results are values, faults are errors.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from bot.stores.tables import content_versions
 
 LIVE_TIMEOUT_S = 30.0
 """Longest wait for the engines to answer from a new version."""
-LOOK_EVERY_S = 0.02
+POLL_S = 0.02
 
 
 @dataclass(frozen=True)
 class Published:
-    """What became of publishing."""
+    """Result of publishing."""
 
     number: int
     """The live version."""
@@ -49,7 +49,7 @@ class Published:
 
     @property
     def differs(self) -> bool:
-        """Whether there is a new version."""
+        """Tell whether there is a new version."""
         return self.number != self.before
 
 
@@ -64,17 +64,17 @@ async def publish(
     note: str = "",
     stored: Callable[[int], None] | None = None,
 ) -> Published:
-    """Make `content` the live version, and wait until the engines answer from it.
+    """Make `content` the live version; wait until the engines answer from it.
 
     Args:
-        client: None where nothing is running; the next start finds the version in SQL.
-        based_on: Version it was made from; None when that is not known.
+        client: None where no process is running; the next start reads the version from SQL.
+        based_on: Version it was made from; None when that is unknown.
         force: Publish even if another version is live.
-        stored: Is told the number as soon as the version is in SQL, before anybody is waited for.
+        stored: Called with the number as soon as the version is in SQL, before the wait.
 
     Raises:
         VersionConflict: Another version is live, and `force` is not set.
-        StoreUnavailable: A store is away, or an engine still answers from an older version.
+        StoreUnavailable: A store is down, or an engine still answers from an older version.
     """
     started = time.monotonic()
 
@@ -88,7 +88,7 @@ async def publish(
     before, number = await database.run(write)
     if stored:
         stored(number)
-    # Also where nothing differs: whoever published it may have died before the engines heard of it.
+    # Also where nothing differs: the process that published it may have died before notifying.
     engines = await _announce(client, number) if client is not None else None
     return Published(number, before, engines, time.monotonic() - started)
 
@@ -101,45 +101,45 @@ async def roll_back(
     Raises:
         ContentError: There is no version of this number.
     """
-    found = await database.run(lambda c: existing(c, number))
+    content = await database.run(lambda c: read_existing(c, number))
     return await publish(
         database,
         client,
-        Content(found.entries),
+        Content(content.entries),
         based_on=await database.run(versions.live_number),
         author=author,
         note=f"rollback to version {number}",
     )
 
 
-def existing(connection: Connection, number: int) -> Content:
-    """Read a version.
+def read_existing(connection: Connection, number: int) -> Content:
+    """Read a version that must exist.
 
     Raises:
-        ContentError: There is none of this number.
+        ContentError: There is no version of this number.
     """
-    found = versions.read(connection, number)
-    if found is None:
+    content = versions.read(connection, number)
+    if content is None:
         raise ContentError([f"there is no version {number}; see `content versions`"])
-    return found
+    return content
 
 
 def changes_to(connection: Connection, content: Content) -> list[Change]:
-    """What publishing `content` would change: its difference from the live version."""
-    return diff.compare(_at(connection, versions.live_number(connection)), content)
+    """List what publishing `content` would change in the live version."""
+    return diff.compare(_read_or_empty(connection, versions.live_number(connection)), content)
 
 
 def changes_between(
     connection: Connection, before: int | None = None, after: int | None = None
 ) -> list[Change]:
-    """What differs between two versions.
+    """List the differences between two versions.
 
     Args:
         before: None for the version that was live before `after`.
         after: None for the live version.
 
     Raises:
-        ContentError: There is no version of such a number.
+        ContentError: There is no version of one of the numbers.
     """
     if after is None:
         after = versions.live_number(connection)
@@ -147,16 +147,16 @@ def changes_between(
         before = connection.execute(
             sa.select(content_versions.c.based_on).where(content_versions.c.number == after)
         ).scalar_one_or_none()
-    return diff.compare(_at(connection, before or 0), _at(connection, after))
+    return diff.compare(_read_or_empty(connection, before or 0), _read_or_empty(connection, after))
 
 
-def _at(connection: Connection, number: int) -> Content:
-    """A version; number 0 is the time before the first one."""
-    return existing(connection, number) if number else Content(())
+def _read_or_empty(connection: Connection, number: int) -> Content:
+    """Read a version; number 0 is empty, the time before the first version."""
+    return read_existing(connection, number) if number else Content(())
 
 
 def in_use(settings: Settings) -> Content:
-    """The live version if the database has one, else the files."""
+    """Return the live version if the database has one, else the content of the files."""
     if settings.database_url or (settings.state_dir / "samvad.sqlite3").exists():
         database = Database.of(settings)
         try:
@@ -164,14 +164,14 @@ def in_use(settings: Settings) -> Content:
             if live:
                 return live
         except SamvadError:
-            pass  # an empty database: the files are what there is
+            pass  # an empty database: the files count
         finally:
             database.close()
     return load_folder(settings.data_dir / "faq", settings.languages)
 
 
 async def _announce(client: redis.asyncio.Redis, number: int) -> int:
-    """Move the mirror and wait until every live engine answers from the version."""
+    """Update the pointer's copy in Redis; wait until every live engine answers from the version."""
     await versions.announce(client, number)
     deadline = time.monotonic() + LIVE_TIMEOUT_S
     while True:
@@ -179,7 +179,7 @@ async def _announce(client: redis.asyncio.Redis, number: int) -> int:
             client.zrangebyscore(redis_keys.holders("engine"), time.time(), "+inf")
         )
         ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
-        # One that answers from a later version, published meanwhile, is not behind.
+        # An engine on a later version, published meanwhile, is not behind.
         behind = [e for e in engines if json.loads(ready.get(e, "{}")).get("version", 0) < number]
         if not behind:
             return len(engines)
@@ -188,11 +188,11 @@ async def _announce(client: redis.asyncio.Redis, number: int) -> int:
                 "engine",
                 f"{', '.join(behind)} still answer from an older version; look at their logs",
             )
-        await asyncio.sleep(LOOK_EVERY_S)
+        await asyncio.sleep(POLL_S)
 
 
 def base_of(state_dir: Path, folder: Path) -> int | None:
-    """Version the files of `folder` were last in step with, as far as this machine knows."""
+    """Return the version the files of `folder` last equalled, as far as this machine knows."""
     try:
         bases = json.loads((state_dir / "content-base.json").read_text("utf-8"))
         return int(bases[str(folder.resolve())])

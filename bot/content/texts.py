@@ -1,7 +1,7 @@
 """System answers from domain.yml, for processes that do not import rasa.
 
-domain.yml is a Rasa domain: each response has one variation a language, told apart by a condition
-on the slot `language`; the one without a condition is the default.
+domain.yml is a Rasa domain: each response has one variation per language, distinguished by a
+condition on the slot `language`; the one without a condition is the default.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DOMAIN = Path("domain.yml")
 
 
 class SystemTexts:
-    """Texts by response name and language.
+    """System answers by response name and language.
 
     Args:
         texts: Response name → language → text with `{placeholders}`.
@@ -53,11 +53,11 @@ class SystemTexts:
         return frozenset(self._texts.get(name, ()))
 
     def language_for(self, name: str, language: str) -> str:
-        """Language a text will be given in: the one asked for, or the default."""
+        """Return the language a text is available in: the requested one, or the default."""
         return language if language in self._texts[name] else self.default
 
     def render(self, name: str, language: str, **values: object) -> str:
-        """Fill in a text; an unknown placeholder stays as it is rather than failing.
+        """Fill in a text; an unknown placeholder stays in it rather than failing.
 
         Raises:
             KeyError: There is no response of that name.

@@ -1,4 +1,4 @@
-"""Rules an FAQ file must keep; each message names file, entry and fix (docs/content.md)."""
+"""Validator of FAQ files; each fault names file, entry and fix (docs/content.md)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Entry
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[a-z]{2})?")
-# Rasa takes any file with such a line, even inside a text, for training data of its own.
+# Rasa treats any file with such a line, even inside a text, as its own training data.
 RASA_LINE = re.compile(r"^\s*(nlu|responses|stories|rules)\s*:", re.MULTILINE)
 
 MAX_TITLE_CHARS = 20
@@ -43,19 +43,19 @@ _KEYS = frozenset(
 
 
 def check_lines(file: str, text: str) -> list[str]:
-    """Find lines that Rasa would read as its own training data."""
-    found = []
+    """List lines that Rasa would read as its own training data."""
+    problems = []
     for match in RASA_LINE.finditer(text):
         line = text.count("\n", 0, match.end()) + 1
-        found.append(
+        problems.append(
             f"{file}, line {line}: a line may not begin with `{match[1]}:`, "
             "Rasa would train on it; put another word first"
         )
-    return found
+    return problems
 
 
 def check_entry(file: str, index: int, raw: Any, languages: Sequence[str]) -> list[str]:
-    """Check one entry as it stands in the file; return one line a fault."""
+    """Check one entry of a file; return one line per fault."""
     if not isinstance(raw, Mapping):
         return [f"{file}, entry {index}: must be a mapping that starts with `- id: …`"]
     identifier = raw.get("id")
@@ -87,7 +87,7 @@ def check_entry(file: str, index: int, raw: Any, languages: Sequence[str]) -> li
 
 
 def check_content(entries: Sequence[tuple[str, Entry]]) -> list[str]:
-    """Check what only shows across entries: repeated ids, repeated examples, dead quick replies."""
+    """Check across entries: repeated ids, repeated examples, quick replies without entry."""
     problems: list[str] = []
     files: dict[str, str] = {}
     examples: dict[str, str] = {}

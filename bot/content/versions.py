@@ -1,8 +1,8 @@
-"""Versions in SQL, and the pointer that says which one is live.
+"""Content versions in SQL, and the pointer to the live one.
 
-A version is an immutable numbered row; writing one and moving the pointer is one transaction. The
-pointer is mirrored in Redis, where every process that answers or shows content follows it.
-`bot.content.publishing` is what editors do with both.
+A version is an immutable numbered row; writing one and moving the pointer is one transaction. Redis
+has a copy of the pointer, which every process that answers or shows content follows. Editors use
+`bot.content.publishing`.
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from bot.stores.redis_client import guarded
 from bot.stores.tables import content_pointer, content_versions
 
 LOCK = 5_366_321_003
-"""Whoever publishes is alone, so that the second of two finds the first one's version live."""
+"""Number of the lock for publishing, so that the second of two finds the first one's version."""
 
-# KEYS: the mirror. ARGV: number. Of two who publish, the first may be the last to tell; numbers
-# only grow, also when an older version is put back.
-_TELL = """
+# KEYS: the pointer's copy. ARGV: number. Of two publishers the first may be the last to write it;
+# numbers only grow, also at a rollback.
+_MOVE_FORWARD = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], ARGV[1])
 end
 """
 
-# KEYS: the mirror. ARGV: number, what was found in its place.
+# KEYS: the pointer's copy. ARGV: number, the value to replace.
 _CORRECT = """
 if (redis.call('GET', KEYS[1]) or '') == ARGV[2] then redis.call('SET', KEYS[1], ARGV[1]) end
 return redis.call('GET', KEYS[1])
@@ -53,12 +53,12 @@ class Version:
     created_at: float
     """Unix seconds."""
     digest: str
-    """Names its content, whatever its number."""
+    """Digest of its content, whatever its number."""
     live: bool
 
 
 def live_number(connection: Connection) -> int:
-    """Number of the live version; 0 before anything was published."""
+    """Return the number of the live version; 0 before anything was published."""
     return (
         connection.execute(
             sa.select(content_pointer.c.number).where(content_pointer.c.id == 1)
@@ -68,7 +68,7 @@ def live_number(connection: Connection) -> int:
 
 
 def read(connection: Connection, number: int) -> Content | None:
-    """Read a version; None when there is none of that number."""
+    """Read a version; None when there is none of this number."""
     body = connection.execute(
         sa.select(content_versions.c.body).where(content_versions.c.number == number)
     ).scalar_one_or_none()
@@ -76,13 +76,13 @@ def read(connection: Connection, number: int) -> Content | None:
 
 
 def topics(connection: Connection, number: int) -> tuple[str, ...]:
-    """Topics of a version's entries, in order; none when there is no such version."""
+    """List the topics of a version's entries, sorted; none when there is no such version."""
     content = read(connection, number)
     return tuple(sorted({entry.topic for entry in content.entries})) if content else ()
 
 
-def listed(connection: Connection) -> list[Version]:
-    """All versions, the newest first."""
+def list_versions(connection: Connection) -> list[Version]:
+    """List all versions, newest first."""
     c, live = content_versions.c, live_number(connection)
     rows = connection.execute(
         sa.select(c.number, c.based_on, c.author, c.note, c.created_at, c.digest).order_by(
@@ -101,10 +101,10 @@ def write(
     author: str = "",
     note: str = "",
 ) -> Content:
-    """Make `content` the live version, in the transaction of `connection`.
+    """Store `content` as the live version, in the transaction of `connection`.
 
     Args:
-        based_on: Version the files were made from; None when that is not known.
+        based_on: Version the files were made from; None when that is unknown.
 
     Returns:
         The content with its number; the live one unchanged when nothing differs.
@@ -158,19 +158,19 @@ def write(
     return Content(content.entries, number)
 
 
-async def correct(client: redis.asyncio.Redis, number: int, found: str) -> int:
-    """Let the mirror name `number`, unless it has changed since it named `found`.
+async def correct(client: redis.asyncio.Redis, number: int, old_value: str) -> int:
+    """Set the pointer's copy in Redis to `number`, unless it has changed since it was `old_value`.
 
-    Whoever read `number` in SQL after `found` knows better, since versions are told after they are
-    stored: a higher one is of a database that is no longer ours.
+    A `number` read in SQL after `old_value` is right, since the copy is written after SQL: a higher
+    one in Redis belongs to a database that is no longer ours.
 
     Returns:
-        What it names now.
+        The value of the copy now.
     """
-    return int(await guarded(client.eval(_CORRECT, 1, redis_keys.CONTENT_LIVE, number, found)))
+    return int(await guarded(client.eval(_CORRECT, 1, redis_keys.CONTENT_LIVE, number, old_value)))
 
 
 async def announce(client: redis.asyncio.Redis, number: int) -> None:
-    """Mirror the pointer, unless to a later version, so that every process follows at once."""
-    await guarded(client.eval(_TELL, 1, redis_keys.CONTENT_LIVE, number))
+    """Update the pointer's copy, unless it has a later version, and notify every process."""
+    await guarded(client.eval(_MOVE_FORWARD, 1, redis_keys.CONTENT_LIVE, number))
     await guarded(client.publish(redis_keys.CONTENT_CHANNEL, number))

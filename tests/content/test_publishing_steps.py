@@ -66,7 +66,7 @@ async def test_a_rollback_is_a_new_version_of_old_content(database: Database) ->
     await publishing.publish(database, None, SECOND, based_on=1)
     done = await publishing.roll_back(database, None, 1, author="ed")
     assert done.number == 3
-    newest, *_ = database.call(versions.listed)
+    newest, *_ = database.call(versions.list_versions)
     assert (newest.number, newest.live, newest.author) == (3, True, "ed")
     assert newest.note == "rollback to version 1"
     with pytest.raises(ContentError, match="no version 9"):

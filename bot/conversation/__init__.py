@@ -1,1 +1,1 @@
-"""Whose turn it is: states, rows in SQL, episodes."""
+"""Conversations: states, their rows in SQL, changes of owner, and the decision to hand off."""

@@ -1,9 +1,9 @@
-"""Changes of owner made outside a turn: by agents and by the sweeper.
+"""Changes of a conversation's owner outside a turn, by agents and the housekeeper.
 
-SQL is the truth, Redis carries a copy the engine reads. While a change is under way a mark stands
-in Redis and the copy is gone, so no turn of the bot can commit in between: the bot never talks
-over a human. The mark counts, since two agents may click at once and the loser must not lift it
-for the winner. A process that dies in the middle leaves no copy; the next turn reads SQL.
+SQL is the truth; Redis has a copy that the engine reads. During a change a mark is in Redis and the
+copy is deleted, so no turn of the bot can commit meanwhile: the bot never writes while an agent
+answers. The mark is a counter, since two agents may click at once and the loser must not remove it
+for the winner. A process that dies in the middle leaves no copy; the next turn then reads SQL.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ end
 
 
 class Changes:
-    """Applies changes of state to SQL and to the copy, and tells who is looking."""
+    """Writer of state changes, to SQL and to the copy in Redis."""
 
     def __init__(self, shards: int, database: Database, client: redis.asyncio.Redis) -> None:
         self._shards = shards
@@ -58,12 +58,12 @@ class Changes:
     async def apply(
         self, conversation_id: str, work: Callable[[Connection], Conversation]
     ) -> Conversation:
-        """Run `work` in one transaction with turns of this conversation held back.
+        """Run `work` in one transaction; meanwhile no turn of this conversation can commit.
 
         Raises:
             TransitionRefused, StaleConversation: From `work`; nothing has changed then.
-            StoreUnavailable: SQL or Redis is away. If SQL took the change, the copy is missing
-                and the next reader asks SQL.
+            StoreUnavailable: SQL or Redis is down. If SQL has the change, the copy is missing and
+                the next reader reads SQL.
         """
         shard = redis_keys.shard_of(conversation_id, self._shards)
         mark = redis_keys.transition(shard, conversation_id)
@@ -84,7 +84,7 @@ class Changes:
         await guarded(self._redis.eval(script, len(keys), *keys, *arguments))
 
 
-async def announce(client: redis.asyncio.Redis, conversation_id: str, what: str) -> None:
-    """Wake the desks; `what` is `message`, `state` and the like."""
-    body = pack({"conversation": conversation_id, "what": what})
+async def announce(client: redis.asyncio.Redis, conversation_id: str, kind: str) -> None:
+    """Tell open desks of a change; `kind` is `message`, `state` and the like."""
+    body = pack({"conversation": conversation_id, "what": kind})
     await guarded(batches_of(client).run(("PUBLISH", redis_keys.LIVE_CHANNEL, body)))

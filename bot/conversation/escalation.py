@@ -1,7 +1,7 @@
-"""The decision: answer, ask back, or hand off, with the reason and its numbers.
+"""The decision to answer, ask back or hand off, with its cause and numbers.
 
-A pure function over numbers; thresholds come from the settings. Order matters: what the customer
-asked for comes first, then what is wrong with us, then how they feel, then how sure we are.
+A pure function over numbers; thresholds come from the settings. Order matters: first what the
+customer asked for, then faults of the bot, then the customer's mood, then the bot's confidence.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from bot.settings import Thresholds
 
 @dataclass(frozen=True)
 class Signals:
-    """What is known about a message when the bot must decide."""
+    """Facts about a message that the decision is made from."""
 
     intent: str = ""
-    """`faq`, a dialogue intent, or empty when nothing is sure enough."""
+    """`faq`, a dialogue intent, or empty when no intent is sure enough."""
     entry: str = ""
     """Best entry, whatever its confidence."""
     entry_needs_person: bool = False
     """The entry's policy sends it to a person."""
     aimed_at_us: bool = False
-    """Bad feelings are about us: anger, a complaint about the service, or a matter of the shop the
-    bot has no answer to. A problem it can answer is no reason by itself to hand off, nor is bad
-    news about something else."""
+    """Whether a bad mood is about us: anger, a complaint about the service, or a matter of the shop
+    the bot has no answer to. A problem it can answer is no reason by itself to hand off, nor is
+    bad news about something else."""
     confidence: float = 0.0
     """Calibrated, 0–1."""
     threshold: float = 0.0
@@ -35,7 +35,7 @@ class Signals:
     margin: float = 1.0
     """Lead over the second best, 0–1."""
     rival_is_entry: bool = False
-    """The second best is another entry, so a choice makes sense."""
+    """Whether the second best is another entry, so that a choice makes sense."""
     asked_for_person: bool = False
     not_helped: bool = False
     """The customer said the last answer did not help."""
@@ -50,27 +50,27 @@ class Signals:
     bot_failed: bool = False
     """The turn gave no answer or raised."""
     tapped: bool = False
-    """A quick reply was tapped: there is nothing to doubt."""
+    """Whether a quick reply was tapped, which leaves no doubt."""
     wordless: bool = False
-    """Signs alone, such as a sticker or a thumb: not to understand them is no failure."""
+    """Whether it has no letters, such as a thumb; not to understand it is no failure."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do, and why."""
+    """The decision and its reasons."""
 
     kind: str
     """`answer`, `clarify` or `handoff`."""
     cause: Cause | None = None
-    """Set for a handoff, and for a clarification: the cause it would have had."""
+    """Cause of a handoff; for a clarification the cause a handoff would have had."""
     numbers: Mapping[str, Any] | None = None
-    """The numbers behind it and the thresholds in force."""
+    """The numbers it was made from, and the thresholds."""
     failed: bool = False
-    """This message counts as a failure in a row."""
+    """Whether this message counts as a failure in a row."""
 
 
 def decide(signals: Signals, thresholds: Thresholds) -> Decision:
-    """Choose between answering, asking back and handing off."""
+    """Decide whether to answer, ask back or hand off."""
     numbers = _numbers(signals, thresholds)
     if signals.bot_failed:
         return Decision("handoff", Cause.BOT_FAILURE, numbers, failed=True)

@@ -1,6 +1,6 @@
-"""The transition table: who owns a conversation, and which steps exist.
+"""States of a conversation, and the table of allowed changes between them.
 
-Drawn in docs/architecture.md; a property test refuses every step that is not here.
+Drawn in docs/architecture.md; a property test checks that every other change is refused.
 """
 
 from __future__ import annotations
@@ -9,24 +9,24 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Owner of a conversation; the value is what the SQL row holds."""
+    """State of a conversation, which says who owns it; the value is what the SQL row holds."""
 
     BOT = "bot"
     """The bot answers; `owner` is null."""
     WAITING = "waiting"
-    """In the queue: `waiting_since`, `cause`, `cause_detail` set; the bot gives notices only."""
+    """In the queue, with `waiting_since`, `cause`, `cause_detail`; the bot sends notices only."""
     ASSIGNED = "assigned"
     """`owner` is the agent; the bot is silent."""
     SNOOZED = "snoozed"
-    """Still the agent's, out of sight until a time or a customer message."""
+    """Still the agent's, hidden from the inbox until a time or a customer message."""
     RESOLVED = "resolved"
     """Ended by an agent with a topic and outcome; the next message starts an episode."""
     CLOSED = "closed"
-    """Ended by itself; the next message starts an episode."""
+    """Ended automatically; the next message starts an episode."""
 
 
 class Cause(StrEnum):
-    """Why a conversation went to a person."""
+    """Why a conversation was handed to a person."""
 
     ASKED = "asked"
     LOW_CONFIDENCE = "low-confidence"
@@ -54,6 +54,6 @@ HUMAN = frozenset({State.ASSIGNED, State.SNOOZED})
 """States in which an agent owns the conversation and the bot is silent."""
 
 
-def may_go(state: State, target: State) -> bool:
-    """Tell whether the step is in the table."""
+def is_allowed(state: State, target: State) -> bool:
+    """Tell whether the table has a change from one state to another."""
     return target in TRANSITIONS[state]

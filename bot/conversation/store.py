@@ -1,7 +1,7 @@
-"""Conversations in SQL: the truth about owner, state and episode.
+"""Rows of `conversations` in SQL: the truth about owner, state and episode.
 
 Every change is a compare-and-set on the row's `version` and writes its event in the same
-transaction, so the log can neither miss a change nor tell of one that did not happen.
+transaction, so the log neither misses a change nor has one that did not happen.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.conversation.states import ENDED, State, may_go
+from bot.conversation.states import ENDED, State, is_allowed
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import EpisodeStarted, Event, Subject
 from bot.stores.database import insert_ignore
@@ -26,7 +26,7 @@ from bot.streams.messages import Inbound
 
 @dataclass(frozen=True)
 class Conversation:
-    """A row of `conversations`."""
+    """Row of `conversations`."""
 
     id: str
     channel: str
@@ -41,7 +41,7 @@ class Conversation:
     episode_id: str
     episode_started_at: float
     stint: int
-    """Counts how often the bot took the conversation over; it introduces itself once a stint."""
+    """Counts how often the bot took the conversation over; it introduces itself once per stint."""
     language: str
     priority: int
     """Higher goes first."""
@@ -55,16 +55,16 @@ class Conversation:
     sentiment: float | None
     """Running mean of negativity, 0–1, as of the last handoff."""
     blocked: bool = False
-    """Nothing of this customer is taken, nothing is sent to them."""
+    """Whether messages from and to this customer are dropped."""
 
     team: str | None = None
-    """Team that it waits for or that has it; None while the bot has it."""
+    """Team it waits for or is assigned to; None while the bot has it."""
     topic: str | None = None
-    """Topic of the entry it was handed off with, or that an agent gave it."""
+    """Topic of the entry it was handed off with, or the one an agent chose."""
     callback_at: float | None = None
-    """Since when the customer does not wait in the chat but for an answer later."""
+    """When the customer asked for an answer later; None while they wait in the chat."""
     late_told_at: float | None = None
-    """When the customer was last told that it takes longer."""
+    """When the customer was last sent a notice that it takes longer."""
     last_agent: str | None = None
     """User id of the agent this customer had last."""
 
@@ -83,13 +83,13 @@ class Conversation:
         return cls(**{**dict(row), "state": State(row["state"])})
 
 
-ELSEWHERE = "page-inbox:"
-"""Begins the owner's name where people answer outside our desk."""
+PAGE_INBOX = "page-inbox:"
+"""Prefix of the owner where people answer outside our desk."""
 
 
-def is_elsewhere(conversation: Conversation) -> bool:
-    """Tell whether its owner is no agent of the desk, and may be relieved by anyone there."""
-    return (conversation.owner or "").startswith(ELSEWHERE)
+def is_answered_elsewhere(conversation: Conversation) -> bool:
+    """Tell whether its owner answers outside our desk; any agent may then take it."""
+    return (conversation.owner or "").startswith(PAGE_INBOX)
 
 
 def get(connection: Connection, conversation_id: str) -> Conversation | None:
@@ -103,9 +103,9 @@ def get(connection: Connection, conversation_id: str) -> Conversation | None:
 
 
 def open_for(connection: Connection, inbound: Inbound, language: str) -> Conversation:
-    """Return the conversation of a message; create it, or start an episode in an ended one."""
-    found = get(connection, inbound.conversation)
-    if found is None:
+    """Return a message's conversation; create it, or start an episode if it has ended."""
+    conversation = get(connection, inbound.conversation)
+    if conversation is None:
         now = inbound.received_at or time.time()
         customer = f"c-{inbound.conversation}"
         insert_ignore(
@@ -145,25 +145,25 @@ def open_for(connection: Connection, inbound: Inbound, language: str) -> Convers
         }
         insert_ignore(connection, conversations, [row])
         write_events(connection, [_episode_started(row, inbound.id)])
-        found = get(connection, inbound.conversation)
-        assert found is not None  # noqa: S101 - inserted above in this very transaction
-    if found.state in ENDED and not found.blocked:
+        conversation = get(connection, inbound.conversation)
+        assert conversation is not None  # noqa: S101 - inserted above in this very transaction
+    if conversation.state in ENDED and not conversation.blocked:
         if inbound.zone:
             c = customers.c
             connection.execute(
                 sa.update(customers)
-                .where(c.id == found.customer_id, c.zone != inbound.zone)
+                .where(c.id == conversation.customer_id, c.zone != inbound.zone)
                 .values(zone=inbound.zone)
             )
         return change(
             connection,
-            found,
+            conversation,
             State.BOT,
             key=inbound.id,
             now=inbound.received_at or time.time(),
             episode_id=inbound.id,
         )
-    return found
+    return conversation
 
 
 def change(
@@ -176,10 +176,10 @@ def change(
     now: float | None = None,
     **values: Any,
 ) -> Conversation:
-    """Move a conversation to another state, once.
+    """Change the state of a conversation, once per key.
 
     Args:
-        current: The row as read; somebody else's change in between refuses this one.
+        current: The row as read; another change since then makes this one fail.
         key: Idempotency key; the same key again returns the row unchanged.
         events: Written in the same transaction.
         values: Columns to set beside the state, such as `owner` or `cause`.
@@ -188,10 +188,10 @@ def change(
         TransitionRefused: The table in `states` has no such step.
         StaleConversation: The row is no longer the one that was read.
     """
-    moment = time.time() if now is None else now
+    changed_at = time.time() if now is None else now
     if current.last_change == key and current.state == target:
         return current
-    if not may_go(current.state, target):
+    if not is_allowed(current.state, target):
         raise TransitionRefused(current.id, current.state, target)
     updates: dict[str, Any] = {
         "state": target.value,
@@ -213,27 +213,27 @@ def change(
     if target == State.ASSIGNED and updates.get("owner"):
         updates["last_agent"] = updates["owner"]
     if target == State.WAITING:
-        updates.setdefault("waiting_since", moment)
+        updates.setdefault("waiting_since", changed_at)
         updates.setdefault("owner", None)
-        # Who left a message waits for its answer, whichever agent comes and goes.
+        # A customer who left a message still waits for its answer, whichever agent has it.
         updates.setdefault("callback_at", current.callback_at)
         updates.setdefault("late_told_at", None)
     if target == State.BOT and current.state in ENDED:
-        # At once, not when the recorder comes by: whoever looks for the idle must not find it.
-        updates.update(episode_started_at=moment, last_message_at=moment, topic=None)
+        # Now and not when the recorder writes: the search for idle conversations must not find it.
+        updates.update(episode_started_at=changed_at, last_message_at=changed_at, topic=None)
     _write(connection, current, target, updates)
     if current.state == State.WAITING and target == State.ASSIGNED and current.waiting_since:
         connection.execute(
             sa.insert(queue_times).values(
-                assigned_at=moment, wait_s=max(0.0, moment - current.waiting_since)
+                assigned_at=changed_at, wait_s=max(0.0, changed_at - current.waiting_since)
             )
         )
     if target == State.BOT and current.state in ENDED:
         events = (*events, _episode_started({**asdict(current), **updates}, key))
     write_events(connection, events)
-    fresh = get(connection, current.id)
-    assert fresh is not None  # noqa: S101 - updated above
-    return fresh
+    updated = get(connection, current.id)
+    assert updated is not None  # noqa: S101 - updated above
+    return updated
 
 
 def amend(
@@ -244,7 +244,7 @@ def amend(
     events: tuple[Event, ...] = (),
     **values: Any,
 ) -> Conversation:
-    """Set columns of a conversation that stays in its state, once; arguments as in `change`.
+    """Set columns of a conversation without changing its state, once; arguments as in `change`.
 
     Raises:
         StaleConversation: The row is no longer the one that was read.
@@ -254,20 +254,20 @@ def amend(
     updates = {"version": current.version + 1, "last_change": key, **values}
     _write(connection, current, current.state, updates)
     write_events(connection, events)
-    fresh = get(connection, current.id)
-    assert fresh is not None  # noqa: S101 - updated above
-    return fresh
+    updated = get(connection, current.id)
+    assert updated is not None  # noqa: S101 - updated above
+    return updated
 
 
 def _write(
     connection: Connection, current: Conversation, target: State, updates: dict[str, Any]
 ) -> None:
-    done = connection.execute(
+    result = connection.execute(
         sa.update(conversations)
         .where(conversations.c.id == current.id, conversations.c.version == current.version)
         .values(**updates)
     )
-    if done.rowcount != 1:
+    if result.rowcount != 1:
         raise StaleConversation(current.id, current.state, target)
 
 

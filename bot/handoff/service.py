@@ -76,7 +76,7 @@ class HandoffService:
 
         def work(connection: Connection) -> Conversation:
             current = self._get(connection, conversation_id)
-            if current.state in HUMAN and store.is_elsewhere(current):
+            if current.state in HUMAN and store.is_answered_elsewhere(current):
                 return passing.to_agent(
                     connection,
                     current,

@@ -194,7 +194,7 @@ class Sweeper:
             )
         except TransitionRefused:
             return 0
-        if waiting.callback_at or store.is_elsewhere(seen):
+        if waiting.callback_at or store.is_answered_elsewhere(seen):
             # They left a message and were never told who has it, or talked to people without a
             # name of ours, whose inbox may well go on answering.
             return 1

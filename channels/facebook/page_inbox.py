@@ -109,7 +109,7 @@ class PageInbox:
 
 def owner_of(page: str) -> str:
     """Name the people of a page's inbox, as owner of conversations."""
-    return f"{store.ELSEWHERE}{page}"[:64]
+    return f"{store.PAGE_INBOX}{page}"[:64]
 
 
 def _event(conversation: Conversation, what: EventData, key: str, owner: str) -> LogEvent:

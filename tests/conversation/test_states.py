@@ -11,7 +11,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from bot.conversation import store
-from bot.conversation.states import ENDED, HUMAN, TRANSITIONS, State, may_go
+from bot.conversation.states import ENDED, HUMAN, TRANSITIONS, State, is_allowed
 from bot.errors import TransitionRefused
 from bot.stores.database import Database
 
@@ -47,7 +47,7 @@ def test_the_table_is_the_one_the_design_draws() -> None:
 
 
 def test_no_state_leads_to_itself() -> None:
-    assert not [state for state in State if may_go(state, state)]
+    assert not [state for state in State if is_allowed(state, state)]
 
 
 def test_ended_and_human_states_are_told_apart() -> None:

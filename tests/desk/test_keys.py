@@ -6,7 +6,7 @@ from pathlib import Path
 DESK = Path("bot/desk")
 KEYS = (DESK / "static" / "keys.js").read_text("utf-8")
 HELP = (DESK / "pages" / "inbox" / "_dialogs.html").read_text("utf-8")
-ELSEWHERE = {"1", "2", "3", "Enter", "Shift", "Esc", "Alt", "/", "@"}
+PAGE_INBOX = {"1", "2", "3", "Enter", "Shift", "Esc", "Alt", "/", "@"}
 """Keys of the text field and of suggestions, which are no entries of the table."""
 
 
@@ -26,7 +26,7 @@ def _shown() -> set[str]:
 def test_the_help_lists_every_key_and_no_other() -> None:
     table = set(_table()) - {"?"}
     assert len(table) > 20
-    assert _shown() - ELSEWHERE == table | {"g"}
+    assert _shown() - PAGE_INBOX == table | {"g"}
 
 
 def test_the_help_names_every_list() -> None:

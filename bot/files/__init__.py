@@ -1,1 +1,1 @@
-"""Files that customers and agents send each other; docs/attachments.md."""
+"""Files that customers and agents send: upload, fetching, storage, download."""

@@ -1,8 +1,8 @@
-"""Which addresses the worker may fetch from: a stranger's message names them.
+"""Addresses the fetcher may use, since a stranger's message names them.
 
-A host must be on the list, and may not lead into our own network, whatever its name resolves to at
-the moment of connecting. Only the host of a base address that is a setting of ours may be local:
-that is where tests and a Bot API server of one's own are.
+A host must be on the list and may not resolve into our own network at the moment of connecting.
+Only the host of a base address from our settings may be local: tests use it, and installations with
+their own Bot API server.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 @dataclass(frozen=True)
 class Hosts:
-    """Hosts of one channel's files."""
+    """Hosts that one channel's files may come from."""
 
     base: str = ""
-    """Base address of the vendor's API, a setting; its scheme, host and port are allowed as they
-    are. Empty for none."""
+    """Base address of the vendor's API, a setting; exactly its scheme, host and port are allowed.
+    Empty for none."""
     domains: tuple[str, ...] = ()
-    """Domains allowed with those below them, by https at its usual port."""
+    """Allowed domains with their subdomains, by https at port 443."""
 
     def allow(self, address: URL) -> bool:
         """Tell whether a file may be fetched from this address."""
@@ -42,16 +42,16 @@ class Hosts:
 
     @property
     def local(self) -> frozenset[str]:
-        """Hosts that may be in our own network."""
+        """Return the hosts that may be in our own network."""
         host = URL(self.base).host if self.base else None
         return frozenset({host} if host else ())
 
 
 class PublicOnly(AbstractResolver):
-    """Resolves names to public addresses; the connection then goes to just those.
+    """DNS resolver that returns public addresses only; aiohttp then connects to just those.
 
     Args:
-        local: Hosts that may resolve to anything.
+        local: Hosts that may resolve to any address.
     """
 
     def __init__(self, local: Iterable[str] = ()) -> None:
@@ -61,22 +61,22 @@ class PublicOnly(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Resolve; a name with one address inside is refused with all of them.
+        """Resolve a name; refuse it when one of its addresses is not public.
 
         Raises:
-            OSError: Unknown, or not public.
+            OSError: The name is unknown, or not public.
         """
-        found = await self._inner.resolve(host, port, family)
-        if host not in self._local and not all(is_public(entry["host"]) for entry in found):
+        addresses = await self._inner.resolve(host, port, family)
+        if host not in self._local and not all(is_public(entry["host"]) for entry in addresses):
             raise OSError(None, "the host is not a public one")
-        return found
+        return addresses
 
     async def close(self) -> None:
         await self._inner.close()
 
 
 def is_public(text: str) -> bool:
-    """Tell whether an IP address is of the open internet, also when it hides in an IPv6 one."""
+    """Tell whether an IP address is on the public internet, also inside an IPv6 address."""
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:

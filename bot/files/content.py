@@ -1,6 +1,6 @@
-"""What a file is, told by its content and not by its name.
+"""Detection of a file's type by its content, not by its name.
 
-puremagic (MIT, no dependencies) knows the signatures; this module chooses among its readings, and
+puremagic (MIT, no dependencies) knows the signatures; this module chooses among its results, and
 adds plain text, which has no signature.
 """
 
@@ -17,7 +17,7 @@ from bot.errors import FileRefused
 from bot.streams.attachments import ICONS
 
 HEAD_BYTES = 8192
-"""How much of a file is looked at."""
+"""Bytes of a file that are examined."""
 TEXT = "text/plain"
 INLINE = frozenset({"image/jpeg", "image/png", "image/webp", "image/gif"})
 """Raster images that browsers show and that hold no script."""
@@ -68,31 +68,31 @@ _BROWSERS_RUN = frozenset({"html", "htm", "xhtml", "xml", "svg", "js", "mjs", "c
 
 @dataclass(frozen=True)
 class Content:
-    """What a file turned out to be."""
+    """Type and kind of a file."""
 
     type: str
     kind: str
     """Key of `bot.streams.attachments.ICONS`."""
 
 
-def look(head: bytes, name: str, claimed: str, allowed: Collection[str]) -> Content:
-    """Tell what a file is.
+def detect_type(head: bytes, name: str, claimed: str, allowed: Collection[str]) -> Content:
+    """Detect a file's type.
 
     Args:
         head: Its first `HEAD_BYTES`, or all of it.
-        claimed: MIME type its sender gives; may be empty.
-        allowed: MIME types we take.
+        claimed: MIME type from the sender; may be empty.
+        allowed: MIME types we accept.
 
     Raises:
-        FileRefused: `type-not-allowed`; `content-mismatch` when name or claim say it is of an
-            allowed kind and its content says otherwise; `empty`.
+        FileRefused: `type-not-allowed`; `content-mismatch` when its name or claim is of an
+            allowed type and its content is not; `empty`.
     """
     if not head:
         raise FileRefused("empty", "the file is empty")
-    found = _read(head)
+    type_ = _type_of(head)
     ending = name.lower().rpartition(".")[2]
-    if found in allowed and not (found == TEXT and ending in _BROWSERS_RUN):
-        return Content(found, kind_of(found))
+    if type_ in allowed and not (type_ == TEXT and ending in _BROWSERS_RUN):
+        return Content(type_, kind_of(type_))
     claims = {plain(claimed), *(t for t, ends in ENDINGS.items() if f".{ending}" in ends)}
     if claims & set(allowed):
         raise FileRefused("content-mismatch", "the content is not what the name says")
@@ -100,35 +100,35 @@ def look(head: bytes, name: str, claimed: str, allowed: Collection[str]) -> Cont
 
 
 def plain(claimed: str) -> str:
-    """Spell a MIME type as `ENDINGS` does."""
+    """Normalise a MIME type to the spelling of `ENDINGS`."""
     bare = claimed.partition(";")[0].strip().lower()
     return _SAME.get(bare, bare)
 
 
 def kind_of(type_: str) -> str:
-    """`image`, `audio`, `video` or `file`."""
-    first = type_.partition("/")[0]
-    return first if first in ICONS else "file"
+    """Return `image`, `audio`, `video` or `file`."""
+    major = type_.partition("/")[0]
+    return major if major in ICONS else "file"
 
 
 def endings_of(type_: str) -> tuple[str, ...]:
-    """File name endings of a type, the usual one first; none if we know none."""
+    """Return file name endings of a type, the usual one first; none for unknown types."""
     return ENDINGS.get(type_, ())
 
 
-def _read(head: bytes) -> str:
-    """MIME type by content; empty if nothing is known of it."""
+def _type_of(head: bytes) -> str:
+    """Return the MIME type by content; empty when it is unknown."""
     if _MARKUP.match(head.removeprefix(b"\xef\xbb\xbf")):
-        # A browser may read as a page what has a picture's name: no reading is worth the risk.
+        # A browser may run it as a page although its name is a picture's: refuse it.
         return ""
     if head[4:8] == b"ftyp" and head[8:12] in _BRANDS:
         return "video/mp4"
-    found = _signed(head)
-    return found or (TEXT if _is_text(head) else "")
+    type_ = _type_by_signature(head)
+    return type_ or (TEXT if _is_text(head) else "")
 
 
-def _signed(head: bytes) -> str:
-    """Type of the surest signature, if it is one of `ENDINGS`: short ones match by accident."""
+def _type_by_signature(head: bytes) -> str:
+    """Return the type of the surest signature if `ENDINGS` has it; short ones match by accident."""
     try:
         readings = puremagic.magic_string(head)
     except (puremagic.PureError, ValueError):
@@ -136,14 +136,14 @@ def _signed(head: bytes) -> str:
     surest = max(reading.confidence for reading in readings)
     for reading in readings:
         by_ending = next((t for t, ends in ENDINGS.items() if reading.extension in ends), "")
-        found = plain(reading.mime_type) or by_ending
-        if reading.confidence == surest and found in ENDINGS and found != TEXT:
-            return found
+        type_ = plain(reading.mime_type) or by_ending
+        if reading.confidence == surest and type_ in ENDINGS and type_ != TEXT:
+            return type_
     return ""
 
 
 def _is_text(head: bytes) -> bool:
-    """UTF-8 without control characters; a character cut off at the end is no fault."""
+    """Tell whether it is UTF-8 without control characters; its last character may be cut off."""
     try:
         text = head.decode("utf-8")
     except UnicodeDecodeError as error:

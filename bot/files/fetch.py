@@ -1,7 +1,7 @@
-"""Fetch customers' files from the vendors; one file at a time is claimed in SQL by one worker.
+"""Fetching of customers' files from the vendors; one worker claims one file at a time in SQL.
 
-The addresses come from strangers' messages, and Telegram's have the bot's token in them: no
-address and no error of the HTTP library, which names addresses, gets into a log, a row or a key.
+The addresses come from strangers' messages, and Telegram's contain the bot's token: no address and
+no error of the HTTP library, which has addresses in its text, is logged or stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bot.conversation.changes import announce
 from bot.errors import FileRefused, SamvadError, StoreUnavailable
 from bot.files import names, rows
 from bot.files.addresses import Hosts, PublicOnly
-from bot.files.content import Content, endings_of, look
+from bot.files.content import Content, detect_type, endings_of
 from bot.files.store import CHUNK_BYTES, FileStore
 from bot.settings import Settings
 from bot.stores.database import Database
@@ -36,21 +36,21 @@ AT_ONCE = 4
 IDLE_S = 0.5
 TIMEOUT_S = 60.0
 CLAIM_S = 90.0
-"""How long a worker has a file to itself; longer than `TIMEOUT_S`."""
+"""How long a worker has a file for itself; longer than `TIMEOUT_S`."""
 READ_TIMEOUT_S = 20.0
-"""Longest silence of a vendor in the middle of a file."""
+"""Longest silence of a vendor during a download."""
 MOST_TRIES = 6
 FIRST_PAUSE_S = 2.0
-"""Doubles with each try: the last one is about a minute after the message."""
+"""Pause after the first try; doubles with each, up to about a minute after the message."""
 MOST_REDIRECTS = 3
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class FetchFailed(SamvadError):
-    """A file did not come.
+    """Error for a file that could not be fetched.
 
     Args:
-        reason: Stable word; docs/attachments.md lists them.
+        reason: Stable code; docs/attachments.md lists them.
         permanent: True when trying again cannot help.
     """
 
@@ -61,17 +61,17 @@ class FetchFailed(SamvadError):
 
 
 class Vendor(Protocol):
-    """How one channel's files are found."""
+    """Interface for finding one channel's files."""
 
     @property
     def hosts(self) -> Hosts:
-        """Where its files may be."""
+        """Return the hosts its files may come from."""
 
     async def address(self, account: str, at: str) -> str:
-        """Make the address of a file; it may hold a secret and is never kept.
+        """Make the address of a file; it may contain a secret and is never stored.
 
         Args:
-            at: What the message said: `Attachment.source`.
+            at: `Attachment.source`, from the message.
 
         Raises:
             FetchFailed: The vendor does not give it.
@@ -82,14 +82,14 @@ class Vendor(Protocol):
 
 
 Tell = Callable[[Mapping[str, Any]], Awaitable[None]]
-"""Tells the customer, once, that the file of a row could not be taken."""
+"""Tells the customer, once, that the file of a row could not be accepted."""
 
 
 class Fetcher:
-    """Works off the rows of `files` that are still to be fetched.
+    """Fetcher of the files whose rows are in state `fetching`.
 
     Args:
-        vendors: By channel.
+        vendors: Channel → its vendor.
     """
 
     def __init__(
@@ -139,28 +139,28 @@ class Fetcher:
         if file is None:
             return False
         with self.aside.row(file):
-            # Read by itself: one that cannot be read must not hide those behind it.
+            # Read separately: a row that cannot be read must not hide those behind it.
             row = await self._database.read(lambda c: rows.get(c, file))
             if row is not None:
                 await self._take(row, moment)
         return True
 
-    async def _take(self, row: Mapping[str, Any], moment: float) -> None:
+    async def _take(self, row: Mapping[str, Any], now: float) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 values = await self._fetch(row)
         except FileRefused as error:
             values = {"state": REFUSED, "reason": error.code}
         except FetchFailed as error:
-            values = self._after(row, error, moment)
+            values = self._after(row, error, now)
         except (StoreUnavailable, asyncio.CancelledError):
-            # Not the file's fault, and the next worker need not wait for the claim to end.
-            self._database.call(lambda c: _update(c, row, {"due_at": moment}))
+            # Not the file's fault; the next worker need not wait for the claim to end.
+            self._database.call(lambda c: _update(c, row, {"due_at": now}))
             raise
         except Exception as error:
-            # Without its trace, and all errors alike: their texts have addresses in them.
+            # Without its traceback: the texts of such errors contain addresses.
             LOG.warning("file.broken", file_id=row["id"], error=type(error).__name__)
-            values = self._after(row, FetchFailed("unreachable"), moment)
+            values = self._after(row, FetchFailed("unreachable"), now)
         await self._settle(row, values)
 
     def _after(self, row: Mapping[str, Any], error: FetchFailed, now: float) -> dict[str, Any]:
@@ -171,11 +171,11 @@ class Fetcher:
         return {"tries": tries, "due_at": now + self._first_pause_s * 2 ** (tries - 1)}
 
     async def _settle(self, row: Mapping[str, Any], values: dict[str, Any]) -> None:
-        ended = "state" in values
-        if ended:
+        is_final = "state" in values
+        if is_final:
             values |= {"source": sa.null(), "due_at": 0.0}
-        if ended and values["state"] != STORED:
-            # First, so that it is not forgotten when we die in between; it is said once.
+        if is_final and values["state"] != STORED:
+            # First, so that a crash in between does not lose it; it is sent once.
             await self._tell(row)
         if not await self._database.run(lambda c: _update(c, row, values)):
             # Another worker has it by now, or the customer was erased meanwhile.
@@ -183,14 +183,14 @@ class Fetcher:
                 await self._store.delete([row["id"]])
             return
         LOG.info(
-            "file.settled" if ended else "file.unreachable",
+            "file.settled" if is_final else "file.unreachable",
             file_id=row["id"],
             conversation=row["conversation"],
             state=values.get("state", FETCHING),
             reason=values.get("reason", ""),
             tries=row["tries"] + 1,
         )
-        if ended:
+        if is_final:
             await announce(self._redis, row["conversation"], "message")
 
     async def _fetch(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,18 +201,18 @@ class Fetcher:
         if row["size"] > self._settings.max_file_bytes:
             raise FileRefused("too-large", "the vendor says so")
         address = URL(await vendor.address(source.get("account", ""), source["at"]))
-        found: list[Content] = []
+        contents: list[Content] = []
         answer = await self._open(address, vendor.hosts)
         async with answer:
-            put = await self._store.put(
+            stored = await self._store.put(
                 row["id"],
                 answer.content.iter_chunked(CHUNK_BYTES),
                 self._settings.max_file_bytes,
-                lambda head: found.append(
-                    look(head, row["name"], row["type"], self._settings.file_types)
+                lambda head: contents.append(
+                    detect_type(head, row["name"], row["type"], self._settings.file_types)
                 ),
             )
-        content = found[0]
+        content = contents[0]
         name = names.with_ending(row["name"], endings_of(content.type))
         return {
             "state": STORED,
@@ -220,16 +220,16 @@ class Fetcher:
             "type": content.type,
             "kind": content.kind,
             "name": name,
-            "size": put.size,
-            "sha256": put.sha256,
+            "size": stored.size,
+            "sha256": stored.sha256,
         }
 
     async def _open(self, address: URL, hosts: Hosts) -> aiohttp.ClientResponse:
-        """Ask for a file, following the vendor's redirects to itself."""
+        """Request a file; follow redirects to allowed hosts."""
         for _ in range(MOST_REDIRECTS + 1):
             if not hosts.allow(address):
                 raise FetchFailed("host-not-allowed", permanent=True)
-            answer = await self._ask(address)
+            answer = await self._request(address)
             if answer.status not in _REDIRECTS:
                 break
             answer.release()
@@ -239,17 +239,17 @@ class Fetcher:
         if answer.status == 200:
             return answer
         answer.release()
-        # An address that has run out will not come back; a vendor with a bad moment will.
-        gone = answer.status in (400, 401, 403, 404, 410)
-        raise FetchFailed("not-found" if gone else "unreachable", permanent=gone)
+        # An expired address stays expired; a vendor that is down comes back.
+        is_permanent = answer.status in (400, 401, 403, 404, 410)
+        raise FetchFailed("not-found" if is_permanent else "unreachable", permanent=is_permanent)
 
-    async def _ask(self, address: URL) -> aiohttp.ClientResponse:
+    async def _request(self, address: URL) -> aiohttp.ClientResponse:
         if self._session is None or self._session.closed:
             local = frozenset[str]().union(*(v.hosts.local for v in self._vendors.values()))
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(resolver=PublicOnly(local), use_dns_cache=False),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                # What is measured and hashed is what came: nothing is unpacked on the way.
+                # The bytes as sent are measured and hashed: nothing is decompressed.
                 auto_decompress=False,
                 headers={"Accept-Encoding": "identity"},
                 timeout=aiohttp.ClientTimeout(
@@ -259,29 +259,29 @@ class Fetcher:
         return await self._session.get(address, allow_redirects=False)
 
 
-def _due(now: float, aside: Sequence[str]) -> sa.Select[tuple[str]]:
+def _select_due(now: float, aside: Sequence[str]) -> sa.Select[tuple[str]]:
     c = files.c
     query = sa.select(c.id).where(c.state == FETCHING, c.due_at <= now, c.id.not_in(aside))
     return query.order_by(c.due_at, c.created_at).limit(1)
 
 
 def _is_due(connection: Connection, now: float, aside: Sequence[str]) -> bool:
-    return connection.execute(_due(now, aside)).first() is not None
+    return connection.execute(_select_due(now, aside)).first() is not None
 
 
 def _claim(connection: Connection, now: float, aside: Sequence[str]) -> str | None:
-    """Take a file that is due; another worker that chose the same one gets nothing."""
-    query = _due(now, aside).with_for_update(skip_locked=True)
+    """Claim a file that is due; another worker that chose the same one gets None."""
+    query = _select_due(now, aside).with_for_update(skip_locked=True)
     file = connection.execute(query).scalar()
-    taken = connection.execute(
+    result = connection.execute(
         sa.update(files)
         .where(files.c.id == file, files.c.state == FETCHING, files.c.due_at <= now)
         .values(due_at=now + CLAIM_S)
     )
-    return file if taken.rowcount else None
+    return file if result.rowcount else None
 
 
 def _update(connection: Connection, row: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
-    """Change a claimed row; a worker that was only slow, and whose claim ended, changes nothing."""
+    """Change a claimed row; do nothing when the claim of a slow worker has ended."""
     claimed = (files.c.id == row["id"], files.c.state == FETCHING, files.c.due_at == row["due_at"])
     return bool(connection.execute(sa.update(files).where(*claimed).values(**values)).rowcount)

@@ -1,7 +1,7 @@
-"""Files over HTTP, for the widget and the desk: uploads in, files out. docs/attachments.md.
+"""Upload and download of files over HTTP, for the widget and the desk; docs/attachments.md.
 
-What a stranger sent is served so that no browser runs it: never sniffed, in a sandbox, and for
-saving, but for raster images.
+Strangers' files are served so that no browser runs them: not sniffed, in a sandbox, and as
+downloads except raster images.
 """
 
 from __future__ import annotations
@@ -36,20 +36,20 @@ _HARDENED = {
 
 @dataclass(frozen=True)
 class Upload:
-    """An upload that has begun to arrive."""
+    """Upload that has begun to arrive."""
 
     name: str
     claimed: str
-    """MIME type its sender gives."""
+    """MIME type from the sender."""
     chunks: AsyncIterator[bytes]
-    """May be read once, within `UPLOAD_S`."""
+    """Can be read once, within `UPLOAD_S`."""
 
 
 async def read_upload(request: web.Request, most: int) -> Upload:
     """Begin to read an upload: a raw body, or the part `file` of a form.
 
     Args:
-        most: Bytes; what announces itself as larger is refused before it is read.
+        most: Most bytes; an upload that declares more is refused before it is read.
 
     Raises:
         FileRefused: `too-large` or `bad-upload`.
@@ -62,26 +62,28 @@ async def read_upload(request: web.Request, most: int) -> Upload:
             raise FileRefused("too-large", f"send at most {most} bytes")
         name = unquote(request.headers.get(NAME_HEADER, "")[:2000], errors="replace")
         chunks = request.content.iter_chunked(CHUNK_BYTES)
-        return Upload(name, request.content_type, _guarded(chunks, deadline))
+        return Upload(name, request.content_type, _within_limits(chunks, deadline))
     try:
         async with asyncio.timeout_at(deadline):
             form = await request.multipart()
             while (part := await form.next()) is not None:
                 if isinstance(part, aiohttp.BodyPartReader) and part.name == FIELD:
                     claimed = part.headers.get("Content-Type", "")
-                    return Upload(part.filename or "", claimed, _guarded(_pieces(part), deadline))
+                    return Upload(
+                        part.filename or "", claimed, _within_limits(_read_part(part), deadline)
+                    )
     except (*UNREADABLE, LookupError, TimeoutError) as error:
         raise FileRefused("bad-upload", "the form cannot be read") from error
     raise FileRefused("bad-upload", f"send the file as the body, or as the part {FIELD!r}")
 
 
-async def _pieces(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
-    while piece := await part.read_chunk(CHUNK_BYTES):
-        yield piece
+async def _read_part(part: aiohttp.BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk(CHUNK_BYTES):
+        yield chunk
 
 
-async def _guarded(chunks: AsyncIterator[bytes], deadline: float) -> AsyncIterator[bytes]:
-    """Bound the time, and turn a connection that ends into our error."""
+async def _within_limits(chunks: AsyncIterator[bytes], deadline: float) -> AsyncIterator[bytes]:
+    """Limit the time, and raise our error when the connection ends early."""
     while True:
         try:
             async with asyncio.timeout_at(deadline):
@@ -93,23 +95,23 @@ async def _guarded(chunks: AsyncIterator[bytes], deadline: float) -> AsyncIterat
         yield chunk
 
 
-def taken(attachment: Attachment) -> dict[str, Any]:
-    """What the sender of an upload is told."""
-    told = attachment.shown()
-    return {key: told[key] for key in ("id", "name", "type", "size", "kind")}
+def upload_reply(attachment: Attachment) -> dict[str, Any]:
+    """Return the fields of an uploaded file that its sender gets."""
+    values = attachment.shown()
+    return {key: values[key] for key in ("id", "name", "type", "size", "kind")}
 
 
 async def send_file(
     request: web.Request, store: FileStore, row: Mapping[str, Any] | None
 ) -> web.StreamResponse:
-    """Send a file to somebody who may see it; the caller has made sure of that.
+    """Send a file; the caller has checked that the requester may see it.
 
     Args:
         row: From `bot.files.rows.get`.
 
     Raises:
-        BadRequest: 404, there is none, or nothing is stored of it.
-        StoreUnavailable: The disk does not answer.
+        BadRequest: 404, there is no such file, or it is not stored.
+        StoreUnavailable: The disk fails.
     """
     missing = BadRequest("not-found", "there is no such file", status=404)
     if row is None or row["state"] != STORED:
@@ -120,7 +122,7 @@ async def send_file(
         **_HARDENED,
         "Content-Type": str(row["type"]),
         "Content-Disposition": disposition("inline" if inline else "attachment", row["name"]),
-        # Asked for again each time, so that who may no longer see it does not.
+        # Checked at each request, so that a viewer who lost the right no longer gets it.
         "Cache-Control": "private, no-cache",
         "ETag": etag,
     }
@@ -133,7 +135,7 @@ async def send_file(
         raise missing
     response = web.StreamResponse(headers=headers)
     response.content_length = row["size"]
-    with file, contextlib.suppress(ConnectionError):  # whoever asked has gone away
+    with file, contextlib.suppress(ConnectionError):  # the client has disconnected
         await response.prepare(request)
         if request.method != "HEAD":
             while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):

@@ -1,4 +1,4 @@
-"""Names of files as strangers write them, made fit to be shown and offered for saving."""
+"""Cleaning of file names from strangers, for display and saving."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from urllib.parse import quote
 MOST_CHARS = 120
 _PATH = re.compile(r"[/\\]")
 _FORBIDDEN = re.compile(r'[<>:"|?*%]')
-"""Windows takes none of these; `%` would be read as an escape by some browsers."""
+"""Windows refuses all of these; some browsers read `%` as an escape."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-"""Controls; formats, so also overrides that turn "gpj.exe" around; surrogates; line ends."""
+"""Categories of control, format (such as overrides that reverse "gpj.exe"), surrogate, line end."""
 _JOINERS = "\u200c\u200d"
-"""Indic and Arabic words are written with them."""
+"""Parts of Indic and Arabic words."""
 
 
 def clean(name: str, kind: str = "file") -> str:
-    """Take path, control characters, direction overrides and what no file system takes out.
+    """Remove path, control characters, direction overrides and characters no file system takes.
 
-    A name that has nothing left becomes the kind of the file.
+    An empty result becomes the kind of the file.
     """
-    last = _PATH.split(unicodedata.normalize("NFC", name[: 8 * MOST_CHARS]))[-1]
-    seen = "".join(c for c in last if unicodedata.category(c) not in _UNSEEN or c in _JOINERS)
-    seen = " ".join(_FORBIDDEN.sub("", seen).split()).strip(". ")
-    if len(seen) > MOST_CHARS:
-        stem, dot, ending = seen.rpartition(".")
+    base = _PATH.split(unicodedata.normalize("NFC", name[: 8 * MOST_CHARS]))[-1]
+    cleaned = "".join(c for c in base if unicodedata.category(c) not in _UNSEEN or c in _JOINERS)
+    cleaned = " ".join(_FORBIDDEN.sub("", cleaned).split()).strip(". ")
+    if len(cleaned) > MOST_CHARS:
+        stem, dot, ending = cleaned.rpartition(".")
         tail = dot + ending if dot and len(ending) <= 8 else ""
-        seen = (stem if tail else seen)[: MOST_CHARS - len(tail)].rstrip() + tail
-    return seen or kind
+        cleaned = (stem if tail else cleaned)[: MOST_CHARS - len(tail)].rstrip() + tail
+    return cleaned or kind
 
 
 def with_ending(name: str, endings: tuple[str, ...]) -> str:
-    """Make a name end the way its content does: nothing opens as what it is not.
+    """Give a name the ending of its content, so that it opens as what it is.
 
     Args:
         endings: Endings of the content's type, the usual one first; empty keeps the name.
@@ -42,11 +42,11 @@ def with_ending(name: str, endings: tuple[str, ...]) -> str:
     return name[: MOST_CHARS - len(endings[0])].rstrip(". ") + endings[0]
 
 
-def disposition(how: str, name: str) -> str:
-    """Header Content-Disposition; RFC 6266 with a plain name for old readers.
+def disposition(mode: str, name: str) -> str:
+    """Build the header Content-Disposition; RFC 6266, with an ASCII name for old clients.
 
     Args:
-        how: `attachment` or `inline`.
+        mode: `attachment` or `inline`.
     """
     plain = name.encode("ascii", "replace").decode().replace("?", "_").replace("\\", "_")
-    return f"{how}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    return f"{mode}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -1,4 +1,4 @@
-"""Rows of the table `files`: which message has which files, and what became of them."""
+"""Rows of the table `files`: the files of messages, and their states."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ _SHOWN = (
 def of_messages(
     connection: Connection, conversation: str, messages: Iterable[str]
 ) -> dict[str, tuple[Attachment, ...]]:
-    """Files by message id, in their order; messages without any are absent."""
-    wanted = sorted(set(messages))
-    if not wanted:
+    """Return files by message id, in their order; messages without files are absent."""
+    message_ids = sorted(set(messages))
+    if not message_ids:
         return {}
-    found: dict[str, list[Attachment]] = {}
+    by_message: dict[str, list[Attachment]] = {}
     query = (
         sa.select(*_SHOWN, files.c.message)
-        .where(files.c.conversation == conversation, files.c.message.in_(wanted))
+        .where(files.c.conversation == conversation, files.c.message.in_(message_ids))
         .order_by(files.c.position)
     )
     for row in connection.execute(query).mappings():
-        found.setdefault(row["message"], []).append(Attachment.from_dict(dict(row)))
-    return {message: tuple(attachments) for message, attachments in found.items()}
+        by_message.setdefault(row["message"], []).append(Attachment.from_dict(dict(row)))
+    return {message: tuple(attachments) for message, attachments in by_message.items()}
 
 
 def get(connection: Connection, id_: str) -> dict[str, Any] | None:
-    """The row of a file."""
+    """Read the row of a file."""
     row = connection.execute(sa.select(files).where(files.c.id == id_)).mappings().first()
     return dict(row) if row else None
 
@@ -55,7 +55,7 @@ def uploads(
     message: str,
     user_id: str = "",
 ) -> list[Attachment] | None:
-    """Files a message names; None unless each is this author's own and free for this message."""
+    """Return the files a message names; None unless each is this author's and not yet used."""
     if not ids:
         return []
     query = sa.select(*_SHOWN).where(
@@ -67,17 +67,17 @@ def uploads(
         files.c.message.in_(("", message)),
     )
     rows = (dict(row) for row in connection.execute(query).mappings())
-    found = {row["id"]: Attachment.from_dict(row) for row in rows}
-    return [found[id_] for id_ in ids] if found.keys() >= set(ids) else None
+    by_id = {row["id"]: Attachment.from_dict(row) for row in rows}
+    return [by_id[id_] for id_ in ids] if by_id.keys() >= set(ids) else None
 
 
 def bytes_of(connection: Connection, conversation: str) -> int:
-    """Bytes a conversation's files take up."""
+    """Return the total bytes of a conversation's files."""
     query = sa.select(sa.func.coalesce(sa.func.sum(files.c.size), 0))
     return int(connection.execute(query.where(files.c.conversation == conversation)).scalar_one())
 
 
 def ids_of(connection: Connection, conversations: Sequence[str]) -> list[str]:
-    """Ids of all files of conversations."""
+    """List the ids of all files of conversations."""
     query = sa.select(files.c.id).where(files.c.conversation.in_(conversations))
     return list(connection.execute(query).scalars())

@@ -1,7 +1,7 @@
-"""Where the bytes of files are: a folder that ingress, sender and desk share.
+"""Storage of the bytes of files: a folder that ingress, sender and desk share.
 
-Another kind of store (an object store, say) implements `FileStore`. Ids are ours, never a name
-from outside; what a file is called is in SQL.
+Another kind of store, such as an object store, implements `FileStore`. Ids are ours, never names
+from outside; the names of files are in SQL.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from bot.files.content import HEAD_BYTES
 from bot.settings import Settings
 
 FREE_BYTES = 256 * 1024 * 1024
-"""Room that is left to the database and the logs on the same disk."""
+"""Space left for the database and the logs on the same disk."""
 CHUNK_BYTES = 256 * 1024
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _PART = ".part"
 
 
 @dataclass(frozen=True)
-class Put:
-    """What was stored."""
+class StoredFile:
+    """Result of storing a file."""
 
     size: int
     """Bytes."""
@@ -40,49 +40,48 @@ class Put:
 
 
 class FileStore(Protocol):
-    """Keeps bytes by id."""
+    """Interface of a store of bytes by id."""
 
     async def put(
-        self, id_: str, chunks: AsyncIterator[bytes], most: int, look: Callable[[bytes], None]
-    ) -> Put:
-        """Store a file, all of it or nothing; an id that is there is written anew.
+        self, id_: str, chunks: AsyncIterator[bytes], most: int, check: Callable[[bytes], None]
+    ) -> StoredFile:
+        """Store a file completely or not at all; replace one with the same id.
 
         Args:
-            most: Bytes beyond which it is refused, while it arrives.
-            look: Gets its first `HEAD_BYTES`, or all of a shorter one; what it raises refuses it.
+            most: Most bytes; a larger file is refused while it arrives.
+            check: Called with its first `HEAD_BYTES`, or all of a shorter one; may raise.
 
         Raises:
-            FileRefused: `too-large`, or from `look`.
-            StoreUnavailable: No room, or the disk refuses.
+            FileRefused: `too-large`, or from `check`.
+            StoreUnavailable: The disk is full or fails.
         """
 
     async def open(self, id_: str) -> BinaryIO | None:
-        """Open a file for reading; None if it is not there. The caller closes it."""
+        """Open a file for reading; None if it is missing. The caller closes it."""
 
     async def delete(self, ids: Iterable[str]) -> None:
-        """Delete files; those that are not there are no error."""
+        """Delete files; missing ones are no error."""
 
     async def older_than(self, moment: float) -> list[str]:
-        """Ids of files stored before a moment (Unix seconds); what was left unfinished before it
-        is cleared away."""
+        """List ids of files stored before a moment (Unix seconds); delete unfinished ones."""
 
 
 def new_id() -> str:
-    """Make a name nobody can guess."""
+    """Make an id that cannot be guessed."""
     return secrets.token_urlsafe(16).replace("-", "_")
 
 
 def store_of(settings: Settings) -> FileStore:
-    """The store these settings name."""
-    return Folder(settings.files_folder)
+    """Return the store of the settings."""
+    return FolderStore(settings.files_folder)
 
 
-class Folder:
-    """Files in a folder, readable by its owner only.
+class FolderStore:
+    """File store in a folder that only its owner may read.
 
     Args:
-        root: Is made when the first file comes.
-        free_bytes: Room that must stay free on its disk.
+        root: The folder; created with the first file.
+        free_bytes: Space that must stay free on its disk.
     """
 
     def __init__(self, root: Path, free_bytes: int = FREE_BYTES) -> None:
@@ -90,53 +89,53 @@ class Folder:
         self._free_bytes = free_bytes
 
     async def put(
-        self, id_: str, chunks: AsyncIterator[bytes], most: int, look: Callable[[bytes], None]
-    ) -> Put:
+        self, id_: str, chunks: AsyncIterator[bytes], most: int, check: Callable[[bytes], None]
+    ) -> StoredFile:
         target = self._path(id_)
         part = target.with_name(f"{target.name}.{secrets.token_hex(4)}{_PART}")
-        digest, size, head, seen = hashlib.sha256(), 0, b"", False
-        with _turned():
+        digest, size, head, checked = hashlib.sha256(), 0, b"", False
+        with _disk_errors():
             file = await asyncio.to_thread(self._begin, part, most)
         try:
             async for chunk in chunks:
                 size += len(chunk)
                 if size > most:
                     raise FileRefused("too-large", f"send at most {most} bytes")
-                if not seen:
+                if not checked:
                     head = (head + chunk)[:HEAD_BYTES]
-                    if seen := len(head) == HEAD_BYTES:
-                        look(head)
+                    if checked := len(head) == HEAD_BYTES:
+                        check(head)
                 digest.update(chunk)
-                with _turned():
+                with _disk_errors():
                     await asyncio.to_thread(file.write, chunk)
-            if not seen:
-                look(head)
-            with _turned():
+            if not checked:
+                check(head)
+            with _disk_errors():
                 await asyncio.to_thread(_finish, file, part, target)
         except BaseException:
             file.close()
             part.unlink(missing_ok=True)
             raise
-        return Put(size, digest.hexdigest())
+        return StoredFile(size, digest.hexdigest())
 
     async def open(self, id_: str) -> BinaryIO | None:
-        with _turned(), contextlib.suppress(FileNotFoundError):
+        with _disk_errors(), contextlib.suppress(FileNotFoundError):
             return await asyncio.to_thread(self._path(id_).open, "rb")
         return None
 
     async def delete(self, ids: Iterable[str]) -> None:
         paths = [self._path(id_) for id_ in ids]
-        with _turned():
+        with _disk_errors():
             await asyncio.to_thread(_unlink, paths)
 
     async def older_than(self, moment: float) -> list[str]:
-        with _turned():
+        with _disk_errors():
             return await asyncio.to_thread(self._older_than, moment)
 
     def _path(self, id_: str) -> Path:
         if not _ID.fullmatch(id_):
             raise ValueError("not an id of a file")
-        # Spread: no folder gets more than a few thousand entries.
+        # In subfolders, so that none gets more than a few thousand entries.
         return self._root / hashlib.sha256(id_.encode()).hexdigest()[:2] / id_
 
     def _begin(self, part: Path, most: int) -> BinaryIO:
@@ -147,7 +146,7 @@ class Folder:
         return os.fdopen(descriptor, "wb")
 
     def _older_than(self, moment: float) -> list[str]:
-        found = []
+        ids = []
         for path in self._root.glob("*/*"):
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime >= moment:
@@ -155,8 +154,8 @@ class Folder:
                 if path.name.endswith(_PART):
                     path.unlink()
                 else:
-                    found.append(path.name)
-        return found
+                    ids.append(path.name)
+        return ids
 
 
 def _finish(file: BinaryIO, part: Path, target: Path) -> None:
@@ -164,7 +163,7 @@ def _finish(file: BinaryIO, part: Path, target: Path) -> None:
     os.fsync(file.fileno())
     file.close()
     part.replace(target)
-    # The name must last as well: SQL is told of the file next.
+    # The folder entry must be on disk as well before SQL names the file.
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -178,8 +177,8 @@ def _unlink(paths: list[Path]) -> None:
 
 
 @contextlib.contextmanager
-def _turned() -> Iterator[None]:
-    """Turn the disk's errors into ours; that a file is absent is no fault of the disk."""
+def _disk_errors() -> Iterator[None]:
+    """Raise our error for errors of the disk; a missing file is no such error."""
     try:
         yield
     except FileNotFoundError:

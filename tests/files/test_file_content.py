@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.errors import FileRefused
-from bot.files.content import ENDINGS, HEAD_BYTES, look
+from bot.files.content import ENDINGS, HEAD_BYTES, detect_type
 from bot.files.names import MOST_CHARS, clean, disposition, with_ending
 from bot.settings import Settings
 from bot.streams.attachments import ICONS
@@ -44,7 +44,7 @@ ISO = b"\0\0\0\x20ftyp"
 )
 def test_what_we_take_is_known_by_its_content(head: bytes, type_: str, kind: str) -> None:
     padding = b"" if type_ == "text/plain" or b"plain" in head else bytes(300)
-    found = look(head + padding, "anything.xyz", "", ALLOWED)
+    found = detect_type(head + padding, "anything.xyz", "", ALLOWED)
     assert (found.type, found.kind) == (type_, kind)
     assert found.kind in ICONS
 
@@ -77,27 +77,27 @@ def test_what_we_do_not_take_is_refused_whatever_it_says(
     head: bytes, name: str, claimed: str
 ) -> None:
     with pytest.raises(FileRefused) as refused:
-        look(head, name, claimed, ALLOWED)
+        detect_type(head, name, claimed, ALLOWED)
     expected = "content-mismatch" if claimed else "type-not-allowed"
     assert refused.value.code == expected
 
 
 def test_a_character_cut_off_at_the_end_of_what_is_looked_at_is_no_fault() -> None:
     text = ("a" + "क" * HEAD_BYTES).encode()
-    assert look(text[:HEAD_BYTES], "a.txt", "", ALLOWED).type == "text/plain"
+    assert detect_type(text[:HEAD_BYTES], "a.txt", "", ALLOWED).type == "text/plain"
     with pytest.raises(FileRefused):
-        look(b"abc\xe0\xa4", "a.txt", "", ALLOWED)
+        detect_type(b"abc\xe0\xa4", "a.txt", "", ALLOWED)
 
 
 def test_settings_may_take_less() -> None:
     with pytest.raises(FileRefused, match="kind"):
-        look(b"GIF89a", "a.gif", "image/gif", ("image/png",))
+        detect_type(b"GIF89a", "a.gif", "image/gif", ("image/png",))
 
 
 @given(st.binary(max_size=200), st.text(max_size=30), st.text(max_size=30))
 def test_anything_is_a_type_or_a_refusal(head: bytes, name: str, claimed: str) -> None:
     try:
-        found = look(head, name, claimed, ALLOWED).type
+        found = detect_type(head, name, claimed, ALLOWED).type
     except FileRefused as error:
         found = error.code
     assert found in (*ALLOWED, "empty", "type-not-allowed", "content-mismatch")

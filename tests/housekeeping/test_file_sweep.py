@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bot.files.store import Folder, store_of
+from bot.files.store import FolderStore, store_of
 from bot.housekeeping.files import DAY_S, FileSweeper
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
@@ -87,6 +87,6 @@ async def test_bytes_without_a_row_go(settings: Settings, database: Database) ->
     part.parent.mkdir(exist_ok=True)
     part.write_bytes(b"half")
     os.utime(part, (0, 0))
-    assert isinstance(store_of(settings), Folder)
+    assert isinstance(store_of(settings), FolderStore)
     await FileSweeper(settings, database, store_of(settings)).step(time.time())
     assert {path.name for path in settings.files_folder.glob("*/*")} == {"known", "arriving"}

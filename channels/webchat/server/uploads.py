@@ -13,7 +13,7 @@ from aiohttp import web
 from bot.errors import BadRequest, FileRefused, StoreUnavailable
 from bot.files import http, rows
 from bot.files.store import FileStore
-from bot.files.take import take
+from bot.files.upload import store_upload
 from bot.stores import secrets
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat.server import receive, session, throttle
@@ -70,7 +70,7 @@ async def upload(request: web.Request) -> web.Response:
         now=time.time(),
     )
     arriving = await http.read_upload(request, app[SETTINGS].max_file_bytes)
-    attachment = await take(
+    attachment = await store_upload(
         app[SETTINGS],
         app[DATABASE],
         app[FILES],
@@ -87,7 +87,7 @@ async def upload(request: web.Request) -> web.Response:
         type=attachment.type,
         bytes=attachment.size,
     )
-    return web.json_response(http.taken(attachment), status=201, headers=NO_STORE)
+    return web.json_response(http.upload_reply(attachment), status=201, headers=NO_STORE)
 
 
 async def make_link(request: web.Request) -> web.Response:

@@ -15,7 +15,7 @@ from playwright.async_api import Browser, expect
 from webchat_shop import Shop, open_shop, reply_to
 from webchat_visit import Visit, answer, visiting
 
-from bot.files.take import take
+from bot.files.upload import store_upload
 from bot.stores.redis_client import EmbeddedServer
 from channels.webchat.server.uploads import FILES
 
@@ -152,7 +152,7 @@ async def test_an_agents_file_is_shown_and_can_be_saved(visit: Visit) -> None:
         yield PDF
 
     hostile = "<b>\u202efdp.exe</b>.pdf"
-    sent = await take(
+    sent = await store_upload(
         visit.shop.settings,
         visit.shop.engine.database,
         visit.shop.app[FILES],

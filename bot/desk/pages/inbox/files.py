@@ -12,7 +12,7 @@ from bot.desk.people import scope
 from bot.desk.web import CONVERSATION, agent_of, session_of
 from bot.errors import BadRequest, TransitionRefused
 from bot.files import http, rows
-from bot.files.take import take
+from bot.files.upload import store_upload
 
 log = structlog.get_logger()
 
@@ -40,7 +40,7 @@ async def upload(request: web.Request) -> web.Response:
         )
     settings = app[app_keys.SETTINGS]
     arriving = await http.read_upload(request, settings.max_file_bytes)
-    attachment = await take(
+    attachment = await store_upload(
         settings,
         app[app_keys.DATABASE],
         app[app_keys.FILES],
@@ -58,7 +58,7 @@ async def upload(request: web.Request) -> web.Response:
         type=attachment.type,
         bytes=attachment.size,
     )
-    return web.json_response(http.taken(attachment), status=201)
+    return web.json_response(http.upload_reply(attachment), status=201)
 
 
 _ANSWERED = frozenset({State.ASSIGNED, State.SNOOZED})

@@ -1,4 +1,4 @@
-"""Take a file in: its bytes into the store, then its row into SQL; the caller has its id then."""
+"""Upload of a file: its bytes into the store, then its row into SQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 from bot.errors import FileRefused
 from bot.files import names, rows
-from bot.files.content import Content, endings_of, look
+from bot.files.content import Content, detect_type, endings_of
 from bot.files.store import FileStore, new_id
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
@@ -16,10 +16,10 @@ from bot.streams import attachments
 from bot.streams.attachments import Attachment
 
 MOST_FILES_FULL = 20
-"""A customer's files together may be as large as so many of the largest."""
+"""All files of a customer may be as large as this many of the largest."""
 
 
-async def take(
+async def store_upload(
     settings: Settings,
     database: Database,
     store: FileStore,
@@ -31,36 +31,36 @@ async def take(
     author: str,
     user_id: str = "",
 ) -> Attachment:
-    """Store an upload that no message names yet.
+    """Store an upload that no message has yet.
 
     Args:
-        name: As the sender gives it; is cleaned, and ends the way its content does.
-        claimed: MIME type the sender gives; may be empty.
+        name: From the sender; is cleaned, and gets the ending of its content.
+        claimed: MIME type from the sender; may be empty.
         author: `customer` or `agent`.
         user_id: The agent's id.
 
     Raises:
         FileRefused: `too-large`, `type-not-allowed`, `content-mismatch`, `empty`, `too-many`.
-        StoreUnavailable: SQL or the disk is away; nothing is kept.
+        StoreUnavailable: SQL or the disk fails; nothing is stored.
     """
     if author == "customer":
-        taken = await database.read(lambda c: rows.bytes_of(c, conversation))
-        if taken > MOST_FILES_FULL * settings.max_file_bytes:
+        used_bytes = await database.read(lambda c: rows.bytes_of(c, conversation))
+        if used_bytes > MOST_FILES_FULL * settings.max_file_bytes:
             raise FileRefused("too-many", "too many files in this conversation")
-    found: list[Content] = []
+    contents: list[Content] = []
     id_ = new_id()
-    put = await store.put(
+    stored = await store.put(
         id_,
         chunks,
         settings.max_file_bytes,
-        lambda head: found.append(look(head, name, claimed, settings.file_types)),
+        lambda head: contents.append(detect_type(head, name, claimed, settings.file_types)),
     )
     attachment = Attachment(
         id_,
-        found[0].kind,
-        names.with_ending(names.clean(name, found[0].kind), endings_of(found[0].type)),
-        found[0].type,
-        put.size,
+        contents[0].kind,
+        names.with_ending(names.clean(name, contents[0].kind), endings_of(contents[0].type)),
+        contents[0].type,
+        stored.size,
     )
     row = attachments.row_of(
         attachment,
@@ -69,7 +69,7 @@ async def take(
         user_id=user_id,
         created_at=time.time(),
     )
-    row["sha256"] = put.sha256
+    row["sha256"] = stored.sha256
     try:
         await database.run(lambda c: insert_ignore(c, files, [row]))
     except BaseException:

@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks import figures
 from bot.routing.match import match
-from bot.routing.model import DEFAULT_TEAM, Seat, Team, Waiting
+from bot.routing.model import DEFAULT_TEAM, RoutingAgent, Team, Waiting
 
 SEED = 20261122
 TICK_S = 1.0
@@ -45,14 +45,14 @@ class Waits:
     """Assignments above an agent's capacity; must be 0."""
 
 
-def crew(chance: random.Random, agents: int) -> list[Seat]:
+def crew(chance: random.Random, agents: int) -> list[RoutingAgent]:
     """Agents who speak two languages of the mix, in one of three teams."""
     names, weights = zip(*LANGUAGES, strict=True)
     made = []
     for number in range(agents):
         first, second = chance.choices(names, weights, k=2)
         made.append(
-            Seat(
+            RoutingAgent(
                 f"agent-{number}",
                 frozenset({("orders", "refunds", "care")[number % 3]}),
                 {second: chance.randint(1, 3), first: 3},

@@ -143,11 +143,11 @@ class Mover:
 
     async def standing(self, conversation: Conversation, now: float) -> Standing:
         """Look where a waiting conversation stands at a moment."""
-        online = await presence.here(self._redis)
+        online = await presence.idle_times(self._redis)
 
         def look(connection: Connection) -> Standing:
             team = teams.find_team(connection, conversation.team)
-            people = roster.serving(roster.seats(connection, online, self._away_after_s), team)
+            people = roster.serving(roster.agents(connection, online, self._away_after_s), team)
             place = place_of(connection, conversation, len(people))
             calendar = attendance(team.hours, now)
             return Standing(replace(place, closed=calendar.closed), calendar)

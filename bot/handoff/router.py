@@ -71,7 +71,7 @@ class Router:
 
     async def step(self) -> int:
         """Match once; return how many conversations went to somebody."""
-        here = await presence.here(self._redis)
+        here = await presence.idle_times(self._redis)
         now = time.time()
         made = await self._database.read(
             # On a thread, like the reading.
@@ -83,16 +83,16 @@ class Router:
             done += sum(await asyncio.gather(*(self._assign(one) for one in group)))
         return done
 
-    def _decide(self, picture: roster.Picture, now: float) -> list[Match]:
+    def _decide(self, picture: roster.Roster, now: float) -> list[Match]:
         queue = self._fit(picture.queue)
         try:
-            return match(queue, picture.seats, picture.teams, now)
+            return match(queue, picture.agents, picture.teams, now)
         except Exception:
             # One of them is odd. Alone, each shows whether it is that one.
             for waiting in queue:
                 with self.aside.row(waiting.id):
-                    match((waiting,), picture.seats, picture.teams, now)
-            return match(self._fit(queue), picture.seats, picture.teams, now)
+                    match((waiting,), picture.agents, picture.teams, now)
+            return match(self._fit(queue), picture.agents, picture.teams, now)
 
     def _fit(self, queue: Sequence[Waiting]) -> tuple[Waiting, ...]:
         """Those that may be routed: one set aside must take nobody's place."""

@@ -291,25 +291,25 @@ class HandoffService:
 
     async def online(self) -> int:
         """Count agents online."""
-        return await presence.online(self._redis)
+        return await presence.count_online(self._redis)
 
     async def seen(self, agent_id: str) -> None:
         """Heartbeat of an agent's open desk."""
-        await presence.seen(self._redis, agent_id)
+        await presence.mark_online(self._redis, agent_id)
 
     async def active(self, agent_id: str) -> None:
         """The agent does something at their desk."""
-        await presence.active(self._redis, agent_id)
+        await presence.mark_active(self._redis, agent_id)
 
     async def arrived(self, agent_id: str) -> None:
         """The agent opened a desk."""
-        await presence.seen(self._redis, agent_id)
-        await presence.active(self._redis, agent_id)
+        await presence.mark_online(self._redis, agent_id)
+        await presence.mark_active(self._redis, agent_id)
         await presence.announce(self._redis, "presence")
 
     async def gone(self, agent_id: str) -> None:
         """The agent's last desk was closed."""
-        await presence.gone(self._redis, agent_id)
+        await presence.mark_offline(self._redis, agent_id)
         await presence.announce(self._redis, "presence")
 
     async def _owned(

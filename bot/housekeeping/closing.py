@@ -142,12 +142,12 @@ class Sweeper:
             return 0
         if told.blocked:
             return 1
-        here = await presence.here(self._redis)
+        here = await presence.idle_times(self._redis)
         away_s = self._settings.away_after_s
 
         def work(connection: Connection) -> tuple[QueuePlace, Attendance, str, str]:
             team = teams.find_team(connection, told.team)
-            people = roster.serving(roster.seats(connection, here, away_s), team)
+            people = roster.serving(roster.agents(connection, here, away_s), team)
             place = place_of(connection, told, len(people))
             there = attendance(team.hours, now)
             who = customers.c
@@ -198,7 +198,7 @@ class Sweeper:
             # They left a message and were never told who has it, or talked to people without a
             # name of ours, whose inbox may well go on answering.
             return 1
-        agents = await presence.online(self._redis)
+        agents = await presence.count_online(self._redis)
         place = await self._database.read(lambda c: place_of(c, waiting, agents))
         name = await self._database.read(lambda c: _name_of(c, seen.owner))
         await self._tell(waiting, "utter_agent_transferred", key, agent=name, place=place.place)

@@ -1,1 +1,1 @@
-"""Who gets a waiting conversation: teams, working hours, matching, service levels."""
+"""Routing: teams, working hours, presence, the queue, matching, service levels."""

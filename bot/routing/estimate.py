@@ -1,4 +1,4 @@
-"""How long a wait will be: median of earlier waits × place ÷ people."""
+"""Estimate of a customer's waiting time: median of earlier waits × place ÷ agents."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import statistics
 from collections.abc import Sequence
 
 LEAST_SAMPLES = 5
-"""With fewer earlier waits nobody is promised a time."""
+"""Least earlier waits for an estimate."""
 
 
-def wait_s(samples: Sequence[float], place: int, people: int) -> float | None:
-    """Expected wait in seconds; None with too few samples or nobody there.
+def wait_s(samples: Sequence[float], place: int, agents: int) -> float | None:
+    """Return the expected wait in seconds; None with too few samples or no agents.
 
     Args:
         samples: The last waits in seconds.
         place: 1 is next.
-        people: Who take conversations now.
+        agents: Number of agents who take conversations now.
     """
-    if people <= 0 or len(samples) < LEAST_SAMPLES:
+    if agents <= 0 or len(samples) < LEAST_SAMPLES:
         return None
-    return statistics.median(samples) * place / people
+    return statistics.median(samples) * place / agents

@@ -1,4 +1,4 @@
-"""What clocks follow from, read from messages and events; docs/metrics.md has the definitions."""
+"""Facts that service-level clocks depend on, read from messages and events; docs/metrics.md."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from bot.routing.sla import Facts
 from bot.stores.tables import conversations, events, messages
 
 OWED = (State.WAITING, State.ASSIGNED, State.SNOOZED)
-"""A person has it, or it waits for one."""
+"""States in which an agent owes the customer a reply."""
 CHUNK = 400
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A conversation and what its clocks follow from."""
+class ConversationFacts:
+    """A conversation with the facts of its clocks."""
 
     id: str
     episode_id: str
@@ -31,33 +31,33 @@ class Watched:
     facts: Facts
 
 
-def read(connection: Connection, also: Iterable[str] = ()) -> list[Watched]:
-    """Facts of all conversations that people have or owe, and of those named.
+def read_facts(connection: Connection, also: Iterable[str] = ()) -> list[ConversationFacts]:
+    """Read the facts of all conversations that are owed a reply, and of those in `also`.
 
     Args:
-        also: Ids of conversations whose clocks ran until now.
+        also: Ids of conversations with running clocks.
     """
     c = conversations.c
     columns = (c.id, c.episode_id, c.owner, c.team, c.channel, c.language, c.priority, c.state)
     owed = connection.execute(
         sa.select(*columns).where(c.state.in_([state.value for state in OWED]))
     ).all()
-    known = {row.id for row in owed}
+    owed_ids = {row.id for row in owed}
     rows = list(owed)
-    for chunk in _chunks([one for one in also if one not in known]):
+    for chunk in _chunks([id_ for id_ in also if id_ not in owed_ids]):
         rows += connection.execute(sa.select(*columns).where(c.id.in_(chunk))).all()
-    made: list[Watched] = []
+    result: list[ConversationFacts] = []
     for part in _chunks(rows):
-        made += _watched(connection, part)
-    return made
+        result += _read_chunk(connection, part)
+    return result
 
 
-def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
+def _read_chunk(connection: Connection, rows: Sequence[Any]) -> list[ConversationFacts]:
     ids = [row.id for row in rows]
     episodes = {row.id: row.episode_id for row in rows}
     e, m = events.c, messages.c
-    asked: dict[str, float] = {}
-    asked_last: dict[str, float] = {}
+    first_requests: dict[str, float] = {}
+    last_requests: dict[str, float] = {}
     resolved: dict[str, float] = {}
     for conversation, episode, kind, first, last in connection.execute(
         sa.select(
@@ -73,11 +73,11 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
         if episodes[conversation] != episode:
             continue
         if kind == "handoff.requested":
-            asked[conversation], asked_last[conversation] = first, last
+            first_requests[conversation], last_requests[conversation] = first, last
         else:
             resolved[conversation] = last
-    said: dict[str, tuple[float, float | None]] = {}
-    since = _moment(asked)
+    agent_replies: dict[str, tuple[float, float | None]] = {}
+    since = _moment(first_requests)
     for conversation, last, first in connection.execute(
         sa.select(
             m.conversation,
@@ -87,18 +87,18 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
         .where(m.conversation.in_(ids), m.author == "agent")
         .group_by(m.conversation)
     ):
-        said[conversation] = (last, first)
-    answered = _moment({one: last for one, (last, _) in said.items()})
-    wrote = dict(
+        agent_replies[conversation] = (last, first)
+    last_reply_at = _moment({id_: last for id_, (last, _) in agent_replies.items()})
+    unanswered = dict(
         connection.execute(
             sa.select(m.conversation, sa.func.min(m.created_at))
             .where(
                 m.conversation.in_(ids),
                 m.author == "customer",
-                m.created_at > answered,
-                # What they said to the bot in between nobody owed an answer. The message that
-                # causes a handoff bears its moment.
-                m.created_at >= _moment(asked_last),
+                m.created_at > last_reply_at,
+                # No agent owes a reply to what they wrote to the bot in between. The message that
+                # causes a handoff has the same time.
+                m.created_at >= _moment(last_requests),
             )
             .group_by(m.conversation)
         )
@@ -106,7 +106,7 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
         .all()
     )
     return [
-        Watched(
+        ConversationFacts(
             row.id,
             row.episode_id,
             row.owner or "",
@@ -117,10 +117,10 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
                 channel=row.channel,
                 priority=row.priority,
                 owed=row.state in OWED,
-                requested_at=asked.get(row.id),
-                first_reply_at=said[row.id][1] if row.id in said else None,
-                unanswered_since=wrote.get(row.id),
-                answered_at=said[row.id][0] if row.id in said else None,
+                requested_at=first_requests.get(row.id),
+                first_reply_at=agent_replies[row.id][1] if row.id in agent_replies else None,
+                unanswered_since=unanswered.get(row.id),
+                answered_at=agent_replies[row.id][0] if row.id in agent_replies else None,
                 resolved_at=resolved.get(row.id),
             ),
         )
@@ -129,12 +129,12 @@ def _watched(connection: Connection, rows: Sequence[Any]) -> list[Watched]:
 
 
 def _moment(moments: Mapping[str, float]) -> sa.ColumnElement[float]:
-    """The moment of a message's conversation; 0 where there is none."""
+    """Return the moment of a message's conversation as SQL; 0 where there is none."""
     if not moments:
         return sa.literal(0.0)
     conversation = messages.c.conversation
     return sa.case(
-        *((conversation == one, at) for one, at in moments.items()), else_=sa.literal(0.0)
+        *((conversation == id_, at) for id_, at in moments.items()), else_=sa.literal(0.0)
     )
 
 

@@ -1,7 +1,8 @@
-"""Working hours: several spans a day, dated exceptions, an IANA zone; docs/routing.md#hours.
+"""Working hours of a team: several spans per day, dated exceptions, an IANA time zone.
 
-Times of day are wall clock. On the day clocks change, a span lasts as long as it really does: one
-that holds the hour that is skipped is an hour shorter, one with the repeated hour an hour longer.
+See docs/routing.md#hours. Times of day are wall clock. On the day clocks change, a span lasts as
+long as it really does: one that holds the hour that is skipped is an hour shorter, one with the
+repeated hour an hour longer.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bot.errors import BadRequest
 
 LOOK_AHEAD_DAYS = 370
-"""Farther than any exception that makes sense; a team closed for longer has no next opening."""
+"""How far openings are searched; a team closed for longer has no next opening."""
 DAY_MIN = 24 * 60
 MOST_SPANS = 8
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
@@ -26,7 +27,7 @@ _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*[-–]\s*(\d{1,2}):(\d{2})")
 
 @dataclass(frozen=True, order=True)
 class Span:
-    """Part of a day, in minutes since midnight; `end` may be 1440."""
+    """Part of a day in minutes since midnight; `end` may be 1440."""
 
     start: int
     end: int
@@ -46,22 +47,22 @@ Spans = tuple[Span, ...]
 
 @dataclass(frozen=True)
 class Hours:
-    """When a team works. Without any span and exception it works always."""
+    """Working hours of a team; without spans and exceptions it always works."""
 
     zone: str = "UTC"
     week: tuple[Spans, ...] = ((),) * 7
     """Spans of Monday to Sunday."""
     exceptions: Mapping[date, Spans] = field(default_factory=dict)
-    """Days with spans of their own; no span is a day off."""
+    """Dates with their own spans; no span is a day off."""
 
     @property
     def always(self) -> bool:
         return not any(self.week) and not self.exceptions
 
     def on(self, day: date) -> Spans:
-        """Spans of a day, in order."""
-        found = self.exceptions.get(day)
-        return self.week[day.weekday()] if found is None else found
+        """Return the spans of a day, in order."""
+        exception = self.exceptions.get(day)
+        return self.week[day.weekday()] if exception is None else exception
 
     def is_open(self, at: float) -> bool:
         """Tell whether the team works at a moment (Unix seconds)."""
@@ -70,13 +71,13 @@ class Hours:
         return any(start <= at < end for start, end in self._from(at, days=1))
 
     def next_opening(self, at: float) -> float | None:
-        """When it opens next; `at` itself while open, None if not within a year."""
+        """Return when it opens next; `at` itself while open, None if not within a year."""
         if self.always:
             return at
         return next((max(at, start) for start, end in self._from(at) if end > at), None)
 
     def closing(self, at: float) -> float | None:
-        """When the span that is open at a moment ends; None while closed or always open."""
+        """Return when the span that is open at a moment ends; None while closed or always open."""
         if self.always:
             return None
         end = None
@@ -85,38 +86,38 @@ class Hours:
                 if start <= at < stop:
                     end = stop
             elif start <= end:
-                end = max(end, stop)  # the next day goes on at midnight
+                end = max(end, stop)  # the next day continues at midnight
             else:
                 break
         return end
 
     def add(self, at: float, seconds: float) -> float:
-        """The moment by which the team will have worked this long, from a moment on.
+        """Return the moment at which the team has worked this long since `at`.
 
-        A team that does not work that long within a year is taken as working always: a clock must
+        A team that does not work that long within a year counts as always working, so that clocks
         end.
         """
         if self.always:
             return at + seconds
-        left = seconds
+        remaining_s = seconds
         for start, end in self._from(at):
             begin = max(at, start)
             if end <= begin:
                 continue
-            if left <= end - begin:
-                return begin + left
-            left -= end - begin
+            if remaining_s <= end - begin:
+                return begin + remaining_s
+            remaining_s -= end - begin
         return at + seconds
 
     def back(self, at: float, seconds: float) -> float | None:
-        """The latest moment since which the team has worked this long; the inverse of `add`.
+        """Return the latest moment since which the team has worked this long, the inverse of `add`.
 
         Returns:
             None for a team that did not work that long within a year.
         """
         if self.always:
             return at - seconds
-        zone, left = zone_of(self.zone), seconds
+        zone, remaining_s = zone_of(self.zone), seconds
         day = datetime.fromtimestamp(at, zone).date()
         for number in range(LOOK_AHEAD_DAYS):
             today = day - timedelta(days=number)
@@ -125,13 +126,13 @@ class Hours:
                 end = min(end, at)
                 if end <= start:
                     continue
-                if left <= end - start:
-                    return end - left
-                left -= end - start
+                if remaining_s <= end - start:
+                    return end - remaining_s
+                remaining_s -= end - start
         return None
 
     def between(self, start: float, end: float) -> float:
-        """Seconds the team works between two moments."""
+        """Return the seconds the team works between two moments."""
         if self.always:
             return max(0.0, end - start)
         days = int((end - start) // 86400) + 2
@@ -141,7 +142,7 @@ class Hours:
         )
 
     def _from(self, at: float, days: int = LOOK_AHEAD_DAYS) -> Iterator[tuple[float, float]]:
-        """Spans as Unix seconds, from the day before `at` on, in order."""
+        """Yield spans as Unix seconds in order, from the day before `at` on."""
         zone = zone_of(self.zone)
         day = datetime.fromtimestamp(at, zone).date() - timedelta(days=1)
         for number in range(days + 2):
@@ -153,23 +154,23 @@ class Hours:
 
 
 def _moment(day: date, minutes: int, zone: ZoneInfo) -> float:
-    """Unix seconds of a wall clock time; one that is skipped counts as the moment of the change."""
+    """Return the Unix seconds of a wall-clock time; a skipped one is when the clock changes."""
     if minutes >= DAY_MIN:
         day, minutes = day + timedelta(days=1), minutes - DAY_MIN
     local = datetime.combine(day, time(minutes // 60, minutes % 60), zone)
     moment = local.timestamp()
-    there = datetime.fromtimestamp(moment, zone)
-    if there.replace(tzinfo=None) != local.replace(tzinfo=None):
-        # Skipped: fold 0 reads it with the offset before the change, so it lands after the gap by
-        # as much as it was into it. The change itself is the later side minus that.
-        moment -= (there.hour * 60 + there.minute - minutes) % DAY_MIN * 60
+    local_again = datetime.fromtimestamp(moment, zone)
+    if local_again.replace(tzinfo=None) != local.replace(tzinfo=None):
+        # Skipped: fold 0 uses the offset before the change, so the result is after the gap by as
+        # much as the time is into it. Subtracting that gives the change.
+        moment -= (local_again.hour * 60 + local_again.minute - minutes) % DAY_MIN * 60
         gap = _change_after(moment - 1, zone)
         return gap if gap is not None else moment
     return moment
 
 
 def _change_after(at: float, zone: ZoneInfo) -> float | None:
-    """The next change of the clocks within three hours, to the minute."""
+    """Return the next change of the clocks within three hours, to the minute."""
     offset = datetime.fromtimestamp(at, zone).utcoffset()
     for step in range(0, 3 * 3600 + 60, 60):
         moment = at - at % 60 + step
@@ -183,7 +184,7 @@ def zone_of(name: str) -> ZoneInfo:
     """Find a time zone.
 
     Raises:
-        BadRequest: There is none of this name.
+        BadRequest: There is no time zone of this name.
     """
     try:
         return ZoneInfo(name)
@@ -194,19 +195,19 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def parse_spans(text: str) -> Spans:
-    """Read `09:00-13:00, 14:00-18:00`; empty for none.
+    """Parse `09:00-13:00, 14:00-18:00`; empty text for no spans.
 
     Raises:
         BadRequest: Not of this form, an end before its start, or spans that overlap.
     """
     spans = []
     for part in filter(None, (p.strip() for p in text.replace(";", ",").split(","))):
-        found = _SPAN.fullmatch(part)
-        if not found:
+        match = _SPAN.fullmatch(part)
+        if not match:
             raise BadRequest("bad-hours", f"{part[:20]!r}: write hours as 09:00-17:30")
-        first, first_min, last, last_min = (int(number) for number in found.groups())
-        span = Span(first * 60 + first_min, last * 60 + last_min)
-        if first_min > 59 or last_min > 59 or span.end > DAY_MIN or span.start >= span.end:
+        start_hour, start_min, end_hour, end_min = (int(number) for number in match.groups())
+        span = Span(start_hour * 60 + start_min, end_hour * 60 + end_min)
+        if start_min > 59 or end_min > 59 or span.end > DAY_MIN or span.start >= span.end:
             raise BadRequest(
                 "bad-hours", f"{part[:20]!r}: a span begins before it ends, between 00:00 and 24:00"
             )
@@ -214,22 +215,22 @@ def parse_spans(text: str) -> Spans:
     spans.sort()
     if len(spans) > MOST_SPANS:
         raise BadRequest("bad-hours", f"a day has at most {MOST_SPANS} spans")
-    for one, other in pairwise(spans):
-        if other.start < one.end:
-            raise BadRequest("bad-hours", f"{one.text()} and {other.text()} overlap")
+    for span, following in pairwise(spans):
+        if following.start < span.end:
+            raise BadRequest("bad-hours", f"{span.text()} and {following.text()} overlap")
     return tuple(spans)
 
 
 def spans_text(spans: Spans) -> str:
-    """The inverse of `parse_spans`."""
+    """Write spans as text, the inverse of `parse_spans`."""
     return ", ".join(span.text() for span in spans)
 
 
 def parse_day(text: str) -> date:
-    """Read `2026-12-25`.
+    """Parse a date such as `2026-12-25`.
 
     Raises:
-        BadRequest: It is no date.
+        BadRequest: The text is no date.
     """
     try:
         return date.fromisoformat(text.strip())
@@ -248,7 +249,7 @@ def to_json(hours: Hours) -> dict[str, Any]:
 
 
 def from_json(zone: str, data: Mapping[str, Any]) -> Hours:
-    """The inverse of `to_json`."""
+    """Read hours from storage, the inverse of `to_json`."""
     week = tuple(parse_spans(text) for text in data.get("week") or ("",) * 7)
     exceptions = {
         date.fromisoformat(day): parse_spans(text)
@@ -258,5 +259,5 @@ def from_json(zone: str, data: Mapping[str, Any]) -> Hours:
 
 
 def local(at: float, zone: str) -> datetime:
-    """A moment as the wall clock of a zone shows it."""
+    """Return a moment in the wall-clock time of a zone."""
     return datetime.fromtimestamp(at, UTC).astimezone(zone_of(zone))

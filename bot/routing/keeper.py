@@ -1,7 +1,7 @@
-"""Keeps the clocks of service levels: starts them, warns, notes breaches, ends them.
+"""Service-level keeper: starts clocks, warns, notes breaches and ends clocks.
 
-One housekeeper of all does it, under a lease. Everything follows from what is stored, so a look
-that comes late finds the same breaches as one in time.
+One of the housekeepers does it, under a lease. Everything is computed from stored rows, so a late
+run finds the same breaches as one in time.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sqlalchemy.engine import Connection
 from bot.conversation.changes import announce
 from bot.events import Event, SlaBreached, SlaWarned
 from bot.routing import facts, policies, sla, teams
-from bot.routing.facts import Watched
+from bot.routing.facts import ConversationFacts
 from bot.routing.hours import Hours
 from bot.routing.model import Team
-from bot.routing.policies import Kept
-from bot.routing.sla import Policy, Standing
+from bot.routing.policies import StoredClock
+from bot.routing.sla import ClockState, SlaPolicy
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.event_log import write_events
@@ -30,29 +30,29 @@ from bot.streams.lease import Leases
 
 EVERY_S = 5.0
 REST_SHARE = 10.0
-"""Rests at least this many times as long as a look took."""
+"""The rest is at least this many times as long as the run before it."""
 AT_ONCE = 250
-"""Conversations whose clocks are written in one transaction, for which others wait on SQLite."""
-TOLD: dict[Standing, type[SlaWarned]] = {
-    Standing.WARNED: SlaWarned,
-    Standing.BREACHED: SlaBreached,
-    Standing.LATE: SlaBreached,
+"""Conversations written in one transaction; on SQLite other writers wait for it."""
+EVENT_TYPES: dict[ClockState, type[SlaWarned]] = {
+    ClockState.WARNED: SlaWarned,
+    ClockState.BREACHED: SlaBreached,
+    ClockState.LATE: SlaBreached,
 }
 
 
-Change = tuple[Kept, Event | None]
+Change = tuple[StoredClock, Event | None]
 """A clock to store, and the event that goes with it."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What one look changes."""
+class Changes:
+    """Changes of clocks found in one run."""
 
     changes: tuple[Change, ...]
 
 
 class SlaKeeper:
-    """Looks at all clocks again and again; one per process."""
+    """Keeper of all clocks; one per process, one of them at work."""
 
     def __init__(
         self, settings: Settings, database: Database, client: redis.asyncio.Redis, holder: str
@@ -63,29 +63,29 @@ class SlaKeeper:
         self.aside = SetAside("service-levels")
 
     async def turn(self) -> float:
-        """`step`, if it is this process's turn; return the seconds to rest."""
-        began = time.monotonic()
+        """Run `step` if this process holds the lease; return the seconds to rest."""
+        started = time.monotonic()
         if self.leases.held:
             await self.step(time.time())
-        # A long queue takes a while to look at; others need the database more.
-        return max(EVERY_S, REST_SHARE * (time.monotonic() - began))
+        # With a long queue a run takes a while; other processes need the database more.
+        return max(EVERY_S, REST_SHARE * (time.monotonic() - started))
 
     async def step(self, now: float) -> int:
-        """Look once; return how many clocks changed."""
-        changes = (await self._database.read(lambda c: look(c, now, self.aside))).changes
+        """Update all clocks; return how many changed."""
+        changes = (await self._database.read(lambda c: find_changes(c, now, self.aside))).changes
         by_conversation: dict[str, list[Change]] = {}
         for clock, event in changes:
             by_conversation.setdefault(clock.conversation, []).append((clock, event))
 
         async def write(conversations: Sequence[str]) -> None:
-            part = [change for one in conversations for change in by_conversation[one]]
+            part = [change for id_ in conversations for change in by_conversation[id_]]
             await self._database.run(partial(_write, changes=part))
 
         names = list(by_conversation)
         for start in range(0, len(names), AT_ONCE):
-            some = names[start : start + AT_ONCE]
-            await self.aside.each(some, write)
-            for conversation in sorted(some):
+            chunk = names[start : start + AT_ONCE]
+            await self.aside.each(chunk, write)
+            for conversation in sorted(chunk):
                 if conversation not in self.aside:
                     await announce(self._redis, conversation, "sla")
         return len(changes)
@@ -96,96 +96,101 @@ def _write(connection: Connection, changes: Sequence[Change]) -> None:
     write_events(connection, [event for _, event in changes if event])
 
 
-def look(connection: Connection, now: float, aside: SetAside) -> Verdict:
-    """Compare what is kept with what follows from the facts.
+def find_changes(connection: Connection, now: float, aside: SetAside) -> Changes:
+    """Compare the stored clocks with those that follow from the facts.
 
     Args:
-        aside: Conversations left out, and those that turn out to be odd.
+        aside: Conversations to skip; those that fail are added.
     """
-    promised = policies.list_policies(connection)
-    kept = policies.open_clocks(connection, aside)
-    if not promised and not kept:
-        return Verdict(())
-    by_conversation: dict[str, list[Kept]] = {}
-    for clock in kept:
+    sla_policies = policies.list_policies(connection)
+    stored = policies.open_clocks(connection, aside)
+    if not sla_policies and not stored:
+        return Changes(())
+    by_conversation: dict[str, list[StoredClock]] = {}
+    for clock in stored:
         by_conversation.setdefault(clock.conversation, []).append(clock)
-    known = {team.id: team for team in teams.list_teams(connection)}
+    teams_by_id = {team.id: team for team in teams.list_teams(connection)}
     changes: list[Change] = []
-    for watched in facts.read(connection, by_conversation):
-        before = by_conversation.pop(watched.id, [])
-        if watched.id in aside:
+    for conversation in facts.read_facts(connection, by_conversation):
+        clocks = by_conversation.pop(conversation.id, [])
+        if conversation.id in aside:
             continue
         try:
-            judged = judge(watched, before, promised, known, now)
+            clock_changes = changed_clocks(conversation, clocks, sla_policies, teams_by_id, now)
         except Exception as error:
-            aside.put(watched.id, error)
+            aside.put(conversation.id, error)
             continue
-        changes += [(clock, _told(watched, clock, was, now)) for clock, was in judged]
-    for gone in by_conversation.values():  # erased meanwhile
-        changes += [(replace(c, state=Standing.VOID, ended_at=now), None) for c in gone]
-    return Verdict(tuple(changes))
+        changes += [
+            (clock, _event_of_change(conversation, clock, old_state, now))
+            for clock, old_state in clock_changes
+        ]
+    for erased in by_conversation.values():  # erased meanwhile
+        changes += [(replace(c, state=ClockState.VOID, ended_at=now), None) for c in erased]
+    return Changes(tuple(changes))
 
 
-def _told(watched: Watched, clock: Kept, was: Standing | None, now: float) -> Event | None:
-    """The event that goes with a change, if one does."""
-    if clock.state in TOLD and was not in (Standing.BREACHED, clock.state):
-        return _event(watched, clock, now)
+def _event_of_change(
+    conversation: ConversationFacts, clock: StoredClock, old_state: ClockState | None, now: float
+) -> Event | None:
+    """Return the event of a clock's change, if it has one."""
+    if clock.state in EVENT_TYPES and old_state not in (ClockState.BREACHED, clock.state):
+        return _event(conversation, clock, now)
     return None
 
 
-def judge(
-    watched: Watched,
-    before: Collection[Kept],
-    promised: Collection[Policy],
-    known: Mapping[str, Team],
+def changed_clocks(
+    conversation: ConversationFacts,
+    clocks: Collection[StoredClock],
+    sla_policies: Collection[SlaPolicy],
+    teams_by_id: Mapping[str, Team],
     now: float,
-) -> list[tuple[Kept, Standing | None]]:
-    """Clocks of a conversation that change, each with what it was; None for a new one."""
-    policy = sla.policy_for(watched.facts, promised)
-    hours = _hours(policy, known.get(watched.facts.team))
-    kept = {clock.key: clock for clock in before}
-    changed: list[tuple[Kept, Standing | None]] = []
-    for clock, started_at in sla.running(watched.facts).items():
+) -> list[tuple[StoredClock, ClockState | None]]:
+    """Return the clocks of a conversation that change, with their old state; None for new ones."""
+    policy = sla.policy_for(conversation.facts, sla_policies)
+    hours = _hours(policy, teams_by_id.get(conversation.facts.team))
+    stored = {clock.key: clock for clock in clocks}
+    changed: list[tuple[StoredClock, ClockState | None]] = []
+    for clock, started_at in sla.running(conversation.facts).items():
         allowed = policy.allowed(clock) if policy else None
         if policy is None or allowed is None:
             continue
-        old = kept.pop((watched.id, clock, started_at), None)
-        if old is not None and old.policy == policy.id and old.team == watched.facts.team:
+        old = stored.pop((conversation.id, clock, started_at), None)
+        if old is not None and old.policy == policy.id and old.team == conversation.facts.team:
             warn_at, due_at = old.warn_at, old.due_at
         else:
             warn_at, due_at = sla.moments(started_at, allowed, hours)
-        state = sla.standing(now, warn_at, due_at)
-        fresh = Kept(
-            watched.id,
+        state = sla.running_state(now, warn_at, due_at)
+        new = StoredClock(
+            conversation.id,
             clock,
             started_at,
-            watched.episode_id,
+            conversation.episode_id,
             policy.id,
-            watched.facts.team,
-            watched.owner,
+            conversation.facts.team,
+            conversation.owner,
             warn_at,
             due_at,
             state,
         )
-        if fresh != old:
-            changed.append((fresh, old.state if old else None))
-    for old in kept.values():
-        state, at = sla.ended(old.clock, watched.facts, old.started_at, old.due_at)
-        if old.state == Standing.BREACHED:
-            state = Standing.LATE
-        ended = replace(old, state=state, ended_at=at or now, agent=watched.owner or old.agent)
+        if new != old:
+            changed.append((new, old.state if old else None))
+    for old in stored.values():
+        state, at = sla.ended(old.clock, conversation.facts, old.started_at, old.due_at)
+        if old.state == ClockState.BREACHED:
+            state = ClockState.LATE
+        ended = replace(old, state=state, ended_at=at or now, agent=conversation.owner or old.agent)
         changed.append((ended, old.state))
     return changed
 
 
-def _hours(policy: Policy | None, team: Team | None) -> Hours | None:
+def _hours(policy: SlaPolicy | None, team: Team | None) -> Hours | None:
     if policy is None or not policy.business_hours:
         return None
     return team.hours if team else Hours()
 
 
-def _event(watched: Watched, clock: Kept, now: float) -> Event:
-    what = TOLD[clock.state](
+def _event(conversation: ConversationFacts, clock: StoredClock, now: float) -> Event:
+    data = EVENT_TYPES[clock.state](
         clock=clock.clock.value,
         policy=clock.policy,
         team=clock.team,
@@ -193,10 +198,10 @@ def _event(watched: Watched, clock: Kept, now: float) -> Event:
         due_at=round(clock.due_at, 3),
     )
     return Event.of(
-        watched,
-        what,
-        key=f"{watched.id}:{clock.clock.value}:{clock.started_at:.3f}",
+        conversation,
+        data,
+        key=f"{conversation.id}:{clock.clock.value}:{clock.started_at:.3f}",
         actor="system",
         actor_id=clock.agent,
-        occurred_at=now if clock.state == Standing.WARNED else clock.due_at,
+        occurred_at=now if clock.state == ClockState.WARNED else clock.due_at,
     )

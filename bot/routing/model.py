@@ -1,4 +1,4 @@
-"""What routing decides on: teams, agents, waiting conversations; plain values, no clock, no IO."""
+"""Data types of routing: teams, agents, waiting conversations, matches."""
 
 from __future__ import annotations
 
@@ -9,49 +9,49 @@ from enum import StrEnum
 from bot.routing.hours import Hours
 
 EVERYONE = "everyone"
-"""Id of the team that is always there and has every user in it."""
+"""Id of the team that always exists and has every user as member."""
 LEVELS = (1, 2, 3)
-"""How well an agent knows a language: 1 gets by, 2 good, 3 like a first language."""
+"""Language levels of an agent: 1 basic, 2 good, 3 like a first language."""
 
 
 class Presence(StrEnum):
-    """What an agent chose, or what their silence says."""
+    """Presence of an agent: chosen, or concluded from inactivity."""
 
     ONLINE = "online"
-    """Gets conversations."""
+    """Gets new conversations."""
     BUSY = "busy"
-    """At the desk, gets no new ones."""
+    """At the desk, but gets no new conversations."""
     AWAY = "away"
-    """Not at the desk for a moment: chosen, or nothing was done for a while."""
+    """Away from the desk: chosen, or inactive for a while."""
     OFFLINE = "offline"
-    """No desk open, or chosen not to be seen."""
+    """No desk is open, or chosen."""
 
 
 @dataclass(frozen=True)
 class Team:
-    """People who answer for the same things."""
+    """Agents who answer for the same topics and languages."""
 
     id: str
     name: str
     everyone: bool = False
-    """Every user is a member."""
+    """Whether every user is a member."""
     languages: frozenset[str] = frozenset()
     """Languages it is chosen for; empty for any."""
     topics: frozenset[str] = frozenset()
     """Topics it is chosen for; empty for any."""
     hours: Hours = field(default_factory=Hours)
     overflow_after_s: int = 300
-    """Seconds of waiting after which others may take its conversations."""
+    """Seconds of waiting after which other teams may take its conversations."""
     overflow_to: tuple[str, ...] = ()
-    """Ids of the teams that then may."""
+    """Ids of those teams."""
 
 
 DEFAULT_TEAM = Team(EVERYONE, "Everyone", everyone=True)
 
 
 @dataclass(frozen=True)
-class Seat:
-    """An agent as routing sees them."""
+class RoutingAgent:
+    """An agent with what routing needs to know."""
 
     id: str
     teams: frozenset[str]
@@ -63,12 +63,12 @@ class Seat:
     """Conversations they have now."""
     presence: Presence = Presence.ONLINE
     routed_at: float = 0.0
-    """When they last were given one, Unix seconds."""
+    """When they were last given a conversation, Unix seconds."""
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """A conversation in the queue."""
+    """Conversation in the queue."""
 
     id: str
     team: str
@@ -84,7 +84,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Match:
-    """A decision: this conversation goes to this agent."""
+    """Decision to give a conversation to an agent."""
 
     conversation: str
     agent: str

@@ -1,4 +1,4 @@
-"""Service levels in SQL: what is promised to whom, and the clocks that measure it."""
+"""Service levels in SQL: their policies, and the clocks that measure them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from bot.errors import BadRequest
 from bot.routing import teams
-from bot.routing.sla import Clock, Policy, Standing
+from bot.routing.sla import Clock, ClockState, SlaPolicy
 from bot.routing.tables import sla_clocks, sla_policies
 from bot.stores.database import insert_ignore
 from bot.stores.set_aside import SetAside
@@ -20,14 +20,14 @@ from bot.stores.set_aside import SetAside
 SHORTEST_S = 30
 LONGEST_S = 90 * 86400
 MOST_PRIORITY = 3
-OPEN = (Standing.RUNNING, Standing.WARNED, Standing.BREACHED)
-"""Standings of a clock that still runs."""
+OPEN = (ClockState.RUNNING, ClockState.WARNED, ClockState.BREACHED)
+"""States of a clock that still runs."""
 CHUNK = 400
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A row of `sla_clocks`."""
+class StoredClock:
+    """Row of `sla_clocks`."""
 
     conversation: str
     clock: Clock
@@ -36,10 +36,10 @@ class Kept:
     policy: str
     team: str
     agent: str
-    """Who had the conversation when it last changed; empty while it waited."""
+    """Agent who had the conversation at the last change; empty while it waited."""
     warn_at: float
     due_at: float
-    state: Standing
+    state: ClockState
     ended_at: float | None = None
 
     @property
@@ -47,25 +47,27 @@ class Kept:
         return (self.conversation, self.clock, self.started_at)
 
 
-def list_policies(connection: Connection) -> list[Policy]:
-    """All policies, by name."""
+def list_policies(connection: Connection) -> list[SlaPolicy]:
+    """List all policies, by name."""
     rows = connection.execute(sa.select(sla_policies).order_by(sla_policies.c.name)).mappings()
-    names = Policy.__dataclass_fields__
-    return [Policy(**{name: row[name] for name in names}) for row in rows]
+    names = SlaPolicy.__dataclass_fields__
+    return [SlaPolicy(**{name: row[name] for name in names}) for row in rows]
 
 
-def save_policy(connection: Connection, policy: Policy) -> Policy:
+def save_policy(connection: Connection, policy: SlaPolicy) -> SlaPolicy:
     """Store a policy; one without an id is new.
 
     Raises:
-        BadRequest: It has no name, the name is taken, it promises nothing, a time or priority is
-            out of range, or the team is not there.
+        BadRequest: It has no name, the name is taken, it has no time, a time or priority is out
+            of range, or the team does not exist.
     """
     name = " ".join(policy.name.split())[:64]
     if not name:
         raise BadRequest("bad-name", "Give the policy a name.")
-    taken = sa.select(sla_policies.c.id).where(sa.func.lower(sla_policies.c.name) == name.lower())
-    if connection.execute(taken.where(sla_policies.c.id != policy.id)).first():
+    same_name = sa.select(sla_policies.c.id).where(
+        sa.func.lower(sla_policies.c.name) == name.lower()
+    )
+    if connection.execute(same_name.where(sla_policies.c.id != policy.id)).first():
         raise BadRequest("name-taken", f"There is one named {name} already.", status=409)
     times = [seconds for clock in Clock if (seconds := policy.allowed(clock)) is not None]
     if not times:
@@ -86,28 +88,28 @@ def save_policy(connection: Connection, policy: Policy) -> Policy:
 
 
 def remove_policy(connection: Connection, policy_id: str) -> None:
-    """Take a policy away; its clocks that run end without a verdict."""
+    """Delete a policy; its running clocks end as void."""
     connection.execute(sa.delete(sla_policies).where(sla_policies.c.id == policy_id))
 
 
-def open_clocks(connection: Connection, aside: SetAside) -> list[Kept]:
-    """Clocks that run; a conversation with one that cannot be read is set aside."""
+def open_clocks(connection: Connection, aside: SetAside) -> list[StoredClock]:
+    """Read the running clocks; conversations with an unreadable one are set aside."""
     rows = connection.execute(
         sa.select(sla_clocks).where(sla_clocks.c.state.in_([s.value for s in OPEN]))
     ).mappings()
-    kept = []
+    clocks = []
     for row in rows:
         if row["conversation"] not in aside:
             try:
-                kept.append(_kept(row))
+                clocks.append(_clock(row))
             except (ValueError, TypeError) as error:
                 aside.put(row["conversation"], error)
-    return kept
+    return clocks
 
 
-def write_clocks(connection: Connection, clocks: Sequence[Kept]) -> None:
-    """Insert or overwrite."""
-    rows = [asdict(kept) for kept in clocks]
+def write_clocks(connection: Connection, clocks: Sequence[StoredClock]) -> None:
+    """Insert clocks, or overwrite those that exist."""
+    rows = [asdict(clock) for clock in clocks]
     if not rows or insert_ignore(connection, sla_clocks, rows) == len(rows):
         return
     c = sla_clocks.c
@@ -118,9 +120,9 @@ def write_clocks(connection: Connection, clocks: Sequence[Kept]) -> None:
     )
 
 
-def badges(connection: Connection, conversations: Sequence[str]) -> dict[str, Kept]:
-    """Of each conversation the clock that is due first, of those that run."""
-    found: dict[str, Kept] = {}
+def badges(connection: Connection, conversations: Sequence[str]) -> dict[str, StoredClock]:
+    """Return each conversation's running clock that is due first."""
+    clocks: dict[str, StoredClock] = {}
     c = sla_clocks.c
     for start in range(0, len(conversations), CHUNK):
         rows = connection.execute(
@@ -131,35 +133,37 @@ def badges(connection: Connection, conversations: Sequence[str]) -> dict[str, Ke
             )
             .order_by(c.due_at.desc())
         ).mappings()
-        found.update((row["conversation"], _kept(row)) for row in rows)
-    return found
+        clocks.update((row["conversation"], _clock(row)) for row in rows)
+    return clocks
 
 
 def breaches(
     connection: Connection, since: float, scope: Collection[str] | None = None, limit: int = 200
-) -> list[Kept]:
-    """Clocks that ran out since a moment, latest first.
+) -> list[StoredClock]:
+    """List clocks that were breached since a moment, latest first.
 
     Args:
-        scope: Ids of the teams to look at; None for all.
+        scope: Ids of the teams to include; None for all.
     """
     c = sla_clocks.c
     query = sa.select(sla_clocks).where(
-        c.state.in_([Standing.BREACHED.value, Standing.LATE.value]), c.due_at >= since
+        c.state.in_([ClockState.BREACHED.value, ClockState.LATE.value]), c.due_at >= since
     )
     if scope is not None:
         query = query.where(c.team.in_(sorted(scope)))
     rows = connection.execute(query.order_by(c.due_at.desc()).limit(limit)).mappings()
-    return [_kept(row) for row in rows]
+    return [_clock(row) for row in rows]
 
 
 def overdue(connection: Connection) -> int:
-    """Conversations with a clock that is broken and still runs, since whenever."""
+    """Count conversations with a breached clock that still runs."""
     c = sla_clocks.c
     query = sa.select(sa.func.count(c.conversation.distinct()))
-    return connection.execute(query.where(c.state == Standing.BREACHED.value)).scalar_one()
+    return connection.execute(query.where(c.state == ClockState.BREACHED.value)).scalar_one()
 
 
-def _kept(row: sa.RowMapping) -> Kept:
+def _clock(row: sa.RowMapping) -> StoredClock:
     values = dict(row)
-    return Kept(**{**values, "clock": Clock(row["clock"]), "state": Standing(row["state"])})
+    return StoredClock(
+        **{**values, "clock": Clock(row["clock"]), "state": ClockState(row["state"])}
+    )

@@ -1,4 +1,4 @@
-"""The queue in SQL: who waits, at which place, and for how long by experience."""
+"""The queue in SQL: waiting conversations, their places, and estimates of the wait."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from bot.routing.match import PRIORITY_WORTH_S, turn_of
 from bot.stores.tables import conversations, queue_times
 
 ESTIMATE_SAMPLES = 20
-"""Queue times the estimate looks back on."""
+"""Latest queue times the estimate uses."""
 
 
 @dataclass(frozen=True)
 class QueuePlace:
-    """Where a waiting conversation stands."""
+    """Place and expected wait of a waiting conversation."""
 
     place: int
     """1 is next."""
     estimate_s: float | None
-    """Expected wait; None with too few samples or nobody online."""
+    """Expected wait; None with too few samples or no agent online."""
     agents_online: int
     closed: bool = False
-    """The team's calendar says that it does not work now."""
+    """Whether the team is closed now."""
 
 
-def waiting(connection: Connection, limit: int = 200) -> list[Conversation]:
-    """Waiting conversations, next first."""
+def list_waiting(connection: Connection, limit: int = 200) -> list[Conversation]:
+    """List waiting conversations, next first."""
     rows = connection.execute(
         sa.select(conversations)
         .where(conversations.c.state == State.WAITING.value)
@@ -42,20 +42,20 @@ def waiting(connection: Connection, limit: int = 200) -> list[Conversation]:
 
 
 def place_of(connection: Connection, waiting: Conversation, agents_online: int) -> QueuePlace:
-    """Tell place and estimate: median of the last queue times × place ÷ agents online.
+    """Return place and estimate: median of the last queue times × place ÷ agents online.
 
     The place is the one in the queue of its team, in the order of bot.routing.match.
     """
     c = conversations.c
     turn = turn_of(waiting.waiting_since or 0.0, waiting.priority)
-    own = c.team == waiting.team if waiting.team else sa.true()
+    same_team = c.team == waiting.team if waiting.team else sa.true()
     ahead = connection.execute(
         sa.select(sa.func.count())
         .select_from(conversations)
         .where(
             c.state == State.WAITING.value,
             c.waiting_since - c.priority * PRIORITY_WORTH_S < turn,
-            own,
+            same_team,
         )
     ).scalar_one()
     samples = (

@@ -1,4 +1,4 @@
-"""The picture that matching looks at: who is there with how much to do, and who waits."""
+"""Roster: agents with an open desk and their loads, teams, and the queue, for matching."""
 
 from __future__ import annotations
 
@@ -10,70 +10,71 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
 from bot.routing import teams
-from bot.routing.model import EVERYONE, Presence, Seat, Team, Waiting
+from bot.routing.model import EVERYONE, Presence, RoutingAgent, Team, Waiting
 from bot.routing.presence import effective
 from bot.routing.teams import Profile
 from bot.stores.tables import conversations
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One moment."""
+class Roster:
+    """Input of matching at one moment."""
 
     queue: tuple[Waiting, ...]
-    seats: tuple[Seat, ...]
+    agents: tuple[RoutingAgent, ...]
     teams: Mapping[str, Team]
 
 
-def load(connection: Connection, here: Mapping[str, float], away_after_s: float) -> Picture:
+def load(connection: Connection, idle_times: Mapping[str, float], away_after_s: float) -> Roster:
     """Read teams, agents with an open desk, and the queue.
 
     Args:
-        here: Agents with an open desk and their idle seconds (`bot.routing.presence.here`).
+        idle_times: Agents with an open desk and their idle seconds
+            (`bot.routing.presence.idle_times`).
     """
-    known = {team.id: team for team in teams.list_teams(connection)}
-    return Picture(queue(connection), seats(connection, here, away_after_s), known)
+    teams_by_id = {team.id: team for team in teams.list_teams(connection)}
+    return Roster(queue(connection), agents(connection, idle_times, away_after_s), teams_by_id)
 
 
-def seats(
-    connection: Connection, here: Mapping[str, float], away_after_s: float
-) -> tuple[Seat, ...]:
-    """Agents with an open desk, by id."""
-    if not here:
+def agents(
+    connection: Connection, idle_times: Mapping[str, float], away_after_s: float
+) -> tuple[RoutingAgent, ...]:
+    """Read the agents with an open desk, by id."""
+    if not idle_times:
         return ()
-    known = teams.profiles(connection, list(here))
+    profiles = teams.profiles(connection, list(idle_times))
     memberships = teams.members(connection)
-    loads = loads_of(connection, list(here))
-    made = []
-    for user_id in sorted(here):
-        profile = known.get(user_id) or Profile(user_id, {})
-        made.append(
-            Seat(
+    loads = loads_of(connection, list(idle_times))
+    result = []
+    for user_id in sorted(idle_times):
+        profile = profiles.get(user_id) or Profile(user_id, {})
+        result.append(
+            RoutingAgent(
                 id=user_id,
                 teams=memberships.get(user_id, frozenset()),
                 languages=profile.levels,
                 capacity=profile.capacity,
                 load=loads.get(user_id, 0),
-                presence=effective(profile.presence, here[user_id], away_after_s),
+                presence=effective(profile.presence, idle_times[user_id], away_after_s),
                 routed_at=profile.routed_at,
             )
         )
-    return tuple(made)
+    return tuple(result)
 
 
 def loads_of(connection: Connection, user_ids: Collection[str]) -> dict[str, int]:
-    """Conversations each agent has now; snoozed ones do not count."""
+    """Count the conversations each agent has now, without snoozed ones."""
     c = conversations.c
     rows = connection.execute(
         sa.select(c.owner, sa.func.count())
         .where(c.state == State.ASSIGNED.value, c.owner.in_(list(user_ids)))
         .group_by(c.owner)
     )
-    return {owner: number for owner, number in rows if owner}
+    return {owner: count for owner, count in rows if owner}
 
 
 def queue(connection: Connection) -> tuple[Waiting, ...]:
-    """Everything that waits."""
+    """Read all waiting conversations."""
     c = conversations.c
     rows = connection.execute(
         sa.select(
@@ -94,16 +95,21 @@ def queue(connection: Connection) -> tuple[Waiting, ...]:
     )
 
 
-def serving(seats: Collection[Seat], team: Team) -> list[Seat]:
-    """Who serves a team: its members that are online or busy."""
-    there = (Presence.ONLINE, Presence.BUSY)
-    return [s for s in seats if s.presence in there and (team.everyone or team.id in s.teams)]
+def serving(agents: Collection[RoutingAgent], team: Team) -> list[RoutingAgent]:
+    """List the agents who serve a team: its members that are online or busy."""
+    at_desk = (Presence.ONLINE, Presence.BUSY)
+    return [s for s in agents if s.presence in at_desk and (team.everyone or team.id in s.teams)]
 
 
 def people_for(
-    connection: Connection, conversation_id: str, here: Mapping[str, float], away_after_s: float
+    connection: Connection,
+    conversation_id: str,
+    idle_times: Mapping[str, float],
+    away_after_s: float,
 ) -> int:
-    """How many serve the team a conversation waits for."""
+    """Count the agents who serve the team a conversation waits for."""
     c = conversations.c
     team = connection.execute(sa.select(c.team).where(c.id == conversation_id)).scalar()
-    return len(serving(seats(connection, here, away_after_s), teams.find_team(connection, team)))
+    return len(
+        serving(agents(connection, idle_times, away_after_s), teams.find_team(connection, team))
+    )

@@ -1,7 +1,7 @@
-"""Clocks of a service level: which run, until when, and what has become of them; pure functions.
+"""Service-level clocks: which run, when they are due, how they end; pure functions.
 
 First and next reply are the figures of docs/metrics.md (first reply time, reply wait time), so
-that a breach and a report never disagree: only a person's public words stop them.
+that a breach and a report never disagree: only an agent's reply to the customer stops them.
 """
 
 from __future__ import annotations
@@ -13,48 +13,48 @@ from enum import StrEnum
 from bot.routing.hours import Hours
 
 WARN_AT = 0.75
-"""Share of the time allowed after which people are warned."""
+"""Share of the allowed time after which a warning comes."""
 LEAST_LEFT_S = 30.0
-"""A warning comes at least this long before the breach, where that much is allowed at all."""
+"""A warning comes at least this long before the breach, if the allowed time is that long."""
 
 
 class Clock(StrEnum):
-    """What is promised."""
+    """Kinds of clocks."""
 
     FIRST = "first-reply"
     NEXT = "next-reply"
     RESOLUTION = "resolution"
 
 
-class Standing(StrEnum):
-    """What has become of a clock."""
+class ClockState(StrEnum):
+    """States of a clock."""
 
     RUNNING = "running"
     WARNED = "warned"
     BREACHED = "breached"
-    """Its time is over, and it still runs."""
+    """Overdue, and still running."""
     MET = "met"
     LATE = "late"
-    """It was breached, and has ended."""
+    """Ended after a breach."""
     VOID = "void"
-    """It ended without an answer being owed any longer: returned to the bot, or abandoned."""
+    """Ended because no reply is owed any more: returned to the bot, or abandoned."""
 
 
 @dataclass(frozen=True)
-class Policy:
-    """What is promised to whom; an empty field fits any."""
+class SlaPolicy:
+    """Allowed times for some conversations; an empty field fits any."""
 
     id: str
     name: str
     team: str = ""
     channel: str = ""
     least_priority: int = 0
-    """Fits conversations of at least this priority."""
+    """Lowest priority of conversations it fits."""
     first_reply_s: int | None = None
     next_reply_s: int | None = None
     resolution_s: int | None = None
     business_hours: bool = True
-    """Time counts only while the team works."""
+    """Whether time counts only while the team works."""
 
     def allowed(self, clock: Clock) -> int | None:
         return {
@@ -66,27 +66,27 @@ class Policy:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the clocks of one conversation follow from; moments in Unix seconds."""
+    """Facts of one conversation that its clocks depend on; moments in Unix seconds."""
 
     team: str
     channel: str
     priority: int
     owed: bool
-    """A person has it, or it waits for one."""
+    """Whether an agent has it, or it waits for one."""
     requested_at: float | None
     """First handoff of the episode."""
     first_reply_at: float | None
-    """First words of a person since then."""
+    """First reply of an agent since then."""
     unanswered_since: float | None
-    """First message of the customer after the last words of a person, and since the last handoff;
-    None if there is none."""
+    """First message of the customer after an agent's last reply and since the last handoff; None if
+    there is none."""
     answered_at: float | None
-    """Last words of a person."""
+    """Last reply of an agent."""
     resolved_at: float | None
 
 
-def policy_for(facts: Facts, policies: Collection[Policy]) -> Policy | None:
-    """The policy that says most about a conversation: team before priority before channel."""
+def policy_for(facts: Facts, policies: Collection[SlaPolicy]) -> SlaPolicy | None:
+    """Return the most specific policy: by team, then priority, then channel."""
     fitting = [
         p
         for p in policies
@@ -103,7 +103,7 @@ def policy_for(facts: Facts, policies: Collection[Policy]) -> Policy | None:
 
 
 def running(facts: Facts) -> dict[Clock, float]:
-    """Clocks that run, with the moment each began."""
+    """Return the clocks that run, with the moment each started."""
     if not facts.owed or facts.requested_at is None:
         return {}
     clocks = {}
@@ -117,10 +117,10 @@ def running(facts: Facts) -> dict[Clock, float]:
 
 
 def moments(started_at: float, allowed_s: float, hours: Hours | None) -> tuple[float, float]:
-    """When a clock warns and when it is due.
+    """Return when a clock warns and when it is due.
 
     Args:
-        hours: The team's, where only they count; None counts all time.
+        hours: Working hours of the team; None counts all time.
     """
     warn_s = max(0.0, min(allowed_s * WARN_AT, allowed_s - LEAST_LEFT_S))
     if hours is None:
@@ -128,20 +128,20 @@ def moments(started_at: float, allowed_s: float, hours: Hours | None) -> tuple[f
     return hours.add(started_at, warn_s), hours.add(started_at, allowed_s)
 
 
-def standing(now: float, warn_at: float, due_at: float) -> Standing:
-    """What a clock that runs has come to."""
+def running_state(now: float, warn_at: float, due_at: float) -> ClockState:
+    """Return the state of a running clock."""
     if now >= due_at:
-        return Standing.BREACHED
-    return Standing.WARNED if now >= warn_at else Standing.RUNNING
+        return ClockState.BREACHED
+    return ClockState.WARNED if now >= warn_at else ClockState.RUNNING
 
 
-def ended(clock: Clock, facts: Facts, started_at: float, due_at: float) -> tuple[Standing, float]:
-    """What a clock that ran before, and runs no longer, has come to, and when."""
+def ended(clock: Clock, facts: Facts, started_at: float, due_at: float) -> tuple[ClockState, float]:
+    """Return the state of a clock that has ended, and when it ended."""
     at = {
         Clock.FIRST: facts.first_reply_at,
         Clock.NEXT: facts.answered_at,
         Clock.RESOLUTION: facts.resolved_at,
     }[clock]
     if at is None or at < started_at:
-        return Standing.VOID, 0.0
-    return (Standing.MET if at <= due_at else Standing.LATE), at
+        return ClockState.VOID, 0.0
+    return (ClockState.MET if at <= due_at else ClockState.LATE), at

@@ -1,4 +1,4 @@
-"""Tables of teams, agents and service levels; docs/routing.md says what the fields mean."""
+"""SQL tables of teams, agents and service levels; docs/routing.md explains their fields."""
 
 from __future__ import annotations
 

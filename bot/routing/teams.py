@@ -1,4 +1,4 @@
-"""Teams and agents in SQL. The team of everyone is always there, stored or not."""
+"""Teams and agents in SQL; everyone's team exists, stored or not."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from bot.stores.tables import users
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100
 DEFAULT_LEVEL = 3
-"""Of the languages a user was given when they were added."""
+"""Level of the languages a user got when they were added."""
 LONGEST_OVERFLOW_S = 7 * 86400
 
 
 @dataclass(frozen=True)
 class Profile:
-    """An agent's part in routing."""
+    """Routing settings of an agent."""
 
     user_id: str
     levels: Mapping[str, int]
     """Language → level; empty for any."""
     capacity: int = DEFAULT_CAPACITY
     presence: Presence = Presence.ONLINE
-    """What they chose; docs/routing.md#presence says what follows from it."""
+    """The presence they chose; docs/routing.md#presence explains its effect."""
     routed_at: float = 0.0
 
 
 def list_teams(connection: Connection) -> list[Team]:
-    """All teams, the one of everyone first, then by name."""
+    """List all teams, everyone's first, then by name."""
     rows = connection.execute(sa.select(teams).order_by(teams.c.name)).mappings()
-    found = [_team(row) for row in rows]
-    ours = next((team for team in found if team.id == EVERYONE), DEFAULT_TEAM)
-    return [ours, *(team for team in found if team.id != EVERYONE)]
+    stored = [_team(row) for row in rows]
+    everyones_team = next((team for team in stored if team.id == EVERYONE), DEFAULT_TEAM)
+    return [everyones_team, *(team for team in stored if team.id != EVERYONE)]
 
 
 def get_team(connection: Connection, team_id: str) -> Team:
-    """Read one team.
+    """Read a team.
 
     Raises:
-        BadRequest: There is none with this id (status 404).
+        BadRequest: There is no team with this id (status 404).
     """
     row = connection.execute(sa.select(teams).where(teams.c.id == team_id)).mappings().first()
     if row is not None:
@@ -61,7 +61,7 @@ def get_team(connection: Connection, team_id: str) -> Team:
 
 
 def find_team(connection: Connection, team_id: str | None) -> Team:
-    """Read a conversation's team; one that was taken away, or none, is everyone's."""
+    """Read a conversation's team; a removed one, or none, becomes everyone's."""
     try:
         return get_team(connection, team_id or EVERYONE)
     except BadRequest:
@@ -73,18 +73,18 @@ def save_team(connection: Connection, team: Team) -> Team:
 
     Raises:
         BadRequest: The name is empty or taken, a number is out of range, or it overflows into
-            itself or a team that is not there.
+            itself or a missing team.
     """
     name = " ".join(team.name.split())[:64]
     if not name:
         raise BadRequest("bad-name", "Give the team a name.")
-    taken = sa.select(teams.c.id).where(sa.func.lower(teams.c.name) == name.lower())
-    known = {one.id for one in list_teams(connection)}
-    if connection.execute(taken.where(teams.c.id != team.id)).first():
+    same_name = sa.select(teams.c.id).where(sa.func.lower(teams.c.name) == name.lower())
+    team_ids = {other.id for other in list_teams(connection)}
+    if connection.execute(same_name.where(teams.c.id != team.id)).first():
         raise BadRequest("name-taken", f"There is a team named {name} already.", status=409)
     if not 0 <= team.overflow_after_s <= LONGEST_OVERFLOW_S:
         raise BadRequest("bad-overflow", "Others take over after 0 to 10080 minutes.")
-    if team.id in team.overflow_to or not known.issuperset(team.overflow_to):
+    if team.id in team.overflow_to or not team_ids.issuperset(team.overflow_to):
         raise BadRequest("bad-overflow", "Choose other teams that are there.")
     hours.zone_of(team.hours.zone)
     saved = replace(
@@ -107,10 +107,10 @@ def save_team(connection: Connection, team: Team) -> Team:
 
 
 def remove_team(connection: Connection, team_id: str) -> None:
-    """Take a team away; its open conversations go to everyone.
+    """Delete a team; its open conversations go to everyone's.
 
     Raises:
-        BadRequest: It is the team of everyone (status 409), or there is none.
+        BadRequest: It is everyone's team (status 409), or there is no such team.
     """
     from bot.stores.tables import conversations
 
@@ -127,40 +127,40 @@ def remove_team(connection: Connection, team_id: str) -> None:
     connection.execute(sa.delete(teams).where(teams.c.id == team_id))
     for other in list_teams(connection):
         if team_id in other.overflow_to:
-            left = tuple(one for one in other.overflow_to if one != team_id)
-            save_team(connection, replace(other, overflow_to=left))
+            remaining = tuple(id_ for id_ in other.overflow_to if id_ != team_id)
+            save_team(connection, replace(other, overflow_to=remaining))
 
 
 def set_members(connection: Connection, team_id: str, user_ids: Collection[str]) -> None:
-    """Say who is in a team; the team of everyone has no list.
+    """Set the members of a team; everyone's has no list.
 
     Raises:
-        BadRequest: A user or the team is not there.
+        BadRequest: A user or the team does not exist.
     """
     if get_team(connection, team_id).everyone:
         return
-    there = set(
+    existing = set(
         connection.execute(sa.select(users.c.id).where(users.c.id.in_(list(user_ids)))).scalars()
     )
-    if there != set(user_ids):
+    if existing != set(user_ids):
         raise BadRequest("unknown-user", "One of these users is not there.", status=404)
     connection.execute(sa.delete(team_members).where(team_members.c.team_id == team_id))
-    rows = [{"team_id": team_id, "user_id": one} for one in sorted(there)]
+    rows = [{"team_id": team_id, "user_id": user_id} for user_id in sorted(existing)]
     insert_ignore(connection, team_members, rows)
 
 
 def members(connection: Connection) -> dict[str, frozenset[str]]:
-    """Map users to their teams, without the team of everyone."""
-    found: dict[str, set[str]] = {}
+    """Return each user's teams, without everyone's."""
+    teams_by_user: dict[str, set[str]] = {}
     for team_id, user_id in connection.execute(
         sa.select(team_members.c.team_id, team_members.c.user_id)
     ):
-        found.setdefault(user_id, set()).add(team_id)
-    return {user: frozenset(ids) for user, ids in found.items()}
+        teams_by_user.setdefault(user_id, set()).add(team_id)
+    return {user: frozenset(ids) for user, ids in teams_by_user.items()}
 
 
 def teams_of(connection: Connection, user_id: str) -> frozenset[str]:
-    """Teams of one user, with the one of everyone."""
+    """Return the teams of a user, with everyone's."""
     rows = connection.execute(
         sa.select(team_members.c.team_id).where(team_members.c.user_id == user_id)
     ).scalars()
@@ -168,7 +168,7 @@ def teams_of(connection: Connection, user_id: str) -> frozenset[str]:
 
 
 def profiles(connection: Connection, user_ids: Collection[str] | None = None) -> dict[str, Profile]:
-    """Profiles by user id; those who never changed anything have the defaults."""
+    """Return profiles by user id; users who never changed anything have the defaults."""
     query = sa.select(users.c.id, users.c.languages, agents).outerjoin(
         agents, agents.c.user_id == users.c.id
     )
@@ -180,7 +180,7 @@ def profiles(connection: Connection, user_ids: Collection[str] | None = None) ->
 def save_profile(
     connection: Connection, user_id: str, *, levels: Mapping[str, int], capacity: int
 ) -> None:
-    """Set what an agent speaks and how many conversations they get.
+    """Store an agent's language levels and capacity.
 
     Raises:
         BadRequest: A level or the capacity is out of range, or there is no such user.
@@ -193,25 +193,25 @@ def save_profile(
 
 
 def save_presence(connection: Connection, user_id: str, presence: Presence) -> None:
-    """Remember what an agent chose to be."""
+    """Store the presence an agent chose."""
     _update_profile(connection, user_id, presence=presence.value)
 
 
 def note_routed(connection: Connection, user_id: str, now: float) -> None:
-    """Remember when an agent was last given a conversation."""
+    """Store when an agent was last given a conversation."""
     _update_profile(connection, user_id, routed_at=now)
 
 
 def _update_profile(connection: Connection, user_id: str, **values: Any) -> None:
-    known = profiles(connection, [user_id]).get(user_id)
-    if known is None:
+    profile = profiles(connection, [user_id]).get(user_id)
+    if profile is None:
         raise BadRequest("unknown-user", "there is no such user", status=404)
     row = {
         "user_id": user_id,
-        "levels": dict(known.levels),
-        "capacity": known.capacity,
-        "presence": known.presence.value,
-        "routed_at": known.routed_at,
+        "levels": dict(profile.levels),
+        "capacity": profile.capacity,
+        "presence": profile.presence.value,
+        "routed_at": profile.routed_at,
     }
     insert_ignore(connection, agents, [row])
     connection.execute(sa.update(agents).where(agents.c.user_id == user_id).values(**values))

@@ -53,7 +53,9 @@ class PageInbox:
         if await guarded(self._redis.exists(done)):
             return
         owner = owner_of(event.page)
-        await presence.gone(self._redis, owner)  # last seen now, and not one of the desk's agents
+        await presence.mark_offline(
+            self._redis, owner
+        )  # last seen now, and not one of the desk's agents
         changed = await self._changes.apply(
             event.conversation, lambda connection: self._take(connection, event, owner, key)
         )

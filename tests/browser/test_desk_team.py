@@ -21,7 +21,7 @@ from running import System, Visitor, running, until
 
 from bot.desk.people.users import add_user
 from bot.routing.policies import save_policy
-from bot.routing.sla import Policy
+from bot.routing.sla import SlaPolicy
 from bot.stores.database import Database
 
 WAIT_MS = 30_000
@@ -46,7 +46,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
                     c, login=login, name=login.title(), role=role, password=PASSWORD
                 )
             )
-        promise = Policy("", "Half a minute", first_reply_s=30, business_hours=False)
+        promise = SlaPolicy("", "Half a minute", first_reply_s=30, business_hours=False)
         database.call(lambda c: save_policy(c, promise))
         database.close()
         yield started

@@ -16,8 +16,7 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.errors import StaleConversation
 from bot.events import Event
-from bot.routing.queue import place_of
-from bot.routing.queue import waiting as waiting_now
+from bot.routing.queue import list_waiting, place_of
 from bot.stores.database import Database
 from bot.stores.event_log import write_events
 from bot.stores.tables import customers, events, queue_times
@@ -136,7 +135,7 @@ def test_the_queue_goes_by_priority_then_by_waiting_time(database: Database) -> 
         builders.brought_to(
             database, State.WAITING, user=user, waiting_since=NOW + since, priority=priority
         )
-    queued = database.call(waiting_now)
+    queued = database.call(list_waiting)
     assert [row.vendor_user for row in queued] == ["urgent", "early", "late"]
     places = [database.call(lambda c, r=row: place_of(c, r, 0)).place for row in queued]
     assert places == [1, 2, 3]

@@ -34,12 +34,12 @@ async def frame(ws: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
 
 async def test_an_open_page_makes_the_agent_online(desk: Desk) -> None:
     browser = await desk.browser()
-    assert await presence.online(desk.redis) == 0
+    assert await presence.count_online(desk.redis) == 0
     ws = await connect(desk, browser)
     assert (await frame(ws, "hello"))["online"] == 1
     await ws.close()
     async with asyncio.timeout(5):
-        while await presence.online(desk.redis):  # noqa: ASYNC110 - the page's end is in Redis
+        while await presence.count_online(desk.redis):  # noqa: ASYNC110 - the page's end is in Redis
             await asyncio.sleep(0.01)
 
 

@@ -14,7 +14,7 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.desk import app_keys, tables
 from bot.housekeeping.erasure import find
-from bot.routing.queue import waiting as waiting_now
+from bot.routing.queue import list_waiting
 from bot.stores import redis_keys
 from bot.stores.tables import conversations, customers, events
 from bot.streams.messages import Inbound
@@ -80,7 +80,7 @@ async def test_priority_moves_a_conversation_forward_and_back(desk: Desk) -> Non
     add(desk, state="waiting", waiting_since=now - 5)
     asha = await desk.browser()
     _, answer = await asha.act(f"{ONE}/priority", priority="3")
-    first = desk.database.call(lambda c: waiting_now(c)[0])
+    first = desk.database.call(lambda c: list_waiting(c)[0])
     assert first.id == "webchat-1"
     assert told(desk, "conversation.prioritised") == [{"priority": 3, "before": 0}]
     undo = answer["undo"]

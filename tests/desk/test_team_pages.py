@@ -16,8 +16,8 @@ from bot.desk.people import users
 from bot.routing import policies, presence, teams
 from bot.routing.hours import parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
-from bot.routing.policies import Kept
-from bot.routing.sla import Clock, Policy, Standing
+from bot.routing.policies import StoredClock
+from bot.routing.sla import Clock, ClockState, SlaPolicy
 from bot.stores.redis_keys import ACTIVITY
 
 
@@ -154,11 +154,11 @@ async def test_whoever_moves_at_an_open_page_is_not_away(desk: Desk) -> None:
     await desk.redis.zadd(ACTIVITY, {"u-asha": 1.0})
     (seat,) = desk.server.app[app_keys.HUB]._seats
     seat.active_at -= 60
-    assert (await presence.here(desk.redis))["u-asha"] > 10**6
+    assert (await presence.idle_times(desk.redis))["u-asha"] > 10**6
     await socket.send_json({"type": "active"})
 
     async def noted() -> bool:
-        return (await presence.here(desk.redis))["u-asha"] < 60
+        return (await presence.idle_times(desk.redis))["u-asha"] < 60
 
     await builders.until(noted)
     await socket.close()
@@ -203,7 +203,7 @@ async def test_a_promise_that_cannot_be_kept_is_refused(
 
 async def test_the_overview_shows_queue_agents_and_breaches(desk: Desk, supervisor: None) -> None:
     team, now = _team(desk), time.time()
-    kept = Kept(
+    kept = StoredClock(
         "late",
         Clock.FIRST,
         now - 900,
@@ -213,7 +213,7 @@ async def test_the_overview_shows_queue_agents_and_breaches(desk: Desk, supervis
         "u-asha",
         now - 400,
         now - 300,
-        Standing.BREACHED,
+        ClockState.BREACHED,
     )
 
     def work(c: Any) -> None:
@@ -223,7 +223,7 @@ async def test_the_overview_shows_queue_agents_and_breaches(desk: Desk, supervis
         policies.write_clocks(c, [kept])
 
     desk.database.call(work)
-    await presence.seen(desk.redis, "u-asha")
+    await presence.mark_online(desk.redis, "u-asha")
     ravi = await desk.browser("ravi")
     html = await ravi.text("/overview")
     for words in ("Refunds", "Somchai", "Asha", "ไทย 1", "First reply", "overdue"):
@@ -238,15 +238,15 @@ async def test_a_row_says_what_is_due_and_what_is_overdue(desk: Desk) -> None:
 
     def work(c: Any) -> None:
         for name, state in (
-            ("soon", Standing.WARNED),
-            ("over", Standing.BREACHED),
-            ("calm", Standing.RUNNING),
+            ("soon", ClockState.WARNED),
+            ("over", ClockState.BREACHED),
+            ("calm", ClockState.RUNNING),
         ):
             seed.conversation(c, name, state="waiting")
             policies.write_clocks(
                 c,
                 [
-                    Kept(name, clock, now, "e", "p", EVERYONE, "", now, due, state)
+                    StoredClock(name, clock, now, "e", "p", EVERYONE, "", now, due, state)
                     for clock, due in ((Clock.FIRST, now + 60), (Clock.RESOLUTION, now + 600))
                 ],
             )
@@ -291,7 +291,7 @@ async def test_a_conversation_names_the_team_and_who_was_given_it(desk: Desk) ->
 async def test_hostile_names_stay_text(desk: Desk) -> None:
     name = '<img src=x onerror="alert(1)">\u202etxt'
     team = _team(desk, name)
-    desk.database.call(lambda c: policies.save_policy(c, Policy("", name, first_reply_s=60)))
+    desk.database.call(lambda c: policies.save_policy(c, SlaPolicy("", name, first_reply_s=60)))
     desk.database.call(
         lambda c: seed.conversation(c, "one", state="waiting", team=team.id, name=name)
     )

@@ -19,8 +19,8 @@ from test_desk_layout import MEASURE, RULES, picture
 from bot.routing import policies, presence, teams
 from bot.routing.hours import Hours, parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
-from bot.routing.policies import Kept
-from bot.routing.sla import Clock, Policy, Standing
+from bot.routing.policies import StoredClock
+from bot.routing.sla import Clock, ClockState, SlaPolicy
 
 NAMES = ("Priya Sharma", "रोहन", "สมชาย", "ليلى", "Wolfeschlegelsteinhausen", "")
 PATHS = ("/overview", "/agents", "/teams", "/teams/{team}", "/policies")
@@ -65,10 +65,12 @@ async def team(desk: Desk) -> Team:
             seed.message(c, one, "where is my refund?", language=language)
         for number, owner in enumerate(("u-asha", "u-asha", "u-ravi")):
             seed.conversation(c, f"a{number}", state="assigned", owner=owner, team=made.id)
-        policy = policies.save_policy(c, Policy("", "Usual", first_reply_s=600, next_reply_s=300))
+        policy = policies.save_policy(
+            c, SlaPolicy("", "Usual", first_reply_s=600, next_reply_s=300)
+        )
         policies.save_policy(
             c,
-            Policy(
+            SlaPolicy(
                 "",
                 "Urgent refunds",
                 team=made.id,
@@ -81,7 +83,7 @@ async def team(desk: Desk) -> Team:
         policies.write_clocks(
             c,
             [
-                Kept(
+                StoredClock(
                     "w0",
                     Clock.FIRST,
                     now - 900,
@@ -91,9 +93,9 @@ async def team(desk: Desk) -> Team:
                     "",
                     now - 450,
                     now - 300,
-                    Standing.BREACHED,
+                    ClockState.BREACHED,
                 ),
-                Kept(
+                StoredClock(
                     "a2",
                     Clock.NEXT,
                     now - 5000,
@@ -103,7 +105,7 @@ async def team(desk: Desk) -> Team:
                     "u-ravi",
                     now - 4000,
                     now - 3900,
-                    Standing.LATE,
+                    ClockState.LATE,
                     now - 3000,
                 ),
             ],
@@ -112,7 +114,7 @@ async def team(desk: Desk) -> Team:
 
     made = desk.database.call(work)
     for login in ("u-asha", "u-ravi"):
-        await presence.seen(desk.redis, login)
+        await presence.mark_online(desk.redis, login)
     return made
 
 

@@ -335,7 +335,7 @@ class Stage:
         name, shard = self.name(who), redis_keys.shard_of(self.name(who), self.settings.shards)
         self._moves += 1
         key = f"move-{self._moves}"
-        await presence.seen(self.redis, ASHA.id)
+        await presence.mark_online(self.redis, ASHA.id)
         if what == "present":
             pass  # that they are is all
         elif what == "claim":

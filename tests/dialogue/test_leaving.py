@@ -70,7 +70,7 @@ async def test_the_time_is_the_customers_where_their_country_has_one(talk: Talk)
 
 async def test_people_who_are_there_outweigh_the_calendar(talk: Talk) -> None:
     _closed_today(talk)
-    await presence.seen(talk.redis, "asha")
+    await presence.mark_online(talk.redis, "asha")
     *_, told = await talk.say("talk to a person")
     assert told.utter == "utter_handoff"
 
@@ -79,7 +79,7 @@ async def test_only_people_of_the_team_count(talk: Talk) -> None:
     team = talk.database.call(
         lambda c: teams.save_team(c, Team("", "Orders", topics=frozenset({"orders"})))
     )
-    await presence.seen(talk.redis, "asha")
+    await presence.mark_online(talk.redis, "asha")
     *_, told = await talk.say("my card is lost")
     assert (await talk.state()).team == team.id
     assert (await talk.state()).topic == "orders"
@@ -216,7 +216,7 @@ async def _late(talk: Talk, **settings: Any) -> tuple[int, list[dict[str, Any]]]
 
 
 async def test_a_long_wait_is_apologised_for_once_and_may_become_a_message(talk: Talk) -> None:
-    await presence.seen(talk.redis, "asha")
+    await presence.mark_online(talk.redis, "asha")
     await talk.say("talk to a person")
     await _waits_since(talk, 700)
     changed, told = await _late(talk)

@@ -82,7 +82,7 @@ def _capacity(database: Database, user: str, capacity: int, **levels: int) -> No
 async def test_who_is_free_gets_the_next(
     router: Router, database: Database, redis: redis.asyncio.Redis
 ) -> None:
-    await presence.seen(redis, "asha")
+    await presence.mark_online(redis, "asha")
     late, early = (
         _waiting(database, "b", waiting_since=20.0),
         _waiting(database, "a", waiting_since=10.0),
@@ -98,14 +98,14 @@ async def test_nobody_gets_anything_without_an_open_desk_or_when_busy_away_or_id
 ) -> None:
     seen = _waiting(database, "a")
     assert await router.step() == 0
-    await presence.seen(redis, "asha")
+    await presence.mark_online(redis, "asha")
     for chosen in (Presence.BUSY, Presence.AWAY, Presence.OFFLINE):
         database.call(lambda c, p=chosen: teams.save_presence(c, "asha", p))
         assert await router.step() == 0
     database.call(lambda c: teams.save_presence(c, "asha", Presence.ONLINE))
     await redis.zadd(ACTIVITY, {"asha": time.time() - 5000})
     assert await router.step() == 0
-    await presence.active(redis, "asha")
+    await presence.mark_active(redis, "asha")
     assert await router.step() == 1
     assert _owner(database, seen) == "asha"
 
@@ -114,7 +114,7 @@ async def test_two_routers_and_a_claim_at_once_assign_each_conversation_once(
     automatic: Settings, router: Router, database: Database, redis: redis.asyncio.Redis
 ) -> None:
     for name in ("asha", "ravi"):
-        await presence.seen(redis, name)
+        await presence.mark_online(redis, name)
         _capacity(database, name, 3)
     waiting = [_waiting(database, f"u{n}") for n in range(8)]
     other = router_on(automatic, database, redis, "desk-2")
@@ -158,7 +158,7 @@ async def test_an_account_that_was_closed_meanwhile_gets_nothing(
     router: Router, database: Database, redis: redis.asyncio.Redis
 ) -> None:
     seen = _waiting(database, "a")
-    await presence.seen(redis, "asha")
+    await presence.mark_online(redis, "asha")
     database.call(lambda c: c.execute(sa.update(users).values(password_hash="!x")))
     assert await router.step() == 0
     assert _owner(database, seen) is None
@@ -168,7 +168,7 @@ async def test_a_returning_customer_gets_the_agent_they_had(
     router: Router, database: Database, redis: redis.asyncio.Redis
 ) -> None:
     for name in ("asha", "ravi"):
-        await presence.seen(redis, name)
+        await presence.mark_online(redis, name)
     seen = builders.brought_to(database, State.ASSIGNED, owner="ravi")
     back = builders.changed(database, seen, State.BOT, key="returned")
     builders.changed(database, back, State.WAITING, key="again")
@@ -200,7 +200,7 @@ async def test_it_runs_by_itself_when_somebody_comes(
     ]
     try:
         await builders.until(lambda: bool(router.leases.held))
-        await presence.seen(redis, "asha")
+        await presence.mark_online(redis, "asha")
 
         async def told() -> bool:
             await presence.announce(redis, "presence")
@@ -269,7 +269,7 @@ def test_members_and_profiles_are_kept(database: Database) -> None:
     with pytest.raises(BadRequest):
         database.call(lambda c: teams.set_members(c, team.id, ["asha", "nobody"]))
     _capacity(database, "ravi", 2, th=3)
-    seats = database.call(lambda c: roster.seats(c, {"asha": 0.0, "ravi": 0.0}, 900))
+    seats = database.call(lambda c: roster.agents(c, {"asha": 0.0, "ravi": 0.0}, 900))
     assert [(s.id, s.capacity, dict(s.languages), s.teams) for s in seats] == [
         ("asha", teams.DEFAULT_CAPACITY, {}, {team.id}),
         ("ravi", 2, {"th": 3}, frozenset()),

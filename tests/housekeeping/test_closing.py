@@ -160,8 +160,8 @@ async def test_conversations_of_an_agent_gone_too_long_wait_again(
     """Also while the customer goes on writing: they must not be left to an empty chair."""
     mine = builders.brought_to(database, State.ASSIGNED, owner="asha")
     other = builders.brought_to(database, State.ASSIGNED, user="bob", owner="ravi")
-    await presence.seen(redis, "asha")
-    await presence.gone(redis, "asha")
+    await presence.mark_online(redis, "asha")
+    await presence.mark_offline(redis, "asha")
     left = time.time()
     later = left + settings.agent_gone_s + 5
     await redis.zadd(redis_keys.PRESENCE, {"ravi": later + 30})
@@ -192,8 +192,8 @@ async def test_a_reloaded_desk_page_loses_no_quiet_conversation(
     """Offline for a second, silent for an hour: only the first counts."""
     mine = builders.brought_to(database, State.ASSIGNED, owner="asha")
     _active(database, mine, time.time() - 3600)
-    await presence.seen(redis, "asha")
-    await presence.gone(redis, "asha")
+    await presence.mark_online(redis, "asha")
+    await presence.mark_offline(redis, "asha")
     assert await sweeper.step(time.time() + 1) == 0
     assert _now(database, mine).state == State.ASSIGNED
 

@@ -71,7 +71,7 @@ async def test_without_a_desk_who_waits_is_given_and_who_sleeps_is_woken_once(
 ) -> None:
     assert address(automatic) == automatic.redis_url
     add_agent(database)
-    await presence.seen(redis, "asha")
+    await presence.mark_online(redis, "asha")
     for number in range(4):
         builders.brought_to(database, State.WAITING, user=f"waits-{number}")
         asleep = builders.brought_to(database, State.SNOOZED, user=f"sleeps-{number}")

@@ -36,7 +36,7 @@ from bot.housekeeping.retention import Retention
 from bot.processes.every import every, timed
 from bot.routing import policies, presence, teams
 from bot.routing.keeper import SlaKeeper
-from bot.routing.sla import Policy
+from bot.routing.sla import SlaPolicy
 from bot.routing.tables import sla_clocks
 from bot.settings import Settings
 from bot.stores import redis_keys
@@ -242,7 +242,7 @@ async def test_routing(settings: Settings, database: Database, redis: redis.asyn
     ids = brought(database, State.WAITING)
     spoil(database, ids[0])
     add_agent(database, "asha", 2)
-    await presence.seen(redis, "asha")
+    await presence.mark_online(redis, "asha")
     service = HandoffService(settings, database, redis)
     router = Router(replace(settings, routing_mode="automatic"), database, redis, service, "h")
     async with looping(router.step) as logs:
@@ -261,7 +261,7 @@ async def test_routing_of_one_that_cannot_be_compared(
         )
     )
     add_agent(database, "asha", 2)
-    await presence.seen(redis, "asha")
+    await presence.mark_online(redis, "asha")
     service = HandoffService(settings, database, redis)
     router = Router(replace(settings, routing_mode="automatic"), database, redis, service, "h")
     async with looping(router.step) as logs:
@@ -287,7 +287,7 @@ def asked(database: Database) -> list[str]:
 async def test_service_levels(
     settings: Settings, database: Database, redis: redis.asyncio.Redis, spoilt: str
 ) -> None:
-    promise = Policy(
+    promise = SlaPolicy(
         "", "Usual", first_reply_s=600, next_reply_s=300, resolution_s=7200, business_hours=False
     )
     database.call(lambda c: policies.save_policy(c, promise))
@@ -310,7 +310,7 @@ async def test_service_levels(
 async def test_service_levels_that_cannot_be_written(
     settings: Settings, database: Database, redis: redis.asyncio.Redis
 ) -> None:
-    promise = Policy(
+    promise = SlaPolicy(
         "", "Usual", first_reply_s=None, next_reply_s=None, resolution_s=7200, business_hours=False
     )
     database.call(lambda c: policies.save_policy(c, promise))

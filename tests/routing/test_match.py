@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.match import PRIORITY_WORTH_S, in_order, match, team_for, turn_of
-from bot.routing.model import DEFAULT_TEAM, EVERYONE, Presence, Seat, Team, Waiting
+from bot.routing.model import DEFAULT_TEAM, EVERYONE, Presence, RoutingAgent, Team, Waiting
 
 NOW = 1_700_000_000.0
 CLOSED = Hours(
@@ -36,13 +36,13 @@ def waiting(n: int = 1, **more: Any) -> Waiting:
     return Waiting(**{**values, **more})
 
 
-def seat(name: str, **more: Any) -> Seat:
-    return Seat(**{"id": name, "teams": frozenset(), "languages": {"en": 3}, **more})
+def seat(name: str, **more: Any) -> RoutingAgent:
+    return RoutingAgent(**{"id": name, "teams": frozenset(), "languages": {"en": 3}, **more})
 
 
 def given_to(
     queue: list[Waiting],
-    seats: list[Seat],
+    seats: list[RoutingAgent],
     known: Mapping[str, Team] | None = None,
     now: float = NOW,
 ) -> dict[str, str]:
@@ -66,7 +66,7 @@ queues = st.lists(
 )
 crews = st.lists(
     st.builds(
-        Seat,
+        RoutingAgent,
         id=st.integers(0, 9).map(lambda n: f"s{n}"),
         teams=st.frozensets(st.sampled_from(("a", "b"))),
         languages=st.dictionaries(st.sampled_from(LANGUAGES), st.integers(1, 3), max_size=3),
@@ -93,7 +93,7 @@ plans = st.builds(
 
 @given(queues, crews, plans)
 def test_once_each_within_capacity_and_only_to_who_is_online(
-    queue: list[Waiting], crew: list[Seat], plan: dict[str, Team]
+    queue: list[Waiting], crew: list[RoutingAgent], plan: dict[str, Team]
 ) -> None:
     made = match(queue, crew, plan, NOW)
     assert all(number == 1 for number in Counter(m.conversation for m in made).values())
@@ -105,7 +105,7 @@ def test_once_each_within_capacity_and_only_to_who_is_online(
 
 @given(queues, crews, plans, st.randoms())
 def test_the_same_input_gives_the_same_output_in_any_order(
-    queue: list[Waiting], crew: list[Seat], plan: dict[str, Team], chance: Any
+    queue: list[Waiting], crew: list[RoutingAgent], plan: dict[str, Team], chance: Any
 ) -> None:
     made = match(queue, crew, plan, NOW)
     chance.shuffle(queue)
@@ -115,7 +115,7 @@ def test_the_same_input_gives_the_same_output_in_any_order(
 
 @given(queues, crews, plans)
 def test_nobody_free_is_left_while_somebody_they_may_take_waits(
-    queue: list[Waiting], crew: list[Seat], plan: dict[str, Team]
+    queue: list[Waiting], crew: list[RoutingAgent], plan: dict[str, Team]
 ) -> None:
     made = match(queue, crew, plan, NOW)
     taken = {m.conversation for m in made}
@@ -130,7 +130,7 @@ def test_nobody_free_is_left_while_somebody_they_may_take_waits(
             assert could != [one.id], f"{one.id} could have had {left.id}"
 
 
-def _others(crew: list[Seat], one: Seat) -> list[Seat]:
+def _others(crew: list[RoutingAgent], one: RoutingAgent) -> list[RoutingAgent]:
     """The rest as they are at the end: nobody of them free."""
     return [
         replace(s, capacity=0) if s.presence == Presence.ONLINE else s

@@ -13,8 +13,8 @@ from bot.desk.pages.overview import queries as supervisor
 from bot.routing import policies, teams
 from bot.routing.hours import Hours, parse_day, parse_spans
 from bot.routing.model import EVERYONE, Presence, Team
-from bot.routing.policies import Kept
-from bot.routing.sla import Clock, Standing
+from bot.routing.policies import StoredClock
+from bot.routing.sla import Clock, ClockState
 from bot.stores.database import Database
 from bot.stores.tables import conversations, users
 
@@ -65,7 +65,7 @@ def test_queue_people_and_breaches_are_counted_by_team(database: Database) -> No
             sa.update(conversations).where(conversations.c.id == waiting.id).values(callback_at=NOW)
         )
     )
-    kept = Kept(
+    kept = StoredClock(
         waiting.id,
         Clock.FIRST,
         NOW - 900,
@@ -75,9 +75,9 @@ def test_queue_people_and_breaches_are_counted_by_team(database: Database) -> No
         "asha",
         NOW - 400,
         NOW - 300,
-        Standing.BREACHED,
+        ClockState.BREACHED,
     )
-    ended = Kept(
+    ended = StoredClock(
         mine.id,
         Clock.NEXT,
         NOW - 900,
@@ -87,7 +87,7 @@ def test_queue_people_and_breaches_are_counted_by_team(database: Database) -> No
         "asha",
         NOW - 400,
         NOW - 300,
-        Standing.LATE,
+        ClockState.LATE,
         NOW - 200,
     )
     database.call(lambda c: policies.write_clocks(c, [kept, ended]))
@@ -111,7 +111,7 @@ def test_queue_people_and_breaches_are_counted_by_team(database: Database) -> No
 
 
 def test_all_that_is_overdue_is_counted_however_much_and_old(database: Database) -> None:
-    late = Kept(
+    late = StoredClock(
         "old",
         Clock.FIRST,
         NOW - 300000,
@@ -121,7 +121,7 @@ def test_all_that_is_overdue_is_counted_however_much_and_old(database: Database)
         "",
         NOW - 250000,
         NOW - 200000,
-        Standing.BREACHED,
+        ClockState.BREACHED,
     )
     many = [
         replace(late, conversation=f"c{number}", due_at=NOW - 100 - number)
@@ -129,8 +129,8 @@ def test_all_that_is_overdue_is_counted_however_much_and_old(database: Database)
     ]
     others = [
         replace(late, clock=Clock.RESOLUTION),
-        replace(late, conversation="answered", due_at=NOW - 1, state=Standing.LATE, ended_at=NOW),
-        replace(late, conversation="warned", due_at=NOW + 1, state=Standing.WARNED),
+        replace(late, conversation="answered", due_at=NOW - 1, state=ClockState.LATE, ended_at=NOW),
+        replace(late, conversation="warned", due_at=NOW + 1, state=ClockState.WARNED),
     ]
     database.call(lambda c: policies.write_clocks(c, [late, *many, *others]))
     seen = database.call(lambda c: supervisor.overview(c, {}, 900, NOW))

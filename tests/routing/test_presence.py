@@ -32,22 +32,22 @@ def test_silence_and_a_closed_desk_outweigh_a_choice(
 
 
 async def test_an_open_desk_shows_with_its_idle_seconds(redis: redis.asyncio.Redis) -> None:
-    await presence.seen(redis, "asha")
-    await presence.seen(redis, "ravi")
-    await presence.active(redis, "asha")
+    await presence.mark_online(redis, "asha")
+    await presence.mark_online(redis, "ravi")
+    await presence.mark_active(redis, "asha")
     await redis.zadd(ACTIVITY, {"ravi": 1.0})
-    here = await presence.here(redis)
+    here = await presence.idle_times(redis)
     assert here["asha"] < 60
     assert here["ravi"] > 10**9
 
 
 async def test_an_agent_who_left_or_faded_is_not_there(redis: redis.asyncio.Redis) -> None:
-    await presence.seen(redis, "asha")
-    await presence.gone(redis, "asha")
+    await presence.mark_online(redis, "asha")
+    await presence.mark_offline(redis, "asha")
     await redis.zadd(PRESENCE, {"ravi": 1.0})
-    assert await presence.here(redis) == {}
+    assert await presence.idle_times(redis) == {}
 
 
 async def test_a_desk_that_has_just_opened_is_not_idle(redis: redis.asyncio.Redis) -> None:
-    await presence.seen(redis, "asha")
-    assert await presence.here(redis) == {"asha": 0.0}
+    await presence.mark_online(redis, "asha")
+    assert await presence.idle_times(redis) == {"asha": 0.0}

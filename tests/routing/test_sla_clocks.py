@@ -13,14 +13,14 @@ from bot.routing.hours import Hours, parse_spans
 from bot.routing.sla import (
     LEAST_LEFT_S,
     Clock,
+    ClockState,
     Facts,
-    Policy,
-    Standing,
+    SlaPolicy,
     ended,
     moments,
     policy_for,
     running,
-    standing,
+    running_state,
 )
 
 WAITS = Facts("a", "webchat", 1, True, 100.0, None, 90.0, None, None)
@@ -30,8 +30,8 @@ def test_the_first_reply_runs_from_the_handoff_to_a_persons_first_words() -> Non
     assert running(WAITS) == {Clock.FIRST: 100.0, Clock.RESOLUTION: 100.0}
     answered = replace(WAITS, first_reply_at=160.0, answered_at=160.0, unanswered_since=None)
     assert running(answered) == {Clock.RESOLUTION: 100.0}
-    assert ended(Clock.FIRST, answered, 100.0, 200.0) == (Standing.MET, 160.0)
-    assert ended(Clock.FIRST, answered, 100.0, 150.0) == (Standing.LATE, 160.0)
+    assert ended(Clock.FIRST, answered, 100.0, 200.0) == (ClockState.MET, 160.0)
+    assert ended(Clock.FIRST, answered, 100.0, 150.0) == (ClockState.LATE, 160.0)
 
 
 def test_the_next_reply_runs_from_the_first_message_that_is_not_answered() -> None:
@@ -39,25 +39,25 @@ def test_the_next_reply_runs_from_the_first_message_that_is_not_answered() -> No
     assert running(again)[Clock.NEXT] == 300.0
     assert Clock.FIRST not in running(again)
     done = replace(again, answered_at=420.0, unanswered_since=None)
-    assert ended(Clock.NEXT, done, 300.0, 400.0) == (Standing.LATE, 420.0)
+    assert ended(Clock.NEXT, done, 300.0, 400.0) == (ClockState.LATE, 420.0)
 
 
 def test_with_the_bot_no_clock_runs_and_none_is_broken() -> None:
     returned = replace(WAITS, owed=False)
     assert running(returned) == {}
-    assert ended(Clock.FIRST, returned, 100.0, 200.0) == (Standing.VOID, 0.0)
+    assert ended(Clock.FIRST, returned, 100.0, 200.0) == (ClockState.VOID, 0.0)
     assert running(replace(WAITS, requested_at=None)) == {}
 
 
 def test_an_answer_from_before_the_clock_stops_nothing() -> None:
     early = replace(WAITS, answered_at=50.0)
-    assert ended(Clock.NEXT, early, 100.0, 200.0)[0] == Standing.VOID
+    assert ended(Clock.NEXT, early, 100.0, 200.0)[0] == ClockState.VOID
 
 
 def test_the_policy_that_says_most_is_in_force() -> None:
-    usual, urgent = Policy("u", "Usual"), Policy("p", "Urgent", least_priority=1)
-    team, other = Policy("t", "Team", team="a"), Policy("o", "Other", team="b")
-    channel = Policy("c", "Chat", channel="webchat")
+    usual, urgent = SlaPolicy("u", "Usual"), SlaPolicy("p", "Urgent", least_priority=1)
+    team, other = SlaPolicy("t", "Team", team="a"), SlaPolicy("o", "Other", team="b")
+    channel = SlaPolicy("c", "Chat", channel="webchat")
     everything = [usual, channel, urgent, other, team]
     assert policy_for(WAITS, everything) == team
     assert policy_for(WAITS, [usual, channel, urgent, other]) == urgent
@@ -70,7 +70,7 @@ def test_the_policy_that_says_most_is_in_force() -> None:
     ("now", "is_now"), [(0, "running"), (75, "warned"), (99.9, "warned"), (100, "breached")]
 )
 def test_a_warning_comes_before_the_breach(now: float, is_now: str) -> None:
-    assert standing(now, 75.0, 100.0) == is_now
+    assert running_state(now, 75.0, 100.0) == is_now
 
 
 def test_a_short_promise_warns_soon_enough_to_act() -> None:

@@ -20,8 +20,8 @@ from bot.routing import policies
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.keeper import SlaKeeper
 from bot.routing.model import EVERYONE, Team
-from bot.routing.policies import Kept
-from bot.routing.sla import Clock, Policy, Standing
+from bot.routing.policies import StoredClock
+from bot.routing.sla import Clock, ClockState, SlaPolicy
 from bot.routing.tables import sla_clocks
 from bot.routing.teams import save_team
 from bot.settings import Settings
@@ -30,7 +30,7 @@ from bot.stores.redis_keys import LIVE_CHANNEL
 from bot.stores.tables import events, messages
 
 NOW = builders.NOW
-USUAL = Policy(
+USUAL = SlaPolicy(
     "", "Usual", first_reply_s=600, next_reply_s=300, resolution_s=7200, business_hours=False
 )
 
@@ -165,7 +165,7 @@ async def test_what_was_said_to_the_bot_after_a_return_starts_no_clock(
     await keeper.step(NOW + 1501)
     (badge,) = database.call(lambda c: policies.badges(c, [asked.id])).values()
     assert (badge.clock, badge.started_at) == (Clock.NEXT, NOW + 1500), "what caused the handoff"
-    assert badge.state == Standing.RUNNING
+    assert badge.state == ClockState.RUNNING
     assert _told(database) == []
     _said(database, asked, "agent", NOW + 1560)
     await keeper.step(NOW + 1561)
@@ -233,7 +233,9 @@ def test_what_cannot_be_promised_is_refused(
 
 
 async def test_clocks_are_forgotten_with_the_events(settings: Settings, database: Database) -> None:
-    old = Kept("c", Clock.NEXT, NOW - 90000, "e", "p", EVERYONE, "", 1.0, 2.0, Standing.MET, 3.0)
+    old = StoredClock(
+        "c", Clock.NEXT, NOW - 90000, "e", "p", EVERYONE, "", 1.0, 2.0, ClockState.MET, 3.0
+    )
     young = replace(old, clock=Clock.FIRST, started_at=NOW - 80000)
     database.call(lambda c: policies.write_clocks(c, [old, young]))
     await Retention(replace(settings, keep_events_days=1), database).step(NOW)
@@ -241,9 +243,11 @@ async def test_clocks_are_forgotten_with_the_events(settings: Settings, database
 
 
 def test_clocks_are_read_as_they_were_written(database: Database) -> None:
-    kept = Kept("c", Clock.NEXT, 1.5, "e", "p", EVERYONE, "asha", 2.0, 3.0, Standing.BREACHED)
+    kept = StoredClock(
+        "c", Clock.NEXT, 1.5, "e", "p", EVERYONE, "asha", 2.0, 3.0, ClockState.BREACHED
+    )
     database.call(lambda c: policies.write_clocks(c, [kept]))
-    ended = replace(kept, state=Standing.LATE, ended_at=9.0)
+    ended = replace(kept, state=ClockState.LATE, ended_at=9.0)
     database.call(lambda c: policies.write_clocks(c, [ended]))
     assert database.call(lambda c: policies.breaches(c, 0.0)) == [ended]
     assert database.call(lambda c: policies.breaches(c, 0.0, scope=["other"])) == []

@@ -194,7 +194,7 @@ def test_the_live_content_and_the_memory_of_the_bot_are_read(upgraded: Upgraded)
 
 def test_the_queue_and_those_put_aside_are_read(upgraded: Upgraded) -> None:
     def place(connection: Connection) -> Any:
-        [waiting] = queue.waiting(connection)
+        [waiting] = queue.list_waiting(connection)
         return waiting.id, queue.place_of(connection, waiting, agents_online=1).place
 
     assert _look(upgraded, place) == ("webchat-somchai", 1)

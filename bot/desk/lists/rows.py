@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 from bot.conversation.states import State
 from bot.desk.tables import labels, reads
 from bot.routing import policies
-from bot.routing.policies import Kept
+from bot.routing.policies import StoredClock
 from bot.routing.tables import teams
 from bot.stores.tables import conversations, customers, messages, snoozes, users
 
@@ -55,7 +55,7 @@ class Row:
     """Empty for the team of everyone, too."""
     callback_at: float | None = None
     """Since when the customer does not wait in the chat, but for an answer later."""
-    sla: Kept | None = None
+    sla: StoredClock | None = None
     """The clock of a service level that is due first, of those that run."""
     labels: tuple[str, ...] = field(default=())
 

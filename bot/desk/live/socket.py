@@ -34,7 +34,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
     ws = web.WebSocketResponse(heartbeat=PING_S, max_msg_size=MOST_FRAME_BYTES, compress=False)
     await ws.prepare(request)
     async with hub.seated(session, texts_of(request)) as seat:
-        online = await presence.online(request.app[app_keys.REDIS])
+        online = await presence.count_online(request.app[app_keys.REDIS])
         hello = {"type": "hello", "assets": request.app[app_keys.ASSETS], "online": online}
         seat.put(json.dumps(hello))
         writer = asyncio.create_task(_write(ws, seat))

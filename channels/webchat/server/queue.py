@@ -37,7 +37,7 @@ async def show_queue(request: web.Request) -> web.Response:
     await throttle.spend(
         app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
     )
-    here, away_s = await presence.here(app[REDIS]), app[SETTINGS].away_after_s
+    here, away_s = await presence.idle_times(app[REDIS]), app[SETTINGS].away_after_s
 
     def work(connection: Connection) -> dict[str, Any]:
         people = roster.people_for(connection, opened.conversation, here, away_s)

@@ -153,7 +153,9 @@ async def test_it_goes_through_ingress_turn_outbox_desk_and_service_levels(
         await turn(talk)
         assert (await recorded_rows(talk)).state.value == "waiting"
         assert CONVERSATION in await asha.text("/inbox/waiting")
-        verdict = database.call(lambda c: keeper.look(c, time.time(), SetAside("service-levels")))
+        verdict = database.call(
+            lambda c: keeper.find_changes(c, time.time(), SetAside("service-levels"))
+        )
         [policy] = database.call(policies.list_policies)
         assert [clock.policy for clock, _ in verdict.changes] == [policy.id]
         assert (await asha.act(f"/conversations/{CONVERSATION}/claim"))[0] == 200

@@ -103,7 +103,7 @@ async def test_a_waiting_customer_sees_their_place(visit: Visit) -> None:
     # Five waits of ten minutes are known, and somebody has come.
     waits = [{"assigned_at": float(n), "wait_s": 600.0} for n in range(5)]
     await visit.shop.engine.database.run(lambda c: c.execute(sa.insert(queue_times), waits))
-    await presence.seen(visit.shop.redis, "agent-1")
+    await presence.mark_online(visit.shop.redis, "agent-1")
     await visit.page.reload()
     await expect(visit.chat.locator("#queue")).to_have_text("place 1 in the queue · about 10 min")
 

@@ -33,7 +33,7 @@ def agents(
     """Everybody who can work, by login.
 
     Args:
-        idle: Agents with an open desk and their idle seconds (`bot.routing.presence.here`).
+        idle: Agents with an open desk and their idle seconds (`bot.routing.presence.idle_times`).
     """
     people = [user for user in users.list_users(connection) if not user.disabled]
     ids = [user.id for user in people]

@@ -16,7 +16,7 @@ from bot.routing.model import LEVELS
 
 async def show(request: web.Request) -> web.StreamResponse:
     require_supervisor(request)
-    idle = await presence.here(request.app[app_keys.REDIS])
+    idle = await presence.idle_times(request.app[app_keys.REDIS])
     settings = request.app[app_keys.SETTINGS]
     lines = await request.app[app_keys.DATABASE].read(
         lambda c: queries.agents(c, idle, settings.away_after_s)

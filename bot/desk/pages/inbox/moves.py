@@ -67,7 +67,7 @@ async def unblock(request: web.Request) -> web.StreamResponse:
 
 async def targets(request: web.Request) -> web.StreamResponse:
     """Whom a conversation can go to, as JSON: agents, those at their desk first, and teams."""
-    at_desk = await presence.here(request.app[app_keys.REDIS])
+    at_desk = await presence.idle_times(request.app[app_keys.REDIS])
 
     def work(connection: Connection) -> dict[str, Any]:
         agents = [

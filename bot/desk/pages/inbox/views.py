@@ -42,7 +42,7 @@ async def inbox(request: web.Request) -> web.StreamResponse:
         return page(request, "pages/inbox/_list.html", **context)
     thread = await _thread(request)
     context.update(await _thread_context(request, thread))
-    context["online"] = await presence.online(request.app[app_keys.REDIS])
+    context["online"] = await presence.count_online(request.app[app_keys.REDIS])
     return page(request, "pages/inbox/template.html", **context)
 
 

@@ -15,8 +15,8 @@ from bot.desk.lists.filters import Filters, Sort, View
 from bot.desk.lists.rows import Row
 from bot.desk.people import users
 from bot.routing import policies, roster, teams
-from bot.routing.model import EVERYONE, Presence, Seat, Team
-from bot.routing.policies import Kept
+from bot.routing.model import EVERYONE, Presence, RoutingAgent, Team
+from bot.routing.policies import StoredClock
 from bot.stores.tables import conversations, customers
 
 LONGEST = 10
@@ -49,7 +49,7 @@ class TeamLine:
 class AgentLine:
     """One agent at their desk."""
 
-    seat: Seat
+    seat: RoutingAgent
     name: str
     teams: tuple[str, ...]
     """Names."""
@@ -59,7 +59,7 @@ class AgentLine:
 class Breach:
     """A promise that was not kept."""
 
-    clock: Kept
+    clock: StoredClock
     name: str
     """Of the customer."""
     team: str
@@ -92,12 +92,12 @@ def overview(
     """Read everything the page shows.
 
     Args:
-        idle: Agents with an open desk and their idle seconds (`bot.routing.presence.here`).
+        idle: Agents with an open desk and their idle seconds (`bot.routing.presence.idle_times`).
     """
     all_teams = teams.list_teams(connection)
     names = {team.id: team.name for team in all_teams}
     people = users.names(connection)
-    seats = roster.seats(connection, idle, away_after_s)
+    seats = roster.agents(connection, idle, away_after_s)
     lines = _team_lines(connection, all_teams, seats, now)
     c = conversations.c
     assigned = connection.execute(
@@ -139,7 +139,7 @@ def overview(
 
 
 def _team_lines(
-    connection: Connection, all_teams: list[Team], seats: tuple[Seat, ...], now: float
+    connection: Connection, all_teams: list[Team], seats: tuple[RoutingAgent, ...], now: float
 ) -> list[TeamLine]:
     c = conversations.c
     ids = {team.id for team in all_teams}

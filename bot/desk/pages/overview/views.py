@@ -15,7 +15,7 @@ from bot.routing import presence
 async def show(request: web.Request) -> web.StreamResponse:
     """The whole desk at a glance; `X-Fragment: overview` asks for what changes."""
     require_supervisor(request)
-    idle = await presence.here(request.app[app_keys.REDIS])
+    idle = await presence.idle_times(request.app[app_keys.REDIS])
     away_s, now = request.app[app_keys.SETTINGS].away_after_s, time.time()
     seen = await request.app[app_keys.DATABASE].read(
         lambda c: queries.overview(c, idle, away_s, now)

@@ -12,7 +12,7 @@ from bot.desk.people import audit
 from bot.desk.web import done, form, page, problem_of, require_admin, session_of
 from bot.errors import BadRequest
 from bot.routing import policies, teams
-from bot.routing.sla import Policy
+from bot.routing.sla import SlaPolicy
 
 
 async def show(request: web.Request) -> web.StreamResponse:
@@ -49,14 +49,14 @@ async def remove(request: web.Request) -> web.StreamResponse:
     return done(request, "/policies")
 
 
-def policy_of(fields: dict[str, str], policy_id: str = "") -> Policy:
+def policy_of(fields: dict[str, str], policy_id: str = "") -> SlaPolicy:
     """Read a posted form; times are minutes, empty for none.
 
     Raises:
         BadRequest: A number cannot be used.
     """
     priority = fields.get("least_priority", "0")
-    return Policy(
+    return SlaPolicy(
         id=policy_id,
         name=fields.get("name", ""),
         team=fields.get("team", "")[:64],

@@ -37,7 +37,7 @@ def _export(options: argparse.Namespace) -> int:
     prepare.database(config)
     store = Database.of(config)
     try:
-        told = store.look(lambda c: erasure.export(c, erasure.find(c, options.id)))
+        told = store.look(lambda c: erasure.export(c, erasure.find_customer(c, options.id)))
     finally:
         store.close()
     if options.files:
@@ -76,7 +76,7 @@ async def _erase_one(name: str) -> erasure.Erased:
     config = settings_module.load()
     store, client = Database.of(config), redis_client.connect(config)
     try:
-        found = await store.read(lambda c: erasure.find(c, name))
+        found = await store.read(lambda c: erasure.find_customer(c, name))
         return await erasure.erase(
             store, client, config.shards, found, by="command-line", files=store_of(config)
         )

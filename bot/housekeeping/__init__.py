@@ -1,1 +1,1 @@
-"""What time alone does: conversations close, words are forgotten, customers are erased."""
+"""Work that happens by time: closing conversations, retention, erasure, removal of files."""

@@ -1,4 +1,4 @@
-"""Conversations that end or move by time alone: idle ones, abandoned waits, agents gone."""
+"""Closing by time: idle conversations, abandoned waits, conversations of agents who left."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Conditions = tuple[sa.ColumnElement[bool], ...]
 Act = Callable[[Conversation, float], Awaitable[int]]
 
 
-class Sweeper:
-    """Closes and requeues what time has decided; every housekeeper may, one of them wins."""
+class ConversationCloser:
+    """Closer of conversations; every housekeeper may run it, one of them wins."""
 
     def __init__(self, settings: Settings, database: Database, client: redis.asyncio.Redis) -> None:
         self._settings = settings
@@ -46,165 +46,175 @@ class Sweeper:
         self.aside = SetAside("closing")
 
     async def step(self, now: float) -> int:
-        """Sweep once; return how many conversations changed."""
+        """Run once; return how many conversations changed."""
         changed = 0
         for part in (self._idle, self._abandoned, self._waiting_too_long, self._left_alone):
-            # What no conversation is to blame for, such as a team that cannot be read, must not
-            # stop the other parts.
+            # A fault of no single conversation, such as a team that cannot be read, must not stop
+            # the other parts.
             if part.__name__ not in self.aside:
                 with self.aside.row(part.__name__):
                     changed += await part(now)
         return changed
 
     async def _idle(self, now: float) -> int:
-        """Close the bot's conversations nobody writes in any more."""
+        """Close the bot's conversations that nobody writes in any more."""
         c, before = conversations.c, now - self._settings.episode_idle_s
         old = (c.state == State.BOT.value, c.last_message_at < before)
         return await self._each(old, self._close, now, c.last_message_at)
 
     async def _abandoned(self, now: float) -> int:
-        """Close waiting ones nobody wrote in while the team worked; those left as a message are
-        kept for longer, by the calendar alone."""
+        """Close waiting conversations that nobody wrote in during the team's working hours.
+
+        Those left as a message are kept longer, by the calendar alone.
+        """
         c, limit_s = conversations.c, self._settings.queue_abandon_s
-        left = now - self._settings.callback_keep_s
-        # Who was told that people are back on Monday keeps their place until then.
+        callback_limit = now - self._settings.callback_keep_s
+        # A customer who was told that the team is back on Monday keeps their place until then.
         queued = await self._by_team(
             c.last_message_at, lambda team: team.hours.back(now, limit_s) or 0.0
         )
         older = sa.or_(
             sa.and_(c.callback_at.is_(None), queued),
-            sa.and_(c.callback_at.is_not(None), c.last_message_at < left),
+            sa.and_(c.callback_at.is_not(None), c.last_message_at < callback_limit),
         )
         return await self._each((_WAITING, older), self._abandon, now, c.waiting_since)
 
     async def _waiting_too_long(self, now: float) -> int:
-        """Tell those who wait in the chat, once, that it takes longer."""
+        """Tell customers who wait in the chat, once, that it takes longer."""
         if not self._settings.wait_apology_s:
             return 0
         c, limit_s = conversations.c, self._settings.wait_apology_s
         late = await self._by_team(c.waiting_since, lambda team: _late_since(team, now, limit_s))
-        untold = (_WAITING, late, c.callback_at.is_(None), c.late_told_at.is_(None))
-        return await self._each(untold, self._apologise, now, c.waiting_since)
+        not_told_yet = (_WAITING, late, c.callback_at.is_(None), c.late_told_at.is_(None))
+        return await self._each(not_told_yet, self._apologise, now, c.waiting_since)
 
     async def _left_alone(self, now: float) -> int:
-        """Put conversations of agents who are gone back into the queue."""
+        """Put conversations of agents who left back into the queue."""
         c, changed = conversations.c, 0
         for owner in await self._database.run(_owners):
             if await presence.offline_s(self._redis, owner, now) > self._settings.agent_gone_s:
-                theirs = (c.owner == owner, c.state == State.ASSIGNED.value)
-                changed += await self._each(theirs, self._requeue, now, c.id)
+                owned = (c.owner == owner, c.state == State.ASSIGNED.value)
+                changed += await self._each(owned, self._requeue, now, c.id)
         return changed
 
     async def _each(
-        self, which: Conditions, act: Act, now: float, order: sa.ColumnElement[Any]
+        self, conditions: Conditions, act: Act, now: float, order: sa.ColumnElement[Any]
     ) -> int:
-        """Do something with each conversation of a kind; return how many changed.
+        """Call `act` with each matching conversation; return how many changed.
 
-        Each is read by itself, since one that cannot be read must hold up no other.
+        Each is read separately, since one that cannot be read must not hold up the others.
         """
-        left = (*which, conversations.c.id.not_in(self.aside.ids()))
+        not_aside = (*conditions, conversations.c.id.not_in(self.aside.ids()))
         changed = 0
-        for id_ in await self._database.read(lambda c: _ids(c, left, order)):
+        for id_ in await self._database.read(lambda c: _ids(c, not_aside, order)):
             with self.aside.row(id_):
-                seen = await self._database.read(partial(_one, id_=id_, which=which))
-                changed += await act(seen, now) if seen else 0
+                conversation = await self._database.read(
+                    partial(_read_if, id_=id_, conditions=conditions)
+                )
+                changed += await act(conversation, now) if conversation else 0
         return changed
 
     async def _by_team(
         self, moment: sa.ColumnElement[float], since: Callable[[Team], float]
     ) -> sa.ColumnElement[bool]:
-        """Those whose `moment` lies before what `since` says for their team."""
+        """Return the condition that `moment` is before what `since` returns for the team."""
         c = conversations.c
-        known = await self._database.read(teams.list_teams)
-        named = [team.id for team in known if not team.everyone]
-        before = [
+        all_teams = await self._database.read(teams.list_teams)
+        team_ids = [team.id for team in all_teams if not team.everyone]
+        conditions = [
             sa.and_(
-                sa.or_(c.team.is_(None), c.team.not_in(named))
+                sa.or_(c.team.is_(None), c.team.not_in(team_ids))
                 if team.everyone
                 else c.team == team.id,
                 moment < since(team),
             )
-            for team in known
+            for team in all_teams
         ]
-        return sa.or_(*before)
+        return sa.or_(*conditions)
 
-    async def _apologise(self, seen: Conversation, now: float) -> int:
-        """Say sorry, with place and estimate as they are now, and offer to leave a message."""
-        key = f"late:{seen.episode_id}:{seen.version}"
-        waited_s = round(now - (seen.waiting_since or now), 3)
-        delayed = _event(seen, HandoffDelayed(waited_s), key, now)
+    async def _apologise(self, conversation: Conversation, now: float) -> int:
+        """Send an apology with the present place and estimate, and offer to leave a message."""
+        key = f"late:{conversation.episode_id}:{conversation.version}"
+        waited_s = round(now - (conversation.waiting_since or now), 3)
+        delayed = _event(conversation, HandoffDelayed(waited_s), key, now)
         try:
-            told = await self._changes.apply(
-                seen.id,
-                lambda c: store.amend(c, seen, key=key, events=(delayed,), late_told_at=now),
-            )
-        except TransitionRefused:
-            return 0
-        if told.blocked:
-            return 1
-        here = await presence.idle_times(self._redis)
-        away_s = self._settings.away_after_s
-
-        def work(connection: Connection) -> tuple[QueuePlace, Attendance, str, str]:
-            team = teams.find_team(connection, told.team)
-            people = roster.serving(roster.agents(connection, here, away_s), team)
-            place = place_of(connection, told, len(people))
-            there = attendance(team.hours, now)
-            who = customers.c
-            row = connection.execute(
-                sa.select(who.locale, who.zone).where(who.id == told.customer_id)
-            ).first()
-            locale, zone = row or ("", "")
-            return replace(place, closed=there.closed), there, locale, zone
-
-        place, there, locale, zone = await self._database.read(work)
-        hours = sentence(self._notices.texts, told.language, there, now, locale, zone)
-        utter, values = notice("late", place, hours)
-        await self._tell(told, utter, key, **values)
-        return 1
-
-    async def _abandon(self, seen: Conversation, now: float) -> int:
-        return await self._close(seen, now, "utter_abandoned")
-
-    async def _close(self, seen: Conversation, now: float, utter: str = "") -> int:
-        key = f"sweep:{seen.episode_id}:{seen.version}"
-
-        def work(connection: Connection) -> Conversation:
-            outcome = "abandoned" if utter else _bot_outcome(connection, seen.episode_id)
-            closed = _event(seen, EpisodeClosed(outcome), key, now)
-            return store.change(connection, seen, State.CLOSED, key=key, events=(closed,), now=now)
-
-        try:
-            closed = await self._changes.apply(seen.id, work)
-        except TransitionRefused:
-            return 0
-        if utter:
-            await self._tell(closed, utter, key)
-        return 1
-
-    async def _requeue(self, seen: Conversation, now: float) -> int:
-        key = f"sweep:{seen.episode_id}:{seen.version}"
-        requeued = _event(seen, HandoffRequeued("agent-gone"), key, now)
-        try:
-            waiting = await self._changes.apply(
-                seen.id,
-                lambda c: store.change(
-                    c, seen, State.WAITING, key=key, events=(requeued,), now=now
+            updated = await self._changes.apply(
+                conversation.id,
+                lambda c: store.amend(
+                    c, conversation, key=key, events=(delayed,), late_told_at=now
                 ),
             )
         except TransitionRefused:
             return 0
-        if waiting.callback_at or store.is_answered_elsewhere(seen):
-            # They left a message and were never told who has it, or talked to people without a
-            # name of ours, whose inbox may well go on answering.
+        if updated.blocked:
+            return 1
+        idle_times = await presence.idle_times(self._redis)
+        away_s = self._settings.away_after_s
+
+        def work(connection: Connection) -> tuple[QueuePlace, Attendance, str, str]:
+            team = teams.find_team(connection, updated.team)
+            people = roster.serving(roster.agents(connection, idle_times, away_s), team)
+            place = place_of(connection, updated, len(people))
+            team_attendance = attendance(team.hours, now)
+            columns = customers.c
+            row = connection.execute(
+                sa.select(columns.locale, columns.zone).where(columns.id == updated.customer_id)
+            ).first()
+            locale, zone = row or ("", "")
+            return replace(place, closed=team_attendance.closed), team_attendance, locale, zone
+
+        place, team_attendance, locale, zone = await self._database.read(work)
+        hours = sentence(self._notices.texts, updated.language, team_attendance, now, locale, zone)
+        utter, values = notice("late", place, hours)
+        await self._send_notice(updated, utter, key, **values)
+        return 1
+
+    async def _abandon(self, conversation: Conversation, now: float) -> int:
+        return await self._close(conversation, now, "utter_abandoned")
+
+    async def _close(self, conversation: Conversation, now: float, utter: str = "") -> int:
+        key = f"sweep:{conversation.episode_id}:{conversation.version}"
+
+        def work(connection: Connection) -> Conversation:
+            outcome = "abandoned" if utter else _bot_outcome(connection, conversation.episode_id)
+            closed = _event(conversation, EpisodeClosed(outcome), key, now)
+            return store.change(
+                connection, conversation, State.CLOSED, key=key, events=(closed,), now=now
+            )
+
+        try:
+            closed = await self._changes.apply(conversation.id, work)
+        except TransitionRefused:
+            return 0
+        if utter:
+            await self._send_notice(closed, utter, key)
+        return 1
+
+    async def _requeue(self, conversation: Conversation, now: float) -> int:
+        key = f"sweep:{conversation.episode_id}:{conversation.version}"
+        requeued = _event(conversation, HandoffRequeued("agent-gone"), key, now)
+        try:
+            waiting = await self._changes.apply(
+                conversation.id,
+                lambda c: store.change(
+                    c, conversation, State.WAITING, key=key, events=(requeued,), now=now
+                ),
+            )
+        except TransitionRefused:
+            return 0
+        if waiting.callback_at or store.is_answered_elsewhere(conversation):
+            # They left a message and were never told which agent has it, or people answered from a
+            # page's inbox, who may continue to do so.
             return 1
         agents = await presence.count_online(self._redis)
         place = await self._database.read(lambda c: place_of(c, waiting, agents))
-        name = await self._database.read(lambda c: _name_of(c, seen.owner))
-        await self._tell(waiting, "utter_agent_transferred", key, agent=name, place=place.place)
+        name = await self._database.read(lambda c: _name_of(c, conversation.owner))
+        await self._send_notice(
+            waiting, "utter_agent_transferred", key, agent=name, place=place.place
+        )
         return 1
 
-    async def _tell(
+    async def _send_notice(
         self, conversation: Conversation, utter: str, key: str, **values: object
     ) -> None:
         actions = actions_under(utter) if conversation.state == State.WAITING else ()
@@ -215,10 +225,10 @@ _WAITING = conversations.c.state == State.WAITING.value
 
 
 def _late_since(team: Team, now: float, limit_s: float) -> float:
-    """Who has waited since before this moment is told that it takes longer.
+    """Return the moment before which a wait must have begun for the apology.
 
-    Only working time counts: who came to a closed team was told when it opens, and is not told
-    again before; who waited when it closed is.
+    Only working time counts. A customer who came to a closed team was told when it opens, and is
+    not told again before that; one who waited when it closed is.
     """
     since = team.hours.back(now, limit_s if team.hours.is_open(now) else 1.0)
     return 0.0 if since is None else min(now - limit_s, since)
@@ -237,23 +247,25 @@ def _owners(connection: Connection) -> list[str]:
     return [row.owner for row in rows]
 
 
-def _ids(connection: Connection, which: Conditions, order: sa.ColumnElement[Any]) -> Sequence[str]:
-    query = sa.select(conversations.c.id).where(*which).order_by(order).limit(BATCH)
+def _ids(
+    connection: Connection, conditions: Conditions, order: sa.ColumnElement[Any]
+) -> Sequence[str]:
+    query = sa.select(conversations.c.id).where(*conditions).order_by(order).limit(BATCH)
     return connection.execute(query).scalars().all()
 
 
-def _one(connection: Connection, id_: str, which: Conditions) -> Conversation | None:
-    """The conversation, unless it changed meanwhile so that it is none of these any more."""
+def _read_if(connection: Connection, id_: str, conditions: Conditions) -> Conversation | None:
+    """Read a conversation; None if it no longer meets the conditions."""
     row = connection.execute(
-        sa.select(conversations).where(conversations.c.id == id_, *which)
+        sa.select(conversations).where(conversations.c.id == id_, *conditions)
     ).mappings()
-    found = row.first()
-    return Conversation.from_row(found) if found else None
+    first_row = row.first()
+    return Conversation.from_row(first_row) if first_row else None
 
 
 def _bot_outcome(connection: Connection, episode: str) -> str:
-    """`bot-resolved` if the customer said it helped, `abandoned` after a failure, else unknown."""
-    last = connection.execute(
+    """Return `bot-resolved` if rated helpful, `abandoned` after a failure, or else `unknown`."""
+    last_event = connection.execute(
         sa.select(events.c.type, events.c.data)
         .where(
             events.c.episode_id == episode,
@@ -262,12 +274,12 @@ def _bot_outcome(connection: Connection, episode: str) -> str:
         .order_by(events.c.occurred_at.desc())
         .limit(1)
     ).first()
-    if last is None:
+    if last_event is None:
         return "unknown"
-    if last.type == "answer.rated" and last.data.get("helped"):
+    if last_event.type == "answer.rated" and last_event.data.get("helped"):
         return "bot-resolved"
     return "abandoned"
 
 
-def _event(seen: Conversation, what: EventData, key: str, now: float) -> Event:
-    return Event.of(seen, what, key=key, actor="system", occurred_at=now)
+def _event(conversation: Conversation, data: EventData, key: str, now: float) -> Event:
+    return Event.of(conversation, data, key=key, actor="system", occurred_at=now)

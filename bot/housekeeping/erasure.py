@@ -1,8 +1,8 @@
-"""What is kept about a customer: hand it out, or erase it everywhere; docs/storage.md.
+"""Export and erasure of all data about a customer; docs/storage.md.
 
-Erasing takes their words out of SQL and Redis and puts a random name in the place of their
-identity, so that counts stay right and lead to nobody. The id of a conversation is a hash of the
-vendor's name for the customer and therefore goes as well; when they write again, they are new.
+Erasing deletes their words from SQL and Redis and replaces their identity by a random name, so that
+counts stay correct and identify nobody. The id of a conversation is a hash of the vendor's name for
+the customer and is replaced as well; when they write again, they are a new customer.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bot.stores.event_log import write_events
 from bot.stores.tables import files as files_table
 
 PASSES = 5
-"""A message under way may arrive while we erase; then we look again."""
+"""Most passes: a message may arrive during a pass, which makes another one necessary."""
 _WORDS = (
     files_table,
     tables.messages,
@@ -52,12 +52,12 @@ _WORDS = (
 )
 """Tables whose rows of a conversation are deleted; each has a column `conversation`."""
 _IDENTITY = ("vendor_id",)
-"""Keys of an event's data by which a vendor would know the message again."""
+"""Keys of an event's data that identify the message for a vendor."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """A customer by one of their names."""
+class CustomerIds:
+    """Ids of a customer's rows and conversations."""
 
     customers: tuple[str, ...]
     conversations: tuple[str, ...]
@@ -66,7 +66,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Erased:
-    """How much was erased."""
+    """Result of an erasure."""
 
     conversations: int
     rows: int
@@ -75,15 +75,15 @@ class Erased:
     """Keys and stream rows deleted from Redis."""
 
 
-def find(connection: Connection, name: str) -> Found:
+def find_customer(connection: Connection, name: str) -> CustomerIds:
     """Find a customer by customer id, conversation id or `channel:vendor-user`.
 
     Raises:
-        BadRequest: Nobody is known under this name (status 404).
+        BadRequest: No customer matches the name (status 404).
     """
     c = tables.conversations.c
     channel, _, vendor_user = name.partition(":")
-    known = connection.execute(
+    customer_ids = connection.execute(
         sa.select(c.customer_id).where(
             sa.or_(
                 c.id == name,
@@ -92,57 +92,59 @@ def find(connection: Connection, name: str) -> Found:
             )
         )
     ).scalars()
-    customers = _merged(connection, set(known))
+    customers = _merged(connection, set(customer_ids))
     if not customers:
-        raise BadRequest("unknown-customer", f"nobody is known as '{name}'", status=404)
+        raise BadRequest("unknown-customer", f"no customer matches '{name}'", status=404)
     rows = connection.execute(
         sa.select(c.id, c.vendor_user).where(c.customer_id.in_(customers)).order_by(c.id)
     ).all()
-    return Found(
+    return CustomerIds(
         customers, tuple(row.id for row in rows), tuple(sorted({row.vendor_user for row in rows}))
     )
 
 
-def found_of(connection: Connection, conversation: str, vendor_user: str) -> Found:
-    """Name what belongs to one conversation and to nobody else.
+def ids_of_conversation(connection: Connection, conversation: str, vendor_user: str) -> CustomerIds:
+    """Return the ids that belong to one conversation and to no other.
 
-    Where agents have put a customer's conversations together, those of other channels stay: who
-    asks has shown that this one is theirs, and no other.
+    Where agents have merged a customer's conversations, those of other channels stay: the requester
+    has proved that this one is theirs, and no other.
     """
     c = tables.conversations.c
     owner = connection.execute(sa.select(c.customer_id).where(c.id == conversation)).scalar()
     customer = owner or f"c-{conversation}"
-    others = sa.select(c.id).where(c.customer_id == customer, c.id != conversation).limit(1)
-    shared = connection.execute(others).first() is not None
-    return Found(() if shared else (customer,), (conversation,), (vendor_user,))
+    other_conversations = (
+        sa.select(c.id).where(c.customer_id == customer, c.id != conversation).limit(1)
+    )
+    shared = connection.execute(other_conversations).first() is not None
+    return CustomerIds(() if shared else (customer,), (conversation,), (vendor_user,))
 
 
 def _merged(connection: Connection, customers: set[str]) -> tuple[str, ...]:
-    """All rows of one person: merging keeps the row of the customer that was joined."""
-    m, known = desk.merges.c, set(customers)
+    """Return all customer rows of one person; merging keeps the row of the joined customer."""
+    m, customer_ids = desk.merges.c, set(customers)
     while True:
         pairs = connection.execute(
             sa.select(m.kept, m.joined).where(
-                m.undone_at.is_(None), sa.or_(m.kept.in_(known), m.joined.in_(known))
+                m.undone_at.is_(None), sa.or_(m.kept.in_(customer_ids), m.joined.in_(customer_ids))
             )
         )
-        wider = known | {one for pair in pairs for one in pair}
-        if wider == known:
-            return tuple(sorted(known))
-        known = wider
+        wider = customer_ids | {id_ for pair in pairs for id_ in pair}
+        if wider == customer_ids:
+            return tuple(sorted(customer_ids))
+        customer_ids = wider
 
 
-def export(connection: Connection, found: Found) -> dict[str, Any]:
-    """Return all that is stored about a customer, as JSON types.
+def export(connection: Connection, customer: CustomerIds) -> dict[str, Any]:
+    """Return all stored data about a customer, as JSON types.
 
     Returns:
         `customers` (rows), `conversations`: each a row with `messages`, `events`, `notes`,
         `files`, `survey_answers` and `translations`, oldest first.
     """
-    customers = sa.select(tables.customers).where(tables.customers.c.id.in_(found.customers))
+    customers = sa.select(tables.customers).where(tables.customers.c.id.in_(customer.customers))
     return {
         "customers": _rows(connection, customers),
-        "conversations": [_conversation(connection, one) for one in found.conversations],
+        "conversations": [_conversation(connection, id_) for id_ in customer.conversations],
     }
 
 
@@ -150,36 +152,36 @@ async def erase(
     database: Database,
     client: redis.asyncio.Redis,
     shards: int,
-    found: Found,
+    customer: CustomerIds,
     *,
     by: str,
     files: FileStore,
 ) -> Erased:
-    """Erase a customer everywhere; afterwards nothing leads from what is left to them.
+    """Erase a customer everywhere; afterwards nothing that is kept identifies them.
 
     Args:
-        by: Who asked for it, for the audit log.
-        files: Holds what they sent and were sent.
+        by: Who requested it, for the audit log.
+        files: Store of the files they sent and got.
 
     Raises:
-        StoreUnavailable: A store is away; nothing or a part is done, and repeating is safe.
+        StoreUnavailable: A store is down; nothing or a part is done, and repeating is safe.
     """
     rows = entries = 0
     for _ in range(PASSES):
-        names = {one: f"erased-{secrets.token_hex(12)}" for one in found.conversations}
-        messages = await database.read(lambda c: _message_ids(c, found))
-        # Their bytes first: without its row nobody would know whose a file is.
-        await files.delete(await database.read(lambda c: ids_of(c, found.conversations)))
-        gone = await redis_eraser.erase(
-            client, shards, found.conversations, found.vendor_users, messages
+        names = {id_: f"erased-{secrets.token_hex(12)}" for id_ in customer.conversations}
+        messages = await database.read(lambda c: _message_ids(c, customer))
+        # The bytes of files first: without the row the owner of a file is unknown.
+        await files.delete(await database.read(lambda c: ids_of(c, customer.conversations)))
+        erased_entries = await redis_eraser.erase(
+            client, shards, customer.conversations, customer.vendor_users, messages
         )
-        deleted = await database.run(partial(_erase_rows, found=found, names=names, by=by))
-        rows, entries = rows + deleted, entries + gone
-        if not deleted and not gone:
+        deleted = await database.run(partial(_erase_rows, customer=customer, names=names, by=by))
+        rows, entries = rows + deleted, entries + erased_entries
+        if not deleted and not erased_entries:
             break
     await asyncio.to_thread(database.compact)
     await redis_eraser.rewrite_log(client)
-    return Erased(len(found.conversations), rows, entries)
+    return Erased(len(customer.conversations), rows, entries)
 
 
 async def erase_own(
@@ -189,15 +191,15 @@ async def erase_own(
     conversation: str,
     vendor_user: str,
 ) -> tuple[int, int]:
-    """Erase one conversation for the customer who asks; see `channels.kit.app_keys.Erase`."""
-    found = await database.read(lambda c: found_of(c, conversation, vendor_user))
+    """Erase one conversation on its customer's request; see `channels.kit.app_keys.Erase`."""
+    customer = await database.read(lambda c: ids_of_conversation(c, conversation, vendor_user))
     try:
-        done = await erase(
-            database, client, settings.shards, found, by="customer", files=store_of(settings)
+        erased = await erase(
+            database, client, settings.shards, customer, by="customer", files=store_of(settings)
         )
     except TimeoutError as error:
         raise StoreUnavailable("redis", "the log is still being rewritten") from error
-    return done.rows, done.entries
+    return erased.rows, erased.entries
 
 
 def _conversation(connection: Connection, id_: str) -> dict[str, Any]:
@@ -221,29 +223,31 @@ def _rows(connection: Connection, query: sa.Select[Any]) -> list[dict[str, Any]]
     return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def _message_ids(connection: Connection, found: Found) -> set[str]:
+def _message_ids(connection: Connection, customer: CustomerIds) -> set[str]:
     c = tables.messages.c
-    query = sa.select(c.id).where(c.conversation.in_(found.conversations))
+    query = sa.select(c.id).where(c.conversation.in_(customer.conversations))
     return set(connection.execute(query).scalars())
 
 
-def _erase_rows(connection: Connection, found: Found, names: dict[str, str], by: str) -> int:
+def _erase_rows(
+    connection: Connection, customer: CustomerIds, names: dict[str, str], by: str
+) -> int:
     """Erase in one transaction; return how many rows were deleted or renamed."""
     count = 0
-    # The name first: the search index finds its row by the conversation's old id.
+    # The customer's name first: the search index finds its row by the conversation's old id.
     connection.execute(
         sa.update(tables.customers)
-        .where(tables.customers.c.id.in_(found.customers))
+        .where(tables.customers.c.id.in_(customer.customers))
         .values(name="", locale="", zone="")
     )
     for id_, name in names.items():
-        subjects = [id_, *found.customers]
+        subjects = [id_, *customer.customers]
         for table in _WORDS:
             if table is tables.dead_letters or table is tables.messages:
                 query = sa.select(table.c.id).where(table.c.conversation == id_)
                 subjects += connection.execute(query).scalars()
-            gone = connection.execute(sa.delete(table).where(table.c.conversation == id_))
-            count += gone.rowcount
+            result = connection.execute(sa.delete(table).where(table.c.conversation == id_))
+            count += result.rowcount
         count += _rename_events(connection, id_, name)
         for start in range(0, len(subjects), 500):
             connection.execute(
@@ -253,12 +257,12 @@ def _erase_rows(connection: Connection, found: Found, names: dict[str, str], by:
             )
         count += _rename_conversation(connection, id_, name, by)
     connection.execute(
-        sa.delete(tables.customers).where(tables.customers.c.id.in_(found.customers))
+        sa.delete(tables.customers).where(tables.customers.c.id.in_(customer.customers))
     )
     m = desk.merges.c
     connection.execute(
         sa.delete(desk.merges).where(
-            sa.or_(m.kept.in_(found.customers), m.joined.in_(found.customers))
+            sa.or_(m.kept.in_(customer.customers), m.joined.in_(customer.customers))
         )
     )
     return count
@@ -273,14 +277,16 @@ def _rename_events(connection: Connection, id_: str, name: str) -> int:
         connection.execute(
             sa.update(e).where(e.c.id == row.id).values(id=new, conversation=name, data=data)
         )
-        # Under its new name no connector may take it for another event.
-        seen = tables.connector_seen
-        connection.execute(sa.update(seen).where(seen.c.event == row.id).values(event=new))
+        # With its new id no connector may take it for another event.
+        connector_seen = tables.connector_seen
+        connection.execute(
+            sa.update(connector_seen).where(connector_seen.c.event == row.id).values(event=new)
+        )
     return len(rows)
 
 
 def _rename_conversation(connection: Connection, id_: str, name: str, by: str) -> int:
-    """Give the row its new name, closed: a customer who writes again starts a new one."""
+    """Rename the row and close it: a customer who writes again starts a new one."""
     row = store.get(connection, id_)
     if row is None:
         return 0

@@ -1,6 +1,6 @@
-"""Forget files: those whose time is over, uploads nobody sent, bytes without a row.
+"""Removal of files: those past their time, uploads never sent, bytes without a row.
 
-Every housekeeper may; the others find nothing left to do.
+Every housekeeper may run it; the others then have nothing left to do.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ UNSENT_S = DAY_S
 BATCH = 200
 
 
-class FileSweeper:
-    """Looks after the folder of files."""
+class FileRemover:
+    """Remover of files from the store and their rows."""
 
     def __init__(self, settings: Settings, database: Database, store: FileStore) -> None:
         self._settings = settings
@@ -38,24 +38,24 @@ class FileSweeper:
         self.aside = SetAside("file-sweep")
 
     async def step(self, now: float) -> int:
-        """Forget what is due at `now` (Unix seconds); return how many files went."""
+        """Remove what is due at `now` (Unix seconds); return how many files were removed."""
         at, days = files.c.created_at, self._settings.keep_messages_days
-        gone = await self._drop(sa.and_(files.c.message == "", at < now - UNSENT_S))
+        removed = await self._drop(sa.and_(files.c.message == "", at < now - UNSENT_S))
         if days:
-            gone += await self._drop(at < now - days * DAY_S)
+            removed += await self._drop(at < now - days * DAY_S)
         if days := self._settings.keep_files_days:
-            gone += await self._expire(sa.and_(at < now - days * DAY_S, files.c.state == STORED))
-        gone += await self._drop_orphans(now - UNSENT_S)
-        if gone:
-            LOG.info("files.swept", files=gone)
-        return gone
+            removed += await self._expire(sa.and_(at < now - days * DAY_S, files.c.state == STORED))
+        removed += await self._drop_orphans(now - UNSENT_S)
+        if removed:
+            LOG.info("files.swept", files=removed)
+        return removed
 
     async def _drop(self, condition: sa.ColumnElement[bool]) -> int:
-        """Delete bytes, then rows; a row left over is found again."""
+        """Delete bytes, then rows; a row left by a crash is found again."""
         return await self._work_off(condition, _delete)
 
     async def _expire(self, condition: sa.ColumnElement[bool]) -> int:
-        """Delete bytes; the row stays, so that the thread says that there was a file."""
+        """Delete bytes; the row stays, so that the thread shows that there was a file."""
         return await self._work_off(condition, _mark_expired)
 
     async def _work_off(
@@ -73,12 +73,12 @@ class FileSweeper:
         return count
 
     async def _drop_orphans(self, before: float) -> int:
-        """Delete bytes whose row never came, or went while they were written."""
+        """Delete bytes whose row was never written, or was deleted meanwhile."""
         count = 0
         ids = [id_ for id_ in await self._store.older_than(before) if id_ not in self.aside]
         for batch in (ids[n : n + BATCH] for n in range(0, len(ids), BATCH)):
-            lost = await self._database.read(partial(_without_row, ids=batch))
-            count += await self.aside.each(lost, self._store.delete) if lost else 0
+            orphans = await self._database.read(partial(_without_row, ids=batch))
+            count += await self.aside.each(orphans, self._store.delete) if orphans else 0
         return count
 
 
@@ -90,10 +90,10 @@ def _ids(
 
 
 def _without_row(connection: Connection, ids: Sequence[str]) -> list[str]:
-    """Of these ids, those whose bytes no row needs."""
+    """Return those ids that no row needs."""
     query = sa.select(files.c.id).where(files.c.id.in_(ids), files.c.state != FAILED)
-    known = set(connection.execute(query).scalars())
-    return [id_ for id_ in ids if id_ not in known]
+    needed = set(connection.execute(query).scalars())
+    return [id_ for id_ in ids if id_ not in needed]
 
 
 def _delete(connection: Connection, ids: Sequence[str]) -> None:

@@ -1,8 +1,8 @@
-"""Forgetting by time: customers' words and facts older than the settings allow; docs/storage.md.
+"""Retention: deletes customers' words and facts older than the settings allow; docs/storage.md.
 
-On PostgreSQL whole months are dropped (bot.stores.partitions), the rest of a month is deleted row
-by row, and so is everything on SQLite. Without a limit nothing is deleted, but partitions are
-still made.
+On PostgreSQL whole months are dropped (bot.stores.partitions) and the rest of a month is deleted
+row by row, as everything is on SQLite. Without a limit nothing is deleted, but partitions are still
+created.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LOG = structlog.get_logger(__name__)
 EVERY_S = 3600.0
 DAY_S = 86400
 BATCH = 1000
-"""Rows deleted in one transaction: writers wait some 20 ms for it."""
+"""Rows deleted in one transaction; writers wait some 20 ms for it."""
 
 _WORDS = (
     (messages, messages.c.created_at),
@@ -37,7 +37,7 @@ _WORDS = (
 
 
 class Retention:
-    """Forgets by time; every housekeeper may, the others find nothing left to do."""
+    """Deleter of old rows; every housekeeper may run it, the others then find none."""
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
@@ -45,42 +45,46 @@ class Retention:
         self.aside = SetAside("retention")
 
     async def step(self, now: float) -> int:
-        """Prepare partitions and forget what is too old; return the rows and partitions gone."""
+        """Create partitions and delete what is too old; return the rows and partitions deleted."""
         with self.aside.row("partitions"):
             # Such as a role that may not create tables. Rows go to the default partition.
             await self._database.run(lambda c: partitions.create_missing(c, now))
-        gone = 0
+        deleted = 0
         words, facts = self._settings.keep_messages_days, self._settings.keep_events_days
         if words:
             before = now - words * DAY_S
-            gone += await self._drop("messages", before)
+            deleted += await self._drop("messages", before)
             for table, column in _WORDS:
-                gone += await self._delete(table, column, before)
-            gone += await self._delete(
+                deleted += await self._delete(table, column, before)
+            deleted += await self._delete(
                 trackers, trackers.c.updated_at, before, trackers.c.conversation
             )
-            # Times of their messages.
-            said = translations.c.created_at
-            gone += await self._delete(translations, said, before, translations.c.message)
-            answered = survey_answers.c.answered_at
-            gone += await self._delete(
-                survey_answers, answered, before, survey_answers.c.episode_id
+            # Their `created_at` is the message's.
+            message_time = translations.c.created_at
+            deleted += await self._delete(
+                translations, message_time, before, translations.c.message
+            )
+            answer_time = survey_answers.c.answered_at
+            deleted += await self._delete(
+                survey_answers, answer_time, before, survey_answers.c.episode_id
             )
         if facts:
             before = now - facts * DAY_S
-            gone += await self._drop("events", before)
-            gone += await self._delete(events, events.c.occurred_at, before)
-            began = sla_clocks.c.started_at
-            gone += await self._delete(sla_clocks, began, before, sla_clocks.c.conversation)
-        if gone:
-            LOG.info("retention.forgot", count=gone)
-        return gone
+            deleted += await self._drop("events", before)
+            deleted += await self._delete(events, events.c.occurred_at, before)
+            clock_start = sla_clocks.c.started_at
+            deleted += await self._delete(
+                sla_clocks, clock_start, before, sla_clocks.c.conversation
+            )
+        if deleted:
+            LOG.info("retention.forgot", count=deleted)
+        return deleted
 
     async def _drop(self, table: str, before: float) -> int:
-        gone = 0
+        dropped = 0
         with self.aside.row(f"partitions of {table}"):
-            gone = await self._database.run(lambda c: partitions.drop_before(c, table, before))
-        return gone
+            dropped = await self._database.run(lambda c: partitions.drop_before(c, table, before))
+        return dropped
 
     async def _delete(
         self,
@@ -89,13 +93,13 @@ class Retention:
         before: float,
         key: sa.Column[str] | None = None,
     ) -> int:
-        """Delete the rows of a table from before a moment, a batch in one transaction."""
+        """Delete a table's rows from before a moment, one batch per transaction."""
         name: sa.Column[str] = table.c.id if key is None else key
-        gone = 0
+        deleted = 0
         with self.aside.row(table.name):
             while count := await self._delete_some(table, name, column < before, column):
-                gone += count
-        return gone
+                deleted += count
+        return deleted
 
     async def _delete_some(
         self,
@@ -117,7 +121,7 @@ class Retention:
         except StoreUnavailable:
             raise
         except Exception:
-            # One of them cannot be deleted; it must not keep all others.
+            # One of them cannot be deleted; it must not stop the others.
             keys = await self._database.read(lambda c: c.execute(old).scalars().all())
             return await self._delete_singly(table, name, is_old, sorted(set(keys)))
 
@@ -131,8 +135,8 @@ class Retention:
         def delete(connection: Connection, key: str) -> int:
             return connection.execute(sa.delete(table).where(name == key, is_old)).rowcount
 
-        gone = 0
+        deleted = 0
         for key in keys:
             with self.aside.row(f"{table.name}/{key}"):
-                gone += await self._database.run(partial(delete, key=key))
-        return gone
+                deleted += await self._database.run(partial(delete, key=key))
+        return deleted

@@ -22,8 +22,8 @@ from bot.handoff.router import Router
 from bot.handoff.service import HandoffService
 from bot.handoff.snooze import Snoozer
 from bot.housekeeping import closing, files, retention
-from bot.housekeeping.closing import Sweeper
-from bot.housekeeping.files import FileSweeper
+from bot.housekeeping.closing import ConversationCloser
+from bot.housekeeping.files import FileRemover
 from bot.housekeeping.retention import Retention
 from bot.processes.every import every, paced, timed
 from bot.processes.probes import answering
@@ -69,9 +69,9 @@ def everything(
     settings: Settings, database: Database, client: redis.asyncio.Redis, holder: str
 ) -> list[Work]:
     """Make all loops; each is to be run."""
-    closer = Sweeper(settings, database, client)
+    closer = ConversationCloser(settings, database, client)
     forgetter = Retention(settings, database)
-    sweeper = FileSweeper(settings, database, store_of(settings))
+    sweeper = FileRemover(settings, database, store_of(settings))
     keeper = SlaKeeper(settings, database, client, holder)
     snoozer = Snoozer(database, Changes(settings.shards, database, client))
     indexer = Indexer(database)

@@ -13,7 +13,7 @@ from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.desk import app_keys, tables
-from bot.housekeeping.erasure import find
+from bot.housekeeping.erasure import find_customer
 from bot.routing.queue import list_waiting
 from bot.stores import redis_keys
 from bot.stores.tables import conversations, customers, events
@@ -220,7 +220,7 @@ async def test_erasing_finds_everybody_merged_into_one(desk: Desk) -> None:
     asha = await desk.browser()
     await asha.act(f"{ONE}/merge", other="telegram-1")
     await asha.act("/conversations/facebook-1/merge", other="webchat-1")
-    found = desk.database.call(lambda c: find(c, "webchat:v-webchat-1"))
+    found = desk.database.call(lambda c: find_customer(c, "webchat:v-webchat-1"))
     assert found.customers == ("c-facebook-1", "c-telegram-1", "c-webchat-1")
     assert found.conversations == ("facebook-1", "telegram-1", "webchat-1")
 

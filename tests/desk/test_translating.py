@@ -235,7 +235,7 @@ async def test_translations_are_erased_and_handed_out_with_their_customer(
     translated: Desk,
 ) -> None:
     await ask(translated)
-    found = translated.database.call(lambda c: erasure.find(c, "webchat-1"))
+    found = translated.database.call(lambda c: erasure.find_customer(c, "webchat-1"))
     copy = translated.database.call(lambda c: erasure.export(c, found))
     assert [one["text"] for one in copy["conversations"][0]["translations"]] == [
         "‹मेरा ऑर्डर कहाँ है?›"

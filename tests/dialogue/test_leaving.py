@@ -14,7 +14,7 @@ from talk import Talk
 from bot.conversation.states import State
 from bot.dialogue import handler as handler_module
 from bot.handoff.service import Agent, HandoffService
-from bot.housekeeping.closing import Sweeper
+from bot.housekeeping.closing import ConversationCloser
 from bot.routing import presence, teams
 from bot.routing.hours import Hours, Span, parse_spans
 from bot.routing.model import EVERYONE, Team
@@ -190,9 +190,9 @@ async def test_a_message_that_is_passed_on_stays_one_and_nobody_is_told(
     elif how == "to a team":
         await service.transfer(before.id, asha, to_team=EVERYONE, key="t" * 16)
     else:
-        sweeper = Sweeper(talk.settings, talk.database, talk.redis)
+        closer = ConversationCloser(talk.settings, talk.database, talk.redis)
         for at in (CLOCK, CLOCK + talk.settings.agent_gone_s + 1):
-            await sweeper.step(at)
+            await closer.step(at)
     while await talk.recorder.step():
         pass
     after = await talk.state()
@@ -203,8 +203,8 @@ async def test_a_message_that_is_passed_on_stays_one_and_nobody_is_told(
 
 async def _late(talk: Talk, **settings: Any) -> tuple[int, list[dict[str, Any]]]:
     """Sweep; return how many changed, and the automatic messages since."""
-    sweeper = Sweeper(replace(talk.settings, **settings), talk.database, talk.redis)
-    changed = await sweeper.step(CLOCK)
+    closer = ConversationCloser(replace(talk.settings, **settings), talk.database, talk.redis)
+    changed = await closer.step(CLOCK)
     while await talk.recorder.step():
         pass
     rows = talk.database.call(

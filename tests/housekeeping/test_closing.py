@@ -16,7 +16,7 @@ from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.events import Event
-from bot.housekeeping.closing import Sweeper
+from bot.housekeeping.closing import ConversationCloser
 from bot.routing import presence, teams
 from bot.routing.hours import Hours, parse_spans
 from bot.routing.model import EVERYONE, Team
@@ -28,8 +28,10 @@ from bot.stores.tables import conversations, events
 
 
 @pytest.fixture
-def sweeper(settings: Settings, database: Database, redis: redis.asyncio.Redis) -> Sweeper:
-    return Sweeper(settings, database, redis)
+def closer(
+    settings: Settings, database: Database, redis: redis.asyncio.Redis
+) -> ConversationCloser:
+    return ConversationCloser(settings, database, redis)
 
 
 def _now(database: Database, conversation: Conversation) -> Conversation:
@@ -71,7 +73,7 @@ async def _sent(client: redis.asyncio.Redis, conversation: Conversation) -> list
     ],
 )
 async def test_an_idle_conversation_closes_with_its_outcome(
-    sweeper: Sweeper,
+    closer: ConversationCloser,
     database: Database,
     settings: Settings,
     told: list[tuple[str, dict[str, object]]],
@@ -84,31 +86,31 @@ async def test_an_idle_conversation_closes_with_its_outcome(
     ]
     database.call(lambda c: write_events(c, rows))
     edge = seen.last_message_at + settings.episode_idle_s
-    assert await sweeper.step(edge) == 0
-    assert await sweeper.step(edge + 1) == 1
+    assert await closer.step(edge) == 0
+    assert await closer.step(edge + 1) == 1
     closed = _now(database, seen)
     assert (closed.state, closed.episode_id) == (State.CLOSED, seen.episode_id)
     assert _event_data(database, "episode.closed") == [{"outcome": outcome}]
-    assert await sweeper.step(edge + 2) == 0
+    assert await closer.step(edge + 2) == 0
 
 
 async def test_another_episodes_rating_does_not_count(
-    sweeper: Sweeper, database: Database, settings: Settings
+    closer: ConversationCloser, database: Database, settings: Settings
 ) -> None:
     seen = builders.opened(database)
     rated = Event(id="e", type="answer.rated", episode_id="earlier", data={"helped": True})
     database.call(lambda c: write_events(c, [rated]))
-    await sweeper.step(seen.last_message_at + settings.episode_idle_s + 1)
+    await closer.step(seen.last_message_at + settings.episode_idle_s + 1)
     assert _event_data(database, "episode.closed") == [{"outcome": "unknown"}]
 
 
 async def test_an_abandoned_wait_closes_and_the_customer_is_told_in_their_language(
-    sweeper: Sweeper, database: Database, settings: Settings, redis: redis.asyncio.Redis
+    closer: ConversationCloser, database: Database, settings: Settings, redis: redis.asyncio.Redis
 ) -> None:
     waiting = builders.brought_to(database, State.WAITING, language="hi")
     edge = waiting.last_message_at + settings.queue_abandon_s
-    assert await sweeper.step(edge) == 0
-    assert await sweeper.step(edge + 1) == 1
+    assert await closer.step(edge) == 0
+    assert await closer.step(edge + 1) == 1
     assert _now(database, waiting).state == State.CLOSED
     assert _event_data(database, "episode.closed") == [{"outcome": "abandoned"}]
     (notice,) = await _sent(redis, waiting)
@@ -117,7 +119,7 @@ async def test_an_abandoned_wait_closes_and_the_customer_is_told_in_their_langua
 
 
 async def test_only_working_time_makes_a_wait_abandoned(
-    sweeper: Sweeper, database: Database, settings: Settings
+    closer: ConversationCloser, database: Database, settings: Settings
 ) -> None:
     """Who came on Friday evening and heard "back on Monday" keeps the place they were promised."""
     friday = datetime(2026, 1, 2, 18, tzinfo=UTC).timestamp()
@@ -129,33 +131,33 @@ async def test_only_working_time_makes_a_wait_abandoned(
     edge = datetime(2026, 1, 7, 17, tzinfo=UTC).timestamp()
     assert settings.queue_abandon_s == 24 * 3600
     for moment in (friday + 86400 + 60, edge - 60):
-        await sweeper.step(moment)
+        await closer.step(moment)
         assert _now(database, waiting).state == State.WAITING
-    await sweeper.step(edge + 60)
+    await closer.step(edge + 60)
     assert _now(database, waiting).state == State.CLOSED
 
 
 async def test_a_team_that_never_works_loses_nobody(
-    sweeper: Sweeper, database: Database, settings: Settings
+    closer: ConversationCloser, database: Database, settings: Settings
 ) -> None:
     never = Hours("UTC", ((),) * 7, {date(2020, 1, 1): ()})
     database.call(lambda c: teams.save_team(c, Team(EVERYONE, "E", hours=never)))
     waiting = builders.brought_to(database, State.WAITING)
-    await sweeper.step(waiting.last_message_at + 30 * settings.queue_abandon_s)
+    await closer.step(waiting.last_message_at + 30 * settings.queue_abandon_s)
     assert _now(database, waiting).state == State.WAITING
 
 
 @pytest.mark.parametrize("state", [State.SNOOZED, State.RESOLVED, State.CLOSED])
 async def test_other_states_are_left_alone(
-    sweeper: Sweeper, database: Database, state: State
+    closer: ConversationCloser, database: Database, state: State
 ) -> None:
     seen = builders.brought_to(database, state)
-    assert await sweeper.step(time.time() + 10**7) == 0
+    assert await closer.step(time.time() + 10**7) == 0
     assert _now(database, seen) == seen
 
 
 async def test_conversations_of_an_agent_gone_too_long_wait_again(
-    sweeper: Sweeper, database: Database, settings: Settings, redis: redis.asyncio.Redis
+    closer: ConversationCloser, database: Database, settings: Settings, redis: redis.asyncio.Redis
 ) -> None:
     """Also while the customer goes on writing: they must not be left to an empty chair."""
     mine = builders.brought_to(database, State.ASSIGNED, owner="asha")
@@ -166,8 +168,8 @@ async def test_conversations_of_an_agent_gone_too_long_wait_again(
     later = left + settings.agent_gone_s + 5
     await redis.zadd(redis_keys.PRESENCE, {"ravi": later + 30})
     _active(database, mine, later)
-    assert await sweeper.step(left + settings.agent_gone_s - 5) == 0
-    assert await sweeper.step(later) == 1
+    assert await closer.step(left + settings.agent_gone_s - 5) == 0
+    assert await closer.step(later) == 1
     requeued = _now(database, mine)
     assert (requeued.state, requeued.owner) == (State.WAITING, None)
     assert {"reason": "agent-gone"} in _event_data(database, "handoff.requeued")
@@ -175,45 +177,45 @@ async def test_conversations_of_an_agent_gone_too_long_wait_again(
 
 
 async def test_a_page_inbox_that_fell_silent_leaves_without_a_word(
-    sweeper: Sweeper, database: Database, settings: Settings, redis: redis.asyncio.Redis
+    closer: ConversationCloser, database: Database, settings: Settings, redis: redis.asyncio.Redis
 ) -> None:
     """Its people have no name of ours, and may not have left at all."""
     theirs = builders.brought_to(database, State.ASSIGNED, owner="page-inbox:1001")
     left = time.time()
-    await sweeper.step(left)
-    assert await sweeper.step(left + settings.agent_gone_s + 1) == 1
+    await closer.step(left)
+    assert await closer.step(left + settings.agent_gone_s + 1) == 1
     assert _now(database, theirs).state == State.WAITING
     assert await _sent(redis, theirs) == []
 
 
 async def test_a_reloaded_desk_page_loses_no_quiet_conversation(
-    sweeper: Sweeper, database: Database, redis: redis.asyncio.Redis
+    closer: ConversationCloser, database: Database, redis: redis.asyncio.Redis
 ) -> None:
     """Offline for a second, silent for an hour: only the first counts."""
     mine = builders.brought_to(database, State.ASSIGNED, owner="asha")
     _active(database, mine, time.time() - 3600)
     await presence.mark_online(redis, "asha")
     await presence.mark_offline(redis, "asha")
-    assert await sweeper.step(time.time() + 1) == 0
+    assert await closer.step(time.time() + 1) == 0
     assert _now(database, mine).state == State.ASSIGNED
 
 
 async def test_after_a_loss_of_redis_agents_have_their_time_to_come_back(
-    sweeper: Sweeper, database: Database, settings: Settings
+    closer: ConversationCloser, database: Database, settings: Settings
 ) -> None:
     mine = builders.brought_to(database, State.ASSIGNED, owner="asha")
     now = time.time()
-    assert await sweeper.step(now) == 0
-    assert await sweeper.step(now + settings.agent_gone_s) == 0
-    assert await sweeper.step(now + settings.agent_gone_s + 1) == 1
+    assert await closer.step(now) == 0
+    assert await closer.step(now + settings.agent_gone_s) == 0
+    assert await closer.step(now + settings.agent_gone_s + 1) == 1
     assert _now(database, mine).state == State.WAITING
 
 
 async def test_two_sweepers_close_a_conversation_once(
-    sweeper: Sweeper, database: Database, settings: Settings, redis: redis.asyncio.Redis
+    closer: ConversationCloser, database: Database, settings: Settings, redis: redis.asyncio.Redis
 ) -> None:
     waiting = builders.brought_to(database, State.WAITING)
     later = waiting.last_message_at + settings.queue_abandon_s + 1
-    assert await sweeper.step(later) == 1
-    assert await sweeper._close(waiting, later, "utter_abandoned") == 0
+    assert await closer.step(later) == 1
+    assert await closer._close(waiting, later, "utter_abandoned") == 0
     assert len(await _sent(redis, waiting)) == 1

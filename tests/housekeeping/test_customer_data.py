@@ -183,7 +183,7 @@ SECRETS = [*WORDS, NAME, "zyx4711", MESSAGE.conversation]
 
 
 async def _erase(settings: Settings, database: Database, client: redis.asyncio.Redis) -> None:
-    found = database.look(lambda c: erasure.find(c, f"rest:{USER}"))
+    found = database.look(lambda c: erasure.find_customer(c, f"rest:{USER}"))
     await erasure.erase(
         database, client, settings.shards, found, by="test", files=store_of(settings)
     )
@@ -249,7 +249,7 @@ async def test_others_stay_as_they_were(
     settings: Settings, filled: Database, redis: redis.asyncio.Redis
 ) -> None:
     def of_other(connection: Connection) -> dict[str, Any]:
-        return erasure.export(connection, erasure.find(connection, OTHER.conversation))
+        return erasure.export(connection, erasure.find_customer(connection, OTHER.conversation))
 
     before, words = filled.call(of_other), (await _in_redis(redis)).count("Heidekraut")
     await _erase(settings, filled, redis)
@@ -364,21 +364,21 @@ def test_erasing_from_the_command_line(
     assert main(["customer", "erase", f"rest:{USER}"]) == 0
     assert "1 conversations" in capsys.readouterr().out
     assert main(["customer", "erase", f"rest:{USER}"]) == 1
-    assert "nobody is known" in capsys.readouterr().err
+    assert "no customer matches" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["", ":", "rest:", "rest:nobody", "%", "c-", "webchat-1"])
 def test_nobody_is_found_by_chance(database: Database, name: str) -> None:
     database.call(_rows)
     with pytest.raises(BadRequest) as refused:
-        database.call(lambda c: erasure.find(c, name))
+        database.call(lambda c: erasure.find_customer(c, name))
     assert refused.value.status == 404
 
 
 def test_erased_customers_have_no_name(database: Database) -> None:
     """The row a conversation points at is there, and empty."""
     database.call(_rows)
-    found = database.call(lambda c: erasure.find(c, MESSAGE.conversation))
+    found = database.call(lambda c: erasure.find_customer(c, MESSAGE.conversation))
     names = {one: "erased-1" for one in found.conversations}
     database.call(lambda c: erasure._erase_rows(c, found, names, "test"))
     row = database.call(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bot.files.store import FolderStore, store_of
-from bot.housekeeping.files import DAY_S, FileSweeper
+from bot.housekeeping.files import DAY_S, FileRemover
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
 from bot.stores.tables import files
@@ -53,10 +53,10 @@ async def test_uploads_nobody_sent_go_after_a_day(settings: Settings, database: 
     await keep(settings, database, "old", days=1.1, message="")
     await keep(settings, database, "new", days=0.9, message="")
     await keep(settings, database, "sent", days=400)
-    sweeper = FileSweeper(settings, database, store_of(settings))
-    assert await sweeper.step(time.time()) == 1
+    remover = FileRemover(settings, database, store_of(settings))
+    assert await remover.step(time.time()) == 1
     assert await left(settings, database) == {"new": "stored", "sent": "stored"}
-    assert await sweeper.step(time.time()) == 0
+    assert await remover.step(time.time()) == 0
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ async def test_files_go_when_their_time_is_over(
     chosen = replace(settings, **limits)
     await keep(chosen, database, "old", days=31)
     await keep(chosen, database, "new", days=29)
-    await FileSweeper(chosen, database, store_of(chosen)).step(time.time())
+    await FileRemover(chosen, database, store_of(chosen)).step(time.time())
     assert await left(chosen, database) == expected
 
 
@@ -88,5 +88,5 @@ async def test_bytes_without_a_row_go(settings: Settings, database: Database) ->
     part.write_bytes(b"half")
     os.utime(part, (0, 0))
     assert isinstance(store_of(settings), FolderStore)
-    await FileSweeper(settings, database, store_of(settings)).step(time.time())
+    await FileRemover(settings, database, store_of(settings)).step(time.time())
     assert {path.name for path in settings.files_folder.glob("*/*")} == {"known", "arriving"}

@@ -30,8 +30,8 @@ from bot.files.store import store_of
 from bot.handoff.router import Router
 from bot.handoff.service import HandoffService
 from bot.handoff.snooze import Snoozer
-from bot.housekeeping.closing import Sweeper
-from bot.housekeeping.files import FileSweeper
+from bot.housekeeping.closing import ConversationCloser
+from bot.housekeeping.files import FileRemover
 from bot.housekeeping.retention import Retention
 from bot.processes.every import every, timed
 from bot.routing import policies, presence, teams
@@ -109,7 +109,7 @@ async def test_closing(settings: Settings, database: Database, redis: redis.asyn
         waiting.append(builders.brought_to(database, State.WAITING, user=user).id)
     spoil(database, idle[0])
     spoil(database, waiting[0])
-    sweeper = Sweeper(settings, database, redis)
+    sweeper = ConversationCloser(settings, database, redis)
     later = time.time() + settings.queue_abandon_s + settings.episode_idle_s + 1
 
     def are_closed() -> bool:
@@ -130,7 +130,7 @@ async def test_closing_goes_on_where_a_whole_part_fails(
 ) -> None:
     """Such as a team that cannot be read: nobody's wait ends, but agents' absence is noticed."""
     mine = builders.brought_to(database, State.ASSIGNED, owner="asha")
-    sweeper = Sweeper(settings, database, redis)
+    sweeper = ConversationCloser(settings, database, redis)
 
     async def fails(*_: object) -> None:
         raise ZeroDivisionError
@@ -215,7 +215,7 @@ async def test_file_sweep(
         await delete(ids)
 
     monkeypatch.setattr(kept, "delete", fails)
-    sweeper = FileSweeper(settings, database, kept)
+    sweeper = FileRemover(settings, database, kept)
     async with looping(timed(sweeper.step)) as logs:
         await builders.until(lambda: left() == ["odd"])
         add("later")

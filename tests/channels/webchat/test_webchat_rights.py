@@ -223,7 +223,7 @@ async def test_only_the_sessions_own_conversation_goes(client: TestClient, shop:
     }
     await shop.engine.database.run(lambda c: c.execute(sa.insert(conversations).values(row)))
     found = shop.engine.database.look(
-        lambda c: erasure.found_of(c, session["conversation"], session["visitor"])
+        lambda c: erasure.ids_of_conversation(c, session["conversation"], session["visitor"])
     )
     assert (found.customers, found.conversations) == ((), (session["conversation"],))
     assert (await post(client, session, "erase", confirm=True)).status == 200

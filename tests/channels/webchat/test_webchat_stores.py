@@ -76,7 +76,9 @@ def test_who_waits_alone_is_next(database: Database) -> None:
 
 def test_a_visitor_is_found_with_and_without_a_conversation(database: Database) -> None:
     for _ in "ab":
-        found = database.call(lambda c: erasure.found_of(c, OPENED.conversation, OPENED.visitor))
+        found = database.call(
+            lambda c: erasure.ids_of_conversation(c, OPENED.conversation, OPENED.visitor)
+        )
         assert found.customers == (f"c-{OPENED.conversation}",)
         assert (found.conversations, found.vendor_users) == ((OPENED.conversation,), ("ann",))
         database.call(_arrive)

@@ -1,1 +1,1 @@
-"""Rasa graph components: thin shells over language/ and understanding/."""
+"""Rasa graph components, which call language/ and understanding/ and add the results."""

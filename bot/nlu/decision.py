@@ -1,4 +1,4 @@
-"""Last step: answer, ask back, or hand off (bot.conversation.escalation)."""
+"""Rasa component, last step: decides to answer, ask back or hand off."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from bot.understanding.service import Reading
 
 @DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=False)
 class EscalationDecider(ReadingComponent):
-    """Turns the intent into `clarify` or `handoff` where the decision says so.
+    """Rasa component that replaces the intent by `clarify` or `handoff` when so decided.
 
-    Without a conversation (`rasa test nlu`, `rasa shell`) there are no earlier failures to count.
+    The decision is bot.conversation.escalation. Without a conversation (`rasa test nlu`, `rasa
+    shell`) there are no earlier failures to count.
     """
 
     def add(self, message: Message, reading: Reading) -> None:
         content, today = runtime.knowledge().content, datetime.now(UTC).date()
-        ended = reading.intent == "faq" and not content.answers(reading.entry, today)
-        intent_now = "" if ended else reading.intent
-        signs = signals(reading, content, intent=intent_now)
-        decision = decide(signs, settings.load().thresholds)
+        is_out_of_date = reading.intent == "faq" and not content.answers(reading.entry, today)
+        intent_now = "" if is_out_of_date else reading.intent
+        message_signals = signals(reading, content, intent=intent_now)
+        decision = decide(message_signals, settings.load().thresholds)
         if decision.kind != "answer":
             intent = {"name": decision.kind, "confidence": reading.prediction.confidence}
             message.set("intent", intent, add_to_output=True)
         offered = choices(reading, content, today)
-        told = understanding(reading, content.number, decision, offered)
-        message.set("understanding", told, add_to_output=True)
+        summary = understanding(reading, content.number, decision, offered)
+        message.set("understanding", summary, add_to_output=True)

@@ -1,4 +1,4 @@
-"""Fourth step: order numbers, e-mail addresses, phones, amounts and dates."""
+"""Rasa component, fourth step: order numbers, e-mail, phone numbers, amounts and dates."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bot.understanding.service import Reading
 
 @DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR], is_trainable=False)
 class EntityReader(ReadingComponent):
-    """Adds `entities` in Rasa's shape."""
+    """Rasa component that adds `entities` in Rasa's shape."""
 
     def add(self, message: Message, reading: Reading) -> None:
-        found = [
+        entities = [
             {**entity, "extractor": "EntityReader"} for entity in reading.to_dict()["entities"]
         ]
-        message.set("entities", found, add_to_output=True)
+        message.set("entities", entities, add_to_output=True)

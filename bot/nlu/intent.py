@@ -1,4 +1,4 @@
-"""Second step: which entry or dialogue intent is asked for?"""
+"""Rasa component, second step: the entry or dialogue intent a message asks for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.understanding.service import Reading
 
 @DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=False)
 class EntryClassifier(ReadingComponent):
-    """Adds `intent`, `intent_ranking` and `response_selector`, so new entries need no training."""
+    """Rasa component that adds `intent`, `intent_ranking` and `response_selector`."""
 
     def add(self, message: Message, reading: Reading) -> None:
         for key, value in parse_intent(reading).items():

@@ -1,4 +1,4 @@
-"""First step: which language is this?"""
+"""Rasa component, first step: the language of a message."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bot.nlu.shell import ReadingComponent
 from bot.understanding.service import Reading
 
 
-# Registered as a classifier: Rasa asks tokenizers and featurizers to take part in training.
+# Registered as a classifier: Rasa would train tokenizers and featurizers.
 @DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=False)
 class LanguageDetector(ReadingComponent):
-    """Adds `language`: `bot.language.detect.LanguageReading` as a dict."""
+    """Rasa component that adds `language`: `LanguageReading` as a dict."""
 
     def add(self, message: Message, reading: Reading) -> None:
         message.set("language", reading.language.to_dict(), add_to_output=True)

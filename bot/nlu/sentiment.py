@@ -1,4 +1,4 @@
-"""Third step: how does the customer feel?"""
+"""Rasa component, third step: the mood of a message."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bot.nlu.shell import ReadingComponent
 from bot.understanding.service import Reading
 
 
-# Registered as a classifier: Rasa asks tokenizers and featurizers to take part in training.
+# Registered as a classifier: Rasa would train tokenizers and featurizers.
 @DefaultV1Recipe.register([DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER], is_trainable=False)
 class SentimentReader(ReadingComponent):
-    """Adds `sentiment`: label, probability of negative (0–1), score (−1–1)."""
+    """Rasa component that adds `sentiment`: label, probability of negative (0–1), score (−1–1)."""
 
     def add(self, message: Message, reading: Reading) -> None:
         message.set("sentiment", reading.to_dict()["sentiment"], add_to_output=True)

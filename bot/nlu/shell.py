@@ -1,4 +1,4 @@
-"""Base of our graph components: nothing is trained, nothing is stored in the model."""
+"""Base class of our Rasa components; they are not trained and store nothing in the model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from bot.dialogue import runtime
 from bot.understanding.service import Reading
 
 READING = "samvad_reading"
-"""Message property that carries the reading from one component to the next."""
+"""Message property with the reading, for the components that follow."""
 
 
 class ReadingComponent(GraphComponent):
-    """Adds one part of a reading to each message."""
+    """Rasa component that adds one part of a reading to each message."""
 
     @classmethod
     def create(
@@ -39,13 +39,13 @@ class ReadingComponent(GraphComponent):
 
     @abstractmethod
     def add(self, message: Message, reading: Reading) -> None:
-        """Put this component's part into the message."""
+        """Add this component's part to the message."""
 
 
 def reading_of(message: Message) -> Reading:
-    """Read a message once; the other components of the pipeline find the result."""
-    found = message.get(READING)
-    if not isinstance(found, Reading):
-        found = runtime.understander().read(message.get("text"), runtime.knowledge())
-        message.set(READING, found)
-    return found
+    """Read a message once; later components get the same reading."""
+    reading = message.get(READING)
+    if not isinstance(reading, Reading):
+        reading = runtime.understander().read(message.get("text"), runtime.knowledge())
+        message.set(READING, reading)
+    return reading

@@ -58,5 +58,5 @@ def _print(report: Report, options: argparse.Namespace) -> int:
         rows = store.look(lambda c: report.read(c, filters))
     finally:
         store.close()
-    print(as_text(rows, report.heads, options.format), end="")
+    print(as_text(rows, report.column_names, options.format), end="")
     return 0

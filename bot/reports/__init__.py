@@ -1,1 +1,1 @@
-"""Reports: what managers steer by, read from events and facts."""
+"""Reports for supervisors, computed from events."""

@@ -1,7 +1,7 @@
-"""What a report is: a name, columns with their meaning, filters, and a function that reads rows.
+"""Definition of a report: name, columns with their meaning, filters, and the reading function.
 
 A report is a file in this folder with `REPORT = Report(…)`, and a row in `registry.py`. Command
-line, pages and documentation walk the registry and know no report by name.
+line, pages and documentation use the registry and name no report.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Row = Mapping[str, Any]
 
 
 class Filter(StrEnum):
-    """What rows can be narrowed to."""
+    """Filters that a report supports."""
 
     PERIOD = "period"
     LANGUAGE = "language"
@@ -29,66 +29,66 @@ class Filter(StrEnum):
 
 @dataclass(frozen=True)
 class Filters:
-    """What a reader asks for; empty values narrow nothing."""
+    """Values of the filters; empty ones do not filter."""
 
     since: float = 0.0
-    """Unix seconds of the first moment that counts."""
+    """Unix seconds from which events count."""
     until: float = 0.0
-    """Unix seconds of the first moment that no longer counts; 0 for now."""
+    """Unix seconds from which events no longer count; 0 for no end."""
     language: str = ""
     channel: str = ""
 
     def of_events(self) -> list[sa.ColumnElement[bool]]:
-        """These filters as conditions on the table `events`."""
-        asked = {
+        """Return these filters as conditions on the table `events`."""
+        conditions = {
             events.c.occurred_at >= self.since: self.since,
             events.c.occurred_at < self.until: self.until,
             events.c.language == self.language: self.language,
             events.c.channel == self.channel: self.channel,
         }
-        return [condition for condition, value in asked.items() if value]
+        return [condition for condition, value in conditions.items() if value]
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a report."""
+    """Column of a report."""
 
     name: str
     """Key in the rows."""
     meaning: str
-    """What it says, in one line."""
+    """Its meaning, in one line."""
     unit: str = ""
-    """What its numbers count, such as `times` or `share`; empty for words."""
+    """Unit of its numbers, such as `times` or `share`; empty for words."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """How rows are best drawn."""
+    """How to draw the rows."""
 
     kind: str
     """`bar` or `line`."""
     label: str
-    """Column that names a bar or a point."""
+    """Column with the label of a bar or point."""
     value: str
     """Column with its height."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """Figures that a supervisor asks for."""
+    """Report with its figures."""
 
     name: str
-    """Lower-case words joined by hyphens, as the command line calls it."""
+    """Lower-case words joined by hyphens; its name on the command line."""
     title: str
-    """What it answers, in a few words."""
+    """Title, in a few words."""
     columns: tuple[Column, ...]
     filters: tuple[Filter, ...]
-    """Those of `Filters` that `read` heeds."""
+    """Filters that `read` applies."""
     read: Callable[[Connection, Filters], Sequence[Row]]
-    """Reads the rows, each with the names of `columns` as keys, the most telling first."""
+    """Reads the rows, each with the names of `columns` as keys, most important first."""
     chart: Chart | None = None
 
     @property
-    def heads(self) -> tuple[str, ...]:
-        """Names of the columns."""
+    def column_names(self) -> tuple[str, ...]:
+        """Return the names of the columns."""
         return tuple(column.name for column in self.columns)

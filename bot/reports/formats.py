@@ -1,4 +1,4 @@
-"""Rows as a table to look at, as CSV for a spreadsheet, or as JSON."""
+"""Output of rows as a text table, as CSV for spreadsheets, or as JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ Rows = Sequence[Mapping[str, Any]]
 
 FORMATS = ("table", "csv", "json")
 BOM = "\ufeff"
-"""Without it a spreadsheet reads CSV in the system's own letters, and Hindi becomes signs."""
+"""Byte order mark: without it spreadsheets read CSV in the system's encoding and garble Hindi."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_text(rows: Rows, columns: Sequence[str], kind: str = "table") -> str:
-    """Write rows in one of `FORMATS`, with the end of the last line.
+    """Format rows as one of `FORMATS`; the last line ends with a newline.
 
     JSON has all keys, the others those of `columns`.
     """
@@ -27,25 +27,25 @@ def as_text(rows: Rows, columns: Sequence[str], kind: str = "table") -> str:
 
 
 def as_csv(rows: Rows, columns: Sequence[str]) -> str:
-    """Write comma-separated values with a header."""
+    """Format rows as comma-separated values with a header."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, columns, extrasaction="ignore")
     writer.writeheader()
-    writer.writerows({name: inert(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: escape_formula(value) for name, value in row.items()} for row in rows)
     return BOM + text.getvalue()
 
 
 def as_table(rows: Rows, columns: Sequence[str]) -> str:
-    """Write columns that line up."""
+    """Format rows as a text table with aligned columns."""
     lines = [list(columns), *([str(row.get(name, "")) for name in columns] for row in rows)]
     widths = [max(len(line[index]) for line in lines) for index in range(len(columns))]
-    shown = [
+    padded = [
         "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     ]
-    return "\n".join([*shown, *([] if rows else ["(nothing yet)"]), ""])
+    return "\n".join([*padded, *([] if rows else ["(nothing yet)"]), ""])
 
 
-def inert(value: Any) -> Any:
-    """Keep a spreadsheet from running a text that begins like a formula; numbers stay numbers."""
+def escape_formula(value: Any) -> Any:
+    """Prefix a text that begins like a formula, so that a spreadsheet does not run it."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

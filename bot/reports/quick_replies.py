@@ -1,4 +1,4 @@
-"""How quick replies are used, from events `quick-reply.shown` and `quick-reply.tapped`."""
+"""Report on quick replies, from events `quick-reply.shown` and `quick-reply.tapped`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every report there is; a new one needs its file and a row here."""
+"""List of all reports; a new one needs its file and a row here."""
 
 from __future__ import annotations
 

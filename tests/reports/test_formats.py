@@ -7,15 +7,15 @@ import io
 
 import pytest
 
-from bot.reports.formats import BOM, as_csv, as_table, as_text, inert
+from bot.reports.formats import BOM, as_csv, as_table, as_text, escape_formula
 
 ROWS = [{"word": "शिपिंग, आज", "n": -5}, {"word": "=1+1", "n": 12}]
 
 
 @pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1", "-1", "@x", "\tx", "\rx"])
 def test_a_spreadsheet_runs_no_words_of_a_customer(text: str) -> None:
-    assert inert(text) == f"'{text}"
-    assert inert("a=1") == "a=1"
+    assert escape_formula(text) == f"'{text}"
+    assert escape_formula("a=1") == "a=1"
 
 
 def test_csv_comes_back_with_its_letters_and_its_numbers() -> None:

@@ -116,7 +116,7 @@ def test_csv_has_a_header_and_a_line_each(printed: Any, used: Database) -> None:
     text = printed("--csv")
     assert text.startswith(BOM)
     rows = list(csv.DictReader(io.StringIO(text.removeprefix(BOM))))
-    assert tuple(rows[0]) == REPORT.heads
+    assert tuple(rows[0]) == REPORT.column_names
     assert [row["quick_reply"] for row in rows] == [
         row["quick_reply"] for row in used.call(lambda c: read_usage(c, Filters()))
     ]
@@ -125,7 +125,7 @@ def test_csv_has_a_header_and_a_line_each(printed: Any, used: Database) -> None:
 
 def test_the_table_lines_up(printed: Any) -> None:
     header, first, *_ = printed("--language", "hi").splitlines()
-    assert header.split() == list(REPORT.heads)
+    assert header.split() == list(REPORT.column_names)
     assert header.index("language") == first.index("hi")
 
 

@@ -92,7 +92,7 @@ def test_a_report_says_what_it_is(report: Report, database: Database) -> None:
     assert all(column.meaning for column in report.columns)
     assert set(report.filters) <= set(Filter)
     if report.chart:
-        assert {report.chart.label, report.chart.value} <= set(report.heads)
+        assert {report.chart.label, report.chart.value} <= set(report.column_names)
     assert list(database.call(lambda c: report.read(c, Filters()))) == []
 
 

@@ -1,1 +1,1 @@
-"""Connectors: other systems that hear what happened, each in a folder of its own."""
+"""Connectors: send events to other systems, one folder per system."""

@@ -1,9 +1,9 @@
-"""What a connector is: which events another system wants to hear of, and how they reach it.
+"""Definition of a connector: the events another system gets, and how they are delivered.
 
 A connector is a folder beside this file with `client.py` (calls to the system), `mapping.py` (our
 events as its objects) and `connector.py` with `CONNECTOR = Connector(…)`, and a row in
-`registry.py`. It runs in a process of its own and never inside a turn: what it hears lies in SQL
-already, and a system that is away makes no customer wait.
+`registry.py`. It runs in a process of its own and never inside a turn: its events are in SQL
+already, and a system that is down delays no customer.
 """
 
 from __future__ import annotations
@@ -17,41 +17,41 @@ from bot.events import EventData, StoredEvent
 
 
 class Deliver(Protocol):
-    """How events are handed over."""
+    """Function that delivers events to the other system."""
 
     async def __call__(self, batch: Sequence[StoredEvent], /) -> None:
-        """Hand over a batch, the oldest first; return once the other system has all of it.
+        """Deliver a batch, oldest first; return once the other system has all of it.
 
-        An event may come twice (after a crash, or when a batch failed half way), so the other
-        system must know it again by its id.
+        An event may come twice (after a crash, or when part of a batch failed), so the other system
+        must recognise it by its id.
 
         Raises:
             DeliveryFailed: `permanent` where trying again cannot help; any other error counts as
-                one that may pass.
+                temporary.
         """
 
 
 @dataclass(frozen=True)
 class Connector:
-    """Another system that hears of events."""
+    """Another system that gets events."""
 
     name: str
-    """Lower-case words joined by hyphens, at most 48; names its cursor for ever."""
+    """Lower-case words joined by hyphens, at most 48 characters; its cursor is stored under it."""
     title: str
-    """The system's own name."""
+    """Name of the system."""
     wants: tuple[type[EventData], ...]
-    """Types of events it gets; no other is read for it."""
+    """Types of events it gets."""
     settings: tuple[str, ...]
-    """Names in the environment that it needs; while one is not set, it is off."""
+    """Environment variables it needs; while one is not set, it is off."""
     open: Callable[[Mapping[str, str]], AbstractAsyncContextManager[Deliver]]
-    """Opens a client with the values of `settings`, and closes it in the end."""
+    """Opens a client with the values of `settings`, and closes it at the end."""
 
     @property
     def types(self) -> tuple[str, ...]:
-        """Names of the types it wants."""
+        """Return the names of the event types it gets."""
         return tuple(kind.TYPE for kind in self.wants)
 
     def values(self, environment: Mapping[str, str]) -> dict[str, str] | None:
-        """Its settings; None while one is missing."""
-        found = {name: environment.get(name, "") for name in self.settings}
-        return found if all(found.values()) else None
+        """Return the values of its settings; None while one is missing."""
+        values_by_name = {name: environment.get(name, "") for name in self.settings}
+        return values_by_name if all(values_by_name.values()) else None

@@ -1,4 +1,4 @@
-"""Every connector there is; a new one needs its folder and a row here."""
+"""List of all connectors; a new one needs its folder and a row here."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ async def test_what_a_crash_leaves_unnoted_comes_again(
         raise RuntimeError("the process dies before the commit")
 
     world.record("a")
-    monkeypatch.setattr(rows, "pass_by", crash)
+    monkeypatch.setattr(rows, "mark_delivered", crash)
     with pytest.raises(RuntimeError):
         await world.step()
     monkeypatch.undo()
@@ -214,11 +214,11 @@ async def test_what_a_crash_leaves_unnoted_comes_again(
 
 async def test_of_two_processes_only_one_moves_the_cursor(world: World) -> None:
     world.record("a")
-    place = world.database.call(lambda c: rows.place_of(c, "elsewhere"))
+    place = world.database.call(lambda c: rows.position_of(c, "elsewhere"))
     batch = world.database.call(lambda c: rows.unread(c, place, ("answer.sent",), 10))  # type: ignore[arg-type]
     await world.step()
     with pytest.raises(StaleCursor):
-        world.database.call(lambda c: rows.pass_by(c, place, batch, world.now))  # type: ignore[arg-type]
+        world.database.call(lambda c: rows.mark_delivered(c, place, batch, world.now))  # type: ignore[arg-type]
 
 
 async def test_who_is_erased_is_not_told_of_again(world: World) -> None:
@@ -277,7 +277,7 @@ async def test_a_process_runs_those_that_are_set(
 
 
 def test_letters_of_long_ids_fit_their_column(database: Database) -> None:
-    place = rows.Place("c" * 48, 0.0, "", 0, 0.0, 1)
+    place = rows.Position("c" * 48, 0.0, "", 0, 0.0, 1)
     event = Event.of(Subject("x" * 64), AnswerSent("a", 1), key="k" * 110)
     database.call(lambda c: rows.begin(c, place.connector, 0.0))
     database.call(lambda c: write_events(c, [event]))

@@ -1,1 +1,1 @@
-"""What connectors share."""
+"""Code that all connectors share: the cursor, its rows, and the loop."""

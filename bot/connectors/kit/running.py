@@ -1,4 +1,4 @@
-"""Runs connectors beside each other; a process calls `run` and needs nothing else."""
+"""Runner of all connectors of a process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bot.streams.lease import Leases
 
 LOG = structlog.get_logger(__name__)
 EVERY_S = 2.0
-"""Between two looks that found nothing."""
+"""Pause after a step without new events."""
 
 
 async def run(
@@ -31,7 +31,7 @@ async def run(
     client: redis.asyncio.Redis,
     holder: str,
 ) -> None:
-    """Run those that are set, each under a lease of its own, until cancelled."""
+    """Run the configured connectors until cancelled, each under its own lease."""
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
         for connector in connectors:
             values = connector.values(environment)
@@ -40,7 +40,7 @@ async def run(
                 continue
             deliver = await stack.enter_async_context(connector.open(values))
             leases = Leases(client, f"connector-{connector.name}", holder, 1, settings.lease_s)
-            tasks.create_task(_held(leases))
+            tasks.create_task(_keep_lease(leases))
             tasks.create_task(_step(Cursor(connector, deliver, database), leases, connector.name))
 
 
@@ -59,8 +59,8 @@ async def _step(cursor: Cursor, leases: Leases, name: str) -> None:
             await asyncio.sleep(EVERY_S)
 
 
-async def _held(leases: Leases) -> None:
-    """Keep a lease, and give it back at a stop, so that the next process need not wait."""
+async def _keep_lease(leases: Leases) -> None:
+    """Renew a lease until cancelled; release it then, so that the next process need not wait."""
     try:
         await leases.keep()
     finally:

@@ -185,6 +185,7 @@ def our_environment(folder: Path, cache_dir: Path | None = None, **settings: str
         "SAMVAD_STATE_DIR": str(folder),
         "SAMVAD_CACHE_DIR": str(cache),
         "RASA_TELEMETRY_ENABLED": "false",
+        "CONNECTIONS_PER_ADDRESS": "10000",
         **settings,
     }
 

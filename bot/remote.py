@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from functools import lru_cache
 
 from aiohttp import web
 
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+LOCAL = "local"
+"""Whoever came over a Unix socket, which has no addresses."""
+UNKNOWN = "unknown"
+"""Whoever a proxy gave no address for."""
+_LONGEST_ADDRESS = 64
+_LINE_BITS = 64
+"""What one IPv6 customer usually gets; whoever has it may use any address in it."""
 
 
 def address_of(request: web.Request, trusted: Sequence[str]) -> str:
@@ -16,7 +25,7 @@ def address_of(request: web.Request, trusted: Sequence[str]) -> str:
 
 
 def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str]) -> str:
-    """Tell where a request comes from.
+    """Tell where a request comes from, as it is counted for allowances.
 
     Args:
         remote: Other end of the connection.
@@ -24,19 +33,52 @@ def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str
             as trusted proxies appended to it.
         trusted: Addresses or networks of our proxies.
     """
-    networks = [ipaddress.ip_network(entry, strict=False) for entry in trusted]
-    address = remote or "local"
+    address = remote or LOCAL
     for hop in reversed([part.strip() for part in forwarded_for.split(",") if part.strip()]):
-        if not _within(address, networks):
+        if not is_trusted(address, trusted):
             break
         address = hop
-    return address[:64]
+    return counted_as(address)
 
 
-def _within(address: str, networks: Sequence[Network]) -> bool:
+def counted_as(address: str) -> str:
+    """Whom an address is counted as: itself, without a port; an IPv6 address as its /64."""
+    if address == LOCAL:
+        return LOCAL
+    parsed = _parsed(address[:_LONGEST_ADDRESS])
+    if parsed is None:
+        return UNKNOWN
+    if parsed.version == 4:
+        return str(parsed)
+    return str(ipaddress.ip_network((int(parsed), _LINE_BITS), strict=False))
+
+
+def is_trusted(address: str, trusted: Sequence[str]) -> bool:
+    """Tell whether an address is one of our own proxies."""
+    if not trusted:
+        return False
+    # Whoever connects to a Unix socket is on this machine: our proxy.
+    if address == LOCAL:
+        return True
+    parsed = _parsed(address[:_LONGEST_ADDRESS])
+    return parsed is not None and any(parsed in network for network in _networks(tuple(trusted)))
+
+
+@lru_cache(64)
+def _networks(trusted: tuple[str, ...]) -> tuple[Network, ...]:
+    return tuple(ipaddress.ip_network(entry, strict=False) for entry in trusted)
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> Address | None:
+    """Read an address as proxies write it: with a port, in brackets, IPv4 within IPv6."""
+    host = text.strip().strip('"')
+    if host.startswith("["):
+        host = host[1:].partition("]")[0]
+    elif host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        parsed = ipaddress.ip_address(address)
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
-        # A Unix socket has no address; whoever connects to one is on this machine, our proxy.
-        return address == "local" and bool(networks)
-    return any(parsed in network for network in networks)
+        return None
+    return getattr(address, "ipv4_mapped", None) or address

@@ -6,6 +6,7 @@ is a dataclass in the channel's folder, whose fields are made by `setting` as th
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -66,6 +67,12 @@ def parts_of(raw: str) -> list[str]:
 
 def _names(raw: str) -> tuple[str, ...]:
     return tuple(raw.replace(",", " ").split())
+
+
+def _networks(raw: str) -> tuple[str, ...]:
+    for name in (networks := _names(raw)):
+        ipaddress.ip_network(name, strict=False)
+    return networks
 
 
 def _languages(raw: str) -> tuple[str, ...]:
@@ -185,7 +192,9 @@ class Settings:
     """Days after which files are deleted; 0 keeps them as long as messages."""
     session_secret: str = setting("SESSION_SECRET", "", secret=True)
     """Signs desk forms, 16 characters or more; made once in the state folder when empty."""
-    trusted_proxies: tuple[str, ...] = setting("TRUSTED_PROXIES", ())
+    connections_per_address: int = setting("CONNECTIONS_PER_ADDRESS", 100, between=(1, INF))
+    """Most open connections, and open chats, of one address (IPv6: of one /64)."""
+    trusted_proxies: tuple[str, ...] = setting("TRUSTED_PROXIES", (), read=_networks)
     """Addresses or networks whose X-Forwarded-For is believed."""
     romanised_answers: str = setting("ROMANISED_ANSWERS", "native", words=("native", "as-written"))
     """Script of answers to romanised questions: `native`, or `as-written` where there is one."""

@@ -21,7 +21,7 @@ from bot.files.content import INLINE
 from bot.files.names import disposition
 from bot.files.store import CHUNK_BYTES, FileStore
 from bot.streams.attachments import STORED, Attachment
-from bot.web.bodies import UNREADABLE, UPLOAD_S, refuse_encoded
+from bot.web.bodies import PATIENCE, UNREADABLE, UPLOAD_S, refuse_encoded
 
 FIELD = "file"
 NAME_HEADER = "X-File-Name"
@@ -56,6 +56,7 @@ async def read_upload(request: web.Request, most: int) -> Upload:
         BadRequest: `encoded-body` (415).
     """
     refuse_encoded(request)
+    request[PATIENCE] = UPLOAD_S
     deadline = asyncio.get_running_loop().time() + UPLOAD_S
     if request.content_type != "multipart/form-data":
         if (request.content_length or 0) > most:

@@ -27,7 +27,7 @@ async def run(settings: Settings, holder: str) -> None:
     app[REPLAY] = replay
     topics = asyncio.create_task(every(EVERY_S, app[TOPICS].refresh, name="topics"))
     try:
-        await serve_http(app, settings.host, settings.desk_port, "desk")
+        await serve_http(app, settings, settings.desk_port, "desk")
     finally:
         topics.cancel()
         await asyncio.gather(topics, return_exceptions=True)

@@ -31,7 +31,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 async def run(settings: Settings, holder: str) -> None:
     """Serve webhooks, widget and demo page until cancelled."""
-    await serve_http(make_app(settings), settings.host, settings.ingress_port, "ingress")
+    await serve_http(make_app(settings), settings, settings.ingress_port, "ingress")
 
 
 def make_app(settings: Settings) -> web.Application:

@@ -15,12 +15,13 @@ from collections.abc import AsyncIterator
 import redis.asyncio
 from aiohttp import web
 
-from bot.errors import ConfigurationError, StoreUnavailable
+from bot.errors import StoreUnavailable
 from bot.health import refusals
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
+from bot.web.serving import serving
 
 
 @contextlib.asynccontextmanager
@@ -56,15 +57,5 @@ async def answering(
     app = web.Application()
     app.router.add_get("/live", live)
     app.router.add_get("/ready", ready)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        try:
-            await web.TCPSite(runner, settings.host, settings.health_port).start()
-        except OSError as error:
-            where = f"{settings.host}:{settings.health_port}"
-            told = f"cannot listen on {where} ({error.strerror}); give each process its own"
-            raise ConfigurationError("HEALTH_PORT", told) from error
+    async with serving(app, settings, settings.health_port, "HEALTH_PORT"):
         yield
-    finally:
-        await runner.cleanup()

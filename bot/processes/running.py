@@ -16,11 +16,12 @@ import structlog
 from aiohttp import web
 
 from bot import logs
-from bot.errors import ConfigurationError
 from bot.processes.roles import ROLES
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.streams.lease import Leases
+from bot.web import descriptors
+from bot.web.serving import serving
 
 LOG = structlog.get_logger(__name__)
 GARBAGE = (20_000, 20, 50)
@@ -40,6 +41,7 @@ def run(settings: Settings, role: str, name: str) -> None:
 
     holder = name or f"{role}-{socket.gethostname()}-{os.getpid()}"
     logs.configure(settings.log_level, holder)
+    descriptors.raise_limit()
     server = redis_client.ensure_server(settings)
     try:
         process = ROLES[role].load()
@@ -97,25 +99,13 @@ def settle_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-async def serve_http(app: web.Application, host: str, port: int, name: str) -> None:
+async def serve_http(app: web.Application, settings: Settings, port: int, name: str) -> None:
     """Serve an application until cancelled.
 
     Raises:
         ConfigurationError: The port is taken.
     """
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=False)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, host, port, backlog=512)
-        try:
-            await site.start()
-        except OSError as error:
-            key = "DESK_PORT" if name == "desk" else "INGRESS_PORT"
-            raise ConfigurationError(
-                key, f"cannot listen on {host}:{port} ({error.strerror}); choose another port"
-            ) from error
-        LOG.info("http.listening", app=name, host=host, port=port)
+    async with serving(app, settings, port, f"{name.upper()}_PORT"):
+        LOG.info("http.listening", app=name, host=settings.host, port=port)
         settle_memory()
         await asyncio.Event().wait()
-    finally:
-        await runner.cleanup()

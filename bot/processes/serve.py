@@ -20,6 +20,7 @@ from bot.processes import prepare
 from bot.processes.roles import ROLES
 from bot.settings import Settings
 from bot.stores import redis_client
+from bot.web import descriptors
 
 READY_TIMEOUT_S = 120
 STOP_TIMEOUT_S = 15
@@ -170,6 +171,7 @@ class Supervisor:
 
 def run(settings: Settings, *, engines: int, log_to_files: bool) -> int:
     """Serve until stopped; return the exit code."""
+    descriptors.raise_limit()
     supervisor = Supervisor(settings, engines=engines, log_to_files=log_to_files)
     try:
         supervisor.start()

@@ -23,6 +23,8 @@ BODY_S = 10.0
 """Longest time a body may take."""
 UPLOAD_S = 300.0
 """Longest time an upload may take: 20 MiB over a slow phone's line."""
+PATIENCE = web.RequestKey("PATIENCE", float)
+"""Seconds a request's body may take where that is longer than others may."""
 Fields = dict[str, list[str]]
 """Of a form, in the order they came."""
 MOST_FIELDS = 1000

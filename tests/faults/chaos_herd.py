@@ -91,6 +91,7 @@ class Herd:
                 "REDIS_URL": f"unix://{self.redis.socket}",
                 "SAMVAD_LEASE_S": str(lease_s),
                 "PYTHONUNBUFFERED": "1",
+                "CONNECTIONS_PER_ADDRESS": "10000",
                 **settings,
             }
         )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import redis.asyncio
+import uvloop
 from aiohttp.test_utils import TestServer
 from edge_wire import APP_SECRET, BOT_SECRET, Served
 
@@ -19,6 +21,16 @@ from bot.settings import Settings
 from bot.stores.database import Database
 from channels.facebook.settings import FacebookSettings
 from channels.telegram.settings import TelegramBot, TelegramSettings
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Connections are tested on uvloop too, on which processes run: its transports are others."""
+    factories = {"asyncio": asyncio.new_event_loop}
+    if item.path.name == "test_connections.py":
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories
 
 
 @pytest.fixture

@@ -1,0 +1,156 @@
+"""Connections of strangers: how many an address may have, and how long one may keep us waiting.
+
+aiohttp limits neither the time a header takes nor that of a body, and lets an idle connection live
+for an hour. Every second a look at all connections ends those that are overdue; what a message
+costs does not change. docs/operations.md has the limits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from bot import remote
+from bot.web.bodies import PATIENCE
+from bot.web.descriptors import Descriptors
+from bot.web.tally import TALLY
+
+HEADER_S = 10.0
+"""For a whole header: of a new connection, or since its first byte."""
+BODY_S = 30.0
+"""For a whole body, whatever its handler does meanwhile; uploads have longer."""
+SEND_S = 30.0
+"""Without taking a byte of what we have to say."""
+KEEP_ALIVE_S = 75.0
+"""For the next request."""
+LINGER_S = 5.0
+"""For the rest of a body that was refused, so that its sender reads why."""
+
+
+class Connections:
+    """The open connections of a server.
+
+    Args:
+        most_per_address: Connections an address may have, trusted proxies excepted.
+    """
+
+    def __init__(
+        self, most_per_address: int, trusted: Sequence[str], descriptors: Descriptors
+    ) -> None:
+        self._most = most_per_address
+        self._trusted = trusted
+        self._descriptors = descriptors
+        self._open: dict[Connection, str] = {}
+        """Oldest first, with whom they are counted for; nobody where it is a trusted proxy."""
+        self._counts: Counter[str] = Counter()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def admit(self, connection: Connection, peer: str, descriptor: int, now: float) -> str:
+        """Count a new connection.
+
+        Returns:
+            Why it must go; empty when it may stay.
+        """
+        address = "" if remote.is_trusted(peer, self._trusted) else remote.counted_as(peer)
+        if address and self._counts[address] >= self._most:
+            return "too-many-of-address"
+        if not self._descriptors.has_room(descriptor, now) and not self._end_an_idle_one():
+            return "no-descriptors"
+        self._open[connection] = address
+        self._counts[address] += 1
+        return ""
+
+    def leave(self, connection: Connection) -> None:
+        address = self._open.pop(connection, None)
+        if address is not None:
+            self._counts[address] -= 1
+            if not self._counts[address]:
+                del self._counts[address]
+
+    def look(self, now: float) -> None:
+        """End what is overdue."""
+        for connection in list(self._open):
+            if reason := connection.overdue(now):
+                connection.end(reason)
+
+    def _end_an_idle_one(self) -> bool:
+        for connection in self._open:
+            if connection.is_idle:
+                connection.end("no-descriptors")
+                return True
+        return False
+
+
+class Connection(web.RequestHandler):
+    """aiohttp's side of a connection, which knows how long it has waited for the other side."""
+
+    def __init__(self, connections: Connections, server: web.Server, **options: Any) -> None:
+        super().__init__(server, **options)
+        self._connections = connections
+        self._counted = 0
+        self._asking_since: float | None = None
+        self._seen: web.BaseRequest | None = None
+        self._seen_at = 0.0
+        self._unsent = 0
+        self._unsent_since = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        now = self._asking_since = self._loop.time()
+        peer = transport.get_extra_info("peername")
+        descriptor = transport.get_extra_info("socket").fileno()
+        address = peer[0] if isinstance(peer, tuple) else remote.LOCAL
+        if reason := self._connections.admit(self, address, descriptor, now):
+            self.end(reason)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._connections.leave(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._request_count != self._counted:
+            self._counted = self._request_count
+            self._asking_since = None
+        elif self._asking_since is None and self._waiter is not None:
+            # Part of a header, and none is under way yet.
+            self._asking_since = self._loop.time()
+
+    @property
+    def is_idle(self) -> bool:
+        """Between requests, or before the first."""
+        return self._waiter is not None and not self._messages
+
+    def overdue(self, now: float) -> str:
+        """Why this connection must go; empty while it may stay."""
+        transport = self.transport
+        if transport is None:
+            return ""
+        unsent = transport.get_write_buffer_size()
+        if not unsent or unsent < self._unsent:
+            self._unsent_since = now
+        self._unsent = unsent
+        if unsent and now - self._unsent_since > SEND_S:
+            return "takes-nothing"
+        request = self._current_request
+        if request is not self._seen:
+            self._seen, self._seen_at = request, now
+        if request is None:
+            since = self._asking_since
+            return "slow-header" if since is not None and now - since > HEADER_S else ""
+        if self._payload_parser is not None or request.content.is_eof():
+            return ""
+        return "slow-body" if now - self._seen_at > request.get(PATIENCE, BODY_S) else ""
+
+    def end(self, reason: str) -> None:
+        """Close without another word."""
+        TALLY.note("connection.ended", reason=reason, example=str(self.peername))
+        self._connections.leave(self)
+        if self.transport is not None:
+            self.transport.abort()

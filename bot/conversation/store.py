@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.conversation import stints
 from bot.conversation.states import ENDED, State, is_allowed
 from bot.errors import StaleConversation, TransitionRefused
 from bot.events import EpisodeStarted, Event, Subject
@@ -58,7 +59,7 @@ class Conversation:
     """Whether messages from and to this customer are dropped."""
 
     team: str | None = None
-    """Team it waits for or is assigned to; None while the bot has it."""
+    """Team it waits for or is assigned to; None while the bot has it. `stints` remembers."""
     topic: str | None = None
     """Topic of the entry it was handed off with, or the one an agent chose."""
     callback_at: float | None = None
@@ -221,7 +222,7 @@ def change(
     if target == State.BOT and current.state in ENDED:
         # Now and not when the recorder writes: the search for idle conversations must not find it.
         updates.update(episode_started_at=changed_at, last_message_at=changed_at, topic=None)
-    _write(connection, current, target, updates)
+    _write(connection, current, target, updates, changed_at)
     if current.state == State.WAITING and target == State.ASSIGNED and current.waiting_since:
         connection.execute(
             sa.insert(queue_times).values(
@@ -252,7 +253,7 @@ def amend(
     if current.last_change == key:
         return current
     updates = {"version": current.version + 1, "last_change": key, **values}
-    _write(connection, current, current.state, updates)
+    _write(connection, current, current.state, updates, time.time())
     write_events(connection, events)
     updated = get(connection, current.id)
     assert updated is not None  # noqa: S101 - updated above
@@ -260,7 +261,11 @@ def amend(
 
 
 def _write(
-    connection: Connection, current: Conversation, target: State, updates: dict[str, Any]
+    connection: Connection,
+    current: Conversation,
+    target: State,
+    updates: dict[str, Any],
+    moment: float,
 ) -> None:
     result = connection.execute(
         sa.update(conversations)
@@ -269,6 +274,9 @@ def _write(
     )
     if result.rowcount != 1:
         raise StaleConversation(current.id, current.state, target)
+    team = updates.get("team", current.team)
+    if team != current.team or target == State.BOT:
+        stints.note(connection, current, team, moment)
 
 
 def _episode_started(row: Mapping[str, Any], key: str) -> Event:

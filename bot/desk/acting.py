@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import app_keys
 from bot.desk.conversation import mentions, notes
 from bot.desk.conversation import thread as threads
+from bot.desk.people import scope
 from bot.desk.web import session_of
 from bot.errors import BadRequest
 
@@ -31,8 +32,9 @@ async def hold_back(request: web.Request, fields: dict[str, str]) -> None:
     last, conversation = fields.get("last"), conversation_of(request)
     if last is None:
         return
+    user = session_of(request).user
     newest = await request.app[app_keys.DATABASE].read(
-        lambda c: threads.last_customer_message(c, conversation)
+        lambda c: threads.last_customer_message(c, conversation, scope.of(c, user))
     )
     if newest != last[:96]:
         raise BadRequest(

@@ -12,6 +12,8 @@ from bot.conversation import store
 from bot.conversation.states import Cause, State
 from bot.conversation.store import Conversation
 from bot.events import Event, EventData, HandoffAssigned, HandoffRequested
+from bot.routing import teams
+from bot.routing.match import team_for
 
 MakeEvent = Callable[[Conversation, EventData], Event]
 """Makes an event of whoever acts: conversation, what happened."""
@@ -29,7 +31,8 @@ def take(
 ) -> Conversation:
     """Let a person have a conversation that waits, or that the bot has.
 
-    From the bot it is taken over, so a handoff is noted first, with that cause.
+    From the bot it is taken over, so a handoff is noted first, with that cause. One of no team
+    gets one of the person's, so that what they talk about stays with their colleagues.
 
     Args:
         owner: Id of an agent, or of the people of a page's own inbox.
@@ -41,7 +44,8 @@ def take(
         StaleConversation: Somebody was faster.
     """
     now = time.time()
-    values: dict[str, Any] = {"owner": owner}
+    team = current.team or team_of(connection, current, owner)
+    values: dict[str, Any] = {"owner": owner, "team": team}
     events = []
     if current.state == State.BOT:
         cause = Cause.AGENT_TAKEOVER.value
@@ -52,3 +56,16 @@ def take(
     return store.change(
         connection, current, State.ASSIGNED, key=key, events=tuple(events), now=now, **values
     )
+
+
+def team_of(connection: Connection, current: Conversation, owner: str) -> str:
+    """Id of the team that a conversation of no team gets with its new owner.
+
+    Of an agent's several teams it is the one a handoff would wait for, else the first by name; an
+    agent of none, and the people of a page's own inbox, work for everyone.
+    """
+    listed, theirs = teams.list_teams(connection), teams.teams_of(connection, owner)
+    own = [team for team in listed if team.id in theirs]
+    fitting = team_for(current.language, current.topic or "", own)
+    named = [team for team in own if not team.everyone]
+    return named[0].id if fitting.everyone and named else fitting.id

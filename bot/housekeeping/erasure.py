@@ -47,6 +47,7 @@ _WORDS = (
     desk.labels,
     desk.reads,
     tables.snoozes,
+    tables.team_stints,
     desk.mentions,
     desk.translations,
 )

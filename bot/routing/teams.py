@@ -11,12 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.conversation import stints
+from bot.conversation.states import ENDED
 from bot.errors import BadRequest
 from bot.routing import hours
 from bot.routing.model import DEFAULT_TEAM, EVERYONE, LEVELS, Presence, Team
 from bot.routing.tables import agents, team_members, teams
 from bot.stores.database import insert_ignore
-from bot.stores.tables import users
+from bot.stores.tables import conversations, users
 
 DEFAULT_CAPACITY = 5
 MOST_CAPACITY = 100
@@ -109,19 +111,19 @@ def save_team(connection: Connection, team: Team) -> Team:
 def remove_team(connection: Connection, team_id: str) -> None:
     """Delete a team; its open conversations go to everyone's.
 
+    What it has ended keeps its mark, and so do earlier stints: supervisors read them.
+
     Raises:
         BadRequest: It is everyone's team (status 409), or there is no such team.
     """
-    from bot.stores.tables import conversations
-
     if team_id == EVERYONE:
         raise BadRequest("needed-team", "The team of everyone stays.", status=409)
     get_team(connection, team_id)
     c = conversations.c
+    going = sa.and_(c.team == team_id, c.state.not_in([state.value for state in ENDED]))
+    stints.hand_on(connection, team_id, EVERYONE, going)
     connection.execute(
-        sa.update(conversations)
-        .where(c.team == team_id)
-        .values(team=EVERYONE, version=c.version + 1)
+        sa.update(conversations).where(going).values(team=EVERYONE, version=c.version + 1)
     )
     connection.execute(sa.delete(team_members).where(team_members.c.team_id == team_id))
     connection.execute(sa.delete(teams).where(teams.c.id == team_id))

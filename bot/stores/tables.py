@@ -47,6 +47,21 @@ conversations = sa.Table(
     sa.Index("ix_conversations_vendor_user", "vendor_user", "channel"),
 )
 
+team_stints = sa.Table(
+    # Which teams had a stint of a conversation: bot/conversation/stints.py. A stint that no team
+    # had has no row.
+    "team_stints",
+    METADATA,
+    sa.Column("conversation", sa.String(64), primary_key=True),
+    sa.Column("stint", sa.Integer, primary_key=True),
+    sa.Column("team", sa.String(64), primary_key=True),
+    sa.Column("episode_id", sa.String(96), nullable=False),
+    # When the stint began, not when the team got it: it reads what the customer told the bot.
+    sa.Column("began_at", sa.Float, nullable=False),
+    # When it left the team; null while the team has it.
+    sa.Column("ended_at", sa.Float),
+)
+
 customers = sa.Table(
     "customers",
     METADATA,

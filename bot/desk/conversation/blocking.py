@@ -16,7 +16,8 @@ from bot.conversation.changes import Changes
 from bot.conversation.states import HUMAN, State
 from bot.conversation.store import Conversation
 from bot.desk.conversation.moves import event, found, update
-from bot.desk.people import audit
+from bot.desk.people import audit, scope
+from bot.desk.people.scope import EVERYTHING
 from bot.errors import TransitionRefused
 from bot.events import ConversationResolved, EpisodeClosed
 from bot.handoff.service import Agent
@@ -38,13 +39,15 @@ async def block(
 ) -> None:
     """Block the customer of a conversation and end it, without a word to them.
 
+    Conversations that the agent does not see are left to a supervisor, who may block again.
+
     Args:
         topic: What the report shows for an episode that this ends.
 
     Raises:
         TransitionRefused: Another agent has the conversation.
     """
-    for one in await database.read(lambda c: _all(c, conversation_id)):
+    for one in await database.read(lambda c: _all(c, conversation_id, agent)):
         named = one == conversation_id
         await changes.apply(
             one, partial(_block, one=one, named=named, agent=agent, topic=topic, key=key)
@@ -52,7 +55,7 @@ async def block(
 
 
 async def unblock(database: Database, changes: Changes, conversation_id: str, agent: Agent) -> None:
-    """Let the customer write again; conversations stay in the state they are in."""
+    """Let the customer write again in the conversations the agent sees; states stay."""
 
     def work(connection: Connection, one: str) -> Conversation:
         current = found(connection, one)
@@ -61,15 +64,18 @@ async def unblock(database: Database, changes: Changes, conversation_id: str, ag
         audit.write(connection, agent.id, "customer.unblocked", one)
         return update(connection, current, blocked=False)
 
-    for one in await database.read(lambda c: _all(c, conversation_id)):
+    for one in await database.read(lambda c: _all(c, conversation_id, agent)):
         await changes.apply(one, partial(work, one=one))
 
 
-def _all(connection: Connection, conversation_id: str) -> list[str]:
-    """The conversation first, then the customer's others."""
+def _all(connection: Connection, conversation_id: str, agent: Agent) -> list[str]:
+    """The conversation first, then the customer's others, as far as the agent sees them."""
     current, c = found(connection, conversation_id), conversations.c
+    seen = EVERYTHING if agent.supervises else scope.of_id(connection, agent.id)
     others = connection.execute(
-        sa.select(c.id).where(c.customer_id == current.customer_id, c.id != current.id)
+        sa.select(c.id).where(
+            c.customer_id == current.customer_id, c.id != current.id, seen.condition()
+        )
     )
     return [current.id, *others.scalars()]
 

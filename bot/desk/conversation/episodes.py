@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.stores.tables import conversations, events
 
 MOST = 8
@@ -29,10 +30,17 @@ class Episode:
 
 
 def earlier(
-    connection: Connection, conversation_ids: Collection[str], current: str
+    connection: Connection,
+    conversation_ids: Collection[str],
+    current: str,
+    seen: Scope = EVERYTHING,
 ) -> list[Episode]:
-    """The latest episodes of these conversations, newest first, without the current one."""
+    """The latest episodes of these conversations, newest first, without the current one.
+
+    One whose beginning is in another team's stint is left out, and an end that is keeps its topic.
+    """
     e, c = events.c, conversations.c
+    reads = seen.reads(e.conversation, e.occurred_at, e.episode_id)
     begun = connection.execute(
         sa.select(e.episode_id, e.conversation, e.occurred_at, c.channel)
         .join(conversations, c.id == e.conversation)
@@ -40,6 +48,7 @@ def earlier(
             e.conversation.in_(list(conversation_ids)),
             e.type == "episode.started",
             e.episode_id != current,
+            reads,
         )
         .order_by(e.occurred_at.desc())
         .limit(MOST)
@@ -50,6 +59,7 @@ def earlier(
             e.conversation.in_(sorted({row.conversation for row in begun})),
             e.type.in_(_ENDS),
             e.episode_id.in_([row.episode_id for row in begun]),
+            reads,
         )
         .order_by(e.occurred_at)
     ).all()

@@ -10,12 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation import store
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import labels
 from bot.errors import BadRequest
 from bot.stores.database import insert_ignore
+from bot.stores.tables import conversations
 
 MOST_CHARS = 40
 MOST_PER_CONVERSATION = 12
+MOST_KNOWN = 200
 
 
 def clean(label: str) -> str:
@@ -60,10 +63,16 @@ def remove(connection: Connection, conversation: str, label: str) -> None:
     )
 
 
-def known(connection: Connection) -> list[str]:
-    """Every label in use, for the input's suggestions."""
-    return list(
-        connection.execute(
-            sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(200)
-        ).scalars()
-    )
+def known(connection: Connection, seen: Scope = EVERYTHING) -> list[str]:
+    """Labels on conversations that are seen, for the input's suggestions and the list's filter."""
+    query = sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(MOST_KNOWN)
+    if seen.teams is not None:
+        query = query.join(conversations, conversations.c.id == labels.c.conversation).where(
+            seen.condition(), readable(seen)
+        )
+    return list(connection.execute(query).scalars())
+
+
+def readable(seen: Scope) -> sa.ColumnElement[bool]:
+    """Which rows of `labels` may be read: what a team put on is among its words."""
+    return seen.reads(labels.c.conversation, labels.c.created_at)

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk.people.users import DISABLED
+from bot.desk.people import scope
+from bot.desk.people.users import DISABLED, User
 from bot.desk.tables import mentions
+from bot.routing import teams
 from bot.stores.database import insert_ignore
-from bot.stores.tables import users
+from bot.stores.tables import conversations, users
 
 MOST = 20
 """People one note may call."""
@@ -21,11 +23,35 @@ _MENTION = re.compile(r"(?<![\w@.+-])@([a-z0-9][a-z0-9._@+-]{0,63})", re.IGNOREC
 
 
 def people(connection: Connection) -> list[tuple[str, str]]:
-    """Login and name of everybody who can be named, by login."""
+    """Login and name of everybody who works here, by login."""
     rows = connection.execute(
         sa.select(users.c.login, users.c.name).where(_WORKING).order_by(users.c.login)
     )
     return [(row.login, row.name) for row in rows]
+
+
+def offered(connection: Connection, user: User, conversation: str) -> list[tuple[str, str]]:
+    """Login and name of those a note of this user may call, by login.
+
+    Args:
+        conversation: Those who may see it; without one, who shares a team with the user (or, like
+            them, is in none), and supervisors. Supervisors are offered everybody then.
+    """
+    rows = connection.execute(sa.select(users).where(_WORKING).order_by(users.c.login)).mappings()
+    found, memberships = [User.from_row(row) for row in rows], teams.members(connection)
+    if conversation:
+        reached = set(_who_see(connection, conversation, [one.id for one in found]))
+    else:
+        own = memberships.get(user.id, frozenset())
+        reached = {
+            one.id
+            for one in found
+            if user.supervises
+            or one.supervises
+            or own & memberships.get(one.id, frozenset())
+            or not own | memberships.get(one.id, frozenset())
+        }
+    return [(one.login, one.name) for one in found if one.id in reached]
 
 
 def agents(connection: Connection) -> list[tuple[str, str]]:
@@ -54,8 +80,12 @@ def named(connection: Connection, text: str) -> dict[str, str]:
 
 
 def add(connection: Connection, conversation: str, note: str, author: str, text: str) -> list[str]:
-    """Call those a note names, its author apart; return their user ids, each once per note."""
-    called = [user_id for user_id in named(connection, text).values() if user_id != author]
+    """Call those a note names; return their user ids, each once per note.
+
+    Its author is left out, and so is who may not see the conversation.
+    """
+    others = [user_id for user_id in named(connection, text).values() if user_id != author]
+    called = _who_see(connection, conversation, others)
     now = time.time()
     rows = [
         {
@@ -99,6 +129,20 @@ def parts(text: str, logins: Mapping[str, str]) -> list[tuple[str, str]]:
         at = end
     made.append((text[at:], ""))
     return [part for part in made if part[0]]
+
+
+def _who_see(connection: Connection, conversation: str, user_ids: list[str]) -> list[str]:
+    """Those of these users who may see a conversation."""
+    c, u = conversations.c, users.c
+    whose = connection.execute(sa.select(c.team, c.owner).where(c.id == conversation)).first()
+    if whose is None or not user_ids:
+        return []
+    rows = connection.execute(sa.select(users).where(u.id.in_(user_ids))).mappings()
+    found, memberships = [User.from_row(row) for row in rows], teams.members(connection)
+    seeing = {
+        user.id for user in found if scope.among(user, memberships).sees(whose.team, whose.owner)
+    }
+    return [user_id for user_id in user_ids if user_id in seeing]
 
 
 def _spellings(written: str) -> list[str]:

@@ -16,7 +16,8 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.changes import Changes
 from bot.desk.conversation.moves import found
-from bot.desk.people import audit
+from bot.desk.people import audit, scope
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import merges
 from bot.errors import BadRequest
 from bot.handoff.service import Agent
@@ -45,7 +46,8 @@ async def merge(
     The customer with a name is kept, else the one of `conversation_id`.
 
     Raises:
-        BadRequest: The two are one customer already, or have too many conversations.
+        BadRequest: The two are one customer already, have too many conversations, or some that
+            the agent does not see (status 409).
     """
     made, moved = await database.run(lambda c: _merge(c, conversation_id, other_id, agent))
     await _refresh(changes, [*moved, conversation_id])
@@ -56,21 +58,23 @@ async def part(database: Database, changes: Changes, merge_id: str, agent: Agent
     """Take a merge back; what was merged later in another way stays.
 
     Raises:
-        BadRequest: There is no such merge, or it was taken back (status 404).
+        BadRequest: There is no such merge, it was taken back, or the agent does not see all its
+            conversations (status 404).
     """
     concerned = await database.run(lambda c: _part(c, merge_id, agent))
     await _refresh(changes, concerned)
 
 
-def standing(connection: Connection, customer_id: str) -> list[Merge]:
-    """Merges into a customer, newest first."""
+def standing(connection: Connection, customer_id: str, seen: Scope = EVERYTHING) -> list[Merge]:
+    """Merges into a customer that a user sees all conversations of, newest first."""
     m = merges.c
     rows = connection.execute(
         sa.select(merges)
         .where(m.kept == customer_id, m.undone_at.is_(None))
         .order_by(m.created_at.desc())
     ).mappings()
-    return [Merge(row["id"], tuple(row["conversations"]), row["created_at"]) for row in rows]
+    made = [Merge(row["id"], tuple(row["conversations"]), row["created_at"]) for row in rows]
+    return [merge for merge in made if seen.sees_all(connection, merge.conversations)]
 
 
 def conversations_of(connection: Connection, merge_id: str) -> list[str]:
@@ -100,6 +104,9 @@ def _merge(
     ids = list(connection.execute(sa.select(c.id).where(c.customer_id == joined)).scalars())
     of_kept = sa.select(sa.func.count()).where(c.customer_id == kept)
     number = connection.execute(of_kept).scalar_one()
+    concerned = connection.execute(sa.select(c.id).where(c.customer_id.in_((kept, joined))))
+    if not _scope(connection, agent).sees_all(connection, list(concerned.scalars())):
+        raise BadRequest("hidden-conversations", "A supervisor can merge these.", status=409)
     if len(ids) + number > MOST_CONVERSATIONS:
         raise BadRequest("too-many-conversations", "That is too many for one customer.")
     made = f"g{secrets.token_hex(8)}"
@@ -122,16 +129,19 @@ def _part(connection: Connection, merge_id: str, agent: Agent) -> list[str]:
     row = connection.execute(
         sa.select(merges).where(merges.c.id == merge_id, merges.c.undone_at.is_(None))
     ).first()
-    if row is None:
+    concerned = conversations_of(connection, merge_id)
+    if row is None or not _scope(connection, agent).sees_all(connection, concerned):
         raise BadRequest("unknown-merge", "There is no such merge.", status=404)
     connection.execute(
         sa.update(merges).where(merges.c.id == merge_id).values(undone_at=time.time())
     )
     _move(connection, row.conversations, row.kept, row.joined)
     audit.write(connection, agent.id, "customer.parted", row.kept, joined=row.joined)
-    c = conversations.c
-    kept = connection.execute(sa.select(c.id).where(c.customer_id == row.kept)).scalars()
-    return [*row.conversations, *kept]
+    return concerned
+
+
+def _scope(connection: Connection, agent: Agent) -> Scope:
+    return EVERYTHING if agent.supervises else scope.of_id(connection, agent.id)
 
 
 def _move(connection: Connection, ids: Sequence[str], source: str, target: str) -> None:

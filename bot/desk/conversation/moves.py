@@ -17,6 +17,7 @@ from bot.conversation.store import Conversation
 from bot.errors import BadRequest, StaleConversation, TransitionRefused
 from bot.events import ConversationPrioritised, ConversationReopened, Event, EventData
 from bot.handoff.service import Agent
+from bot.handoff.taking import team_of
 from bot.stores.event_log import write_events
 from bot.stores.tables import conversations
 
@@ -58,8 +59,9 @@ async def reopen(changes: Changes, conversation_id: str, agent: Agent, *, key: s
         if current.blocked:
             raise BadRequest("customer-blocked", "Unblock the customer first.", status=409)
         told = event(current, ConversationReopened(current.state.value), key, agent)
+        team = current.team or team_of(connection, current, agent.id)
         return store.change(
-            connection, current, State.ASSIGNED, key=key, events=(told,), owner=agent.id
+            connection, current, State.ASSIGNED, key=key, events=(told,), owner=agent.id, team=team
         )
 
     return await changes.apply(conversation_id, work)

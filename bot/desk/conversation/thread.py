@@ -14,6 +14,7 @@ from bot.conversation.store import Conversation
 from bot.desk.conversation import episodes, mentions, merging
 from bot.desk.lists.rows import Row, rows_of
 from bot.desk.people import scope, users
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import notes
 from bot.files.rows import of_messages
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
@@ -91,34 +92,42 @@ class Thread:
 def load(
     connection: Connection, conversation_id: str, user_id: str, *, before: float | None = None
 ) -> Thread | None:
-    """Read a conversation with its newest items, or those older than `before`."""
+    """Read a conversation with its newest items, or those older than `before`.
+
+    Whether the user may see it at all has been asked before; of its stints they get those that they
+    may read.
+    """
     conversation = store.get(connection, conversation_id)
     if conversation is None:
         return None
-    names = users.names(connection)
-    items = _items(connection, conversation_id, names, before)
+    names, seen = users.names(connection), scope.of_id(connection, user_id)
+    items = _items(connection, conversation_id, names, before, seen)
     more = len(items) > WINDOW
-    rows = rows_of(connection, [conversation_id], user_id)
+    rows = rows_of(connection, [conversation_id], user_id, seen)
     return Thread(
         conversation=conversation,
         row=rows[0],
         items=tuple(items[-WINDOW:]),
         more=more,
-        customer=_customer(connection, conversation, user_id),
+        customer=_customer(connection, conversation, seen),
         names=names,
-        last_customer_message=last_customer_message(connection, conversation_id),
+        last_customer_message=last_customer_message(connection, conversation_id, seen),
     )
 
 
 def _items(
-    connection: Connection, conversation_id: str, names: Mapping[str, str], before: float | None
+    connection: Connection,
+    conversation_id: str,
+    names: Mapping[str, str],
+    before: float | None,
+    seen: Scope,
 ) -> list[Item]:
     """Newest `WINDOW` + 1 items, oldest first."""
     words = _comments(connection, conversation_id)
-    rows = _newest(connection, messages, "created_at", conversation_id, before)
+    rows = _newest(connection, messages, "created_at", conversation_id, before, seen)
     files = of_messages(connection, conversation_id, [row["id"] for row in rows])
     found = [_message(row, files.get(row["id"], ())) for row in rows]
-    noted = _newest(connection, notes, "created_at", conversation_id, before)
+    noted = _newest(connection, notes, "created_at", conversation_id, before, seen)
     # Who there is matters only where somebody may be named.
     named = any("@" in row["text"] for row in noted)
     logins = dict(mentions.people(connection)) if named else {}
@@ -154,6 +163,7 @@ def _items(
             "occurred_at",
             conversation_id,
             before,
+            seen,
             events.c.type.in_(SHOWN_EVENTS),
         )
     ]
@@ -180,10 +190,12 @@ def _newest(
     clock: str,
     conversation_id: str,
     before: float | None,
+    seen: Scope,
     *conditions: sa.ColumnElement[bool],
 ) -> list[sa.RowMapping]:
     moment = table.c[clock]
-    query = sa.select(table).where(table.c.conversation == conversation_id, *conditions)
+    reads = seen.reads(table.c.conversation, moment, table.c.get("episode_id"))
+    query = sa.select(table).where(table.c.conversation == conversation_id, reads, *conditions)
     if before is not None:
         query = query.where(moment <= before)  # the page drops what it has
     return list(connection.execute(query.order_by(moment.desc()).limit(WINDOW + 1)).mappings())
@@ -207,7 +219,7 @@ def _message(row: sa.RowMapping, files: tuple[Attachment, ...]) -> Item:
     )
 
 
-def _customer(connection: Connection, conversation: Conversation, user_id: str) -> dict[str, Any]:
+def _customer(connection: Connection, conversation: Conversation, seen: Scope) -> dict[str, Any]:
     row = (
         connection.execute(sa.select(customers).where(customers.c.id == conversation.customer_id))
         .mappings()
@@ -224,7 +236,7 @@ def _customer(connection: Connection, conversation: Conversation, user_id: str) 
             .where(
                 conversations.c.customer_id == conversation.customer_id,
                 conversations.c.id != conversation.id,
-                scope.of_id(connection, user_id).condition(),
+                seen.condition(),
             )
             .limit(10)
         )
@@ -244,18 +256,26 @@ def _customer(connection: Connection, conversation: Conversation, user_id: str) 
             connection,
             [conversation.id, *(other["id"] for other in others)],
             conversation.episode_id,
+            seen,
         ),
-        "merges": merging.standing(connection, conversation.customer_id),
+        "merges": merging.standing(connection, conversation.customer_id, seen),
     }
 
 
-def last_customer_message(connection: Connection, conversation_id: str) -> str:
-    """Id of the newest message of the customer; "" if there is none."""
+def last_customer_message(
+    connection: Connection, conversation_id: str, seen: Scope = EVERYTHING
+) -> str:
+    """Id of the newest message of the customer that may be read; "" if there is none."""
+    m = messages.c
     return (
         connection.execute(
-            sa.select(messages.c.id)
-            .where(messages.c.conversation == conversation_id, messages.c.author == "customer")
-            .order_by(messages.c.created_at.desc())
+            sa.select(m.id)
+            .where(
+                m.conversation == conversation_id,
+                m.author == "customer",
+                seen.reads(m.conversation, m.created_at, m.episode_id),
+            )
+            .order_by(m.created_at.desc())
             .limit(1)
         ).scalar()
         or ""

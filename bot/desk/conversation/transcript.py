@@ -7,6 +7,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.desk.conversation import present
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.texts import Texts
 from bot.errors import BadRequest
 from bot.files.rows import of_messages
@@ -15,8 +16,10 @@ from bot.stores.tables import messages
 MOST_MESSAGES = 5000
 
 
-def write(connection: Connection, conversation_id: str, texts: Texts) -> str:
-    """Write all messages, oldest first, times in UTC; `texts` names the authors.
+def write(
+    connection: Connection, conversation_id: str, texts: Texts, seen: Scope = EVERYTHING
+) -> str:
+    """Write the messages that may be read, oldest first, times in UTC; `texts` names the authors.
 
     Raises:
         BadRequest: There is no such conversation (status 404).
@@ -24,10 +27,12 @@ def write(connection: Connection, conversation_id: str, texts: Texts) -> str:
     conversation = store.get(connection, conversation_id)
     if conversation is None:
         raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
+    m = messages.c
     found = connection.execute(
         sa.select(messages)
-        .where(messages.c.conversation == conversation_id)
-        .order_by(messages.c.created_at.desc())
+        .where(m.conversation == conversation_id)
+        .where(seen.reads(m.conversation, m.created_at, m.episode_id))
+        .order_by(m.created_at.desc())
         .limit(MOST_MESSAGES)
     ).mappings()
     rows = list(found)

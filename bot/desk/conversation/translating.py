@@ -15,6 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.desk.conversation.moves import found
+from bot.desk.people import scope
+from bot.desk.people.users import User
 from bot.desk.tables import translations
 from bot.errors import TranslationUnavailable
 from bot.language import codes
@@ -68,16 +70,19 @@ class DeskTranslator:
         return self._translator is not None
 
     async def messages(
-        self, conversation_id: str, ids: Sequence[str], target: str
+        self, conversation_id: str, ids: Sequence[str], target: str, reader: User | None = None
     ) -> list[Translated]:
         """Translate messages of a conversation; those in the target language are left out.
+
+        Args:
+            reader: Who asks: messages they may not read are left out, too; None reads all.
 
         Raises:
             BadRequest: There is no such conversation (status 404).
         """
         wanted = list(dict.fromkeys(ids))[:MOST_MESSAGES]
         translated, missing = await self._database.read(
-            lambda c: _look_up(c, conversation_id, wanted, target)
+            lambda c: _look_up(c, conversation_id, wanted, target, reader)
         )
         free = asyncio.Semaphore(AT_ONCE)
 
@@ -128,10 +133,23 @@ def same(code: str, other: str) -> bool:
 
 
 def _look_up(
-    connection: Connection, conversation_id: str, ids: Sequence[str], target: str
+    connection: Connection,
+    conversation_id: str,
+    ids: Sequence[str],
+    target: str,
+    reader: User | None,
 ) -> tuple[list[Translated], list[tuple[str, str, str, float]]]:
     """Stored translations, and what has none yet: id, text, language, time."""
     conversation, t, m = found(connection, conversation_id), translations.c, messages.c
+    seen = scope.of(connection, reader) if reader else scope.EVERYTHING
+    readable = connection.execute(
+        sa.select(m.id).where(
+            m.id.in_(ids),
+            m.conversation == conversation_id,
+            seen.reads(m.conversation, m.created_at, m.episode_id),
+        )
+    )
+    ids = list(readable.scalars())
     stored = connection.execute(
         sa.select(t.message, t.source, t.text).where(
             t.message.in_(ids), t.language == target, t.conversation == conversation_id

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
 from bot.desk.lists.filters import OPEN_STATES, View
-from bot.desk.people.scope import EVERYTHING, Scope
+from bot.desk.people.scope import EVERYTHING, Scope, read_by
 from bot.desk.tables import mentions
 from bot.stores.tables import conversations
 
@@ -78,7 +78,7 @@ def count_open(connection: Connection) -> Counts:
     for user_id, team, owner, number in connection.execute(
         sa.select(m.user_id, c.team, c.owner, sa.func.count(m.conversation.distinct()))
         .join(conversations, c.id == m.conversation)
-        .where(m.seen_at.is_(None))
+        .where(m.seen_at.is_(None), read_by(m.user_id, m.conversation, m.created_at))
         .group_by(m.user_id, c.team, c.owner)
     ):
         unseen.setdefault(user_id, {})[team or "", owner or ""] = number

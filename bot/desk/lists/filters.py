@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bot.conversation.states import State
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import labels, mentions
 from bot.stores.tables import conversations
 
@@ -84,7 +85,7 @@ class Filters:
 UNFILTERED = Filters()
 
 
-def belongs(view: View, user_id: str) -> sa.ColumnElement[bool]:
+def belongs(view: View, user_id: str, seen: Scope = EVERYTHING) -> sa.ColumnElement[bool]:
     """What a conversation must be to stand in a view; the same as `belongs` of static/list.js."""
     c = conversations.c
     if view == View.MINE:
@@ -94,7 +95,9 @@ def belongs(view: View, user_id: str) -> sa.ColumnElement[bool]:
     if view == View.WAITING:
         return c.state == State.WAITING.value
     if view == View.MENTIONS:
-        named = sa.select(mentions.c.conversation).where(mentions.c.user_id == user_id)
+        m = mentions.c
+        reads = seen.reads(m.conversation, m.created_at)
+        named = sa.select(m.conversation).where(m.user_id == user_id, reads)
         return c.id.in_(named)
     if view == View.OPEN:
         return c.state.in_([state.value for state in OPEN_STATES])
@@ -120,7 +123,7 @@ def order(view: View, sort: str, user_id: str) -> tuple[sa.ColumnElement[Any], .
     return (c.last_message_at.desc(), c.id)
 
 
-def narrowed(filters: Filters) -> list[sa.ColumnElement[bool]]:
+def narrowed(filters: Filters, seen: Scope = EVERYTHING) -> list[sa.ColumnElement[bool]]:
     """What else a conversation must be under these filters; a search is not among them."""
     c = conversations.c
     conditions: list[sa.ColumnElement[bool]] = []
@@ -133,6 +136,7 @@ def narrowed(filters: Filters) -> list[sa.ColumnElement[bool]]:
     if filters.priority:
         conditions.append(c.priority >= int(filters.priority))
     if filters.label:
-        labelled = sa.select(labels.c.conversation).where(labels.c.label == filters.label)
+        reads = seen.reads(labels.c.conversation, labels.c.created_at)
+        labelled = sa.select(labels.c.conversation).where(labels.c.label == filters.label, reads)
         conditions.append(c.id.in_(labelled))
     return conditions

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.desk.conversation import labels
 from bot.desk.lists.filters import OPEN_STATES, UNFILTERED, Filters, View, belongs, narrowed, order
 from bot.desk.lists.rows import Row, rows_of
 from bot.desk.people.scope import EVERYTHING, Scope
-from bot.desk.tables import labels
 from bot.stores.tables import conversations
 
 PAGE = 60
@@ -35,11 +35,11 @@ def list_rows(
         only: Conversation ids found by a search, which looks beyond the view; None without one.
     """
     c = conversations.c
-    shown = belongs(view, user_id) if only is None else c.id.in_(only)
-    query = sa.select(c.id).where(shown, scope.condition(), *narrowed(filters))
+    shown = belongs(view, user_id, scope) if only is None else c.id.in_(only)
+    query = sa.select(c.id).where(shown, scope.condition(), *narrowed(filters, scope))
     query = query.order_by(*order(view, filters.sort, user_id)).limit(limit).offset(offset)
     ids = [row.id for row in connection.execute(query)]
-    return rows_of(connection, ids, user_id)
+    return rows_of(connection, ids, user_id, scope)
 
 
 def size(
@@ -52,7 +52,7 @@ def size(
     """Count what a view shows under these filters; a search in them does not count."""
     query = sa.select(sa.func.count()).select_from(conversations)
     found = connection.execute(
-        query.where(belongs(view, user_id), scope.condition(), *narrowed(filters))
+        query.where(belongs(view, user_id, scope), scope.condition(), *narrowed(filters, scope))
     )
     return int(found.scalar_one())
 
@@ -80,9 +80,5 @@ def facets(connection: Connection, scope: Scope = EVERYTHING) -> dict[str, list[
                 .order_by(c.topic)
             ).scalars()
         ),
-        "label": list(
-            connection.execute(
-                sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(200)
-            ).scalars()
-        ),
+        "label": labels.known(connection, scope),
     }

@@ -10,7 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.states import State
-from bot.desk.tables import labels, reads
+from bot.desk.people.scope import EVERYTHING, Scope
+from bot.desk.tables import labels
+from bot.desk.tables import reads as looked
 from bot.routing import policies
 from bot.routing.policies import StoredClock
 from bot.routing.tables import teams
@@ -64,21 +66,28 @@ class Row:
         return self.last_customer_at > self.read_at
 
 
-def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> list[Row]:
-    """Read these conversations, in this order; unknown ids are left out."""
+def rows_of(
+    connection: Connection, ids: Sequence[str], user_id: str = "", seen: Scope = EVERYTHING
+) -> list[Row]:
+    """Read these conversations, in this order; unknown ids are left out.
+
+    Args:
+        seen: Whose eyes they are for: last words and labels are those they may read.
+    """
     if not ids:
         return []
     c, m = conversations.c, messages.c
+    reads = seen.reads(m.conversation, m.created_at, m.episode_id)
     latest = (
         sa.select(m.id)
-        .where(m.conversation == c.id, m.author != "automatic")
+        .where(m.conversation == c.id, m.author != "automatic", reads)
         .order_by(m.created_at.desc())
         .limit(1)
         .scalar_subquery()
     )
     customer_at = (
         sa.select(m.created_at)
-        .where(m.conversation == c.id, m.author == "customer")
+        .where(m.conversation == c.id, m.author == "customer", reads)
         .order_by(m.created_at.desc())
         .limit(1)
         .scalar_subquery()
@@ -111,7 +120,7 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
             last.c.language.label("snippet_language"),
             last.c.created_at.label("snippet_at"),
             snoozes.c.until,
-            sa.func.coalesce(reads.c.read_at, 0.0).label("read_at"),
+            sa.func.coalesce(looked.c.read_at, 0.0).label("read_at"),
         )
         .select_from(conversations)
         .outerjoin(customers, customers.c.id == c.customer_id)
@@ -119,10 +128,10 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
         .outerjoin(teams, sa.and_(teams.c.id == c.team, sa.not_(teams.c.everyone)))
         .outerjoin(last, last.c.id == latest)
         .outerjoin(snoozes, sa.and_(snoozes.c.conversation == c.id, c.state == State.SNOOZED.value))
-        .outerjoin(reads, sa.and_(reads.c.conversation == c.id, reads.c.user_id == user_id))
+        .outerjoin(looked, sa.and_(looked.c.conversation == c.id, looked.c.user_id == user_id))
         .where(c.id.in_(list(ids)))
     )
-    marks, clocks = _labels_of(connection, ids), policies.badges(connection, ids)
+    marks, clocks = _labels_of(connection, ids, seen), policies.badges(connection, ids)
     found: dict[str, Row] = {}
     for row in connection.execute(query).mappings():
         values = dict(row)
@@ -141,12 +150,15 @@ def rows_of(connection: Connection, ids: Sequence[str], user_id: str = "") -> li
     return [found[id_] for id_ in ids if id_ in found]
 
 
-def _labels_of(connection: Connection, ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _labels_of(
+    connection: Connection, ids: Sequence[str], seen: Scope
+) -> dict[str, tuple[str, ...]]:
     """Map conversations to their labels, in alphabetical order."""
     marks: dict[str, tuple[str, ...]] = {}
     rows = connection.execute(
         sa.select(labels.c.conversation, labels.c.label)
         .where(labels.c.conversation.in_(list(ids)))
+        .where(seen.reads(labels.c.conversation, labels.c.created_at))
         .order_by(labels.c.label)
     )
     for conversation, label in rows:

@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import redis.asyncio
@@ -118,17 +118,27 @@ class Hub:
     async def look(self, seat: Seat, conversation: str, known: dict[str, str]) -> None:
         """Show a conversation on a page, and everything it has missed."""
         left = seat.conversation if seat.conversation != conversation else ""
-        self._seats.turn(seat, conversation)
-        seat.sent = dict(known)
+        if left or not conversation:
+            self._seats.turn(seat, "")
         if left:
             await self._announce(seat, "left", left)
-        if not conversation:
+        if not conversation or not await self._updates.may_show(seat, conversation):
             return
+        # Only now: whatever is said of a conversation goes to all who show it.
+        self._seats.turn(seat, conversation)
+        seat.sent = dict(known)
         await self._updates.show(seat)
         if seat.conversation != conversation:
             return
         await self._announce(seat, "look", conversation)
         self._tell_watchers(conversation)
+
+    def listed(self, seat: Seat, conversations: Iterable[str], *, more: bool) -> None:
+        """Note which rows a page has (`more` beside those before): of these it hears when they
+        leave its sight."""
+        if not more:
+            seat.rows.clear()
+        seat.has(conversations)
 
     async def typing(self, seat: Seat, kind: str) -> None:
         """Tell colleagues that somebody writes: a `reply`, or anything else as a note.
@@ -241,6 +251,7 @@ class Hub:
     async def _beat_forever(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
+            self._watchers.drop_all_silent()
             try:
                 await self._drop_ended()
                 for user_id in {seat.session.user.id for seat in self._seats}:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bot.desk.people.auth import Session
@@ -12,6 +12,8 @@ from bot.desk.texts import Texts
 
 QUEUE_FRAMES = 256
 """Frames a slow page may lag behind before it must reconnect."""
+MOST_ROWS = 4000
+"""Rows noted of one page; beyond, those that leave its sight go at its next fetch."""
 LOST = ""
 """In place of a frame: close the page's socket."""
 
@@ -31,6 +33,8 @@ class Seat:
     """The frame that last said who else looks."""
     active_at: float = field(default_factory=time.monotonic)
     """When we last noted that its user does something."""
+    rows: set[str] = field(default_factory=set)
+    """Conversations whose rows the page has, as it said or was sent."""
     answers: bool = False
     """Whether the conversation it shows is this user's, as last read."""
 
@@ -40,6 +44,12 @@ class Seat:
             self.frames.put_nowait(frame)
         except asyncio.QueueFull:
             self.lose()
+
+    def has(self, conversations: Iterable[str]) -> None:
+        """Note that the page has the rows of these conversations."""
+        for conversation in conversations:
+            if len(self.rows) < MOST_ROWS:
+                self.rows.add(conversation)
 
     def lose(self) -> None:
         """Give the page up: it closes, comes back and fetches everything again."""

@@ -1,7 +1,7 @@
 """The page's WebSocket.
 
-From the page: `look` {conversation, known: {item: digest}}, `typing` {kind: `reply` or
-`note`}.
+From the page: `look` {conversation, known: {item: digest}}, `list` {rows: ids of the list's rows,
+more: they come beside those of the frames before}, `typing` {kind: `reply` or `note`}.
 To the page: `hello` {assets, online}, `rows`, `thread`, `people`, `online`, `resync`
 (docs/desk.md says what they carry).
 """
@@ -59,6 +59,9 @@ async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
             await hub.look(seat, str(frame.get("conversation") or "")[:64], known)
         except StoreUnavailable:
             seat.put(RESYNC)
+    elif frame["type"] == "list":
+        rows = [str(id_)[:64] for id_ in list(frame["rows"])]
+        hub.listed(seat, rows, more=bool(frame.get("more")))
     elif frame["type"] == "typing":
         await hub.typing(seat, str(frame.get("kind", "")))
 

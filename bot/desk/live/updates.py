@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.desk.conversation.suggestions import Suggester
@@ -14,10 +17,54 @@ from bot.desk.lists.counts import Counts, count_open
 from bot.desk.lists.rows import Row, rows_of
 from bot.desk.live.seats import Seat, Seats
 from bot.desk.people import scope
+from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.rendering import Renderer
 from bot.desk.texts import Texts
 from bot.routing import teams
 from bot.stores.database import Database
+from bot.stores.tables import team_stints
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of conversations as each of their readers may see them."""
+
+    rows: tuple[Row, ...]
+    """As supervisors see them."""
+    veiled: dict[Scope, dict[str, Row]]
+    """Circle of readers → those of the rows that may look different to them."""
+
+    @classmethod
+    def read(cls, connection: Connection, ids: Sequence[str], scopes: Iterable[Scope]) -> Rows:
+        """Read rows once, and those with stints of a team again for each circle outside it."""
+        rows = tuple(rows_of(connection, ids))
+        found = connection.execute(
+            sa.select(team_stints.c.conversation)
+            .distinct()
+            .where(team_stints.c.conversation.in_(ids))
+        )
+        mixed = sorted(found.scalars())
+        made = cls(rows, {})
+        circles = {made.circle(seen) for seen in scopes} if mixed else set()
+        for circle in circles - {EVERYTHING}:
+            own = rows_of(connection, mixed, seen=circle)
+            made.veiled[circle] = {row.id: row for row in own}
+        return made
+
+    def circle(self, seen: Scope) -> Scope:
+        """Who reads the same: everybody of the same teams who has none of these conversations."""
+        if seen.teams is None:
+            return EVERYTHING
+        owns = any(row.owner == seen.user_id for row in self.rows)
+        return seen if owns else Scope("", seen.teams)
+
+    def of(self, seen: Scope) -> tuple[list[Row], frozenset[str], Scope]:
+        """The rows one reader sees, the ids of the others, and who else sees them like this."""
+        hidden = frozenset(row.id for row in self.rows if not seen.sees(row.team, row.owner))
+        circle = self.circle(seen)
+        own = self.veiled.get(circle, {})
+        shown = [own.get(row.id, row) for row in self.rows if row.id not in hidden]
+        return shown, hidden, circle if own else EVERYTHING
 
 
 class Updates:
@@ -40,23 +87,32 @@ class Updates:
         if not self._seats:
             return
 
-        def work(connection: Connection) -> tuple[list[Row], Counts, dict[str, frozenset[str]]]:
-            rows = rows_of(connection, sorted(changed))
-            return rows, count_open(connection), teams.members(connection)
+        people = {seat.session.user.id: seat.session.user for seat in self._seats}
 
-        rows, counts, memberships = await self._database.read(work)
+        def work(connection: Connection) -> tuple[Counts, dict[str, Scope], Rows]:
+            memberships = teams.members(connection)
+            scopes = {id_: scope.among(user, memberships) for id_, user in people.items()}
+            rows = Rows.read(connection, sorted(changed), scopes.values())
+            return count_open(connection), scopes, rows
+
+        counts, scopes, rows = await self._database.read(work)
         # Rendered once per language and circle of readers, however many pages show it.
-        bodies: dict[tuple[str, frozenset[str]], str] = {}
+        bodies: dict[tuple[str, frozenset[str], Scope], str] = {}
         for seat in self._seats:
-            seen = scope.among(seat.session.user, memberships)
-            hidden = frozenset(row.id for row in rows if not seen.sees(row.team, row.owner))
-            kind = (seat.texts.language, hidden)
+            if (seen := scopes.get(seat.session.user.id)) is None:
+                continue  # It came meanwhile, and fetched what there is.
+            shown, hidden, circle = rows.of(seen)
+            kind = (seat.texts.language, hidden, circle)
             if kind not in bodies:
-                shown = [self._row(row, seat.texts) for row in rows if row.id not in hidden]
-                more = f',"gone":{json.dumps(sorted(hidden))}' if hidden else ""
-                bodies[kind] = json.dumps(shown, ensure_ascii=False) + more
+                rendered = [self._row(row, seat.texts) for row in shown]
+                bodies[kind] = json.dumps(rendered, ensure_ascii=False)
+            # Ids of conversations the page never had are none of its business.
+            gone = sorted(hidden & seat.rows)
+            seat.rows.difference_update(gone)
+            seat.has(row.id for row in shown)
+            more = f',"gone":{json.dumps(gone)}' if gone else ""
             own = json.dumps(counts.of(seat.session.user.id, seen))
-            seat.put(f'{{"type":"rows","counts":{own},"rows":{bodies[kind]}}}')
+            seat.put(f'{{"type":"rows","counts":{own},"rows":{bodies[kind]}{more}}}')
         for conversation in changed:
             for seat in self._seats.showing(conversation):
                 await self.show(seat)
@@ -84,6 +140,15 @@ class Updates:
             if own := sizes.get(seat.session.user.id):
                 seat.put(json.dumps({"type": "saved", "counts": own}))
 
+    async def may_show(self, seat: Seat, conversation: str) -> bool:
+        """Tell whether a page's user may see a conversation.
+
+        Raises:
+            StoreUnavailable: SQL does not answer.
+        """
+        user = seat.session.user
+        return await self._database.read(lambda c: scope.of(c, user).covers(c, conversation))
+
     async def show(self, seat: Seat) -> None:
         """Send a page what it lacks of the conversation it shows.
 
@@ -98,6 +163,8 @@ class Updates:
             return self._suggester.load(connection, conversation, session.user.id)
 
         thread = await self._database.read(work)
+        if thread is not None:
+            seat.has([conversation])
         if thread is None and seat.conversation == conversation:
             # It went to a team this user is not in, or was erased: no more of it from now on.
             self._seats.turn(seat, "")

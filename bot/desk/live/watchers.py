@@ -49,6 +49,14 @@ class Watchers:
         if not watchers:
             self._watchers.pop(conversation, None)
 
+    def drop_all_silent(self) -> None:
+        """`drop_silent` everywhere: most conversations are never shown here."""
+        for conversation in list(self._watchers):
+            self.drop_silent(conversation)
+
+    def __len__(self) -> int:
+        return len(self._watchers)
+
     def others(self, conversation: str, user_id: str) -> list[dict[str, str]]:
         """Everybody but this user, as the page shows them: `name`, and `typing` if they write."""
         now = time.monotonic()

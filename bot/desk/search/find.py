@@ -20,7 +20,7 @@ MOST_WORDS = 6
 
 
 def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING) -> list[str]:
-    """Return ids of conversations in which every word of the query occurs somewhere.
+    """Return ids of conversations in which every word of the query occurs where the user reads.
 
     On SQLite the word found in the fewest conversations leads; the others only narrow its finds
     down, so a rare word is never missed because a common one was cut off at `MOST_OCCURRENCES`.
@@ -43,10 +43,12 @@ def conversations(connection: Connection, query: str, scope: Scope = EVERYTHING)
         if word != lead and left:
             left = index.narrowed(connection, left, word)
     # Before the cut: what a user may not see must not crowd out what they may.
-    seen = scope.only(connection, left)
+    readable = index.readably(words, scope)
+    seen = scope.only(connection, left, readable)
     if finds[lead].cut and len(seen) < MOST:
         # All words are common, and too few of the newest finds are wanted: look at the older, too.
-        seen = index.matching_all(connection, words, scope.condition(), MOST)
+        wanted = sa.and_(scope.condition(), readable)
+        seen = index.matching_all(connection, words, wanted, MOST)
     return seen[:MOST]
 
 
@@ -59,14 +61,14 @@ def _scan(connection: Connection, words: list[str], folds: bool, scope: Scope) -
     return list(
         connection.execute(
             sa.select(c.id)
-            .where(*(c.id.in_(_with(word, folds)) for word in words), scope.condition())
+            .where(*(c.id.in_(_with(word, folds, scope)) for word in words), scope.condition())
             .order_by(c.last_message_at.desc())
             .limit(MOST)
         ).scalars()
     )
 
 
-def _with(word: str, folds: bool) -> sa.CompoundSelect[tuple[str]]:
+def _with(word: str, folds: bool, scope: Scope) -> sa.CompoundSelect[tuple[str]]:
     """Conversations a word occurs in, some several times.
 
     Each part of the `UNION ALL` has an index of its own; with an `OR` over tables PostgreSQL would
@@ -79,10 +81,13 @@ def _with(word: str, folds: bool) -> sa.CompoundSelect[tuple[str]]:
             return sa.func.samvad_fold(column).like(pattern, escape="\\")
         return column.ilike(pattern, escape="\\")
 
+    m, n = messages.c, notes.c
     named, called = conversation_table.alias("named"), conversation_table.alias("called")
     return sa.union_all(
-        sa.select(messages.c.conversation).where(like(messages.c.text)),
-        sa.select(notes.c.conversation).where(like(notes.c.text)),
+        sa.select(m.conversation).where(
+            like(m.text), scope.reads(m.conversation, m.created_at, m.episode_id)
+        ),
+        sa.select(n.conversation).where(like(n.text), scope.reads(n.conversation, n.created_at)),
         sa.select(named.c.id)
         .join(customers, customers.c.id == named.c.customer_id)
         .where(like(customers.c.name)),

@@ -15,11 +15,13 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from bot.desk.people.scope import Scope
 from bot.desk.search.folding import fold
+from bot.desk.tables import notes
 from bot.errors import StoreUnavailable
 from bot.stores.database import Database
 from bot.stores.set_aside import SetAside
-from bot.stores.tables import conversations
+from bot.stores.tables import conversations, messages
 
 BATCH = 1000
 """Rows of a source taken in one transaction: some 50 ms of the writers' time."""
@@ -49,6 +51,10 @@ _FORGET = (
     " DELETE FROM desk_search_rows WHERE source = '{source}' AND {which};"
 )
 _OF_CUSTOMER = "key IN (SELECT id FROM conversations WHERE customer_id = old.id)"
+_OCCURRENCE = sa.table(
+    "desk_search_rows", *(sa.column(name) for name in ("id", "source", "key", "conversation"))
+)
+_TEXT = sa.table("desk_search", sa.column("rowid"), sa.column("text"))
 _OUTDATED = "desk_search_k_upd"
 """Trigger of an earlier version: it forgot a renamed customer and left the mark where it was."""
 _SCHEMA = [
@@ -195,6 +201,20 @@ def matching_all(
     return list(connection.execute(query).scalars())
 
 
+def readably(words: Sequence[str], seen: Scope) -> sa.ColumnElement[bool]:
+    """Condition over the table of conversations: each folded word occurs in what may be read.
+
+    The index knows where a word occurs and not when that was said, so where a user may not read
+    everything, the occurrences' own rows are asked.
+    """
+    if seen.teams is None:
+        return sa.true()
+    c = conversations.c
+    return sa.or_(
+        sa.not_(seen.veiled(c.id)), sa.and_(*(_occurs_readably(word, seen) for word in words))
+    )
+
+
 def narrowed(connection: Connection, found: list[str], word: str) -> list[str]:
     """Keep the conversations, in their order, in which a folded word of any length occurs too."""
     query = sa.text(
@@ -225,6 +245,23 @@ def _occurs(word: str) -> sa.ColumnElement[bool] | sa.TextClause:
         "EXISTS (SELECT 1 FROM desk_search_rows r JOIN desk_search s ON s.rowid = r.id"
         " WHERE r.conversation = conversations.id AND instr(s.text, :word) > 0)"
     ).bindparams(sa.bindparam("word", word, unique=True))
+
+
+def _occurs_readably(word: str, seen: Scope) -> sa.ColumnElement[bool]:
+    r, s, m, n = _OCCURRENCE.c, _TEXT.c, messages.c, notes.c
+    said = sa.exists().where(m.id == r.key, seen.reads(m.conversation, m.created_at, m.episode_id))
+    noted = sa.exists().where(n.id == r.key, seen.reads(n.conversation, n.created_at))
+    readable = sa.case((r.source == "message", said), (r.source == "note", noted), else_=sa.true())
+    return (
+        sa.exists()
+        .where(
+            r.conversation == conversations.c.id,
+            s.rowid == r.id,
+            sa.func.instr(s.text, word) > 0,
+            readable,
+        )
+        .correlate(conversations)
+    )
 
 
 def _phrase(word: str) -> str:

@@ -10,6 +10,7 @@ let currentId = "";
 
 const rows = () => byId("rows");
 export const rowOf = (id) => rows().querySelector(`.row[data-id="${CSS.escape(id)}"]`);
+export const ids = () => [...rows().querySelectorAll(".row")].map((row) => row.dataset.id);
 export const view = () => rows().dataset.view;
 export const shown = () => ({ ...rows().dataset });
 export const address = (id) => `/inbox/${view()}${id ? `/${id}` : ""}${location.search}`;

@@ -14,6 +14,16 @@ import * as translate from "./translate.js";
 let first = true;
 let refreshing;
 
+// The desk says which rows leave our sight, and only of those we have.
+const ROWS_AT_ONCE = 400;
+
+function listed() {
+  const ids = list.ids();
+  for (let from = 0; from === 0 || from < ids.length; from += ROWS_AT_ONCE) {
+    socket.send({ type: "list", rows: ids.slice(from, from + ROWS_AT_ONCE), more: from > 0 });
+  }
+}
+
 function look() {
   socket.send({ type: "look", conversation: thread.id(), known: thread.known() });
 }
@@ -50,7 +60,10 @@ async function navigate(wanted, push = true) {
       id && !stays ? fragment(address, "thread") : null,
     ]);
     if (push) history.pushState(null, "", address);
-    if (rows) list.show(rows);
+    if (rows) {
+      list.show(rows);
+      listed();
+    }
     if (middle) byId("middle").innerHTML = middle;
     else if (!stays) nothing();
   } catch (error) {
@@ -76,13 +89,16 @@ async function resync() {
   refreshing ??= list.refresh().catch(() => {}).finally(() => { refreshing = undefined; });
   await refreshing;
   list.select(thread.id());
+  listed();
   look();
 }
 
 const frames = {
   open() {
-    if (first) look();
-    else resync();
+    if (first) {
+      listed();
+      look();
+    } else resync();
     first = false;
   },
   async refused() {
@@ -136,7 +152,7 @@ const frames = {
 document.addEventListener("click", (event) => {
   if (event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
   const more = event.target.closest("[data-more]");
-  if (more) return list.more(more).catch((error) => toast(error.message, true));
+  if (more) return list.more(more).then(listed).catch((error) => toast(error.message, true));
   const link = event.target.closest(".row-link, .head .back, .views a");
   if (!link) return;
   event.preventDefault();

@@ -46,9 +46,14 @@ async function canned(text) {
 async function people(before) {
   const found = MENTION.exec(before);
   if (!found) return null;
-  colleagues ??= await get("/people.json").catch(() => undefined);
+  // Who can be called differs from one conversation to the next.
+  const { id } = byId("conversation").dataset;
+  if (colleagues?.of !== id) {
+    const offered = await get(`/people.json?conversation=${id}`).catch(() => undefined);
+    colleagues = offered && { of: id, offered };
+  }
   const wanted = fold(found[1]);
-  const hits = (colleagues ?? []).filter(({ login, name }) =>
+  const hits = (colleagues?.offered ?? []).filter(({ login, name }) =>
     login.startsWith(wanted) || fold(name).split(/\s+/).some((word) => word.startsWith(wanted)));
   const items = hits.map(({ login, name }) => ({ name: `@${login}`, words: name, insert: `@${login} ` }));
   return { items, from: before.length - found[1].length - 1 };

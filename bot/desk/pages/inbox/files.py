@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 import structlog
 from aiohttp import web
+from sqlalchemy.engine import Connection
 
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.desk import app_keys
 from bot.desk.people import scope
+from bot.desk.people.users import User
 from bot.desk.web import CONVERSATION, agent_of, session_of
 from bot.errors import BadRequest, TransitionRefused
 from bot.files import http, rows
 from bot.files.upload import store_upload
+from bot.stores import tables
 
 log = structlog.get_logger()
 
@@ -24,9 +28,23 @@ async def show(request: web.Request) -> web.StreamResponse:
     row = await database.read(lambda c: rows.get(c, id_))
     if row is None:
         raise BadRequest("not-found", "there is no such file", status=404)
-    conversation = row["conversation"]
-    await database.read(lambda c: scope.check(c, user, conversation))
+    if not await database.read(lambda c: _may_read(c, user, id_)):
+        raise BadRequest("not-found", "there is no such file", status=404)
     return await http.send_file(request, request.app[app_keys.FILES], row)
+
+
+def _may_read(connection: Connection, user: User, id_: str) -> bool:
+    """Tell whether a user may read what a file was sent with; an upload not sent yet has none."""
+    f, m, seen = tables.files.c, tables.messages.c, scope.of(connection, user)
+    at = sa.func.coalesce(m.created_at, f.created_at)
+    episode = sa.func.coalesce(m.episode_id, "")
+    query = (
+        sa.select(f.conversation)
+        .outerjoin(tables.messages, sa.and_(m.id == f.message, m.conversation == f.conversation))
+        .where(f.id == id_, seen.reads(f.conversation, at, episode))
+    )
+    conversation = connection.execute(query).scalar()
+    return conversation is not None and seen.covers(connection, conversation)
 
 
 async def upload(request: web.Request) -> web.Response:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from aiohttp import web
+from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys
 from bot.desk.conversation import mentions
 from bot.desk.lists import saved_filters
 from bot.desk.lists.filters import Filters, View
+from bot.desk.people import scope
 from bot.desk.web import done, form, session_of
 from bot.errors import BadRequest
 
@@ -32,8 +34,15 @@ async def remove_filter(request: web.Request) -> web.StreamResponse:
 
 
 async def people(request: web.Request) -> web.StreamResponse:
-    """Who can be named in a note, as JSON for the composer's menu."""
-    found = await request.app[app_keys.DATABASE].read(mentions.people)
+    """Who can be called in a note (on `conversation`), as JSON for the composer's menu."""
+    user, conversation = session_of(request).user, request.query.get("conversation", "")[:64]
+
+    def work(connection: Connection) -> list[tuple[str, str]]:
+        if conversation:
+            scope.check(connection, user, conversation)
+        return mentions.offered(connection, user, conversation)
+
+    found = await request.app[app_keys.DATABASE].read(work)
     return web.json_response([{"login": login, "name": name} for login, name in found])
 
 

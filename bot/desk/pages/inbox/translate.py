@@ -6,7 +6,7 @@ from aiohttp import web
 
 from bot.desk import app_keys
 from bot.desk.conversation import present
-from bot.desk.web import CONVERSATION, form, texts_of
+from bot.desk.web import CONVERSATION, form, session_of, texts_of
 from bot.errors import BadRequest
 from bot.handoff.service import MAX_REPLY_CHARS
 
@@ -19,7 +19,10 @@ async def messages(request: web.Request) -> web.StreamResponse:
     """
     fields, texts = await form(request), texts_of(request)
     made = await request.app[app_keys.TRANSLATOR].messages(
-        request.match_info["conversation"], fields.get("ids", "").split(), texts.language
+        request.match_info["conversation"],
+        fields.get("ids", "").split(),
+        texts.language,
+        session_of(request).user,
     )
     answers = []
     for translated in made:

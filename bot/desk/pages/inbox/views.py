@@ -14,7 +14,7 @@ from bot.desk.conversation import labels, transcript
 from bot.desk.conversation import thread as threads
 from bot.desk.lists.filters import Filters, View
 from bot.desk.pages.inbox import actions, files, lists, moves, queries, translate
-from bot.desk.people import audit
+from bot.desk.people import audit, scope
 from bot.desk.search import index
 from bot.desk.web import CONVERSATION, RENDERER, page, session_of, texts_of
 from bot.errors import BadRequest
@@ -67,7 +67,7 @@ async def transcript_file(request: web.Request) -> web.StreamResponse:
 
     def work(connection: Connection) -> str:
         audit.write(connection, user.id, "transcript.exported", conversation)
-        return transcript.write(connection, conversation, texts)
+        return transcript.write(connection, conversation, texts, scope.of(connection, user))
 
     text = await request.app[app_keys.DATABASE].run(work)
     name = f'attachment; filename="{conversation}.txt"'
@@ -106,7 +106,10 @@ async def _thread_context(request: web.Request, thread: threads.Thread | None) -
     if thread is None:
         return {"thread": None, "pieces": [], "known_labels": []}
     pieces = request.app[RENDERER].pieces(thread.items, thread.names, texts_of(request))
-    known_labels = await request.app[app_keys.DATABASE].read(labels.known)
+    user = session_of(request).user
+    known_labels = await request.app[app_keys.DATABASE].read(
+        lambda c: labels.known(c, scope.of(c, user))
+    )
     return {"thread": thread, "pieces": pieces, "known_labels": known_labels}
 
 

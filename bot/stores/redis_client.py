@@ -11,12 +11,14 @@ that uses a client need not know which kind it is.
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
@@ -41,6 +43,12 @@ CLUSTER = "+cluster"
 """Ending of an address' scheme, behind `redis` or `rediss`."""
 MOST_MOVES = 3
 """How often a command follows a moved slot before it counts as failed."""
+MOST_CONNECTIONS = 256
+"""Of a process; to a cluster, of a process to each node."""
+WAIT_S = 5.0
+"""For a connection, while all are in use."""
+FREE_AGAIN_S = 0.01
+"""Between two looks whether a connection to a node of a cluster is free."""
 CLOSED = "the connection was closed while it was used"
 
 
@@ -66,16 +74,64 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
             # The driver learns each moved slot by itself. To learn all again it would close every
             # connection, including those in use.
             reinitialize_steps=0,
-            max_connections=256,
+            max_connections=MOST_CONNECTIONS,
         )
         return cast(redis.asyncio.Redis, cluster)
-    return redis.asyncio.Redis.from_url(
+    pool = _WaitingPool.from_url(
         url,
         decode_responses=True,
         socket_connect_timeout=5,
         retry=Retry(NoBackoff(), 0),
-        max_connections=256,
+        max_connections=MOST_CONNECTIONS,
     )
+    return redis.asyncio.Redis.from_pool(pool)
+
+
+class _WaitingPool(redis.asyncio.ConnectionPool):
+    """A pool whose users wait for a connection while all are in use."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def get_connection(self, *args: Any, **options: Any) -> Any:
+        deadline = asyncio.get_running_loop().time() + WAIT_S
+        wait = bool(self._waiting)
+        while True:
+            if wait or not self.can_get_connection():
+                await self._wait_until(deadline)
+            try:
+                return await super().get_connection(*args, **options)  # type: ignore[no-untyped-call]
+            except exceptions.MaxConnectionsError:
+                wait = True  # somebody came in between
+
+    async def _wait_until(self, deadline: float) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await turn
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self._wake()  # this turn is the next one's
+            if isinstance(error, TimeoutError):
+                told = f"no connection became free within {WAIT_S:g} s"
+                raise exceptions.MaxConnectionsError(told) from error
+            raise
+        finally:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+
+    async def release(self, *args: Any, **options: Any) -> None:
+        await super().release(*args, **options)
+        self._wake()
+
+    def _wake(self) -> None:
+        while self._waiting and self.can_get_connection():
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
 
 class _Cluster(redis.asyncio.cluster.RedisCluster):
@@ -85,7 +141,15 @@ class _Cluster(redis.asyncio.cluster.RedisCluster):
         if self.get_default_node() is None:
             # The driver would send this command to any node, whatever its key.
             await self.initialize()
-        return await super().execute_command(*args, **options)
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            try:
+                return await super().execute_command(*args, **options)
+            except exceptions.MaxConnectionsError:
+                # Raised before anything was sent.
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(FREE_AGAIN_S)
 
     def pubsub(self, *args: Any, **options: Any) -> redis.asyncio.cluster.ClusterPubSub:
         return _PubSub(self, *args, **options)

@@ -24,6 +24,8 @@ from bot.routing import presence
 
 MOST_FRAME_BYTES = 32768
 PING_S = 20.0
+SEND_S = 10.0
+"""For one frame; a page that takes nothing for so long is gone."""
 
 
 async def socket(request: web.Request) -> web.WebSocketResponse:
@@ -37,7 +39,7 @@ async def socket(request: web.Request) -> web.WebSocketResponse:
         online = await presence.count_online(request.app[app_keys.REDIS])
         hello = {"type": "hello", "assets": request.app[app_keys.ASSETS], "online": online}
         seat.put(json.dumps(hello))
-        writer = asyncio.create_task(_write(ws, seat))
+        writer = asyncio.create_task(_write(request, ws, seat))
         try:
             async for frame in ws:
                 if frame.type != WSMsgType.TEXT:
@@ -66,10 +68,14 @@ async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
         await hub.typing(seat, str(frame.get("kind", "")))
 
 
-async def _write(ws: web.WebSocketResponse, seat: Seat) -> None:
+async def _write(request: web.Request, ws: web.WebSocketResponse, seat: Seat) -> None:
     try:
         while (frame := await seat.frames.get()) != LOST:
-            await ws.send_str(frame)
+            async with asyncio.timeout(SEND_S):
+                await ws.send_str(frame)
         await ws.close(code=1012, message=b"fetch again")
     except ConnectionError:
         pass  # The page is gone; its reader notices too.
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()

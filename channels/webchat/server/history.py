@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import redis.asyncio
@@ -43,6 +44,11 @@ class Tail:
     """Where to go on from."""
     gap: bool = False
     """Entries between the cursor and the first frame are gone: read the history again."""
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The frames as they are sent, made once for all windows."""
+        return [json.dumps(frame, ensure_ascii=False) for frame in self.frames]
 
 
 def read_cursor(raw: str | None) -> str:

@@ -17,8 +17,10 @@ import structlog
 from aiohttp import web
 
 from bot.errors import StoreUnavailable
+from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.subscription import Subscription
+from channels.webchat.server.history import Tail, read_tail
 from channels.webchat.server.settings import NAME
 
 log = structlog.get_logger()
@@ -71,6 +73,8 @@ class Hub:
         self._listeners: dict[str, set[Listener]] = {}
         self._confirmed: dict[str, asyncio.Event] = {}
         self._changing = asyncio.Lock()
+        self._redis = client
+        self._reads: dict[str, dict[str, asyncio.Task[Tail]]] = {}
         # The live channel is always there, so that the connection has something to listen to.
         self._ear = Subscription(
             client,
@@ -109,6 +113,34 @@ class Hub:
             yield listener
         finally:
             await self._leave(channel, listener)
+
+    async def tail(self, settings: Settings, conversation: str, after: str) -> Tail:
+        """Read what came after a cursor: once for all windows that a wake-up sends here.
+
+        Raises:
+            StoreUnavailable: Redis is away.
+        """
+        channel = redis_keys.webchat_channel(conversation)
+        reads = self._reads.setdefault(channel, {})
+        read = reads.get(after)
+        if read is None:
+            asked = read_tail(self._redis, settings, conversation, after)
+            read = reads[after] = asyncio.create_task(asked, name="webchat-tail")
+            read.add_done_callback(lambda done: self._forget_read(channel, reads, after, done))
+        return await asyncio.shield(read)
+
+    def _forget_read(
+        self,
+        channel: str,
+        reads: dict[str, asyncio.Task[Tail]],
+        after: str,
+        done: asyncio.Task[Tail],
+    ) -> None:
+        reads.pop(after, None)
+        if not reads and self._reads.get(channel) is reads:
+            del self._reads[channel]
+        if not done.cancelled():
+            done.exception()  # whoever waited may be gone
 
     async def _subscribe(self, channel: str) -> None:
         # Under the lock, so that a window that leaves cannot unsubscribe behind one that comes.
@@ -156,6 +188,9 @@ class Hub:
                 return
             channel = redis_keys.webchat_channel(str(frame.get("conversation")))
             frame = {"type": "typing"}
+        if frame is None:
+            # A read that is under way may have been answered before what this speaks of.
+            self._reads.pop(channel, None)
         for listener in self._listeners.get(channel, ()):
             listener.put(frame)
 

@@ -7,25 +7,24 @@ so a connection that breaks loses nothing: the client says `after` when it comes
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import time
 from typing import Any
 
-import structlog
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooMany
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
+from bot.web.tally import TALLY
 from channels.kit.app_keys import REDIS, SETTINGS
 from channels.webchat.server import receive, session, throttle
+from channels.webchat.server.crowd import WINDOWS
 from channels.webchat.server.guard import RETRY_S, SECRET, address_of, check_own_origin
-from channels.webchat.server.history import read_cursor, read_tail
+from channels.webchat.server.history import read_cursor
 from channels.webchat.server.hub import CUSTOMER, HUB, LEAVING, Listener
 from channels.webchat.server.intake import accept, take_read
-
-log = structlog.get_logger()
+from channels.webchat.server.window import Window
 
 HELLO_TIMEOUT_S = 10.0
 HEARTBEAT_S = 25.0
@@ -34,7 +33,14 @@ LOOK_AGAIN_S = 15.0
 for dead after 40 s without a frame (`static/transport.js`), so two beats may be late."""
 TYPING_S = 2.0
 """Least seconds between two typing signs of one window."""
+MOST_FRAMES = 600
+"""Frames a minute that a window may send, whatever is in them; typing sends thirty."""
+MOST_BAD_FRAMES = 10
+"""Frames that cannot be used, after which a window is closed."""
 CLOSE_NOT_AUTHENTICATED = 4401
+CLOSE_TOO_MANY = 4429
+"""Others have taken this window's place; the browser polls instead (`static/transport.js`)."""
+TOO_MANY_WINDOWS = "too-many-windows"
 
 
 async def handle_socket(request: web.Request) -> web.WebSocketResponse:
@@ -46,27 +52,42 @@ async def handle_socket(request: web.Request) -> web.WebSocketResponse:
         heartbeat=HEARTBEAT_S, max_msg_size=app[SETTINGS].max_body_bytes, compress=False
     )
     await socket.prepare(request)
+    window = Window(socket, request)
     try:
-        opened, after = await _greet(socket, app)
-        async with app[HUB].listening(opened.conversation) as listener:
-            await _serve(socket, app, opened, address, listener, after)
+        async with asyncio.timeout(None) as stay:
+            await _admit(window, address, stay)
+    except TimeoutError:
+        if not stay.expired():
+            raise
+        TALLY.note("webchat.window_closed", reason=TOO_MANY_WINDOWS)
+        await window.close(CLOSE_TOO_MANY, TOO_MANY_WINDOWS)
     except NotAuthenticated as error:
-        await _say_error(socket, error)
-        await socket.close(code=CLOSE_NOT_AUTHENTICATED, message=error.code.encode())
+        await window.refuse(error)
+        await window.close(CLOSE_NOT_AUTHENTICATED, error.code)
     except BadRequest as error:
-        await _say_error(socket, error)
-        await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=error.code.encode())
+        await window.refuse(error)
+        await window.close(WSCloseCode.POLICY_VIOLATION, error.code)
     except StoreUnavailable as error:
-        log.warning("webchat.socket_lost_store", error=str(error))
+        TALLY.note("webchat.socket_lost_store", level="warning", why=error.why)
         hint = {
             "type": "error",
             "code": "unavailable",
             "message": "try again in a moment",
             "retry_after_s": RETRY_S,
         }
-        await _say(socket, hint)
-        await socket.close(code=WSCloseCode.TRY_AGAIN_LATER)
+        await window.say(hint)
+        await window.close(WSCloseCode.TRY_AGAIN_LATER)
     return socket
+
+
+async def _admit(window: Window, address: str, stay: asyncio.Timeout) -> None:
+    """Serve a window unless there are too many; the oldest goes then."""
+    app = window.request.app
+    with app[WINDOWS].of_address.joined(address, stay):
+        opened, after = await _greet(window.socket, app)
+        with app[WINDOWS].of_conversation.joined(opened.conversation, stay):
+            async with app[HUB].listening(opened.conversation) as listener:
+                await _serve(window, opened, address, listener, after)
 
 
 async def _greet(
@@ -89,16 +110,16 @@ async def _greet(
 
 
 async def _serve(
-    socket: web.WebSocketResponse,
-    app: web.Application,
+    window: Window,
     opened: session.Session,
     address: str,
     listener: Listener,
     after: str,
 ) -> None:
+    app = window.request.app
     tasks = {
-        asyncio.create_task(_read(socket, app, opened, address), name="webchat-read"),
-        asyncio.create_task(_show(socket, app, opened, listener, after), name="webchat-show"),
+        asyncio.create_task(_read(window, opened, address), name="webchat-read"),
+        asyncio.create_task(_show(window, opened, listener, after), name="webchat-show"),
         asyncio.create_task(app[LEAVING].wait(), name="webchat-leaving"),
     }
     try:
@@ -111,63 +132,99 @@ async def _serve(
         # A connection that went away under our hands is an ordinary end.
         if not isinstance(task.exception(), ConnectionError):
             task.result()
-    await socket.close(code=WSCloseCode.GOING_AWAY)
+    await window.close(WSCloseCode.GOING_AWAY)
 
 
-async def _show(
-    socket: web.WebSocketResponse,
-    app: web.Application,
-    opened: session.Session,
-    listener: Listener,
-    after: str,
-) -> None:
+async def _show(window: Window, opened: session.Session, listener: Listener, after: str) -> None:
+    hub, settings = window.request.app[HUB], window.request.app[SETTINGS]
     first = True
     while True:
-        tail = await read_tail(app[REDIS], app[SETTINGS], opened.conversation, after)
+        tail = await hub.tail(settings, opened.conversation, after)
         if tail.gap:
-            await socket.send_json({"type": "gap"})
-        for frame in tail.frames:
-            await socket.send_str(json.dumps(frame, ensure_ascii=False))
+            await window.send('{"type": "gap"}')
+        for text in tail.texts:
+            await window.send(text)
         after = tail.cursor
         if first:
-            await socket.send_json({"type": "ready", "cursor": after})
+            await window.send(json.dumps({"type": "ready", "cursor": after}))
             first = False
         elif not tail.frames:
             # Scripts see no pings: without this a browser takes a dead connection for a quiet one.
-            await socket.send_json({"type": "beat"})
+            await window.send('{"type": "beat"}')
         while (passing := await listener.wait(LOOK_AGAIN_S)) is not None:
-            await socket.send_str(json.dumps(passing, ensure_ascii=False))
+            await window.send(json.dumps(passing, ensure_ascii=False))
 
 
-async def _read(
-    socket: web.WebSocketResponse, app: web.Application, opened: session.Session, address: str
-) -> None:
-    typed_at = 0.0
-    async for frame in socket:
-        if frame.type != WSMsgType.TEXT:
-            continue
-        identifier: Any = None
+async def _read(window: Window, opened: session.Session, address: str) -> None:
+    """Take frames until the window goes.
+
+    Raises:
+        BadRequest: There were too many, or too many that cannot be used.
+        NotAuthenticated: The session has expired.
+    """
+    taking = _Taking(window, opened, address)
+    bad, minute, frames = 0, 0.0, 0
+    async for frame in window.socket:
+        now = time.monotonic()
+        if now - minute >= 60:
+            minute, frames = now, 0
+        frames += 1
+        if frames > MOST_FRAMES:
+            raise BadRequest("too-many-frames", f"send at most {MOST_FRAMES} frames a minute")
         try:
-            data = receive.read_object(frame.data, app[SETTINGS])
-            identifier = data.get("id")
-            if opened.expires_at <= time.time():
-                raise NotAuthenticated("session-expired", "the session has expired")
-            if data.get("type") == "message":
-                taken = await accept(app, opened, data, address)
-                await socket.send_json({"type": "accepted", **taken})
-            elif data.get("type") == "read":
-                await take_read(app, opened, data)
-            elif data.get("type") == "typing":
-                if time.monotonic() - typed_at >= TYPING_S:
-                    typed_at = time.monotonic()
-                    await _tell_desk(app, opened.conversation)
-            else:
-                raise BadRequest("bad-type", 'type must be "message", "read" or "typing"')
+            await taking.take(frame)
         except NotAuthenticated:
             raise
         except BadRequest as error:
-            log.info("webchat.refused", conversation_id=opened.conversation, code=error.code)
-            await _say_error(socket, error, identifier)
+            TALLY.note("webchat.refused", code=error.code, example=opened.conversation)
+            await window.refuse(error, taking.identifier)
+            bad += not isinstance(error, TooMany)
+            if bad >= MOST_BAD_FRAMES:
+                told = f"{bad} frames could not be used"
+                raise BadRequest("too-many-bad-frames", told) from error
+
+
+class _Taking:
+    """Takes the frames of one window."""
+
+    def __init__(self, window: Window, opened: session.Session, address: str) -> None:
+        self._window, self._opened, self._address = window, opened, address
+        self._app = window.request.app
+        self._typed_at = 0.0
+        self.identifier: Any = None
+        """What the last frame calls itself."""
+
+    async def take(self, frame: WSMessage) -> None:
+        """Do what a frame asks for.
+
+        Raises:
+            BadRequest: It cannot be used, or an allowance is used up.
+            NotAuthenticated: The session has expired.
+        """
+        app, opened, self.identifier = self._app, self._opened, None
+        if frame.type != WSMsgType.TEXT:
+            raise BadRequest("wrong-type", "send JSON objects as text")
+        data = receive.read_object(frame.data, app[SETTINGS])
+        self.identifier = data.get("id")
+        if opened.expires_at <= time.time():
+            raise NotAuthenticated("session-expired", "the session has expired")
+        if data.get("type") == "message":
+            taken = await accept(app, opened, data, self._address)
+            await self._window.send(json.dumps({"type": "accepted", **taken}))
+        elif data.get("type") == "read":
+            await take_read(app, opened, data)
+        elif data.get("type") == "typing":
+            if time.monotonic() - self._typed_at >= TYPING_S:
+                self._typed_at = time.monotonic()
+                await _tell_desk(app, opened.conversation)
+        else:
+            await throttle.spend(
+                app[REDIS],
+                (throttle.MESSAGES_PER_ADDRESS, self._address),
+                (throttle.MESSAGES_PER_SESSION, opened.conversation),
+                now=time.time(),
+            )
+            raise BadRequest("bad-type", 'type must be "message", "read" or "typing"')
 
 
 async def _tell_desk(app: web.Application, conversation: str) -> None:
@@ -175,19 +232,3 @@ async def _tell_desk(app: web.Application, conversation: str) -> None:
         {"conversation": conversation, "what": "typing", "user": CUSTOMER, "name": "Customer"}
     )
     await guarded(app[REDIS].publish(redis_keys.LIVE_CHANNEL, live))
-
-
-async def _say_error(
-    socket: web.WebSocketResponse, error: BadRequest, identifier: Any = None
-) -> None:
-    frame: dict[str, Any] = {"type": "error", "code": error.code, "message": str(error)}
-    if isinstance(identifier, str):
-        frame["id"] = identifier
-    if isinstance(error, TooMany):
-        frame["retry_after_s"] = error.retry_after_s
-    await _say(socket, frame)
-
-
-async def _say(socket: web.WebSocketResponse, frame: dict[str, Any]) -> None:
-    with contextlib.suppress(ConnectionError):
-        await socket.send_str(json.dumps(frame))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 
+from bot.errors import TooMany
 from bot.files.store import store_of
 from bot.stores import secrets
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat.server import receive, throttle
 from channels.webchat.server.client import WebchatClient
+from channels.webchat.server.crowd import POLLS, WINDOWS, Crowds
 from channels.webchat.server.erasing import ERASING, erase
 from channels.webchat.server.guard import (
     NO_STORE,
@@ -22,7 +25,7 @@ from channels.webchat.server.guard import (
     authenticate,
     read_body,
 )
-from channels.webchat.server.history import read_cursor, read_history, read_tail
+from channels.webchat.server.history import read_cursor, read_history
 from channels.webchat.server.hub import HUB, LEAVING, Hub
 from channels.webchat.server.intake import CLIENT, accept, take_read
 from channels.webchat.server.live import handle_socket
@@ -44,6 +47,8 @@ from channels.webchat.server.views import (
 PREFIX = f"/webhooks/{NAME}"
 FILE = "{file:[A-Za-z0-9_-]{1,64}}"
 LONG_POLL_S = 25.0
+POLL_AGAIN_S = 15
+"""When a poll that had to make room for others may be asked again."""
 
 
 def add_routes(app: web.Application) -> None:
@@ -55,6 +60,8 @@ def add_routes(app: web.Application) -> None:
     app[ASSETS] = Assets(settings)
     app[FILES] = store_of(settings)
     app[LEAVING] = asyncio.Event()
+    app[WINDOWS] = Crowds.of(settings.connections_per_address)
+    app[POLLS] = Crowds.of(settings.connections_per_address)
     app[ERASING] = asyncio.Lock()
     app.cleanup_ctx.append(_hub)
     app.on_shutdown.append(_leave)
@@ -126,10 +133,25 @@ async def poll(request: web.Request) -> web.Response:
     await throttle.spend(
         app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
     )
+    try:
+        async with asyncio.timeout(None) as stay:
+            with (
+                app[POLLS].of_address.joined(address_of(request), stay),
+                app[POLLS].of_conversation.joined(opened.conversation, stay),
+            ):
+                body = await _news(app, opened.conversation, after)
+    except TimeoutError as error:
+        if not stay.expired():
+            raise
+        raise TooMany(POLL_AGAIN_S) from error
+    return web.json_response(body, headers=NO_STORE)
+
+
+async def _news(app: web.Application, conversation: str, after: str) -> dict[str, Any]:
     deadline = time.monotonic() + LONG_POLL_S
-    async with app[HUB].listening(opened.conversation) as listener:
+    async with app[HUB].listening(conversation) as listener:
         while True:
-            tail = await read_tail(app[REDIS], app[SETTINGS], opened.conversation, after)
+            tail = await app[HUB].tail(app[SETTINGS], conversation, after)
             left = deadline - time.monotonic()
             if tail.frames or left <= 0 or app[LEAVING].is_set():
                 frames = tail.frames
@@ -138,5 +160,4 @@ async def poll(request: web.Request) -> web.Response:
             if passing is not None:
                 frames = [passing]
                 break
-    body = {"frames": frames, "cursor": tail.cursor, "gap": tail.gap}
-    return web.json_response(body, headers=NO_STORE)
+    return {"frames": frames, "cursor": tail.cursor, "gap": tail.gap}

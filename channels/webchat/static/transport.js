@@ -214,6 +214,8 @@ export class Transport {
       clearTimeout(this.acceptTimer);
       if (!opened && navigator.onLine) this.blocked += 1;
       if (code === 4401) this.#dropToken();
+      // Too many windows: this one gives way, and asks instead, for a while.
+      if (code === 4429) this.blocked = 2;
       this.#later(run, retryAfter);
     };
   }

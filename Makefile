@@ -7,7 +7,8 @@ export RASA_TELEMETRY_ENABLED := false
 export UV_COMPILE_BYTECODE := 1
 
 .PHONY: help env run test chaos train fitted lint validate bench evaluate diet peers-env clean \
-    bench-env bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing bench-beside
+    bench-env bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing bench-beside \
+    bench-imports
 
 help:  ## Show what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -16,8 +17,10 @@ $(UV):
 	python3 -m venv .uv
 	.uv/bin/pip install --quiet 'uv>=0.5'
 
-env: $(UV)  ## Make or update the environment from uv.lock (INSTALL=web or engine for part of it)
-	@$(UV) sync --frozen --quiet --no-default-groups --group $(INSTALL)
+env: $(UV)  ## Make or update the environment from uv.lock (INSTALL=web or engine: only what runs)
+	@$(UV) sync --frozen --quiet --no-default-groups --group $(INSTALL) \
+	    $(if $(filter dev,$(INSTALL)),$(if $(wildcard .venv/pruned),--reinstall))
+	@$(if $(filter dev,$(INSTALL)),rm -f .venv/pruned,.venv/bin/python deploy/prune.py .venv)
 
 run: env  ## Start everything; ends with a list of addresses
 	@$(RUN) python -m bot serve
@@ -59,7 +62,8 @@ bench: bench-env  ## Measure everything into docs/speed.md (ARGS=--quick to try 
 	$(RUN) python -m benchmarks.run $(ARGS)
 
 bench-throughput bench-growth: bench-env  ## One part of it
-bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing bench-beside: env
+bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing bench-beside \
+    bench-imports: env
 	$(RUN) python -m benchmarks.$(@:bench-%=%) $(ARGS)
 
 clean:  ## Remove what can be made again; keeps the state folder

@@ -216,7 +216,12 @@ def test_image_has_what_the_processes_need(tmp_path: Path) -> None:
             skip = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, tmp_path / name, ignore=skip)
         else:
+            (tmp_path / name).parent.mkdir(exist_ok=True)
             shutil.copy(source, tmp_path / name)
+    groups = tomllib.loads((tmp_path / "pyproject.toml").read_text("utf-8"))["dependency-groups"]
+    synced = re.search(r"uv sync .*--no-default-groups --group (\w+)", joined)
+    assert synced, "without a group, uv installs no library at all"
+    assert synced[1] in groups.keys() - {"dev"}
     for arguments in (["--help"], ["content", "validate"]):
         done = subprocess.run(
             [sys.executable, "-m", "bot", *arguments],

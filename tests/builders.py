@@ -13,8 +13,8 @@ from bot.content.models import Content, Entry
 from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.dialogue.asking import Asking, Voice
 from bot.dialogue.context import Context
+from bot.dialogue.rasa_call import AnswerOptions, RasaCall
 from bot.dialogue.situation import Situation
 from bot.dialogue.turn import Turn
 from bot.stores.database import Database
@@ -171,7 +171,7 @@ def situation(
     )
 
 
-def asking(content: Content | None = None, **more: Any) -> Asking:
+def rasa_call(content: Content | None = None, **more: Any) -> RasaCall:
     """Make a question to Rasa as a turn asks it, on the day of `NOW`; `more` is of the voice."""
     today = datetime.fromtimestamp(NOW, UTC).date()
     values: dict[str, Any] = {
@@ -179,7 +179,7 @@ def asking(content: Content | None = None, **more: Any) -> Asking:
         "content": content or Content((), 7),
         "today": today,
     }
-    return Asking(Voice(**{**values, **more}), {"events": [], "slots": {}})
+    return RasaCall(AnswerOptions(**{**values, **more}), {"events": [], "slots": {}})
 
 
 def entry(id_: str = "order-status", **more: Any) -> Entry:

@@ -1,1 +1,1 @@
-"""What plugs into Rasa's engine."""
+"""The turn of a message through the engine, and our parts of Rasa: store, NLG, runner."""

@@ -1,6 +1,6 @@
-"""Answer: let Rasa choose the responses to a decision, and the NLG word them.
+"""Answers: Rasa chooses the responses to a decision, and our NLG words them.
 
-Nothing happens here. A handoff comes back as a value: an action of Rasa's asks for it by uttering
+This step changes nothing. A handoff comes back as a value: an action requests it by uttering
 `HANDOFF`, and the turn acts on it afterwards (bot.dialogue.move).
 """
 
@@ -15,10 +15,10 @@ from rasa.core.channels.channel import UserMessage
 
 from bot.content.models import PERSON
 from bot.dialogue import replay
-from bot.dialogue.asking import Asking, Tracker, Voice, under_way
 from bot.dialogue.decide import Choice
 from bot.dialogue.engine import CollectingChannel, Engine
 from bot.dialogue.nlg import FAILED
+from bot.dialogue.rasa_call import AnswerOptions, RasaCall, Tracker, calling_rasa
 from bot.dialogue.situation import Situation
 from bot.errors import SamvadError
 from bot.streams.messages import Inbound
@@ -28,33 +28,33 @@ LOG = structlog.get_logger(__name__)
 Output = Mapping[str, Any]
 """What Rasa sends: keys of `bot.dialogue.nlg`, and `utter_action`."""
 HANDOFF = "utter_handoff"
-"""Response by which an action passes the customer on; the turn puts the place in the queue in."""
+"""Response by which an action hands off; the turn replaces it by a notice with the queue place."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said to a message, in order."""
+    """Rasa's outputs for a message, in order."""
 
     outputs: tuple[Output, ...]
     tracker: Tracker
-    """As Rasa left it."""
+    """The tracker after Rasa's answer."""
     second: Output | None = None
     """The output that answers a second question in the message."""
 
     @property
     def has_failed(self) -> bool:
-        """Tell whether the customer would hear nothing, or not what was meant."""
+        """Tell whether there is no output, or one that failed."""
         return not self.outputs or any(output.get(FAILED) for output in self.outputs)
 
     @property
     def hands_off(self) -> bool:
-        """Tell whether an action asked for a person."""
+        """Tell whether an action requested a handoff."""
         return any(output.get("utter_action") == HANDOFF for output in self.outputs)
 
     def with_notice(self, notice: Output) -> tuple[Output, ...]:
-        """Put a notice of the queue where an action asked for a person, in place of its words.
+        """Replace the words of a handoff request by a notice of the queue.
 
-        What the action sends along, such as cards, stays.
+        What the action sends with it, such as cards, stays.
         """
         return tuple(
             {**output, **notice} if output.get("utter_action") == HANDOFF else output
@@ -63,33 +63,35 @@ class Answer:
 
 
 class Answerer:
-    """Asks Rasa; one per process."""
+    """Gets answers from Rasa; one per process."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._replays = replay.Replays()
 
     async def answer(self, choice: Choice, inbound: Inbound, situation: Situation) -> Answer:
-        """Find the words for a choice; silence counts as a failure."""
+        """Get the outputs for a choice; no output counts as a failure."""
         if not choice.intent:
             return Answer((), situation.tracker)
-        voice = voice_of(choice, inbound, situation)
+        options = options_of(choice, inbound, situation)
         slots = {**situation.tracker.get("slots", {}), "language": choice.language}
-        asking = Asking(voice, {**situation.tracker, "slots": slots})
-        with under_way(asking):
-            outputs = await self._ask(asking, choice, inbound)
-            answer = Answer(tuple(outputs), asking.tracker)
+        call = RasaCall(options, {**situation.tracker, "slots": slots})
+        with calling_rasa(call):
+            outputs = await self._call_rasa(call, choice, inbound)
+            answer = Answer(tuple(outputs), call.tracker)
             if answer.has_failed or not answers_second(choice, situation):
                 return answer
             return await self._with_second(answer, choice, inbound.channel)
 
-    async def _ask(self, asking: Asking, choice: Choice, inbound: Inbound) -> list[dict[str, Any]]:
-        """Play what Rasa decided before in the same state, or ask it."""
-        before = asking.tracker
-        if plan := self._replays.find(before, choice.parsed):
-            asking.tracker, outputs = await replay.play(
+    async def _call_rasa(
+        self, call: RasaCall, choice: Choice, inbound: Inbound
+    ) -> list[dict[str, Any]]:
+        """Replay what Rasa decided before in the same state, or call Rasa."""
+        tracker_before = call.tracker
+        if plan := self._replays.find(tracker_before, choice.parsed):
+            call.tracker, outputs = await replay.play(
                 plan,
-                before,
+                tracker_before,
                 choice.parsed,
                 nlg=self._engine.nlg,
                 channel=inbound.channel,
@@ -108,45 +110,47 @@ class Answerer:
         try:
             await self._engine.handle_message(message)
         except SamvadError:
-            raise  # a store is away: the turn is run again
+            raise  # a store is down: the turn is run again
         except Exception:
             LOG.exception("engine.failed", conversation=inbound.conversation)
             return []
-        self._replays.learn(before, asking.tracker, choice.parsed, channel.messages)
+        self._replays.learn(tracker_before, call.tracker, choice.parsed, channel.messages)
         return channel.messages
 
     async def _with_second(self, answer: Answer, choice: Choice, channel: str) -> Answer:
-        """Add the answer to a second question, or put it before a handoff; only the last message
-        keeps its buttons, as channels show no others."""
+        """Add the answer to a second question, before a handoff if there is one.
+
+        Only the last message keeps its buttons, as channels show no others.
+        """
         utter = f"utter_faq/{choice.also}"
-        made = await self._engine.nlg.generate(utter, None, channel)
-        if not made or made.get(FAILED):
+        generated = await self._engine.nlg.generate(utter, None, channel)
+        if not generated or generated.get(FAILED):
             return answer
-        second = {**made, "utter_action": utter}
+        second = {**generated, "utter_action": utter}
         if choice.hands_off:
             first = {**second, "quick_replies": []}
             return replace(answer, outputs=(first, *answer.outputs), second=second)
-        others = [{**output, "quick_replies": []} for output in answer.outputs]
-        return replace(answer, outputs=(*others, second), second=second)
+        without_buttons = [{**output, "quick_replies": []} for output in answer.outputs]
+        return replace(answer, outputs=(*without_buttons, second), second=second)
 
 
-def voice_of(choice: Choice, inbound: Inbound, situation: Situation) -> Voice:
-    """How answers to this message are worded."""
-    named = {"language_name": choice.language_name} if choice.language_name else {}
-    return Voice(
+def options_of(choice: Choice, inbound: Inbound, situation: Situation) -> AnswerOptions:
+    """Return how answers to this message are worded."""
+    values = {"language_name": choice.language_name} if choice.language_name else {}
+    return AnswerOptions(
         language=choice.language,
         content=situation.content,
         today=situation.today,
         text=inbound.text,
         belief=choice.belief,
-        values=named,
+        values=values,
     )
 
 
 def answers_second(choice: Choice, situation: Situation) -> bool:
-    """Tell whether the other question of a message is answered as well.
+    """Tell whether the second question of a message is answered as well.
 
-    Where one of them needs a person, only what the bot can answer by itself goes in front.
+    With a handoff, only an entry that the bot may answer by itself is answered first.
     """
     if not choice.also or choice.intent == "faq":
         return bool(choice.also)

@@ -1,12 +1,12 @@
-"""The bot's own turn, as a line: hear, decide, answer, move, word, remember (D3, D15).
+"""The bot's own turn, in steps: hear, decide, answer, move, word, remember.
 
-Each step returns a value and leaves the turn alone; here their outputs are collected.
+Each step returns a value and does not change the turn; this file collects the values in the turn.
 """
 
 from __future__ import annotations
 
 from bot.conversation.states import State
-from bot.dialogue import happened, remember
+from bot.dialogue import remember, turn_events
 from bot.dialogue.answer import Answerer
 from bot.dialogue.decide import Choice, bot_failed, decide
 from bot.dialogue.hear import Heard, Listener
@@ -18,11 +18,11 @@ from bot.dialogue.word import Wording
 from bot.settings import Settings
 
 ALBUM_S = 10.0
-"""Pictures sent together come as several messages (Telegram's albums); one answer is enough."""
+"""Time in which pictures count as sent together (Telegram's albums); they get one answer."""
 
 
 class BotTurn:
-    """Answers messages the bot owns; one per process."""
+    """Answers messages of conversations the bot owns; one per process."""
 
     def __init__(
         self,
@@ -39,20 +39,20 @@ class BotTurn:
         self._wording = wording
 
     async def run(self, situation: Situation, turn: Turn) -> None:
-        """Fill the turn with replies and events."""
+        """Add replies and events to the turn."""
         if situation.inbound.attachments and situation.inbound.text:
-            # The words are answered; the rest of the album comes without any.
+            # The text is answered; the other pictures of the album come without text.
             turn.context = remember.files(turn.context, situation.inbound)
         heard = await self._listener.hear(situation)
         turn.inbound = heard.inbound
-        turn.speak(heard.language)
-        happened.heard(turn, heard, situation)
+        turn.set_language(heard.language)
+        turn_events.heard(turn, heard, situation)
         if heard.is_files_alone:
             self._decline_files(heard, turn)
             return
         choice = decide(heard, situation, self._settings)
-        happened.chosen(turn, heard, choice)
-        turn.choose(choice)
+        turn_events.chosen(turn, heard, choice)
+        turn.set_choice(choice)
         turn.context = remember.chosen(turn.context, choice)
         if choice.leaves:
             await self._leave_message(choice, situation, turn)
@@ -60,24 +60,24 @@ class BotTurn:
             await self._answer(choice, situation, turn)
 
     async def apologise(self, choice: Choice | None, situation: Situation, turn: Turn) -> None:
-        """Say sorry instead of nothing, and let a person take over.
+        """Reply with an apology, and hand off to a person.
 
         Args:
-            choice: What could not be answered; None where nothing was decided.
+            choice: The choice that failed; None where nothing was decided.
         """
-        happened.failed(turn)
+        turn_events.failed(turn)
         choice = bot_failed(choice, situation, self._settings)
-        turn.choose(choice)
+        turn.set_choice(choice)
         sorry = self._wording.system("utter_apology", turn.language)
         introduce_and_say(turn, self._wording, sorry)
         if turn.conversation.state == State.BOT:
             await self._hand_off(choice, situation, turn)
-        standing = await self._mover.standing(turn.conversation, turn.inbound.received_at)
-        notice = self._wording.standing("handoff", standing, turn.inbound, turn.language)
+        queue_status = await self._mover.queue_status(turn.conversation, turn.inbound.received_at)
+        notice = self._wording.queue_status("handoff", queue_status, turn.inbound, turn.language)
         say(turn, self._wording, notice)
 
     async def _answer(self, choice: Choice, situation: Situation, turn: Turn) -> None:
-        """Let Rasa answer, act on a handoff it asks for, and word the replies."""
+        """Get Rasa's answer, act on a handoff it requests, and word the replies."""
         answer = await self._answerer.answer(choice, turn.inbound, situation)
         turn.tracker = answer.tracker
         outputs = answer.outputs
@@ -87,10 +87,14 @@ class BotTurn:
             await self.apologise(choice, situation, turn)
             return
         if answer.hands_off:
-            standing = await self._mover.standing(turn.conversation, turn.inbound.received_at)
-            notice = self._wording.standing("handoff", standing, turn.inbound, turn.language)
+            queue_status = await self._mover.queue_status(
+                turn.conversation, turn.inbound.received_at
+            )
+            notice = self._wording.queue_status(
+                "handoff", queue_status, turn.inbound, turn.language
+            )
             outputs = answer.with_notice(notice)
-        happened.answered_second(turn, choice, answer)
+        turn_events.answered_second(turn, choice, answer)
         introduce_and_say(turn, self._wording, *outputs)
         self._conclude(choice, turn)
 
@@ -103,18 +107,20 @@ class BotTurn:
         turn.context = remember.noticed(turn.context, turn.inbound)
 
     async def _leave_message(self, choice: Choice, situation: Situation, turn: Turn) -> None:
-        """Put the conversation into the queue once more, and do not let the customer wait there:
-        they tapped an old notice's button while the bot has the conversation."""
+        """Put the conversation into the queue as a message that is answered later.
+
+        The customer tapped the button of an old notice while the bot has the conversation.
+        """
         await self._hand_off(choice, situation, turn)
         turn.conversation = await self._mover.leave_message(
             turn.conversation, turn.inbound, turn.content_version
         )
-        left = self._wording.in_queue("utter_left", turn.language)
-        introduce_and_say(turn, self._wording, left)
+        output = self._wording.in_queue("utter_left", turn.language)
+        introduce_and_say(turn, self._wording, output)
         self._conclude(choice, turn)
 
     def _decline_files(self, heard: Heard, turn: Turn) -> None:
-        """Say that the bot sees no files, and offer a person who does."""
+        """Reply that the bot cannot open files, and offer a person who can."""
         since_s = heard.inbound.received_at - turn.context.files_at
         turn.context = remember.files(turn.context, heard.inbound)
         if not 0 <= since_s < ALBUM_S:
@@ -123,9 +129,9 @@ class BotTurn:
 
     @staticmethod
     def _conclude(choice: Choice, turn: Turn) -> None:
-        """Note what this turn means for the next one, and what the reports need."""
-        happened.answered(turn, choice)
-        happened.rated(turn, choice)
+        """Note what the next turn and the reports need to know of this one."""
+        turn_events.answered(turn, choice)
+        turn_events.rated(turn, choice)
         turn.context = remember.answered(turn.context, choice, turn.content_version)
         if choice.starts_over:
             turn.tracker = {}

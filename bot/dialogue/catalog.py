@@ -20,15 +20,15 @@ from bot.understanding.service import Knowledge, Understander
 LOG = structlog.get_logger(__name__)
 WAIT_S = 2.0
 POLL_S = 0.25
-"""Another version is noticed within this time."""
+"""Pause between two checks for another version."""
 
 
 class Catalog:
-    """Holds one `Knowledge` and replaces it as a whole when another version goes live.
+    """Holder of one `Knowledge`, replaced as a whole when another version goes live.
 
     Args:
-        holder: Name of this process, under which it reports what it answers from.
-        model: Name of the dialogue model in use, reported beside the version.
+        holder: Name of this process, under which it reports its content version.
+        model: Name of the dialogue model, reported with the version.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Catalog:
 
     @property
     def knowledge(self) -> Knowledge:
-        """The version to use for a whole turn; take it once at the turn's start."""
+        """Return the knowledge for a whole turn; read it once at the turn's start."""
         if self._knowledge is None:
             raise ContentError(["no content is published yet; run `python -m bot content publish`"])
         return self._knowledge
@@ -61,9 +61,9 @@ class Catalog:
             return False
         return await self._load(number)
 
-    async def look(self) -> None:
-        """Keep up with the pointer; a version that cannot be used leaves the one in use."""
-        # Asking for a local key costs less than the care a subscription needs when Redis dies.
+    async def refresh_safely(self) -> None:
+        """Load a new live version; keep the present one where it cannot be used."""
+        # Reading a key costs less than a subscription, which must survive when Redis dies.
         number = await self._live()
         if number in (0, self._knowledge and self._knowledge.content.number):
             return
@@ -91,22 +91,22 @@ class Catalog:
         return True
 
     async def wait(self) -> None:
-        """Return once there is a version to answer from; without one no message may be touched."""
+        """Return once a version is loaded; without one no message may be handled."""
         while self._knowledge is None:
             if not await self.refresh():
                 LOG.warning("content.none", advice="run `python -m bot content publish`")
                 await asyncio.sleep(WAIT_S)
 
     async def report(self) -> None:
-        """Tell `content publish` and the health page which version we answer from."""
+        """Report the content version in use, for `content publish` and the health page."""
         if self._knowledge:
             report = json.dumps({"version": self._knowledge.content.number, "model": self._model})
             await guarded(self._redis.hset(redis_keys.CONTENT_READY, self._holder, report))
 
     async def _live(self) -> int:
-        mirrored: Any = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
-        if mirrored is not None and self._knowledge is not None:
-            return int(mirrored)
-        # At the start SQL is asked as well: nobody heard of a version published while nothing ran.
+        copy: Any = await guarded(self._redis.get(redis_keys.CONTENT_LIVE))
+        if copy is not None and self._knowledge is not None:
+            return int(copy)
+        # At the start SQL is read as well: no process noticed a version published while none ran.
         number = await self._database.read(versions.live_number)
-        return await versions.correct(self._redis, number, mirrored or "") if number else 0
+        return await versions.correct(self._redis, number, copy or "") if number else 0

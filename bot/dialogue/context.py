@@ -1,4 +1,4 @@
-"""What the bot remembers of a conversation between two messages, besides Rasa's slots.
+"""Context of a conversation: what the bot remembers between messages, besides Rasa's slots.
 
 Small by design: it is read and written with every message.
 """
@@ -13,29 +13,29 @@ from bot.language.follow import Belief
 from bot.streams.messages import QuickReply
 
 KEPT_QUICK_REPLIES = 12
-"""Buttons still found without asking SQL; older ones are looked up in the messages."""
+"""Buttons kept here; older ones are looked up in the messages in SQL."""
 
 CLOCKS_APART_S = 60.0
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A quick reply the customer has seen."""
+class ShownReply:
+    """A quick reply the customer has been shown."""
 
     reply: QuickReply
     message: str
-    """Id of the message it stood under."""
+    """Id of its message."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the bot remembers of one conversation."""
+    """Context of one conversation."""
 
     belief: Belief | None = None
     introduced: str = ""
-    """`<episode>:<stint>` in which the bot last said that it is one."""
+    """`<episode>:<stint>` in which the bot last introduced itself as a bot."""
     failures: int = 0
-    """Messages in a row the bot could not serve."""
+    """Failures in a row."""
     negative_mean: float = 0.0
     """Running mean of negativity in this episode, 0–1."""
     negative_count: int = 0
@@ -46,14 +46,14 @@ class Context:
     noticed_at: float = 0.0
     """Unix seconds of the last "still waiting" notice."""
     files_at: float = 0.0
-    """Unix seconds of the last file nobody could open, or that came with words."""
+    """Unix seconds of the last file the bot could not open, or that came with text."""
     heard_at: float = 0.0
-    """Unix seconds at which the newest numbered message that was worked off had been received."""
-    shown: tuple[Shown, ...] = ()
+    """Unix seconds when the newest handled message with a position was received."""
+    shown: tuple[ShownReply, ...] = ()
     """Newest last."""
 
     def in_episode(self, episode: str) -> Context:
-        """Forget what must not outlive an episode."""
+        """Drop what must not outlive an episode."""
         if self.episode == episode:
             return self
         return replace(
@@ -69,8 +69,8 @@ class Context:
     def hear(self, received_at: float) -> float:
         """Return when the next message counts as received: after the one before it.
 
-        Transcripts go by this moment, and messages may be worked off in another order than they
-        came in (bot.streams.shards). A clock that was wrong once is not followed for ever.
+        Transcripts are sorted by this time, and messages may be handled in another order than
+        they arrived in (bot.streams.shards). A time far ahead, from a wrong clock, is ignored.
         """
         after = self.heard_at + 0.001
         return after if received_at < after < received_at + CLOCKS_APART_S else received_at
@@ -78,7 +78,7 @@ class Context:
     def with_shown(self, message: str, replies: tuple[QuickReply, ...]) -> Context:
         if not replies:
             return self
-        added = tuple(Shown(reply, message) for reply in replies)
+        added = tuple(ShownReply(reply, message) for reply in replies)
         return replace(self, shown=(*self.shown, *added)[-KEPT_QUICK_REPLIES:])
 
     def find(self, quick_reply: str) -> QuickReply | None:
@@ -94,15 +94,15 @@ class Context:
         Channels without room for the titles list them with numbers (channels/kit/limits.py);
         digits of any script count, as in "2", "2.", "(२)" or "2️⃣".
         """
-        wanted = text.strip().casefold().rstrip("?!. ")
-        if not self.shown or not wanted:
+        typed_text = text.strip().casefold().rstrip("?!. ")
+        if not self.shown or not typed_text:
             return None
         latest = self.shown[-1].message
         replies = [shown.reply for shown in self.shown if shown.message == latest]
         for reply in replies:
-            if reply.title.casefold().rstrip("?!. ") == wanted:
+            if reply.title.casefold().rstrip("?!. ") == typed_text:
                 return reply
-        number = wanted.strip("().#\ufe0f\u20e3")
+        number = typed_text.strip("().#\ufe0f\u20e3")
         if 1 <= len(number) <= 2 and number.isdecimal():
             return next((r for r in replies if r.position + 1 == int(number)), None)
         return None
@@ -121,6 +121,7 @@ class Context:
         values = {key: value for key, value in data.items() if key in names}
         values["belief"] = Belief.from_dict(values["belief"]) if values.get("belief") else None
         values["shown"] = tuple(
-            Shown(QuickReply(**item["reply"]), item["message"]) for item in values.get("shown", ())
+            ShownReply(QuickReply(**item["reply"]), item["message"])
+            for item in values.get("shown", ())
         )
         return cls(**values)

@@ -1,6 +1,6 @@
-"""Decide what the bot does about a message: which intent Rasa acts on, and why.
+"""The bot's choice for a message: which intent Rasa acts on, and why.
 
-Pure functions over values; the numbers are weighed in bot/conversation/escalation.py.
+Pure functions; the decision from the numbers is in bot/conversation/escalation.py.
 """
 
 from __future__ import annotations
@@ -33,44 +33,44 @@ INTENTS = {"helped": "helped", "not-helped": "not_helped", "cancel": "cancel"}
 
 @dataclass(frozen=True)
 class Choice:
-    """What the bot does about a message."""
+    """The bot's choice for a message."""
 
     parsed: Parsed
-    """What Rasa is asked."""
+    """Parse data for Rasa."""
     language: str
     """Language to answer in."""
     decision: Decision | None = None
-    """Answer, ask back or hand off, and why; None where there was nothing to decide."""
+    """Decision and cause; None where there was nothing to decide."""
     weighed: Decision | None = None
-    """What the numbers of the reading alone say."""
+    """Decision from the reading's numbers alone."""
     belief: Belief | None = None
-    """Which language the customer is taken to speak, or has chosen."""
+    """The customer's language, concluded or chosen."""
     entry: str = ""
-    """Entry the message was taken for."""
+    """Entry the message is about."""
     also: str = ""
     """Entry of a second question in the same message."""
     not_helped: bool = False
-    """The customer said that the last answer did not help."""
+    """Whether the customer said that the last answer did not help."""
     understanding: Mapping[str, Any] | None = None
     """Short form of the reading, kept with the message for the desk."""
     negative_mean: float = 0.0
-    """Running mean of negativity in this episode, this message included."""
+    """Running mean of negativity in this episode, including this message."""
     negative_count: int = 0
     language_name: str = ""
-    """Name of the language that was asked for."""
+    """Name of the requested language."""
     is_new_language: bool = False
-    """The customer asked for the language that is answered in from here on."""
+    """Whether the customer requested `language`."""
     leaves: bool = False
-    """An old notice's button: the customer waits for an answer, not for a chat."""
+    """Whether the button of an old notice was tapped: the customer waits for an answer later."""
 
     @property
     def intent(self) -> str:
-        """What Rasa's rules act on; empty when nothing can be asked."""
+        """Return the intent Rasa's rules act on; empty when there is none."""
         return parse_data.name_of(self.parsed)
 
     @property
     def starts_over(self) -> bool:
-        """Tell whether the customer wants all forgotten that was said."""
+        """Tell whether the customer wants the conversation so far forgotten."""
         return self.intent == "start_over"
 
     @property
@@ -83,12 +83,12 @@ class Choice:
 
     @property
     def cause(self) -> Cause | None:
-        """Why it is handed off or asked back."""
+        """Return why it is handed off or asked back."""
         return self.decision.cause if self.decision else None
 
     @property
     def answers_first(self) -> bool:
-        """Tell whether the entry that needs a person is answered all the same."""
+        """Tell whether the entry that needs a person is answered before the handoff."""
         return bool(self.entry) and self.hands_off and self.cause == Cause.POLICY
 
 
@@ -105,18 +105,18 @@ def decide(heard: Heard, situation: Situation, settings: Settings) -> Choice:
     if heard.inbound.kind == "start":
         return replace(start, parsed=parse_data.intent("greet"))
     if heard.button:
-        return _tapped(start, heard.button, situation, settings)
+        return _choose_for_button(start, heard.button, situation, settings)
     if heard.is_unknown_tap:
-        # Forged, or from another conversation: there is nothing to act on.
+        # Forged, or from another conversation: there is no button to act on.
         decision = Decision("clarify", Cause.LOW_CONFIDENCE, failed=True)
         return replace(start, parsed=parse_data.intent("clarify"), decision=decision)
     if heard.reading is None:
         return start
-    return _said(start, heard, heard.reading, situation, settings)
+    return _choose_for_text(start, heard, heard.reading, situation, settings)
 
 
 def bot_failed(choice: Choice | None, situation: Situation, settings: Settings) -> Choice:
-    """Hand off because the bot has no answer; what it understood stays known."""
+    """Return a handoff because the bot failed; keeps what it understood."""
     decision = escalation.decide(Signals(bot_failed=True), settings.thresholds)
     if choice is None:
         context = situation.context
@@ -130,29 +130,29 @@ def bot_failed(choice: Choice | None, situation: Situation, settings: Settings) 
     return replace(choice, decision=decision)
 
 
-# — words —
+# — text —
 
 
-def _said(
+def _choose_for_text(
     start: Choice, heard: Heard, reading: Reading, situation: Situation, settings: Settings
 ) -> Choice:
     context, content = situation.context, situation.content
     mean = running_mean(context.negative_mean, reading.sentiment.negative)
-    # A word we told the customer to write means what we said it means.
+    # A word the bot told the customer to write has the meaning the bot gave it.
     intent = _after_answer(heard.command or reading.intent, context.answered)
     not_helped = intent == "not_helped"
-    named = codes.language_named_in(heard.inbound.text)
+    requested_language = codes.language_named_in(heard.inbound.text)
     if intent == "faq" and not content.answers(reading.entry, situation.today):
-        intent = ""  # out of its dates: there is nothing to answer with
+        intent = ""  # outside its dates: it has no answer today
     second = intent == "faq" and content.answers(reading.also, situation.today)
     also = reading.also if second else ""
     signals = parse.signals(
         reading,
         content,
         also=also,
-        intent="change_language" if named else intent,
+        intent="change_language" if requested_language else intent,
         asked_for_person=intent == "ask_human"
-        or (named is not None and codes.person_named_in(heard.inbound.text)),
+        or (requested_language is not None and codes.person_named_in(heard.inbound.text)),
         not_helped=not_helped,
         negative_mean=mean,
         negative_count=context.negative_count + 1,
@@ -166,7 +166,7 @@ def _said(
         start,
         decision=decision,
         weighed=decision,
-        # The one that needs a person is what the message is about, wherever it stands.
+        # The message counts as about the entry that needs a person, first or second.
         entry=entry,
         also=(also if entry == reading.entry else reading.entry) if intent == "faq" else "",
         not_helped=not_helped,
@@ -174,24 +174,24 @@ def _said(
         negative_mean=mean,
         negative_count=context.negative_count + 1,
     )
-    if named and decision.kind != "handoff":
-        return _in_language(choice, named, settings)
+    if requested_language and decision.kind != "handoff":
+        return _in_language(choice, requested_language, settings)
     return _with_intent(choice, decision, reading, intent, offered)
 
 
 def _with_intent(
     choice: Choice, decision: Decision, reading: Reading, intent: str, offered: list[str]
 ) -> Choice:
-    """Name the intent Rasa's rules act on."""
+    """Set the intent Rasa's rules act on."""
     understanding = choice.understanding
     if decision.kind == "handoff":
-        first = choice.entry if choice.answers_first else ""
-        return replace(choice, parsed=parse_data.handoff(reading, understanding, first))
+        answer_first = choice.entry if choice.answers_first else ""
+        return replace(choice, parsed=parse_data.handoff(reading, understanding, answer_first))
     if decision.kind == "clarify":
         if intent == "not_helped":
             return replace(choice, parsed=parse_data.intent("not_helped", reading))
         if not decision.failed and reading.sentiment.label != "negative":
-            # A thumb or a sticker asks nothing: neither do we ask what it meant.
+            # A thumb or a sticker asks nothing, so the bot does not ask back.
             affirmed = parse_data.intent("affirm", reading)
             return replace(choice, parsed=affirmed, decision=Decision("answer"))
         outside = intent == "out_of_scope" and not offered
@@ -205,7 +205,9 @@ def _with_intent(
 # — buttons —
 
 
-def _tapped(start: Choice, button: QuickReply, situation: Situation, settings: Settings) -> Choice:
+def _choose_for_button(
+    start: Choice, button: QuickReply, situation: Situation, settings: Settings
+) -> Choice:
     content, action = situation.content, button.action
     entry = content.by_id[button.entry] if _is_answered(button.entry, situation) else None
     leaves, not_helped = action == LEAVE, action == "not-helped"
@@ -229,14 +231,14 @@ def _tapped(start: Choice, button: QuickReply, situation: Situation, settings: S
     )
     if decision.kind == "handoff":
         choice = replace(choice, entry=button.entry)
-        first = choice.entry if choice.answers_first else ""
-        return replace(choice, parsed=parse_data.handoff(answer_first=first))
+        answer_first = choice.entry if choice.answers_first else ""
+        return replace(choice, parsed=parse_data.handoff(answer_first=answer_first))
     if action.startswith("language:"):
         return _in_language(choice, action.removeprefix("language:"), settings)
     if entry is not None:
         return replace(choice, entry=entry.id, parsed=parse_data.tapped_entry(entry.id))
     if button.entry:
-        # The entry has gone or ended since the button was shown.
+        # The entry was removed or has ended since the button was shown.
         choice = replace(choice, decision=Decision("clarify", Cause.LOW_CONFIDENCE))
     return replace(choice, parsed=parse_data.intent(INTENTS.get(action, "clarify")))
 
@@ -249,7 +251,7 @@ def _is_answered(entry: str, situation: Situation) -> bool:
 
 
 def _in_language(choice: Choice, language: str, settings: Settings) -> Choice:
-    """Go on in the language that was asked for, or say that we cannot."""
+    """Continue in the requested language, or reply that the bot cannot."""
     name, answer = codes.name(language), Decision("answer")
     if language not in settings.languages:
         parsed = parse_data.intent("language_unsupported")
@@ -266,11 +268,11 @@ def _in_language(choice: Choice, language: str, settings: Settings) -> Choice:
 
 
 def _after_answer(intent: str, answered: str) -> str:
-    """Read yes and no as the reply to "did that help?" while that is open."""
+    """Treat yes and no as the reply to "did that help?" while that is open."""
     return {"affirm": "helped", "deny": "not_helped"}.get(intent, intent) if answered else intent
 
 
 def _is_wordless(text: str) -> bool:
-    """Tell whether a text is signs alone: emoji with their modifiers, no letter and no number."""
+    """Tell whether a text has only emoji with their modifiers, no letter and no number."""
     kinds = [unicodedata.category(c) for c in text if not c.isspace()]
     return "So" in kinds and all(kind in ("So", "Sk", "Mn", "Cf", "Me") for kind in kinds)

@@ -1,4 +1,4 @@
-"""A message's way through the engine: whose turn is it, and the commit at its end."""
+"""Message handler of the engine: decides whose turn it is, runs it, and commits it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import redis.asyncio
 import structlog
 
 from bot.conversation.states import HUMAN, State
-from bot.dialogue import happened
+from bot.dialogue import turn_events
 from bot.dialogue.answer import Answerer
 from bot.dialogue.bot_turn import BotTurn
 from bot.dialogue.catalog import Catalog
@@ -36,8 +36,8 @@ LOG = structlog.get_logger(__name__)
 INTERRUPTED_WAIT_S = 0.03
 
 
-class Handler:
-    """Handles inbox rows, one at a time for each conversation; one per process."""
+class MessageHandler:
+    """Handles inbox rows, one at a time per conversation; one per process."""
 
     def __init__(
         self,
@@ -58,17 +58,17 @@ class Handler:
         self._people = PeopleTurn(listener, mover, wording, settings.waiting_notice_s)
 
     async def handle(self, inbound: Inbound, ticket: Ticket) -> None:
-        """Work a row off: understand, decide, answer, commit.
+        """Handle a row: understand, decide, answer, commit.
 
         Raises:
-            LeaseLost: The shard moved; another engine does it.
-            StoreUnavailable: Redis or SQL is away; the row stays in the inbox.
+            LeaseLost: Another engine has the shard now and handles the row.
+            StoreUnavailable: Redis or SQL is down; the row stays in the inbox.
         """
         started = time.perf_counter()
         while True:
             situation = await self._situations.read(inbound, ticket)
             if situation is None:
-                # Committed, and only the answer to the commit was lost; or erased meanwhile.
+                # It was committed and only Redis' reply was lost, or it was erased meanwhile.
                 LOG.info("message.done_already", conversation=inbound.conversation)
                 return
             turn = Turn.of(situation)
@@ -80,12 +80,12 @@ class Handler:
                 written = await commit(self._redis, turn, ticket)
                 break
             except (TurnInterrupted, StaleConversation):
-                # Somebody changed the owner while we were thinking: look again, decide again. At
-                # SQL, since an engine that died between SQL and its commit left an older copy.
+                # The owner changed during the turn: read and decide again. From SQL, since an
+                # engine that died between SQL and its commit left an older copy.
                 await self._situations.forget(inbound, ticket)
                 await asyncio.sleep(INTERRUPTED_WAIT_S)
         if written and inbound.awaited and not turn.replies:
-            # Whoever waits for the replies of this turn must learn that there are none.
+            # The request that waits for replies of this turn must learn that there are none.
             key = redis_keys.replies(ticket.shard)
             nothing = pack({"in_reply_to": inbound.id, "conversation": inbound.conversation})
             await guarded(
@@ -97,13 +97,13 @@ class Handler:
         _log(turn, time.perf_counter() - started, written=written)
 
     async def _run(self, situation: Situation, turn: Turn) -> None:
-        """Let the one whose conversation it is answer."""
+        """Run the turn of the conversation's owner."""
         inbound, conversation = situation.inbound, situation.conversation
         if conversation.blocked:
             turn.dropped = True
-            happened.refused(turn, "blocked")
+            turn_events.refused(turn, "blocked")
             return
-        happened.received(turn, inbound)
+        turn_events.received(turn, inbound)
         is_waiting = conversation.state == State.WAITING
         if conversation.state in HUMAN:
             await self._people.for_agent(situation, turn)
@@ -116,7 +116,7 @@ class Handler:
             await self._bot.run(situation, turn)
 
     async def _give_up(self, situation: Situation, turn: Turn) -> None:
-        """The message keeps failing: keep it for people, tell the customer, go on with the rest."""
+        """Store a message that keeps failing as a dead letter, and tell the customer."""
         failed = situation.attempt - 1
         LOG.error("message.dead", conversation=turn.conversation.id, attempts=failed)
         turn.dead = {
@@ -133,7 +133,7 @@ class Handler:
 
 
 def _log(turn: Turn, took_s: float, *, written: bool) -> None:
-    """Write the one line a message leaves in the log."""
+    """Write the one log line of a message."""
     decision = turn.decision
     LOG.info(
         "message.handled" if written else "message.repeated",

@@ -1,4 +1,4 @@
-"""Hear a message: the button that was tapped, or the words, read off the event loop."""
+"""First step of a turn: finds the tapped button, or understands the text in a thread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 import structlog
 
-from bot.dialogue.situation import Situation, spoken
+from bot.dialogue.situation import Situation, answer_language
 from bot.language.follow import Belief, follow
 from bot.settings import Settings
 from bot.stores.database import Database
@@ -19,29 +19,29 @@ from bot.understanding.service import Reading, Understander
 
 LOG = structlog.get_logger(__name__)
 OLD_MESSAGES = 200
-"""How far back an old button is looked for."""
+"""How many messages are searched for an old button."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """What a message says."""
+    """Result of reading a message: button, or reading and language."""
 
     inbound: Inbound
-    """With the title of the tapped button as its text, where the vendor sends none."""
+    """The message; its text is the title of the tapped button where the vendor sends none."""
     language: str
     """Language to answer in from here on."""
     button: QuickReply | None = None
     """Tapped, or typed by its title or number."""
     reading: Reading | None = None
-    """Of the words; None where nothing had to be read."""
+    """Reading of the text; None where nothing was read."""
     failed: bool = False
-    """The understanding raised."""
+    """Whether understanding raised an error."""
     command: str = ""
-    """Dialogue intent of a word that we told the customer to write."""
+    """Dialogue intent of a word the bot told the customer to write."""
     belief: Belief | None = None
-    """Which language the customer is taken to speak."""
+    """The customer's language, as concluded so far."""
     switched: bool = False
-    """The language they are taken to speak is another one than before."""
+    """Whether that language has changed with this message."""
 
     @property
     def is_unknown_tap(self) -> bool:
@@ -50,23 +50,27 @@ class Heard:
 
     @property
     def is_files_alone(self) -> bool:
-        """Tell whether files came, and neither words nor a tap."""
-        came = self.inbound
-        return bool(came.attachments) and not (came.text or came.tap) and came.kind != "start"
+        """Tell whether the message has files, and neither text nor a tap."""
+        inbound = self.inbound
+        return (
+            bool(inbound.attachments)
+            and not (inbound.text or inbound.tap)
+            and inbound.kind != "start"
+        )
 
 
 class Listener:
-    """Hears messages; one per process."""
+    """Reads messages for turns; one per process."""
 
     def __init__(self, settings: Settings, database: Database, understander: Understander) -> None:
         self._settings = settings
         self._database = database
         self._understander = understander
-        # One thread: the embedding uses the core it runs on, and order of arrival is fair.
+        # One thread: the embedding uses the core it runs on, and messages keep their order.
         self._thinking = ThreadPoolExecutor(1, thread_name_prefix="understand")
 
     async def hear(self, situation: Situation) -> Heard:
-        """Hear a message that the bot answers: a button, or else the words."""
+        """Read a message that the bot answers: its button, or else its text."""
         heard = Heard(situation.inbound, situation.language, belief=situation.context.belief)
         if situation.inbound.kind == "start":
             return heard
@@ -76,7 +80,7 @@ class Listener:
         return await self._with_words(heard, situation)
 
     async def hear_waiting(self, situation: Situation) -> Heard:
-        """Hear a message of a customer in the queue: a button, and its title read like words."""
+        """Read a message of a customer in the queue: its button, and its text or title."""
         heard = Heard(situation.inbound, situation.language, belief=situation.context.belief)
         heard = await self._with_button(heard, situation)
         if heard.inbound.text:
@@ -85,13 +89,13 @@ class Listener:
             return heard
         return replace(heard, command=self._understander.command(heard.inbound.text))
 
-    async def overhear(self, situation: Situation) -> Heard:
-        """Read the words of a message that an agent answers, so that the desk can show how."""
+    async def hear_for_agent(self, situation: Situation) -> Heard:
+        """Read the text of a message that an agent answers, for the desk."""
         heard = Heard(situation.inbound, situation.language, belief=situation.context.belief)
         return await self._with_words(heard, situation) if situation.inbound.text else heard
 
     async def _with_button(self, heard: Heard, situation: Situation) -> Heard:
-        """Look a button up that was tapped, or whose title was typed; only their own."""
+        """Look up this conversation's button that was tapped, or whose title was typed."""
         inbound = heard.inbound
         if not inbound.tap:
             button = situation.context.typed(inbound.text)
@@ -121,11 +125,11 @@ class Listener:
             command=self._understander.command(heard.inbound.text),
             belief=belief,
             switched=switched,
-            language=spoken(belief.explicit or belief.language, self._settings),
+            language=answer_language(belief.explicit or belief.language, self._settings),
         )
 
     async def _read(self, text: str, situation: Situation) -> Reading:
-        # A glance takes a millisecond: less than handing it to the thread and back under load.
+        # A first look takes a millisecond, less than passing it to the thread under load.
         knowledge = situation.knowledge
         glance = self._understander.glance(text, knowledge, situation.context.negative_mean)
         if glance.reading is not None:
@@ -138,22 +142,22 @@ class Listener:
         self, inbound: Inbound, reading: Reading, situation: Situation
     ) -> tuple[Belief, bool]:
         before = situation.context.belief
-        # A translator answers in languages that are not ours.
-        answered = None if self._settings.translation_provider else self._settings.languages
+        # With a translator the bot answers in any language.
+        answer_languages = None if self._settings.translation_provider else self._settings.languages
         belief, switched = follow(
             before,
             reading.language,
             text=inbound.text,
             prior=inbound.locale or situation.language,
-            answer_languages=answered,
+            answer_languages=answer_languages,
         )
         return belief, switched and before is not None
 
 
 def _stored_button(
-    connection: sa.engine.Connection, conversation: str, wanted: str
+    connection: sa.engine.Connection, conversation: str, button_id: str
 ) -> QuickReply | None:
-    """Find an old button in what the conversation was sent."""
+    """Find an old button in the messages the conversation was sent."""
     rows = connection.execute(
         sa.select(messages.c.quick_replies)
         .where(messages.c.conversation == conversation, messages.c.author.in_(("bot", "automatic")))
@@ -162,6 +166,6 @@ def _stored_button(
     ).scalars()
     for row in rows:
         for item in row or ():
-            if item.get("id") == wanted:
+            if item.get("id") == button_id:
                 return QuickReply(**item)
     return None

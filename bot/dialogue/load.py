@@ -1,4 +1,4 @@
-"""Loads the engine: the newest dialogue model with our store, NLG and actions."""
+"""Loader of the engine: the newest dialogue model with our store, NLG and actions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def load_engine(
     """Load the newest model with our store, NLG and actions.
 
     Raises:
-        ConfigurationError: There is no model; `make train` makes one.
+        ConfigurationError: There is no model; `make train` creates one.
     """
     engine = Engine(
         generator=ContentNlg(translator=translator),

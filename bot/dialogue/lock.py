@@ -1,4 +1,4 @@
-"""A lock store that does not lock: the inbox already gives one conversation to one engine.
+"""Lock store without locks: the inbox already gives each conversation to one engine.
 
 Rasa's own polls once a second: four quick messages of one customer took three seconds.
 """
@@ -14,7 +14,7 @@ from rasa.core.lock_store import LockStore
 
 
 class InboxLock(LockStore):
-    """A lock store whose locks are always free."""
+    """Lock store whose locks are always free."""
 
     def __init__(self, endpoint_config: Any = None) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Move a conversation for a turn: into the queue, and back out of it.
+"""Changes of a conversation's owner in a turn: into the queue, and out of it.
 
-SQL first, keyed by the message, so that a turn run again after a crash finds it done. An engine
-whose shard has passed on meanwhile changes nothing: its successor may have decided otherwise.
+SQL comes first, keyed by the message, so that a turn run again after a crash finds it done. An
+engine whose shard has passed to another changes nothing: its successor may have decided otherwise.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ PRIORITY = {Cause.POLICY: 2, Cause.NEGATIVE_SENTIMENT: 1, Cause.BOT_FAILURE: 1}
 
 @dataclass(frozen=True)
 class Handoff:
-    """Why a conversation goes to a person, and what routing and the desk want to know."""
+    """Cause and details of a handoff, for routing and the desk."""
 
     cause: Cause
     numbers: Mapping[str, Any]
-    """The numbers behind the decision and the thresholds in force."""
+    """Numbers of the decision, and the thresholds."""
     language: str
     sentiment: float
     """Running mean of negativity, 0–1."""
     topic: str = ""
-    """Of what it is about; empty if nothing was understood."""
+    """Topic of the entry; empty if nothing was understood."""
 
     @classmethod
     def of(cls, choice: Choice, content: Content) -> Handoff:
-        """Take cause and numbers from what was decided."""
+        """Build it from the choice."""
         decision = choice.decision or Decision("handoff", Cause.ASKED, {})
         numbers = decision.numbers or {}
         entry = content.by_id.get(choice.entry or str(numbers.get("entry") or ""))
@@ -62,15 +62,15 @@ class Handoff:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """Where a waiting conversation stands, and what its team's calendar says."""
+class QueueStatus:
+    """Place of a waiting conversation, and its team's working hours."""
 
     place: QueuePlace
     attendance: Attendance
 
 
 class Mover:
-    """Moves the conversations of turns; one per process."""
+    """Changes owners of conversations in turns; one per process."""
 
     def __init__(
         self, database: Database, client: redis.asyncio.Redis, away_after_s: float
@@ -88,9 +88,9 @@ class Mover:
             version: Content version the message was decided with.
         """
         detail = {**handoff.numbers, "message": inbound.id}
-        what = HandoffRequested(handoff.cause.value, **detail)
-        spoken = in_language(conversation, handoff.language)
-        requested = _event(spoken, inbound, what, version, actor="bot")
+        requested_data = HandoffRequested(handoff.cause.value, **detail)
+        conversation_in_language = in_language(conversation, handoff.language)
+        requested = _event(conversation_in_language, inbound, requested_data, version, actor="bot")
         return await self._change(
             lambda c: store.change(
                 c,
@@ -112,7 +112,7 @@ class Mover:
     async def back_to_bot(
         self, conversation: Conversation, inbound: Inbound, version: int
     ) -> Conversation:
-        """Give the conversation back to the bot: the customer does not want to wait."""
+        """Give the conversation back to the bot, when the customer cancels the wait."""
         cancelled = _event(conversation, inbound, HandoffCancelled(), version)
         return await self._change(
             lambda c: store.change(
@@ -123,36 +123,36 @@ class Mover:
     async def leave_message(
         self, conversation: Conversation, inbound: Inbound, version: int
     ) -> Conversation:
-        """Note that the customer does not wait in the chat, but for an answer later."""
-        left = _event(conversation, inbound, HandoffLeft(), version)
+        """Note that the customer waits for an answer later, not in the chat."""
+        left_event = _event(conversation, inbound, HandoffLeft(), version)
         return await self._change(
             lambda c: store.amend(
                 c,
                 conversation,
                 key=f"{inbound.id}:left",
-                events=(left,),
+                events=(left_event,),
                 callback_at=inbound.received_at,
             )
         )
 
     async def wake(self, conversation: Conversation, inbound: Inbound) -> Conversation:
-        """End a snooze: the customer wrote."""
+        """End a snooze because the customer wrote."""
         return await self._change(
             lambda c: store.change(c, conversation, State.ASSIGNED, key=f"{inbound.id}:woken")
         )
 
-    async def standing(self, conversation: Conversation, now: float) -> Standing:
-        """Look where a waiting conversation stands at a moment."""
+    async def queue_status(self, conversation: Conversation, now: float) -> QueueStatus:
+        """Return the place of a waiting conversation, and its team's hours."""
         online = await presence.idle_times(self._redis)
 
-        def look(connection: Connection) -> Standing:
+        def read(connection: Connection) -> QueueStatus:
             team = teams.find_team(connection, conversation.team)
-            people = roster.serving(roster.agents(connection, online, self._away_after_s), team)
-            place = place_of(connection, conversation, len(people))
+            serving = roster.serving(roster.agents(connection, online, self._away_after_s), team)
+            place = place_of(connection, conversation, len(serving))
             calendar = attendance(team.hours, now)
-            return Standing(replace(place, closed=calendar.closed), calendar)
+            return QueueStatus(replace(place, closed=calendar.closed), calendar)
 
-        return await self._database.read(look)
+        return await self._database.read(read)
 
     async def _change(self, work: Callable[[Connection], Conversation]) -> Conversation:
         require_lease = lease_check()
@@ -168,14 +168,14 @@ class Mover:
 def _event(
     conversation: Conversation,
     inbound: Inbound,
-    what: EventData,
+    data: EventData,
     version: int,
     actor: str = "customer",
 ) -> Event:
-    """An event of the customer's message, written with the change it tells of."""
+    """Build the event of a change that the customer's message caused."""
     return Event.of(
         conversation,
-        what,
+        data,
         key=inbound.id,
         actor=actor,
         content_version=version,
@@ -184,12 +184,12 @@ def _event(
 
 
 def handoff_key(message: str) -> str:
-    """Idempotency key of the handoff a message causes."""
+    """Return the idempotency key of the handoff a message causes."""
     return f"{message}:handoff"
 
 
 def cancel_key(message: str) -> str:
-    """Idempotency key of leaving the queue by a message."""
+    """Return the idempotency key of leaving the queue by a message."""
     return f"{message}:cancel"
 
 

@@ -1,7 +1,7 @@
-"""Words for Rasa's responses: FAQ answers from published content, the rest from domain.yml.
+"""NLG for Rasa: FAQ answers from published content, other texts from domain.yml.
 
-Rasa turns an exception or None from here into silence, so nothing leaves this module but text:
-what fails becomes an apology with the mark `FAILED`, and the turn hands off as `bot-failure`.
+Rasa sends nothing after an exception or None from here, so this module always returns text: a
+failure becomes an apology with the key `FAILED`, and the turn hands off as `bot-failure`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from bot import settings
 from bot.content import placeholders
 from bot.content.models import PERSON, Content, Entry
 from bot.content.texts import SystemTexts
-from bot.dialogue import asking, runtime
-from bot.dialogue.asking import Voice
+from bot.dialogue import rasa_call, runtime
+from bot.dialogue.rasa_call import AnswerOptions
 from bot.errors import TranslationUnavailable
 from bot.language import codes
 from bot.language.translate import Translator
 
 _LOG = logging.getLogger(__name__)
 FAILED = "failed"
-"""Metadata key of an answer that could not be made."""
+"""Key of an answer that could not be generated."""
 CLARIFY_CHOICES = 3
 OFFERS_PERSON = frozenset(
     {
@@ -38,14 +38,14 @@ OFFERS_PERSON = frozenset(
         "utter_language_unsupported",
     }
 )
-"""Answers that do not solve anything by themselves: a person is one tap away."""
+"""Answers that solve nothing by themselves; they get a button for a person."""
 
 
 class ContentNlg(NaturalLanguageGenerator):
-    """Answers by response name, language, channel and content version.
+    """NLG by response name, language, channel and content version.
 
     Args:
-        translator: Translates answers that nobody wrote in the customer's language, if given.
+        translator: Translates answers that are not written in the customer's language, if any.
     """
 
     def __init__(
@@ -58,28 +58,28 @@ class ContentNlg(NaturalLanguageGenerator):
     async def generate(
         self, utter_action: str, tracker: DialogueStateTracker, output_channel: str, **kwargs: Any
     ) -> dict[str, Any]:
-        voice = _voice()
-        language = voice.language if voice else self._language(tracker)
+        options = _options()
+        language = options.language if options else self._language(tracker)
         try:
-            content = voice.content if voice else runtime.knowledge().content
+            content = options.content if options else runtime.knowledge().content
             if utter_action.startswith("utter_faq/"):
                 entry = content.by_id[utter_action.removeprefix("utter_faq/")]
-                made = self._answer(entry, content, language, output_channel)
-                named = placeholders.values(voice.text) if voice else {}
-                made["text"] = placeholders.resolve(made["text"], named)
-                return _filled(await self._translated(made, language), named)
-            values = {**self._values(language), **(voice.values if voice else {}), **kwargs}
+                output = self._answer(entry, content, language, output_channel)
+                customer_values = placeholders.values(options.text) if options else {}
+                output["text"] = placeholders.resolve(output["text"], customer_values)
+                return _filled(await self._translated(output, language), customer_values)
+            values = {**self._values(language), **(options.values if options else {}), **kwargs}
             values.pop("domain_responses", None)
             if utter_action == "utter_clarify":
                 return self._clarify(tracker, content, language, values)
             text = self._texts.render(utter_action, language, **values)
-            made = {
+            output = {
                 "text": text,
                 "language": self._texts.language_for(utter_action, language),
             }
             if utter_action in OFFERS_PERSON:
-                made["quick_replies"] = [self._action("person", language)]
-            return made
+                output["quick_replies"] = [self._action("person", language)]
+            return output
         except Exception:
             _LOG.exception("nlg.failed response=%s", utter_action.split("/")[0])
             text = self._texts.render("utter_apology", language)
@@ -96,56 +96,61 @@ class ContentNlg(NaturalLanguageGenerator):
                 "quick_replies": [self._action("person", language)],
             }
         default = self._settings.default_language
-        text, given = entry.answer(self._as_written(language), channel, default)
+        text, answer_language = entry.answer(self._as_written(language), channel, default)
         replies = []
         for reply in entry.quick_replies:
             if reply.target == PERSON:
-                replies.append(self._action("person", given))
+                replies.append(self._action("person", answer_language))
                 continue
             if not content.answers(reply.target, today):
                 continue
-            title = reply.title.get(given) or content.by_id[reply.target].title_in(given, default)
+            title = reply.title.get(answer_language) or content.by_id[reply.target].title_in(
+                answer_language, default
+            )
             replies.append({"title": title, "entry": reply.target, "payload": reply.target})
-        replies += [self._action("helped", given), self._action("not-helped", given)]
+        replies += [
+            self._action("helped", answer_language),
+            self._action("not-helped", answer_language),
+        ]
         return {
             "text": text,
             "quick_replies": replies,
-            "language": given,
+            "language": answer_language,
             "entry": entry.id,
             "content_version": content.number,
         }
 
-    async def _translated(self, made: dict[str, Any], language: str) -> dict[str, Any]:
-        """Translate an answer into the customer's language where nobody wrote one.
+    async def _translated(self, output: dict[str, Any], language: str) -> dict[str, Any]:
+        """Translate an answer that is not written in the customer's language.
 
         Returns:
-            `made` with `metadata`: `machine`, `provider`, `original` and `original_language`, or
-            `untranslated` with the reason why the original stands.
+            `output` with `metadata`: `machine`, `provider`, `original` and `original_language`, or
+            `untranslated` with the reason why the original is kept.
         """
-        voice = _voice()
-        belief = voice.belief if voice else None
-        wanted = (belief.explicit or belief.language) if belief else language
-        given = str(made["language"]).split("-")[0]
-        if self._translator is None or not made.get("entry") or wanted == given:
-            return made
+        options = _options()
+        belief = options.belief if options else None
+        target = (belief.explicit or belief.language) if belief else language
+        source = str(output["language"]).split("-")[0]
+        if self._translator is None or not output.get("entry") or target == source:
+            return output
         try:
-            found = await self._translator.translate(made["text"], given, wanted)
+            translated = await self._translator.translate(output["text"], source, target)
         except TranslationUnavailable as error:
-            return {**made, "metadata": {"untranslated": error.reason}}
+            return {**output, "metadata": {"untranslated": error.reason}}
         translation = {
             "machine": True,
-            "provider": found.provider,
-            "original": found.original,
-            "original_language": made["language"],
+            "provider": translated.provider,
+            "original": translated.original,
+            "original_language": output["language"],
         }
-        return {**made, "text": found.text, "language": wanted, "metadata": translation}
+        return {**output, "text": translated.text, "language": target, "metadata": translation}
 
     def _as_written(self, language: str) -> str:
-        """`hi-Latn` for a customer who types Hindi in Latin letters, if the settings want it."""
-        voice = _voice()
-        belief = voice.belief if voice else None
-        wanted = self._settings.romanised_answers == "as-written"
-        return f"{language}-Latn" if wanted and belief and belief.romanised else language
+        """Return `hi-Latn` for customers who type Hindi in Latin letters, if settings want it."""
+        options = _options()
+        belief = options.belief if options else None
+        is_wanted = self._settings.romanised_answers == "as-written"
+        return f"{language}-Latn" if is_wanted and belief and belief.romanised else language
 
     def _clarify(
         self,
@@ -182,7 +187,7 @@ class ContentNlg(NaturalLanguageGenerator):
         }
 
     def _language(self, tracker: DialogueStateTracker) -> str:
-        """Outside a turn: what the understanding of the latest message says."""
+        """Return the language of the latest message's reading, outside a turn."""
         latest = tracker.latest_message
         reading = (latest.parse_data if latest else {}).get("understanding", {})
         language = str(reading.get("language") or self._settings.default_language)
@@ -190,23 +195,23 @@ class ContentNlg(NaturalLanguageGenerator):
         return language if is_ours else self._settings.default_language
 
 
-def _filled(made: dict[str, Any], named: Mapping[str, str]) -> dict[str, Any]:
-    """Put what the customer named into an answer, and into the original of a translated one."""
-    filled = {**made, "text": placeholders.fill(made["text"], named)}
-    metadata = made.get("metadata", {})
+def _filled(output: dict[str, Any], customer_values: Mapping[str, str]) -> dict[str, Any]:
+    """Fill the customer's values into an answer, and into the original of a translated one."""
+    filled = {**output, "text": placeholders.fill(output["text"], customer_values)}
+    metadata = output.get("metadata", {})
     if "original" in metadata:
-        original = placeholders.fill(metadata["original"], named)
+        original = placeholders.fill(metadata["original"], customer_values)
         filled["metadata"] = {**metadata, "original": original}
     return filled
 
 
-def _voice() -> Voice | None:
-    """How the turn under way words its answers; None outside a turn."""
-    question = asking.current()
-    return question.voice if question else None
+def _options() -> AnswerOptions | None:
+    """Return the answer options of the current turn; None outside a turn."""
+    call = rasa_call.current()
+    return call.options if call else None
 
 
 def _today() -> date:
-    """Day of the message; outside a turn, today (UTC)."""
-    voice = _voice()
-    return voice.today if voice else datetime.now(UTC).date()
+    """Return the day of the message; outside a turn, today (UTC)."""
+    options = _options()
+    return options.today if options else datetime.now(UTC).date()

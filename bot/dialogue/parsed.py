@@ -1,4 +1,4 @@
-"""Parse data for Rasa, which acts on this alone: the customer's text is never interpreted."""
+"""Parse data for Rasa, which acts on it alone and never interprets the customer's text."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bot.understanding.service import Reading
 Parsed = Mapping[str, Any]
 """Rasa's format: `intent`, `entities`, and for an entry of the FAQ `response_selector`."""
 ANSWER_FIRST = "answer_first"
-"""Key of an entry that `action_handoff` answers before it passes the customer on."""
+"""Key of an entry that `action_handoff` answers before the handoff."""
 
 
 def intent(
     name: str, reading: Reading | None = None, understanding: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Shape a dialogue intent.
+    """Build the parse data of a dialogue intent.
 
     Args:
-        reading: Of the message, for the confidence; sure without one.
-        understanding: The short form of the reading, for the NLG.
+        reading: Reading of the message, for the confidence; 1.0 without one.
+        understanding: Short form of the reading, for the NLG.
     """
     parsed: dict[str, Any] = {
         "text": "",
@@ -35,12 +35,12 @@ def intent(
 
 
 def question(reading: Reading, understanding: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Shape a question that was read, with the entry that answers it."""
+    """Build the parse data of a question, with the entry that answers it."""
     return {**intent("faq", reading, understanding), **parse.parse_intent(reading)}
 
 
 def tapped_entry(entry: str) -> dict[str, Any]:
-    """Shape a question that was tapped."""
+    """Build the parse data of a tapped entry."""
     return {**intent("faq"), "response_selector": parse.response_selector(entry, 1.0)}
 
 
@@ -49,10 +49,10 @@ def handoff(
     understanding: Mapping[str, Any] | None = None,
     answer_first: str = "",
 ) -> dict[str, Any]:
-    """Shape a handoff.
+    """Build the parse data of a handoff.
 
     Args:
-        answer_first: Entry whose answer must not wait for the person.
+        answer_first: Entry that is answered before the handoff.
     """
     parsed = intent("handoff", reading, understanding)
     if answer_first:
@@ -61,5 +61,5 @@ def handoff(
 
 
 def name_of(parsed: Parsed) -> str:
-    """Name of the intent; empty when there is nothing to ask Rasa."""
+    """Return the name of the intent; empty when Rasa is not to be called."""
     return str(parsed["intent"]["name"])

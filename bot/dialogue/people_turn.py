@@ -1,10 +1,10 @@
-"""Turns the bot has no part in: a person answers, or the customer waits for one."""
+"""Turns in which the bot is silent: an agent answers, or the customer waits for one."""
 
 from __future__ import annotations
 
 from bot.conversation.escalation import Decision
 from bot.conversation.states import State
-from bot.dialogue import happened, remember
+from bot.dialogue import remember, turn_events
 from bot.dialogue.hear import Heard, Listener
 from bot.dialogue.move import Mover
 from bot.dialogue.say import introduce_and_say, say
@@ -16,7 +16,7 @@ from bot.understanding import parse
 
 
 class PeopleTurn:
-    """Notes messages for people; one per process.
+    """Handles messages to agents and of waiting customers; one per process.
 
     Args:
         notice_s: Least seconds between two notices to a customer who waits.
@@ -29,13 +29,13 @@ class PeopleTurn:
         self._notice_s = notice_s
 
     async def for_agent(self, situation: Situation, turn: Turn) -> None:
-        """Let a message join the transcript of an agent's conversation; the bot is silent."""
+        """Add a message to an agent's conversation; the bot is silent."""
         if turn.conversation.state == State.SNOOZED:
             turn.conversation = await self._mover.wake(turn.conversation, turn.inbound)
-        self._note(await self._listener.overhear(situation), situation, turn)
+        self._note(await self._listener.hear_for_agent(situation), situation, turn)
 
     async def while_waiting(self, situation: Situation, turn: Turn) -> None:
-        """In the queue: place and estimate now and then, "cancel" back to the bot."""
+        """Handle a message in the queue: give notices, or return to the bot on "cancel"."""
         heard = await self._listener.hear_waiting(situation)
         self._note(heard, situation, turn)
         version = turn.content_version
@@ -49,33 +49,33 @@ class PeopleTurn:
             turn.conversation = await self._mover.leave_message(
                 turn.conversation, turn.inbound, version
             )
-            self._tell_left(turn)
+            self._confirm_message(turn)
         elif turn.inbound.received_at >= turn.context.noticed_at + self._notice_s:
-            await self._tell_standing(turn)
+            await self._send_notice(turn)
 
-    async def _tell_standing(self, turn: Turn) -> None:
-        """Tell place and estimate; who left a message only hears again that it is kept."""
+    async def _send_notice(self, turn: Turn) -> None:
+        """Send a notice with place and estimate, or that the message is kept for later."""
         if turn.conversation.callback_at:
-            self._tell_left(turn)
+            self._confirm_message(turn)
             return
-        standing = await self._mover.standing(turn.conversation, turn.inbound.received_at)
+        queue_status = await self._mover.queue_status(turn.conversation, turn.inbound.received_at)
         say(
             turn,
             self._wording,
-            self._wording.standing("waiting", standing, turn.inbound, turn.language),
+            self._wording.queue_status("waiting", queue_status, turn.inbound, turn.language),
         )
         turn.context = remember.noticed(turn.context, turn.inbound)
 
-    def _tell_left(self, turn: Turn) -> None:
+    def _confirm_message(self, turn: Turn) -> None:
         say(turn, self._wording, self._wording.in_queue("utter_left", turn.language))
         turn.context = remember.noticed(turn.context, turn.inbound)
 
     @staticmethod
     def _note(heard: Heard, situation: Situation, turn: Turn) -> None:
-        """Keep the reading of a message that only a person will answer, for the desk."""
+        """Store the reading of a message that only an agent will answer, for the desk."""
         turn.inbound = heard.inbound
-        turn.speak(heard.language)
-        happened.heard(turn, heard, situation)
+        turn.set_language(heard.language)
+        turn_events.heard(turn, heard, situation)
         turn.context = remember.heard(turn.context, heard)
         if heard.reading is not None:
             version = turn.content_version
@@ -83,8 +83,8 @@ class PeopleTurn:
 
 
 def _cancels(heard: Heard) -> bool:
-    """Tell whether the customer goes back to the bot: by button, word, or what they say."""
+    """Tell whether the customer returns to the bot, by button, word or intent."""
     if heard.button and heard.button.action == "cancel":
         return True
-    said = heard.reading.intent if heard.reading else ""
-    return "cancel" in (heard.command, said)
+    intent = heard.reading.intent if heard.reading else ""
+    return "cancel" in (heard.command, intent)

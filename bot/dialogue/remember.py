@@ -1,4 +1,4 @@
-"""Remember what a turn means for the next one."""
+"""Last step of a turn: updates the context for the next one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bot.streams.messages import Inbound, Outbound
 
 
 def heard(context: Context, message: Heard) -> Context:
-    """Keep which language the customer is taken to speak."""
+    """Store the customer's language."""
     return context if message.belief is context.belief else replace(context, belief=message.belief)
 
 
 def chosen(context: Context, choice: Choice) -> Context:
-    """Keep language and mood of a message that the bot answers."""
+    """Store language and mood of a message that the bot answers."""
     return replace(
         context,
         belief=choice.belief,
@@ -29,27 +29,27 @@ def chosen(context: Context, choice: Choice) -> Context:
 
 
 def files(context: Context, inbound: Inbound) -> Context:
-    """Keep when files came that nobody could open, or that words came with."""
+    """Store when files came that the bot could not open, or that came with text."""
     return replace(context, files_at=inbound.received_at)
 
 
 def noticed(context: Context, inbound: Inbound) -> Context:
-    """Keep when the customer was last told about the queue."""
+    """Store when the customer was last sent a notice of the queue."""
     return replace(context, noticed_at=inbound.received_at)
 
 
 def stint_of(conversation: Conversation) -> str:
-    """Name the stretch of an episode in which the bot introduces itself once."""
+    """Return the key of a stint, in which the bot introduces itself once."""
     return f"{conversation.episode_id}:{conversation.stint}"
 
 
 def is_introduced(context: Context, conversation: Conversation) -> bool:
-    """Tell whether the bot has said that it is one, since it has the conversation."""
+    """Tell whether the bot has introduced itself in this stint."""
     return context.introduced == stint_of(conversation)
 
 
-def said(context: Context, replies: Iterable[Outbound], conversation: Conversation) -> Context:
-    """Keep the buttons that were shown, and that the bot introduced itself."""
+def replied(context: Context, replies: Iterable[Outbound], conversation: Conversation) -> Context:
+    """Store the buttons that were shown, and that the bot introduced itself."""
     for reply in replies:
         if reply.utter == INTRODUCTION:
             context = replace(context, introduced=stint_of(conversation))
@@ -58,7 +58,7 @@ def said(context: Context, replies: Iterable[Outbound], conversation: Conversati
 
 
 def answered(context: Context, choice: Choice, version: int) -> Context:
-    """Count failures in a row, and keep which answer the customer may say yes or no to.
+    """Count failures in a row, and store which answer the customer may rate.
 
     Args:
         version: Content version of the answer.

@@ -1,9 +1,9 @@
-"""Replays turns that Rasa has decided before (docs/decisions/0006-recalled-turns.md).
+"""Replay of turns that Rasa has decided before (docs/decisions/0006-recalled-turns.md).
 
-With rules alone, what Rasa does follows from what it is given: the same window of intents and
-actions, the same slots and the same intent lead to the same actions. Such a turn is remembered and
-replayed without Rasa, for a tenth of its cost; words are made anew each time. Turns in which an
-action of ours ran, a slot changed or anything unusual happened are never remembered.
+With rules alone, Rasa's actions depend only on its input: the same window of intents and actions,
+the same slots and the same intent lead to the same actions. Such a turn is stored and replayed
+without Rasa, for a tenth of its cost; texts are generated each time. Turns in which a custom action
+ran, a slot changed or anything unusual happened are never stored.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from rasa.core.nlg.generator import NaturalLanguageGenerator
 Body = Mapping[str, Any]
 """A packed tracker: `events` (window) and `slots`; see bot.dialogue.store."""
 
-KEPT = 4096
-"""Turns remembered; three turns of a handful of intents are a few hundred."""
+MOST_PLANS = 4096
+"""Most turns stored; three turns of a few intents are some hundred."""
 _UTTERS = "utter_"
 _HARMLESS = frozenset({"action_listen", "action_session_start"})
 _KINDS = frozenset({"user", "user_featurization", "bot", "action", "session_started"})
 _OWN = frozenset({"timestamp", "id"})
-"""What differs between two turns that are otherwise the same."""
+"""Keys of events that differ between equal turns."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What Rasa did."""
+    """Rasa's actions in a turn."""
 
     utters: tuple[str, ...]
-    """Responses in order, as the actions name them."""
+    """Names of the responses, in order."""
     dropped: int
-    """Events that fell out of the window, from the front."""
+    """Number of events that left the window, at the front."""
     added: tuple[Mapping[str, Any], ...]
-    """Events that came, without their own times and ids."""
+    """New events, without their times and ids."""
 
 
 class Replays:
@@ -48,7 +48,7 @@ class Replays:
         self._plans: OrderedDict[object, Plan] = OrderedDict()
 
     def find(self, before: Body, parsed: Mapping[str, Any]) -> Plan | None:
-        """The plan for this intent after this window, if Rasa has made it before."""
+        """Return the plan for this intent after this window, if there is one."""
         key = _key(before, parsed)
         plan = self._plans.get(key) if key is not None else None
         if plan is not None:
@@ -58,17 +58,17 @@ class Replays:
     def learn(
         self, before: Body, after: Body, parsed: Mapping[str, Any], outputs: Sequence[Body]
     ) -> None:
-        """Remember what Rasa made of a turn, if it can be played again.
+        """Store Rasa's actions in a turn, if they can be replayed.
 
         Args:
-            outputs: What it sent, in order.
+            outputs: What Rasa sent, in order.
         """
         key = _key(before, parsed)
         plan = _plan(before, after, outputs, parsed) if key is not None else None
         if plan is None:
             return
         self._plans[key] = plan
-        if len(self._plans) > KEPT:
+        if len(self._plans) > MOST_PLANS:
             self._plans.popitem(last=False)
 
 
@@ -81,10 +81,10 @@ async def play(
     channel: str,
     message: str,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Do as Rasa did.
+    """Replay a plan.
 
     Returns:
-        The tracker after the turn, and what is to be sent.
+        The tracker after the turn, and the outputs to send.
     """
     tracker: Any = SimpleNamespace(latest_message=SimpleNamespace(parse_data=parsed))
     outputs = []
@@ -103,7 +103,7 @@ async def play(
 
 
 def _key(before: Body, parsed: Mapping[str, Any]) -> object | None:
-    """Everything a rule could look at; None when there is more than rules look at."""
+    """Return everything a rule could depend on; None when there is more than that."""
     if parsed["entities"]:
         return None
     events = []
@@ -147,6 +147,6 @@ def _plan(
 
 
 def _full_name(action: str, parsed: Mapping[str, Any]) -> str:
-    """Name the response of an action: that of a retrieval intent says which entry it is."""
+    """Return an action's response name; for a retrieval intent it includes the entry."""
     selected = parsed.get("response_selector", {}).get(action.removeprefix(_UTTERS))
     return str(selected["response"]["utter_action"]) if selected else action

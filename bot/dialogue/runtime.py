@@ -1,5 +1,6 @@
-"""Models and content for Rasa's own commands (`rasa shell`, `rasa test`, `rasa run`), loaded on
-first use. They read the content files; `python -m bot serve` follows the published versions.
+"""Models and content for Rasa's own commands (`rasa shell`, `rasa test`, `rasa run`).
+
+They are loaded at first use, from the content files; `python -m bot serve` uses published versions.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ def _loaded() -> tuple[Understander, Knowledge]:
 
 
 def understander() -> Understander:
-    """The models, loaded once per process."""
+    """Return the models, loaded once per process."""
     with _LOCK:
         return _loaded()[0]
 
 
 def knowledge() -> Knowledge:
-    """The content files and their index."""
+    """Return the content of the files, with its index."""
     with _LOCK:
         return _loaded()[1]

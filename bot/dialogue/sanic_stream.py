@@ -1,4 +1,4 @@
-"""Restores a function of Sanic that `rasa shell` needs and Sanic 22.6 removed.
+"""Restoration of a Sanic function that `rasa shell` needs and Sanic 22.6 removed.
 
 Rasa 3.6's REST channel, through which the shell talks, answers with `sanic.response.stream`; that
 function was removed in favour of `ResponseStream`, a class that takes the same arguments:

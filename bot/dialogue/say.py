@@ -1,25 +1,25 @@
-"""Put replies into a turn, with what follows from them: the events, and what is remembered."""
+"""Adds replies to a turn, with their events and what is remembered of them."""
 
 from __future__ import annotations
 
-from bot.dialogue import happened, remember
+from bot.dialogue import remember, turn_events
 from bot.dialogue.answer import Output
 from bot.dialogue.turn import Turn
-from bot.dialogue.word import INTRODUCTION, Letterhead, Wording
+from bot.dialogue.word import INTRODUCTION, ReplyFields, Wording
 
 
 def say(turn: Turn, wording: Wording, *outputs: Output) -> None:
-    """Add outputs to the replies of a turn, in the state its conversation has now."""
+    """Add outputs as replies to a turn, in the present state of its conversation."""
     first = len(turn.replies)
-    letterhead = Letterhead(turn.inbound, turn.conversation, turn.language, turn.content_version)
-    replies = wording.replies(outputs, letterhead, first)
+    fields = ReplyFields(turn.inbound, turn.conversation, turn.language, turn.content_version)
+    replies = wording.replies(outputs, fields, first)
     turn.replies.extend(replies)
-    turn.context = remember.said(turn.context, replies, turn.conversation)
-    happened.shown(turn, first)
+    turn.context = remember.replied(turn.context, replies, turn.conversation)
+    turn_events.shown(turn, first)
 
 
 def introduce_and_say(turn: Turn, wording: Wording, *outputs: Output) -> None:
-    """Say first that it is a bot: once an episode, and once after each return."""
+    """Introduce the bot first if it has not done so in this stint, then reply."""
     if remember.is_introduced(turn.context, turn.conversation):
         say(turn, wording, *outputs)
     else:

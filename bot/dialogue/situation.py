@@ -1,4 +1,4 @@
-"""What a turn starts from, read in one round trip."""
+"""Situation: everything a turn starts from, read in one round trip."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bot.content.models import Content
 from bot.conversation import store
 from bot.conversation.states import ENDED
 from bot.conversation.store import Conversation
-from bot.dialogue.asking import Tracker
 from bot.dialogue.catalog import Catalog
 from bot.dialogue.context import Context
+from bot.dialogue.rasa_call import Tracker
 from bot.language import codes
 from bot.settings import Settings
 from bot.stores import redis_keys
@@ -31,17 +31,17 @@ from bot.understanding.service import Knowledge
 
 @dataclass(frozen=True)
 class Situation:
-    """What is known of a conversation before its message is heard."""
+    """Everything known of a conversation before its message is read."""
 
     inbound: Inbound
     conversation: Conversation
-    """In the language it is answered in."""
+    """The conversation, in the language the bot answers in."""
     context: Context
     tracker: Tracker
     knowledge: Knowledge
-    """Content and index, the same ones for the whole turn."""
+    """Content and index, the same for the whole turn."""
     attempt: int = 1
-    """Which try at this message it is."""
+    """Number of this try, from 1."""
 
     @property
     def content(self) -> Content:
@@ -53,12 +53,12 @@ class Situation:
 
     @property
     def today(self) -> date:
-        """Day of the message (UTC), so that a turn run again finds the same entries valid."""
+        """Return the day of the message (UTC), so that a repeated turn has the same entries."""
         return datetime.fromtimestamp(self.inbound.received_at, UTC).date()
 
 
 class Situations:
-    """Reads what turns start from; one per process."""
+    """Reads situations; one per process."""
 
     def __init__(
         self,
@@ -73,19 +73,19 @@ class Situations:
         self._catalog = catalog
 
     async def read(self, inbound: Inbound, ticket: Ticket) -> Situation | None:
-        """Read what the turn starts from: one round trip, and SQL only where Redis has nothing.
+        """Read the situation: one round trip, and SQL only where Redis has nothing.
 
         Returns:
-            None when the row is no longer in the inbox, since a turn begun now would change the
+            None when the row is no longer in the inbox, since a turn would then change the
             conversation in SQL and commit nothing.
         """
         shard = ticket.shard
-        counted = (redis_keys.attempts(shard), redis_keys.inbox(shard))
+        attempt_keys = (redis_keys.attempts(shard), redis_keys.inbox(shard))
         body, copy, attempt = await guarded(
             batches_of(self._redis).run(
                 ("GET", redis_keys.tracker(shard, inbound.conversation)),
                 ("GET", redis_keys.owner(shard, inbound.conversation)),
-                ("EVAL", attempts.COUNT, 2, *counted, ticket.row, 1),
+                ("EVAL", attempts.COUNT, 2, *attempt_keys, ticket.row, 1),
             )
         )
         if attempt is None:
@@ -99,7 +99,7 @@ class Situations:
         if inbound.position:
             inbound = replace(inbound, received_at=context.hear(inbound.received_at))
             context = replace(context, heard_at=inbound.received_at)
-        language = spoken(conversation.language, self._settings)
+        language = answer_language(conversation.language, self._settings)
         return Situation(
             inbound=inbound,
             conversation=in_language(conversation, language),
@@ -110,15 +110,15 @@ class Situations:
         )
 
     async def forget(self, inbound: Inbound, ticket: Ticket) -> None:
-        """Drop the copy of the conversation, so that SQL is asked, and do not count the try."""
+        """Delete the copy of the conversation, so that SQL is read, and do not count the try."""
         pipeline = self._redis.pipeline(transaction=False)
         pipeline.delete(redis_keys.owner(ticket.shard, inbound.conversation))
-        counted = (redis_keys.attempts(ticket.shard), redis_keys.inbox(ticket.shard))
-        pipeline.eval(attempts.COUNT, 2, *counted, ticket.row, -1)
+        attempt_keys = (redis_keys.attempts(ticket.shard), redis_keys.inbox(ticket.shard))
+        pipeline.eval(attempts.COUNT, 2, *attempt_keys, ticket.row, -1)
         await guarded(pipeline.execute())
 
     async def _conversation(self, inbound: Inbound, copy: str | None) -> Conversation:
-        """The conversation as its copy has it, or opened in SQL: it is new or had ended."""
+        """Return the conversation from its copy, or open it in SQL if it is new or has ended."""
         if copy:
             conversation = Conversation.from_json(copy)
             if conversation.blocked or conversation.state not in ENDED:
@@ -127,18 +127,18 @@ class Situations:
         return await self._database.run(lambda c: store.open_for(c, inbound, language))
 
 
-def spoken(language: str, settings: Settings) -> str:
-    """Language to answer in: the one asked for, or the default one if we cannot."""
+def answer_language(language: str, settings: Settings) -> str:
+    """Return the language to answer in: the requested one if we have it, else the default."""
     return language if language in settings.languages else settings.default_language
 
 
 def first_language(locale: str, settings: Settings) -> str:
-    """Language to start with, from what the channel reports."""
-    return spoken(codes.normalise(locale) if locale else "", settings)
+    """Return the language to start with, from the channel's locale."""
+    return answer_language(codes.normalise(locale) if locale else "", settings)
 
 
 def in_language(conversation: Conversation, language: str) -> Conversation:
-    """The conversation in this language."""
+    """Return the conversation with this language."""
     if conversation.language == language:
         return conversation
     return replace(conversation, language=language)

@@ -1,8 +1,8 @@
-"""Rasa's tracker as a window: the last few events behind a snapshot of the slots.
+"""Tracker store for Rasa: the last few events, and a snapshot of the slots.
 
-Rasa replays a tracker's whole history several times a message; a window makes the 3,000th message
-cost what the 10th does. The full history lives in SQL. Inside a turn nothing is read or written
-here: the turn carries the tracker and commits it. Outside (`rasa shell`) Redis is used directly.
+Rasa replays a tracker's whole history several times per message; a window makes the 3,000th message
+cost what the 10th does. The full history is in SQL. In a turn nothing is read or written here: the
+turn has the tracker and commits it. Outside a turn (`rasa shell`) Redis is used directly.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from rasa.shared.core.events import (
 from rasa.shared.core.trackers import DialogueStateTracker
 
 from bot import settings
-from bot.dialogue import asking
-from bot.dialogue.asking import Tracker
+from bot.dialogue import rasa_call
+from bot.dialogue.rasa_call import Tracker
 from bot.stores import redis_client, redis_keys
 
 WINDOW = 14
@@ -40,7 +40,7 @@ _SNAPSHOT = "_samvad_snapshot"
 
 
 class WindowStore(TrackerStore):
-    """Keeps a window of events and the slots that differ from their initial value."""
+    """Tracker store that keeps a window of events, and the slots that have been changed."""
 
     def __init__(
         self,
@@ -55,8 +55,8 @@ class WindowStore(TrackerStore):
         self._client: Any = None
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
-        question = asking.current()
-        body = question.tracker if question else await self._read(sender_id)
+        call = rasa_call.current()
+        body = call.tracker if call else await self._read(sender_id)
         if body.get("events"):
             return self.unpack(sender_id, body)
         # A first message: Rasa would start the session itself, but not when slots are there first.
@@ -64,16 +64,16 @@ class WindowStore(TrackerStore):
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         body = self.pack(tracker)
-        question = asking.current()
-        if question:
-            question.tracker = body
+        call = rasa_call.current()
+        if call:
+            call.tracker = body
         else:
             await self._write(tracker.sender_id, body)
 
     async def create_tracker(
         self, sender_id: str, append_action_listen: bool = True
     ) -> DialogueStateTracker:
-        """Start a conversation without saving it; the turn's end does."""
+        """Start a conversation without saving it; the commit of the turn does."""
         tracker = self.init_tracker(sender_id)
         if append_action_listen:
             tracker.update(ActionExecuted("action_listen"), self.domain)
@@ -123,9 +123,9 @@ class WindowStore(TrackerStore):
     def unpack(self, sender_id: str, body: Tracker) -> DialogueStateTracker:
         """Rebuild a tracker.
 
-        Slots come as events: Rasa hands copies to actions and NLG, and a copy replays events from
-        the initial values, so values merely set would vanish. They stand in front, but behind the
-        start of a session, which takes all slots back.
+        Slots become events: Rasa passes copies to actions and NLG, and a copy replays events from
+        the initial values, so values that are only set would be lost. They come first, but after
+        the start of a session, which resets all slots.
         """
         tracker = self.init_tracker(sender_id)
         events = [_big(data) for data in body.get("events", ())]
@@ -174,7 +174,7 @@ _TYPES: dict[str, type[Event]] = {
 
 
 def _small(event: Event) -> dict[str, Any]:
-    """Drop what the rules do not look at; the words are in SQL."""
+    """Return an event without what the rules do not use; the texts are in SQL."""
     if isinstance(event, UserUttered):
         return {
             "event": "user",
@@ -203,7 +203,7 @@ def _big(data: dict[str, Any]) -> Event:
     if data["event"] == "bot":
         return BotUttered(text="", timestamp=data["timestamp"])
     kind = _TYPES.get(data["event"])
-    # Rasa's own lookup walks all subclasses for each event; these four are nearly all there are.
+    # Rasa's own lookup searches all subclasses for each event; these four are nearly all.
     event = kind._from_parameters(data) if kind else Event.from_parameters(data)
     assert event is not None  # noqa: S101 - we wrote it ourselves
     return event

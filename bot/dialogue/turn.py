@@ -1,8 +1,8 @@
 """A turn: everything one message causes, collected first and committed at once.
 
-The script runs only while the shard's lease is ours and nobody changed the owner meanwhile. It
-writes the tracker, the replies, the log rows and takes the message off the inbox, or nothing at
-all; a redelivery therefore repeats all or nothing.
+The commit script runs only while this process holds the shard's lease and the owner has not
+changed. It writes the tracker, the replies and the record rows and removes the message from the
+inbox, or does nothing; a redelivery therefore repeats all or nothing.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import redis.asyncio
 
 from bot.conversation.escalation import Decision
 from bot.conversation.store import Conversation
-from bot.dialogue.asking import Tracker
 from bot.dialogue.context import Context
 from bot.dialogue.decide import Choice
+from bot.dialogue.rasa_call import Tracker
 from bot.dialogue.situation import Situation, in_language
 from bot.errors import LeaseLost, TurnInterrupted
 from bot.events import Event, EventData
@@ -53,7 +53,7 @@ return 1
 
 @dataclass
 class Turn:
-    """Collects what a message causes."""
+    """Collector of what a message causes."""
 
     inbound: Inbound
     conversation: Conversation
@@ -62,22 +62,22 @@ class Turn:
     content_version: int
     """Version of the content that the message is answered from."""
     language: str = "en"
-    """Language answers are given in."""
+    """Language of the answers."""
     decision: Decision | None = None
     reading: Mapping[str, Any] | None = None
-    """What is stored with the customer's message for the desk."""
+    """Short form of the reading, stored with the customer's message for the desk."""
     entry: str = ""
-    """Entry the message was taken for."""
+    """Entry the message is about."""
     replies: list[Outbound] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     dead: dict[str, Any] | None = None
-    """A dead letter to store, if this message had to be given up."""
+    """Dead letter to store, if this message was given up."""
     dropped: bool = False
-    """The message is counted and not kept: its customer is blocked."""
+    """Whether the message is counted but not stored, since its customer is blocked."""
 
     @classmethod
     def of(cls, situation: Situation) -> Turn:
-        """Begin with what the turn starts from."""
+        """Start a turn from its situation."""
         return cls(
             situation.inbound,
             situation.conversation,
@@ -87,24 +87,24 @@ class Turn:
             situation.language,
         )
 
-    def speak(self, language: str) -> None:
-        """Answer in this language from here on."""
+    def set_language(self, language: str) -> None:
+        """Answer in this language from now on."""
         self.language = language
         self.conversation = in_language(self.conversation, language)
 
-    def choose(self, choice: Choice) -> None:
-        """Take down what the bot does about the message."""
-        self.speak(choice.language)
+    def set_choice(self, choice: Choice) -> None:
+        """Set what the bot chose to do about the message."""
+        self.set_language(choice.language)
         self.decision = choice.decision
         self.reading = choice.understanding
         self.entry = choice.entry
 
-    def event(self, what: EventData, *, ordinal: str = "", actor: str = "bot") -> None:
+    def event(self, data: EventData, *, ordinal: str = "", actor: str = "bot") -> None:
         """Note an event; its id follows from the message, so a replay writes it once."""
         self.events.append(
             Event.of(
                 self.conversation,
-                what,
+                data,
                 key=self.inbound.id,
                 ordinal=ordinal,
                 actor=actor,
@@ -116,28 +116,28 @@ class Turn:
 
 
 async def commit(client: redis.asyncio.Redis, turn: Turn, ticket: Ticket) -> bool:
-    """Write a turn, all or nothing.
+    """Write a turn completely or not at all.
 
     Returns:
         False when the row had been committed before (a redelivery); nothing is written then.
 
     Raises:
         LeaseLost: Another engine holds the shard.
-        TurnInterrupted: The conversation changed hands; read it again and repeat the turn.
-        StoreUnavailable: Redis is away; whether it wrote is unknown, and repeating is safe.
+        TurnInterrupted: The owner changed; read the conversation again and repeat the turn.
+        StoreUnavailable: Redis is down; whether it wrote is unknown, and repeating is safe.
     """
     conversation = turn.conversation
     shard = ticket.shard
     body = pack({**turn.tracker, "context": turn.context.to_dict()})
-    # Whoever waits for a turn's replies must know when the last one has come.
+    # A request that waits for a turn's replies must know which one is the last.
     count = {"of": len(turn.replies), "episode": conversation.episode_id}
     replies = [replace(reply, metadata={**reply.metadata, **count}) for reply in turn.replies]
     outbox = [pack(reply) for reply in replies]
-    kept = turn.inbound.kind == "message" and not turn.dropped
-    rows: list[tuple[str, object]] = [("message", _customer_row(turn))] if kept else []
-    rows += [("file", row) for row in files_of(turn.inbound)] if kept else []
+    is_stored = turn.inbound.kind == "message" and not turn.dropped
+    rows: list[tuple[str, object]] = [("message", _customer_row(turn))] if is_stored else []
+    rows += [("file", row) for row in files_of(turn.inbound)] if is_stored else []
     rows += [("message", message_row(reply, conversation.episode_id)) for reply in turn.replies]
-    # What happened before the language was known belongs to it all the same.
+    # Events from before the language was known get it as well.
     rows += [("event", {**vars(event), "language": turn.language}) for event in turn.events]
     tracker = {"conversation": conversation.id, "body": body, "language": conversation.language}
     rows.append(("tracker", tracker))

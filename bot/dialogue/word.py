@@ -1,4 +1,4 @@
-"""Word replies: outputs of Rasa and system texts become messages with buttons under them."""
+"""Wording of replies: outputs of Rasa and system answers become messages with buttons."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from bot.content.texts import SystemTexts
 from bot.conversation.store import Conversation
 from bot.dialogue.answer import Output
-from bot.dialogue.move import Standing
+from bot.dialogue.move import QueueStatus
 from bot.handoff.opening import sentence
 from bot.handoff.waiting import actions_under, button_id, notice
 from bot.settings import Settings
@@ -20,12 +20,12 @@ INTRODUCTION = "utter_bot_intro"
 
 
 @dataclass(frozen=True)
-class Letterhead:
-    """What all replies of a turn have in common."""
+class ReplyFields:
+    """Fields that all replies of a turn share."""
 
     inbound: Inbound
     conversation: Conversation
-    """Its state is shown with the reply."""
+    """The conversation, whose state is sent with the reply."""
     language: str
     content_version: int
 
@@ -37,7 +37,7 @@ class Wording:
         self._business = settings.business_name
         self._texts = SystemTexts.load(settings.default_language)
 
-    # — what is said —
+    # — outputs —
 
     def system(
         self, name: str, language: str, actions: Iterable[str] = (), **values: object
@@ -51,39 +51,41 @@ class Wording:
         }
 
     def offer_person(self, name: str, language: str) -> Output:
-        """Make a system answer with the way to a person under it."""
+        """Make a system answer with a button for a person."""
         return self.system(name, language, ("person",))
 
     def in_queue(self, name: str, language: str, **values: object) -> Output:
-        """Make a system answer with the ways out of the queue under it."""
+        """Make a system answer with buttons to leave the queue."""
         return self.system(name, language, actions_under(name), **values)
 
-    def standing(self, kind: str, standing: Standing, inbound: Inbound, language: str) -> Output:
-        """Tell where a conversation stands in the queue; `kind` as in `bot.handoff.waiting`."""
+    def queue_status(
+        self, kind: str, queue_status: QueueStatus, inbound: Inbound, language: str
+    ) -> Output:
+        """Make a notice of the place in the queue; `kind` as in `bot.handoff.waiting`."""
         hours = sentence(
             self._texts,
             language,
-            standing.attendance,
+            queue_status.attendance,
             inbound.received_at,
             inbound.locale,
             inbound.zone,
         )
-        name, values = notice(kind, standing.place, hours)
+        name, values = notice(kind, queue_status.place, hours)
         return self.in_queue(name, language, **values)
 
     # — replies —
 
     def replies(
-        self, outputs: Iterable[Output], letterhead: Letterhead, first: int = 0
+        self, outputs: Iterable[Output], fields: ReplyFields, first_ordinal: int = 0
     ) -> tuple[Outbound, ...]:
-        """Make a reply of each output, numbered from `first`."""
+        """Make a reply of each output, numbered from `first_ordinal`."""
         return tuple(
-            self._reply(output, letterhead, ordinal)
-            for ordinal, output in enumerate(outputs, start=first)
+            self._reply(output, fields, ordinal)
+            for ordinal, output in enumerate(outputs, start=first_ordinal)
         )
 
-    def _reply(self, output: Output, letterhead: Letterhead, ordinal: int) -> Outbound:
-        inbound, conversation = letterhead.inbound, letterhead.conversation
+    def _reply(self, output: Output, fields: ReplyFields, ordinal: int) -> Outbound:
+        inbound, conversation = fields.inbound, fields.conversation
         buttons = tuple(
             QuickReply(
                 id=button_id(inbound.id, ordinal, position),
@@ -91,7 +93,7 @@ class Wording:
                 entry=button.get("entry", ""),
                 action=button.get("action", ""),
                 position=position,
-                content_version=letterhead.content_version,
+                content_version=fields.content_version,
             )
             for position, button in enumerate(output.get("quick_replies") or ())
         )
@@ -102,7 +104,7 @@ class Wording:
             account=conversation.account,
             vendor_user=conversation.vendor_user,
             text=str(output.get("text") or ""),
-            language=str(output.get("language") or letterhead.language),
+            language=str(output.get("language") or fields.language),
             quick_replies=buttons,
             utter=str(output.get("utter_action") or ""),
             entry=str(output.get("entry") or ""),
@@ -121,7 +123,7 @@ class Wording:
 
 
 def _metadata(output: Output) -> dict[str, Any]:
-    """What goes along with the words; an action's `json_message` may hold `cards`."""
+    """Return the reply's metadata; an action's `json_message` may have `cards`."""
     custom = output.get("custom")
     cards = custom.get("cards") if isinstance(custom, Mapping) else None
     return {**(output.get("metadata") or {}), **({"cards": cards} if cards else {})}

@@ -11,7 +11,7 @@ import structlog
 
 from actions import local
 from bot.dialogue.catalog import POLL_S, Catalog
-from bot.dialogue.handler import Handler
+from bot.dialogue.handler import MessageHandler
 from bot.dialogue.load import MODELS, load_engine
 from bot.language import langdetect
 from bot.language.translate import Translator
@@ -45,7 +45,7 @@ async def run(settings: Settings, holder: str) -> None:
     model = rasa.processor.model_filename if rasa.processor else ""
     catalog = Catalog(understander, database, client, holder, model)
     await catalog.wait()
-    handler = Handler(settings, database, client, rasa, understander, catalog)
+    handler = MessageHandler(settings, database, client, rasa, understander, catalog)
     leases = Leases(client, "engine", holder, settings.shards, settings.lease_s)
     inbox = InboxReader(client, leases, handler.handle, hold_s=settings.reorder_hold_ms / 1000)
     LOG.info("engine.ready", model=model)
@@ -57,7 +57,7 @@ async def run(settings: Settings, holder: str) -> None:
             await together(
                 [leases],
                 inbox.run(),
-                every(POLL_S, catalog.look, name="content"),
+                every(POLL_S, catalog.refresh_safely, name="content"),
                 telling(client, holder, {"content": catalog.aside}),
             )
     finally:

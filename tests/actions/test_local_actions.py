@@ -11,7 +11,7 @@ from rasa_sdk.executor import ActionExecutor
 from actions import local
 from bot.dialogue import parsed
 from bot.dialogue.answer import HANDOFF
-from bot.dialogue.asking import under_way
+from bot.dialogue.rasa_call import calling_rasa
 
 CALL: dict[str, Any] = {
     "sender_id": "c",
@@ -61,10 +61,10 @@ async def test_a_turn_changes_nothing_of_what_an_action_says(
     name: str, call: dict[str, Any]
 ) -> None:
     outside = await local.load()[name](call)
-    with under_way(builders.asking()) as asking:
-        before = asking.tracker
+    with calling_rasa(builders.rasa_call()) as rasa_call:
+        before = rasa_call.tracker
         assert await local.load()[name](call) == outside
-    assert asking.tracker is before
+    assert rasa_call.tracker is before
 
 
 async def test_a_handoff_asks_for_a_person_and_leaves_the_queue_to_the_turn() -> None:

@@ -30,7 +30,7 @@ from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.dialogue import handler as handler_module
 from bot.dialogue.engine import Engine
-from bot.dialogue.handler import Handler
+from bot.dialogue.handler import MessageHandler
 from bot.errors import SamvadError, StoreUnavailable, TranslationUnavailable
 from bot.handoff.service import Agent, HandoffService
 from bot.language.translate import Translation
@@ -142,7 +142,7 @@ class Stage:
         self.desk = HandoffService(settings, database, client)
         self.changes = Changes(settings.shards, database, client)
         self._handlers = tuple(
-            Handler(chosen, database, client, engine, self.understander, self.catalog)  # type: ignore[arg-type]
+            MessageHandler(chosen, database, client, engine, self.understander, self.catalog)  # type: ignore[arg-type]
             for chosen, engine in zip(self._both(), engines, strict=True)
         )
         self._said: dict[int, int] = {}

@@ -16,7 +16,7 @@ from bot.content.texts import SystemTexts
 from bot.conversation import store
 from bot.conversation.store import Conversation
 from bot.dialogue.engine import Engine
-from bot.dialogue.handler import Handler
+from bot.dialogue.handler import MessageHandler
 from bot.language.detect import detect
 from bot.settings import Settings, Thresholds
 from bot.stores import redis_keys
@@ -143,8 +143,8 @@ class Talk:
         self.recorder = Recorder(client, self.leases, database)
         self._n = 100
 
-    def handler_on(self, client: redis.asyncio.Redis) -> Handler:
-        return Handler(
+    def handler_on(self, client: redis.asyncio.Redis) -> MessageHandler:
+        return MessageHandler(
             self.settings,
             self.database,
             client,

@@ -12,10 +12,10 @@ from talk import CONTENT
 
 from bot.conversation.escalation import Decision
 from bot.conversation.states import Cause
-from bot.dialogue import asking, parsed
-from bot.dialogue.answer import HANDOFF, Answerer, answers_second, voice_of
-from bot.dialogue.asking import Asking
+from bot.dialogue import parsed, rasa_call
+from bot.dialogue.answer import HANDOFF, Answerer, answers_second, options_of
 from bot.dialogue.decide import Choice
+from bot.dialogue.rasa_call import RasaCall
 from bot.errors import StoreUnavailable
 from bot.language.follow import Belief
 
@@ -35,20 +35,20 @@ class Pretending:
         self.outputs = outputs
         self.error: Exception | None = None
         self.asked: list[UserMessage] = []
-        self.seen: list[Asking | None] = []
+        self.seen: list[RasaCall | None] = []
         self.nlg = self
         self.second: dict[str, Any] | None = {"text": "second", "quick_replies": BUTTONS}
 
     async def handle_message(self, message: UserMessage) -> None:
         self.asked.append(message)
-        self.seen.append(asking.current())
+        self.seen.append(rasa_call.current())
         if self.error:
             raise self.error
         for output in self.outputs:
             await message.output_channel.send_response(message.sender_id, output)
 
     async def generate(self, utter: str, tracker: Any, channel: str) -> dict[str, Any] | None:
-        self.seen.append(asking.current())
+        self.seen.append(rasa_call.current())
         return self.second
 
 
@@ -65,9 +65,9 @@ async def test_rasa_gets_an_intent_and_a_voice_for_as_long_as_it_is_asked() -> N
     assert (message.sender_id, message.message_id) == (MESSAGE.conversation, MESSAGE.id)
     (seen,) = engine.seen
     assert seen is not None
-    assert (seen.voice.language, seen.tracker["slots"]) == ("hi", {"language": "hi"})
+    assert (seen.options.language, seen.tracker["slots"]) == ("hi", {"language": "hi"})
     assert answer.tracker is seen.tracker
-    assert asking.current() is None
+    assert rasa_call.current() is None
     assert SITUATION.tracker["slots"] == {}, "what the turn starts from stays as it was"
 
 
@@ -76,7 +76,7 @@ async def test_an_engine_that_raises_says_nothing(caplog: pytest.LogCaptureFixtu
     engine.error = RuntimeError("Rasa is unwell")
     answer = await _answerer(engine).answer(QUESTION, MESSAGE, SITUATION)
     assert answer.has_failed
-    assert asking.current() is None
+    assert rasa_call.current() is None
 
 
 async def test_a_store_that_is_away_is_told_to_whoever_runs_the_turn() -> None:
@@ -146,8 +146,8 @@ def test_which_second_questions_are_answered(choice: Choice, expected: bool) -> 
 
 def test_the_voice_is_of_the_choice_and_of_the_day() -> None:
     choice = replace(QUESTION, belief=Belief("hi"), language_name="हिन्दी")
-    voice = voice_of(choice, MESSAGE, SITUATION)
-    assert (voice.language, voice.content, voice.today) == ("hi", CONTENT, SITUATION.today)
-    assert (voice.text, voice.belief) == (MESSAGE.text, Belief("hi"))
-    assert voice.values == {"language_name": "हिन्दी"}
-    assert voice_of(QUESTION, MESSAGE, SITUATION).values == {}
+    options = options_of(choice, MESSAGE, SITUATION)
+    assert (options.language, options.content, options.today) == ("hi", CONTENT, SITUATION.today)
+    assert (options.text, options.belief) == (MESSAGE.text, Belief("hi"))
+    assert options.values == {"language_name": "हिन्दी"}
+    assert options_of(QUESTION, MESSAGE, SITUATION).values == {}

@@ -158,13 +158,13 @@ async def test_a_version_that_cannot_be_used_is_left_alone_and_the_next_one_take
     await catalog.refresh()
     await redis.set(redis_keys.CONTENT_LIVE, _publish(database, "two", 1))
     for _ in range(3):
-        await catalog.look()
+        await catalog.refresh_safely()
     assert (catalog.knowledge.content.number, len(catalog.aside)) == (1, 1)
     await redis.set(redis_keys.CONTENT_LIVE, 99)
-    await catalog.look()
+    await catalog.refresh_safely()
     assert (catalog.knowledge.content.number, len(catalog.aside)) == (1, 2), "not stored"
     await redis.set(redis_keys.CONTENT_LIVE, _publish(database, "three", 2))
-    await catalog.look()
+    await catalog.refresh_safely()
     assert catalog.knowledge.content.number == 3
     assert tried == [1, 2, 3]
 
@@ -174,7 +174,7 @@ async def test_following_notices_a_version_without_being_told(
 ) -> None:
     _publish(database, "one")
     await catalog.refresh()
-    task = asyncio.create_task(every(0.001, catalog.look, name="content"))
+    task = asyncio.create_task(every(0.001, catalog.refresh_safely, name="content"))
     number = _publish(database, "two", 1)
     await redis.set(redis_keys.CONTENT_LIVE, number)
     await builders.until(lambda: catalog.knowledge.content.number == 2)

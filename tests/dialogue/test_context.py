@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.dialogue.context import KEPT_QUICK_REPLIES, Context, Shown
+from bot.dialogue.context import KEPT_QUICK_REPLIES, Context, ShownReply
 from bot.language.follow import Belief
 from bot.stores.packing import pack, unpack
 from bot.streams.messages import QuickReply
@@ -40,7 +40,8 @@ def test_a_new_conversation_has_an_empty_memory() -> None:
         answered=st.text(),
         noticed_at=st.floats(0, 2e9),
         shown=st.lists(
-            st.builds(Shown, st.builds(QuickReply, st.text(), st.text()), st.text()), max_size=4
+            st.builds(ShownReply, st.builds(QuickReply, st.text(), st.text()), st.text()),
+            max_size=4,
         ).map(tuple),
     )
 )
@@ -58,7 +59,7 @@ def test_a_new_episode_forgets_failures_mood_and_open_questions_but_not_the_cust
         episode="e1",
         answered="refund-time@3",
         noticed_at=5.0,
-        shown=(Shown(REFUND, "m"),),
+        shown=(ShownReply(REFUND, "m"),),
     )
     assert before.in_episode("e1") is before
     after = before.in_episode("e2")

@@ -11,7 +11,7 @@ from talk import CONTENT, ScriptedUnderstander
 
 from bot.dialogue.context import Context
 from bot.dialogue.hear import Heard, Listener
-from bot.dialogue.situation import Situation, first_language, in_language, spoken
+from bot.dialogue.situation import Situation, answer_language, first_language, in_language
 from bot.language.follow import Belief
 from bot.settings import Settings
 from bot.streams.attachments import Attachment
@@ -108,9 +108,9 @@ async def test_a_command_counts_where_the_words_cannot_be_read(
 
 
 async def test_for_an_agent_words_are_read_and_buttons_left_alone(listener: Listener) -> None:
-    tapped = await listener.overhear(_situation(tap="q1", shown=True))
+    tapped = await listener.hear_for_agent(_situation(tap="q1", shown=True))
     assert tapped == Heard(tapped.inbound, "en")
-    assert (await listener.overhear(_situation("hello"))).reading is not None
+    assert (await listener.hear_for_agent(_situation("hello"))).reading is not None
 
 
 async def test_opening_the_chat_says_nothing(listener: Listener) -> None:
@@ -126,7 +126,7 @@ async def test_what_was_believed_stays_where_nothing_was_read(listener: Listener
 
 def test_we_answer_in_our_languages_alone() -> None:
     settings = Settings()
-    assert (spoken("hi", settings), spoken("ja", settings)) == ("hi", "en")
+    assert (answer_language("hi", settings), answer_language("ja", settings)) == ("hi", "en")
     assert first_language("hi-IN", settings) == "hi"
     assert first_language("ja-JP", settings) == first_language("", settings) == "en"
 

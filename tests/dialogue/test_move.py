@@ -87,6 +87,6 @@ async def test_the_standing_is_the_place_among_those_who_wait(
     waiting = await mover.hand_off(
         builders.opened(database, user="cid"), builders.inbound(user="cid", n=9), HANDOFF, 7
     )
-    standing = await mover.standing(waiting, builders.NOW)
-    assert (standing.place.place, standing.place.agents_online) == (3, 0)
-    assert not standing.attendance.closed
+    queue_status = await mover.queue_status(waiting, builders.NOW)
+    assert (queue_status.place.place, queue_status.place.agents_online) == (3, 0)
+    assert not queue_status.attendance.closed

@@ -15,8 +15,8 @@ from talk import CONTENT
 
 from bot.content.models import Content
 from bot.content.texts import SystemTexts
-from bot.dialogue.asking import Asking, under_way
 from bot.dialogue.nlg import FAILED, OFFERS_PERSON, ContentNlg
+from bot.dialogue.rasa_call import RasaCall, calling_rasa
 
 TEXTS = SystemTexts.load()
 
@@ -27,14 +27,14 @@ def nlg() -> ContentNlg:
 
 
 @pytest.fixture
-def asking() -> Iterator[Asking]:
-    with under_way(builders.asking(CONTENT)) as made:
+def rasa_call() -> Iterator[RasaCall]:
+    with calling_rasa(builders.rasa_call(CONTENT)) as made:
         yield made
 
 
-def _hear(asking: Asking, **voice: Any) -> None:
+def _hear(rasa_call: RasaCall, **options: Any) -> None:
     """Let the turn be another one."""
-    asking.voice = replace(asking.voice, **voice)
+    rasa_call.options = replace(rasa_call.options, **options)
 
 
 def _tracker(**understanding: Any) -> DialogueStateTracker:
@@ -49,9 +49,9 @@ async def _say(nlg: ContentNlg, name: str, channel: str = "webchat", **more: Any
 
 
 async def test_an_entry_is_answered_from_the_turns_own_version(
-    nlg: ContentNlg, asking: Asking
+    nlg: ContentNlg, rasa_call: RasaCall
 ) -> None:
-    _hear(asking, language="hi")
+    _hear(rasa_call, language="hi")
     said = await _say(nlg, "utter_faq/order-status")
     assert (said["text"], said["language"]) == ("रास्ते में है।", "hi")
     assert (said["entry"], said["content_version"]) == ("order-status", 7)
@@ -64,29 +64,29 @@ async def test_an_entry_is_answered_from_the_turns_own_version(
     assert said["quick_replies"][0]["title"] == "रिफ़ंड कब"
 
 
-async def test_a_channel_with_its_own_words_gets_them(nlg: ContentNlg, asking: Asking) -> None:
+async def test_a_channel_with_its_own_words_gets_them(nlg: ContentNlg, rasa_call: RasaCall) -> None:
     own = replace(CONTENT.entries[1], channels={"facebook": {"en": "5 days"}})
-    _hear(asking, content=Content((own,), 8))
+    _hear(rasa_call, content=Content((own,), 8))
     assert (await _say(nlg, "utter_faq/refund-time", "facebook"))["text"] == "5 days"
     assert (await _say(nlg, "utter_faq/refund-time", "telegram"))["text"] == "Five days."
 
 
-def _dated(asking: Asking, days: int, key: str) -> str:
+def _dated(rasa_call: RasaCall, days: int, key: str) -> str:
     """A date so many days from the message's own."""
-    day = asking.voice.today + timedelta(days=days)
+    day = rasa_call.options.today + timedelta(days=days)
     own = [
         replace(e, **{key: day.isoformat()}) if e.id == "refund-time" else e
         for e in CONTENT.entries
     ]
-    _hear(asking, content=Content(tuple(own), 8))
+    _hear(rasa_call, content=Content(tuple(own), 8))
     return day.isoformat()
 
 
 @pytest.mark.parametrize(("key", "days"), [("valid_until", -1), ("valid_from", 1)])
 async def test_an_entry_out_of_its_dates_is_neither_answered_nor_offered(
-    nlg: ContentNlg, asking: Asking, key: str, days: int
+    nlg: ContentNlg, rasa_call: RasaCall, key: str, days: int
 ) -> None:
-    _dated(asking, days, key)
+    _dated(rasa_call, days, key)
     said = await _say(nlg, "utter_faq/refund-time")
     assert said["text"] == TEXTS.render("utter_clarify_none", "en")
     assert "entry" not in said
@@ -98,17 +98,17 @@ async def test_an_entry_out_of_its_dates_is_neither_answered_nor_offered(
 
 @pytest.mark.parametrize(("key", "days"), [("valid_until", 0), ("valid_from", 0)])
 async def test_the_first_and_the_last_day_count(
-    nlg: ContentNlg, asking: Asking, key: str, days: int
+    nlg: ContentNlg, rasa_call: RasaCall, key: str, days: int
 ) -> None:
-    _dated(asking, days, key)
+    _dated(rasa_call, days, key)
     assert (await _say(nlg, "utter_faq/refund-time"))["entry"] == "refund-time"
 
 
 @pytest.mark.parametrize("name", ["utter_faq/gone", "utter_not_in_the_domain"])
 async def test_what_cannot_be_said_is_a_marked_apology(
-    nlg: ContentNlg, asking: Asking, name: str
+    nlg: ContentNlg, rasa_call: RasaCall, name: str
 ) -> None:
-    _hear(asking, language="th")
+    _hear(rasa_call, language="th")
     said = await _say(nlg, name)
     assert said[FAILED] is True
     assert said["text"] == TEXTS.render("utter_apology", "th")
@@ -116,14 +116,14 @@ async def test_what_cannot_be_said_is_a_marked_apology(
 
 @pytest.mark.parametrize("name", sorted(OFFERS_PERSON))
 async def test_answers_that_solve_nothing_offer_a_person(
-    nlg: ContentNlg, asking: Asking, name: str
+    nlg: ContentNlg, rasa_call: RasaCall, name: str
 ) -> None:
     said = await _say(nlg, name)
     assert [reply["action"] for reply in said["quick_replies"]] == ["person"]
 
 
 async def test_asking_back_offers_what_was_close_and_a_person(
-    nlg: ContentNlg, asking: Asking
+    nlg: ContentNlg, rasa_call: RasaCall
 ) -> None:
     said = await _say(nlg, "utter_clarify", choices=["refund-time", "gone", "order-status"])
     assert said["text"] == TEXTS.render("utter_clarify", "en")
@@ -137,7 +137,7 @@ async def test_asking_back_offers_what_was_close_and_a_person(
 
 
 async def test_the_greeting_names_every_language_by_its_own_name(
-    nlg: ContentNlg, asking: Asking
+    nlg: ContentNlg, rasa_call: RasaCall
 ) -> None:
     text = (await _say(nlg, "utter_greet"))["text"]
     assert "{" not in text
@@ -145,7 +145,7 @@ async def test_the_greeting_names_every_language_by_its_own_name(
         assert name.casefold() in text.casefold()
 
 
-async def test_a_fresh_dict_each_time(nlg: ContentNlg, asking: Asking) -> None:
+async def test_a_fresh_dict_each_time(nlg: ContentNlg, rasa_call: RasaCall) -> None:
     """Rasa pops keys from what it is given."""
     first = await _say(nlg, "utter_thanks")
     first.clear()
@@ -158,10 +158,12 @@ async def test_outside_a_turn_the_language_is_the_messages(nlg: ContentNlg) -> N
     assert (await _say(nlg, "utter_thanks"))["language"] == "en"
 
 
-async def test_an_answer_repeats_what_the_message_named(nlg: ContentNlg, asking: Asking) -> None:
+async def test_an_answer_repeats_what_the_message_named(
+    nlg: ContentNlg, rasa_call: RasaCall
+) -> None:
     answer = "Refund for {order_number|your order} is due."
     own = replace(CONTENT.entries[1], answers={"en": answer})
-    _hear(asking, content=Content((own,), 8))
+    _hear(rasa_call, content=Content((own,), 8))
     assert (await _say(nlg, "utter_faq/refund-time"))["text"] == "Refund for your order is due."
-    _hear(asking, text="refund for order A123456 please")
+    _hear(rasa_call, text="refund for order A123456 please")
     assert (await _say(nlg, "utter_faq/refund-time"))["text"] == "Refund for A123456 is due."

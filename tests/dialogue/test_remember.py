@@ -62,9 +62,9 @@ def test_the_bot_introduces_itself_once_a_stint() -> None:
     conversation = builders.conversation(MESSAGE, stint=2)
     context = Context(introduced=f"{MESSAGE.id}:1")
     assert not remember.is_introduced(context, conversation)
-    context = remember.said(context, [builders.outbound(utter="utter_greet")], conversation)
+    context = remember.replied(context, [builders.outbound(utter="utter_greet")], conversation)
     assert not remember.is_introduced(context, conversation), "another answer is no introduction"
-    context = remember.said(context, [builders.outbound(utter=INTRODUCTION)], conversation)
+    context = remember.replied(context, [builders.outbound(utter=INTRODUCTION)], conversation)
     assert remember.is_introduced(context, conversation)
 
 
@@ -72,7 +72,7 @@ def test_buttons_are_kept_with_the_reply_they_stood_under() -> None:
     replies = [
         builders.outbound(n=n, quick_replies=(QuickReply(f"q{n}", f"title {n}"),)) for n in (1, 2)
     ]
-    context = remember.said(Context(), replies, builders.conversation(MESSAGE))
+    context = remember.replied(Context(), replies, builders.conversation(MESSAGE))
     assert [(s.reply.id, s.message) for s in context.shown] == [
         ("q1", replies[0].id),
         ("q2", replies[1].id),

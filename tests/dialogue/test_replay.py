@@ -132,7 +132,7 @@ def test_what_is_not_plain_is_not_learned(after: dict[str, Any], sent: list[Any]
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replay, "KEPT", 2)
+    monkeypatch.setattr(replay, "MOST_PLANS", 2)
     memory = Replays()
     befores = [{**BEFORE, "slots": {"n": n}} for n in range(3)]
     for before in befores:

@@ -11,7 +11,7 @@ import redis.asyncio
 
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.dialogue.asking import current, under_way
+from bot.dialogue.rasa_call import calling_rasa, current
 from bot.dialogue.turn import Turn, commit
 from bot.errors import LeaseLost, StoreUnavailable, TurnInterrupted
 from bot.events import MessageReceived, QuickReplyShown
@@ -191,11 +191,11 @@ def test_events_of_a_replayed_turn_have_the_same_ids() -> None:
 
 
 def test_the_question_under_way_is_the_tasks_own() -> None:
-    asking = builders.asking()
+    rasa_call = builders.rasa_call()
     assert current() is None
-    with under_way(asking):
-        assert current() is asking
+    with calling_rasa(rasa_call):
+        assert current() is rasa_call
     assert current() is None
-    with pytest.raises(RuntimeError), under_way(asking):
+    with pytest.raises(RuntimeError), calling_rasa(rasa_call):
         raise RuntimeError("Rasa is unwell")
     assert current() is None

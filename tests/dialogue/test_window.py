@@ -19,7 +19,7 @@ from rasa.shared.core.events import (
 )
 from rasa.shared.core.trackers import DialogueStateTracker
 
-from bot.dialogue.asking import Asking, under_way
+from bot.dialogue.rasa_call import RasaCall, calling_rasa
 from bot.dialogue.store import WINDOW, WindowStore
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
@@ -162,28 +162,28 @@ def test_what_comes_back_is_what_the_rules_look_at(store: WindowStore) -> None:
 # — where it is kept —
 
 
-def _asking(**tracker: Any) -> Asking:
-    made = builders.asking()
+def _asking(**tracker: Any) -> RasaCall:
+    made = builders.rasa_call()
     made.tracker = tracker
     return made
 
 
 async def test_inside_a_turn_the_turn_carries_the_tracker(store: WindowStore) -> None:
     store._client = None  # any touch of Redis would have to connect
-    with under_way(_asking()) as asking:
+    with calling_rasa(_asking()) as rasa_call:
         assert await store.retrieve("c") is None
         tracker = await store.get_or_create_tracker("c")
         _one_turn(tracker, 1, SlotSet("order", "4711"))
         await store.save(tracker)
         again = await store.retrieve("c")
-    assert asking.tracker["slots"] == {"order": "4711"}
+    assert rasa_call.tracker["slots"] == {"order": "4711"}
     assert again is not None
     assert again.get_slot("order") == "4711"
     assert store._client is None
 
 
 async def test_slots_alone_are_a_conversation_that_starts(store: WindowStore) -> None:
-    with under_way(_asking(slots={"order": "x"})):
+    with calling_rasa(_asking(slots={"order": "x"})):
         tracker = await store.retrieve("c")
     assert tracker is not None
     assert tracker.get_slot("order") == "x"

@@ -10,8 +10,8 @@ import pytest
 from bot.content.texts import SystemTexts
 from bot.conversation.states import State
 from bot.dialogue.answer import HANDOFF, Answer
-from bot.dialogue.move import Standing
-from bot.dialogue.word import Letterhead, Wording
+from bot.dialogue.move import QueueStatus
+from bot.dialogue.word import ReplyFields, Wording
 from bot.handoff.opening import Attendance
 from bot.handoff.waiting import button_id
 from bot.routing.queue import QueuePlace
@@ -26,17 +26,17 @@ def wording() -> Wording:
     return Wording(Settings())
 
 
-def _letterhead(**more: Any) -> Letterhead:
-    return Letterhead(MESSAGE, builders.conversation(MESSAGE, **more), "en", 7)
+def _letterhead(**more: Any) -> ReplyFields:
+    return ReplyFields(MESSAGE, builders.conversation(MESSAGE, **more), "en", 7)
 
 
-def _standing(place: int = 2, estimate_s: float | None = None, agents: int = 1) -> Standing:
-    return Standing(QueuePlace(place, estimate_s, agents), Attendance())
+def _standing(place: int = 2, estimate_s: float | None = None, agents: int = 1) -> QueueStatus:
+    return QueueStatus(QueuePlace(place, estimate_s, agents), Attendance())
 
 
 def test_a_reply_is_addressed_and_numbered(wording: Wording) -> None:
     outputs = [{"text": "one"}, {"text": "two", "language": "hi", "entry": "x"}]
-    first, second = wording.replies(outputs, _letterhead(state=State.WAITING), first=1)
+    first, second = wording.replies(outputs, _letterhead(state=State.WAITING), first_ordinal=1)
     assert (first.id, second.id) == (f"{MESSAGE.id}:1", f"{MESSAGE.id}:2")
     assert (first.language, second.language) == ("en", "hi")
     assert (first.in_reply_to, first.state, second.entry) == (MESSAGE.id, "waiting", "x")
@@ -45,13 +45,13 @@ def test_a_reply_is_addressed_and_numbered(wording: Wording) -> None:
 
 def test_buttons_have_ids_that_a_turn_run_again_gives_them_again(wording: Wording) -> None:
     output = {"text": "x", "quick_replies": [{"title": "A", "entry": "a"}, {"title": "B"}]}
-    (reply,) = wording.replies([output], _letterhead(), first=3)
+    (reply,) = wording.replies([output], _letterhead(), first_ordinal=3)
     assert [(q.id, q.title, q.position) for q in reply.quick_replies] == [
         (button_id(MESSAGE.id, 3, 0), "A", 0),
         (button_id(MESSAGE.id, 3, 1), "B", 1),
     ]
     assert {q.content_version for q in reply.quick_replies} == {7}
-    assert wording.replies([output], _letterhead(), first=3)[0].quick_replies == (
+    assert wording.replies([output], _letterhead(), first_ordinal=3)[0].quick_replies == (
         reply.quick_replies
     )
 
@@ -86,7 +86,7 @@ def test_a_person_is_offered_by_a_button(wording: Wording) -> None:
 
 
 @pytest.mark.parametrize(
-    ("standing", "name", "actions"),
+    ("queue_status", "name", "actions"),
     [
         (_standing(), "utter_handoff", ["cancel"]),
         (_standing(estimate_s=90.0), "utter_handoff_estimate", ["cancel"]),
@@ -94,9 +94,9 @@ def test_a_person_is_offered_by_a_button(wording: Wording) -> None:
     ],
 )
 def test_a_handoff_tells_place_and_estimate_and_the_ways_out(
-    wording: Wording, standing: Standing, name: str, actions: list[str]
+    wording: Wording, queue_status: QueueStatus, name: str, actions: list[str]
 ) -> None:
-    output = wording.standing("handoff", standing, MESSAGE, "en")
+    output = wording.queue_status("handoff", queue_status, MESSAGE, "en")
     assert output["utter_action"] == name
     hours = TEXTS.render("utter_hours", "en")
     assert output["text"] == TEXTS.render(name, "en", place=2, minutes=2, hours=hours)

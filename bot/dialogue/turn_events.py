@@ -1,4 +1,4 @@
-"""Note in a turn what happened, as events for the log (docs/events.md)."""
+"""Events of a turn, for the event log (docs/events.md)."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ from bot.streams.messages import Inbound
 
 
 def received(turn: Turn, inbound: Inbound) -> None:
-    """A message came from a customer who is not blocked."""
+    """Note that a message came from a customer who is not blocked."""
     if inbound.kind != "message":
         return
-    what = MessageReceived(_kind_of(inbound), len(inbound.text), len(inbound.attachments))
-    turn.event(what, actor="customer")
+    data = MessageReceived(_kind_of(inbound), len(inbound.text), len(inbound.attachments))
+    turn.event(data, actor="customer")
 
 
 def refused(turn: Turn, reason: str) -> None:
-    """A message is not acted on."""
+    """Note that a message is not acted on."""
     turn.event(MessageRefused(reason), actor="customer")
 
 
 def heard(turn: Turn, message: Heard, situation: Situation) -> None:
-    """The words of a message were read, and its language followed."""
+    """Note that a text was read, and its language followed."""
     if message.reading is None or message.belief is None:
         return
     language, before = message.reading.language, situation.context.belief
@@ -58,7 +58,7 @@ def heard(turn: Turn, message: Heard, situation: Situation) -> None:
 
 
 def chosen(turn: Turn, message: Heard, choice: Choice) -> None:
-    """It was decided what to do about a message."""
+    """Note what was decided about a message."""
     if message.button:
         _tapped(turn, message)
     elif message.is_unknown_tap:
@@ -72,7 +72,7 @@ def chosen(turn: Turn, message: Heard, choice: Choice) -> None:
 
 
 def answered(turn: Turn, choice: Choice) -> None:
-    """The customer was answered, or asked back; its replies are in the turn."""
+    """Note that the customer was answered or asked back; the replies are in the turn."""
     if choice.hands_off:
         return
     if choice.intent == "faq":
@@ -83,14 +83,14 @@ def answered(turn: Turn, choice: Choice) -> None:
 
 
 def answered_second(turn: Turn, choice: Choice, answer: Answer) -> None:
-    """A second question of the message was answered."""
+    """Note that a second question of the message was answered."""
     if answer.second is not None:
-        what = _answer(choice.also, turn.content_version, answer.second)
-        turn.event(what, ordinal=":also")
+        data = _answer(choice.also, turn.content_version, answer.second)
+        turn.event(data, ordinal=":also")
 
 
 def shown(turn: Turn, first: int) -> None:
-    """Buttons were shown, from this reply of the turn on."""
+    """Note that buttons were shown, from this reply of the turn on."""
     for ordinal, reply in enumerate(turn.replies[first:], start=first):
         if reply.quick_replies:
             buttons: list[ShownReply] = [
@@ -101,7 +101,7 @@ def shown(turn: Turn, first: int) -> None:
 
 
 def rated(turn: Turn, choice: Choice) -> None:
-    """The customer said whether the last answer helped, while that was asked."""
+    """Note that the customer rated the last answer."""
     helped = choice.intent == "helped"
     if turn.context.answered and (helped or choice.not_helped):
         entry, _, version = turn.context.answered.rpartition("@")
@@ -109,7 +109,7 @@ def rated(turn: Turn, choice: Choice) -> None:
 
 
 def failed(turn: Turn) -> None:
-    """There was no answer to give."""
+    """Note that the bot had no answer."""
     turn.event(TurnFailed("no-output"))
 
 
@@ -154,7 +154,7 @@ def _kind_of(inbound: Inbound) -> str:
 
 
 def _answer(entry: str, version: int, output: Mapping[str, Any]) -> AnswerSent:
-    """An answer, with a machine's part in its words."""
+    """Build the event of an answer, with a machine's part in its text."""
     metadata = output.get("metadata") or {}
     if metadata.get("machine"):
         return AnswerSent(entry, version, machine=True, to=output["language"])

@@ -1,8 +1,7 @@
-"""What Rasa's parts may see of the turn under way: how answers are worded, and the tracker.
+"""The current call to Rasa, for its NLG and tracker store: answer options and the tracker.
 
-Rasa calls its NLG and its tracker store by ways of its own and hands them no turn, so the question
-under way stands in a context variable. Outside a turn (`rasa shell`, the action server) there is
-none.
+Rasa calls both without our turn, so the current call is in a context variable. Outside a turn
+(`rasa shell`, the action server) there is none.
 """
 
 from __future__ import annotations
@@ -22,17 +21,17 @@ Tracker = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Voice:
+class AnswerOptions:
     """How the answers of a turn are worded."""
 
     language: str
-    """Language answers are given in."""
+    """Language of the answers."""
     content: Content
-    """The version they are taken from."""
+    """The content version they come from."""
     today: date
     """Day of the message (UTC), so that a turn run again finds the same entries valid."""
     text: str = ""
-    """The customer's words; an answer may repeat what they name."""
+    """The customer's text; an answer may repeat values from it."""
     belief: Belief | None = None
     """The customer's language and script, for translation and Latin letters."""
     values: Mapping[str, object] = field(default_factory=dict)
@@ -40,27 +39,27 @@ class Voice:
 
 
 @dataclass
-class Asking:
-    """A question to Rasa under way."""
+class RasaCall:
+    """One call to Rasa."""
 
-    voice: Voice
+    options: AnswerOptions
     tracker: Tracker
     """Replaced by the tracker store when Rasa saves."""
 
 
-CURRENT: ContextVar[Asking | None] = ContextVar("asking", default=None)
+CURRENT: ContextVar[RasaCall | None] = ContextVar("rasa_call", default=None)
 
 
-def current() -> Asking | None:
-    """The question under way in this task; None in `rasa shell` and the like."""
+def current() -> RasaCall | None:
+    """Return the current call of this task; None in `rasa shell` and the like."""
     return CURRENT.get()
 
 
 @contextmanager
-def under_way(asking: Asking) -> Iterator[Asking]:
-    """Let Rasa's parts see a question for as long as the block lasts."""
-    token = CURRENT.set(asking)
+def calling_rasa(call: RasaCall) -> Iterator[RasaCall]:
+    """Make a call the current one inside the block."""
+    token = CURRENT.set(call)
     try:
-        yield asking
+        yield call
     finally:
         CURRENT.reset(token)

@@ -1,1 +1,1 @@
-"""Rasa-sdk actions: run in place by bot.dialogue.engine, or by rasa_sdk's own server."""
+"""Rasa actions; run in the engine (bot.dialogue.engine) or by rasa_sdk's own server."""

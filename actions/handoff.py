@@ -1,4 +1,4 @@
-"""Pass a conversation on to a person."""
+"""Action that hands a conversation off to a person."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rasa_sdk.executor import CollectingDispatcher
 
 
 class ActionHandoff(Action):
-    """Ask for a person by uttering `utter_handoff`.
+    """Action that requests a handoff by uttering `utter_handoff`.
 
-    The action changes nothing itself, so it is the same in place, in the action server and in
-    `rasa shell`. In a turn, bot.dialogue.move queues the conversation once Rasa has answered, and
-    the customer is told where they stand.
+    The action changes nothing itself, so it works alike in the engine, in the action server and in
+    `rasa shell`. In a turn, bot.dialogue.move queues the conversation after Rasa has answered, and
+    the customer is told their place in the queue.
     """
 
     def name(self) -> str:
@@ -24,7 +24,7 @@ class ActionHandoff(Action):
     ) -> list[dict[str, Any]]:
         entry = tracker.latest_message.get("answer_first")
         if entry:
-            # What the customer can do meanwhile, such as blocking a card, must not wait.
+            # What the customer can do themselves, such as blocking a card, must not wait.
             dispatcher.utter_message(response=f"utter_faq/{entry}")
         dispatcher.utter_message(response="utter_handoff", place=1)
         return []

@@ -1,4 +1,4 @@
-"""Hands the actions of this package to the engine as plain coroutines, without HTTP.
+"""Loader of the actions as plain coroutines for the engine, without HTTP.
 
 The same classes serve `python -m rasa_sdk --actions actions`; both ways get the same tracker
 fields, so an action must not depend on the full event list or on the domain.

@@ -1,4 +1,4 @@
-"""Command line: `python -m bot …`; each command is a file in bot/commands, imported when used."""
+"""Command line `python -m bot …`; each command is a file in bot/commands, imported when used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when ONNX Runtime is imported
-# One thread a process: engines share the cores instead of fighting for them.
+# One thread per process: engines share the cores instead of competing for them.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     options = _parser(words[0] if words else "").parse_args(words)
-    logs.to_stderr()  # processes set up their own
+    logs.to_stderr()  # processes configure their own logs
     try:
         result: int = options.run(options)
         return result
@@ -50,21 +50,21 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "customer": ("customer",),
     "evaluate": ("evaluate",),
 }
-"""Module of `bot.commands` → the commands it has. What is in none of them may be a channel's."""
+"""Module of `bot.commands` → its commands. Other commands may belong to a channel."""
 
 
 def _parser(first: str = "") -> argparse.ArgumentParser:
-    """Know the commands.
+    """Build the parser of the command line.
 
     Args:
-        first: First word of the command line. Where it is a command, only what that one needs is
-            imported: an editor who publishes need not wait for what talks to Messenger.
+        first: First word of the command line. If it is a command, only its module is imported, so
+            that publishing does not wait for the code of channels.
     """
     parser = argparse.ArgumentParser(prog="python -m bot", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    known = any(first in names for names in GROUPS.values())
-    modules = [m for m, names in GROUPS.items() if not known or first in names]
-    for module in [*modules, *([] if known else ["channels"])]:
+    is_command = any(first in names for names in GROUPS.values())
+    modules = [m for m, names in GROUPS.items() if not is_command or first in names]
+    for module in [*modules, *([] if is_command else ["channels"])]:
         importlib.import_module(f"bot.commands.{module}").add(commands)
     return parser
 

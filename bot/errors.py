@@ -1,4 +1,4 @@
-"""Every error this project raises on purpose, in one tree.
+"""All errors this project raises on purpose, in one tree.
 
 SamvadError
 ├── ConfigurationError        a setting or file is wrong; the start stops
@@ -24,7 +24,7 @@ from __future__ import annotations
 
 
 class SamvadError(Exception):
-    """Base of all."""
+    """Base class of all errors."""
 
 
 class ConfigurationError(SamvadError):
@@ -41,7 +41,7 @@ class ConfigurationError(SamvadError):
 
 
 class ContentError(SamvadError):
-    """Content cannot be published; `problems` holds one line per fault (file, entry, fix)."""
+    """Content cannot be published; `problems` has one line per fault (file, entry, fix)."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -78,7 +78,7 @@ class StoreUnavailable(SamvadError):
 
 
 class TransitionRefused(SamvadError):
-    """The transition table has no such step."""
+    """The table of states does not allow the change."""
 
     def __init__(self, conversation_id: str, state: str, target: str) -> None:
         super().__init__(f"conversation {conversation_id} cannot go from '{state}' to '{target}'")
@@ -100,7 +100,7 @@ class LeaseLost(SamvadError):
 
 
 class TurnInterrupted(SamvadError):
-    """Ownership changed while the bot was thinking."""
+    """The owner changed while the bot was working on the turn."""
 
     def __init__(self, conversation_id: str) -> None:
         super().__init__(f"conversation {conversation_id} changed hands during the turn")
@@ -116,7 +116,7 @@ class StaleCursor(SamvadError):
 
 
 class BadRequest(SamvadError):
-    """Input from outside that cannot be used.
+    """Input from outside cannot be used.
 
     Args:
         code: Stable word for clients, such as "text-too-long".
@@ -133,14 +133,14 @@ class BadRequest(SamvadError):
 
 
 class NotAuthenticated(BadRequest):
-    """No session, or a forged or expired one."""
+    """There is no session, or a forged or expired one."""
 
     def __init__(self, code: str = "not-authenticated", message: str = "no valid session") -> None:
         super().__init__(code, message, status=401)
 
 
 class TooLarge(BadRequest):
-    """More bytes or characters than the limit."""
+    """Input has more bytes or characters than the limit."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message, status=413)
@@ -163,7 +163,7 @@ class TooBusy(BadRequest):
 
 
 class FileRefused(BadRequest):
-    """A file we do not take; `code` is one of the reasons in docs/attachments.md."""
+    """A file is not accepted; `code` is one of the reasons in docs/attachments.md."""
 
     def __init__(self, code: str, message: str) -> None:
         statuses = {"too-large": 413, "type-not-allowed": 415, "content-mismatch": 415}
@@ -186,7 +186,7 @@ class TranslationUnavailable(SamvadError):
 
 
 class DeliveryFailed(SamvadError):
-    """A channel could not hand a message over.
+    """A channel could not deliver a message.
 
     Args:
         reason: Stable word, such as "blocked" or "vendor-error".

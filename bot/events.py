@@ -1,8 +1,8 @@
-"""What happened, as rows for the log; figures are computed from these and from nothing else.
+"""Event types of the log; all figures are computed from events.
 
 Each type is a frozen dataclass here: its fields are the keys of the row's `data`, its docstring
-says when it is noted. docs/events.md is written from them (`python tests/events_page.py`), and
-docs/metrics.md says which figure uses which. Types are named `noun.past_verb`. Events carry ids
+says when the event is written. docs/events.md is written from them (`python tests/events_page.py`),
+and docs/metrics.md says which figure uses which. Types are named `noun.past_verb`. Events carry ids
 and numbers, never customer text (that lives in the `messages` table alone).
 """
 

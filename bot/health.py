@@ -1,4 +1,4 @@
-"""What is up: the same answer on the ingress and on the desk."""
+"""Health report, the same on the ingress and on the desk."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from bot.stores.redis_client import guarded
 
 TIMEOUT_S = 3.0
 ROLES = ("engine", "sender", "recorder", "housekeeper")
-"""Processes that keep a place among the holders, by which it is seen that they are there."""
+"""Roles of processes that the report checks; each keeps an entry among the holders."""
 
 
 async def check(
     settings: Settings, client: redis.asyncio.Redis, database: Database
 ) -> dict[str, Any]:
-    """Look at every part.
+    """Check every part of the system.
 
     Returns:
         `{"ok": bool, "redis": bool, "database": bool, "engine": n, "sender": n, "recorder": n,
         "housekeeper": n, "content": {"live": n, "engines": {name: n}}, "model": name, "inbox": n,
-        "outbox": n}`, `refused` (`{"<channel> <code>": n}`) once there was any, `set_aside`
+        "outbox": n}`, `refused` (`{"<channel> <code>": n}`) once there are any, `set_aside`
         (`{loop: n}`, bot.stores.set_aside) while there is any, `why` (`{store: reason}`) while a
         store takes no writes, and `translation`
         (bot.language.translate.figures) when a provider is set, whose failures
-        hinder nobody; `ok` is False when a part is down, and HTTP answers 503 then.
+        do not count; `ok` is False when a part is down, and HTTP answers 503 then.
     """
     report: dict[str, Any] = {"ok": True, "redis": False, "database": False}
     why = await refusals(client, database)
@@ -63,17 +63,17 @@ async def check(
 
 
 async def refusals(client: redis.asyncio.Redis, database: Database | None = None) -> dict[str, str]:
-    """Store → why it takes no writes now, one of `bot.stores.not_now.REASONS`; empty when all do.
+    """Return store → why it takes no writes now, one of `not_now.REASONS`; empty when all do.
 
-    Asked by writing, since a server that only reads answers everything else.
+    It is tested by writing, since a read-only server answers everything else.
     """
-    asked: dict[str, Awaitable[object]] = {
+    writes: dict[str, Awaitable[object]] = {
         "redis": guarded(client.set(redis_keys.HEALTH, "1", ex=60))
     }
     if database is not None:
-        asked["database"] = database.run(writes_are_taken)
+        writes["database"] = database.run(writes_are_taken)
     why = {}
-    for store, answer in asked.items():
+    for store, answer in writes.items():
         try:
             async with asyncio.timeout(TIMEOUT_S):
                 await answer
@@ -101,9 +101,9 @@ async def _redis_parts(
         if role == "engine":
             alive = names
     ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
-    told = {name: json.loads(text) for name, text in ready.items() if name in alive}
-    report["content"] = {"engines": {name: item["version"] for name, item in told.items()}}
-    report["model"] = next((item["model"] for item in told.values()), None)
+    reports = {name: json.loads(text) for name, text in ready.items() if name in alive}
+    report["content"] = {"engines": {name: item["version"] for name, item in reports.items()}}
+    report["model"] = next((item["model"] for item in reports.values()), None)
     pipeline = client.pipeline(transaction=False)
     for shard in range(settings.shards):
         pipeline.xlen(redis_keys.inbox(shard))
@@ -116,16 +116,16 @@ async def _redis_parts(
         report["translation"] = await translate.figures(settings.translation_provider, client)
     refused: Any = await guarded(client.hgetall(redis_keys.REFUSED))
     if refused:
-        report["refused"] = {what: int(number) for what, number in sorted(refused.items())}
+        report["refused"] = {key: int(count) for key, count in sorted(refused.items())}
     if odd := await _set_aside(client, everybody):
         report["set_aside"] = odd
 
 
 async def _set_aside(client: redis.asyncio.Redis, alive: Collection[str]) -> dict[str, int]:
-    """Loop → rows that failed unforeseen and wait to be tried again, of all living processes."""
-    told: Any = await guarded(client.hgetall(redis_keys.SET_ASIDE))
+    """Return loop → rows set aside after unexpected errors, over all living processes."""
+    stored: Any = await guarded(client.hgetall(redis_keys.SET_ASIDE))
     counts: Counter[str] = Counter()
-    for name, text in told.items():
+    for name, text in stored.items():
         if name in alive:
             counts.update(json.loads(text))
     return dict(sorted(counts.items()))

@@ -1,4 +1,4 @@
-"""Structured log lines on standard output: `event key=value …`, no customer text at info level."""
+"""Log lines on standard output: `event key=value …`, no customer text at info level."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TextIO, cast
 
 import structlog
 
-# What Rasa 3.6 and its dependencies say about themselves at each start, and nobody can act on.
+# Warnings of Rasa 3.6 and its dependencies at each start, about which nothing can be done.
 _EXPECTED = (
     "pkg_resources is deprecated as an API",
     "Deprecated call to `pkg_resources.declare_namespace",
@@ -42,22 +42,22 @@ def configure(level: str, process: str) -> None:
     for noisy in ("rasa", "aiohttp.access", "apscheduler", "matplotlib"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    # Not by a filter of `warnings`: libraries set their own at import, in front of ours.
+    # Not by a filter of `warnings`: libraries add their own at import, before ours.
     logging.getLogger("py.warnings").addFilter(_is_news)
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    told = record.getMessage()
-    return not any(known in told for known in _EXPECTED)
+    message = record.getMessage()
+    return not any(expected in message for expected in _EXPECTED)
 
 
 def to_stderr() -> None:
-    """Keep standard output for what a command was asked for, such as `parse --json`."""
+    """Send log lines to standard error, as a command's output goes to standard output."""
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, _Stderr())))
 
 
 class _Stderr:
-    """Whatever standard error is at the moment of writing: a logger may outlive a redirection."""
+    """Writer to the present standard error, since a logger may outlive a redirection."""
 
     def write(self, text: str) -> int:
         return sys.stderr.write(text)

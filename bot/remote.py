@@ -1,4 +1,4 @@
-"""Where a request comes from, which our own proxies tell and nobody else may."""
+"""Client address of a request, behind our own proxies."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from aiohttp import web
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOCAL = "local"
-"""Whoever came over a Unix socket, which has no addresses."""
+"""Address of a client on a Unix socket, which has none."""
 UNKNOWN = "unknown"
-"""Whoever a proxy gave no address for."""
+"""Address of a client for whom a proxy gave none."""
 _LONGEST_ADDRESS = 64
 _LINE_BITS = 64
-"""What one IPv6 customer usually gets; whoever has it may use any address in it."""
+"""Length of the prefix an IPv6 customer usually gets, with all its addresses."""
 
 
 def address_of(request: web.Request, trusted: Sequence[str]) -> str:
-    """`client_address` of a request."""
+    """Return the `client_address` of a request."""
     return client_address(request.remote, request.headers.get("X-Forwarded-For", ""), trusted)
 
 
 def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str]) -> str:
-    """Tell where a request comes from, as it is counted for allowances.
+    """Return the address a request comes from.
 
     Args:
         remote: Other end of the connection.
@@ -42,7 +42,7 @@ def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str
 
 
 def counted_as(address: str) -> str:
-    """Whom an address is counted as: itself, without a port; an IPv6 address as its /64."""
+    """Return the address limits count by: without port; for IPv6 its /64."""
     if address == LOCAL:
         return LOCAL
     parsed = _parsed(address[:_LONGEST_ADDRESS])
@@ -57,7 +57,7 @@ def is_trusted(address: str, trusted: Sequence[str]) -> bool:
     """Tell whether an address is one of our own proxies."""
     if not trusted:
         return False
-    # Whoever connects to a Unix socket is on this machine: our proxy.
+    # A client of a Unix socket is on this machine: our proxy.
     if address == LOCAL:
         return True
     parsed = _parsed(address[:_LONGEST_ADDRESS])
@@ -71,7 +71,7 @@ def _networks(trusted: tuple[str, ...]) -> tuple[Network, ...]:
 
 @lru_cache(4096)
 def _parsed(text: str) -> Address | None:
-    """Read an address as proxies write it: with a port, in brackets, IPv4 within IPv6."""
+    """Parse an address as proxies write it: with a port, in brackets, IPv4 within IPv6."""
     host = text.strip().strip('"')
     if host.startswith("["):
         host = host[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""The one reader of the environment; docs/settings.md lists every field (a test compares them).
+"""Settings, read from the environment here alone; docs/settings.md lists every field.
 
 A bad value stops the start and names the key. Defaults work on a laptop. What only a channel needs
 is a dataclass in the channel's folder, whose fields are made by `setting` as those here.
@@ -32,18 +32,18 @@ def setting(
     hint: str = "",
     read: Callable[[str], Any] | None = None,
 ) -> Any:
-    """Make a field that can be set from outside.
+    """Make a settings field that is read from the environment.
 
     Args:
         env: Name in the environment.
-        default: A value, or a function that makes it.
+        default: A value, or a function that returns it.
         secret: Never printed, not even in an error.
-        needed: What the field belongs to is off while it is empty.
+        needed: The part with this field is off while it is empty.
         between: Least and greatest number.
-        words: All texts that are taken.
-        pattern: What a text must match as a whole; `hint` tells people what to write.
-        read: Makes the value of the text; raises ValueError with what to write instead. Without
-            it the type of the field decides.
+        words: All allowed texts.
+        pattern: Pattern the whole text must match; `hint` says what to write.
+        read: Converts the text; raises ValueError with what to write instead. Without it the
+            type of the field decides.
     """
     return field(
         **{"default_factory" if callable(default) else "default": default},
@@ -60,8 +60,8 @@ def setting(
     )
 
 
-def parts_of(raw: str) -> list[str]:
-    """Split what stands between semicolons, without what is empty."""
+def split_at_semicolons(raw: str) -> list[str]:
+    """Split a text at semicolons; empty parts are left out."""
     return [part for part in map(str.strip, raw.split(";")) if part]
 
 
@@ -101,7 +101,7 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything that can be set from outside. Metadata: environment name and meaning."""
+    """All settings of the system."""
 
     redis_url: str = setting("REDIS_URL", "")
     """Redis-protocol server; empty starts the embedded one."""
@@ -216,18 +216,18 @@ class Settings:
     )
     """DEBUG, INFO, WARNING or ERROR."""
     parts: dict[type[Any], Any] = field(default_factory=dict, repr=False, compare=False)
-    """Settings of parts that have been read or given, by their dataclass; see `of`."""
+    """Settings of parts that have been read or passed, by their dataclass; see `of`."""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
-    """What parts are read from."""
+    """The environment parts are read from."""
 
     @property
     def made_dir(self) -> Path:
-        """Where derived files go."""
+        """Return the folder of derived files."""
         return self.cache_dir if self.cache_dir != Path() else self.state_dir / "cache"
 
     @property
     def files_folder(self) -> Path:
-        """Where files go."""
+        """Return the folder of customers' and agents' files."""
         return self.files_dir if self.files_dir != Path() else self.state_dir / "files"
 
     @property
@@ -239,21 +239,21 @@ class Settings:
         return self.database_url or f"sqlite:///{self.state_dir.resolve() / 'samvad.sqlite3'}"
 
     def of(self, part: type[Part]) -> Part:
-        """Settings of a part, such as a channel: those given, else read from the environment.
+        """Return the settings of a part, such as a channel; read them from the environment if new.
 
         Args:
             part: A dataclass whose fields are made by `setting`.
 
         Raises:
-            ConfigurationError: A value does not fit; the message names the key.
+            ConfigurationError: A value cannot be used; the message names the key.
         """
         if part not in self.parts:
             self.parts[part] = read(part, self.environ)
-        found: Part = self.parts[part]
-        return found
+        part_settings: Part = self.parts[part]
+        return part_settings
 
-    def having(self, *parts: Any) -> Settings:
-        """Copy with the settings of these parts in place of what the environment says."""
+    def with_parts(self, *parts: Any) -> Settings:
+        """Return a copy with these parts instead of those from the environment."""
         return replace(self, parts={**self.parts, **{type(part): part for part in parts}})
 
 
@@ -280,22 +280,22 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
     Raises:
-        ConfigurationError: A value does not fit; the message names the key.
+        ConfigurationError: A value cannot be used; the message names the key.
     """
     env = dict(os.environ if environ is None else environ)
     return replace(read(Settings, env), thresholds=read(Thresholds, env), environ=env)
 
 
-def hand_down(name: str, value: object) -> None:
-    """Set a variable for this process and those it starts, as if the operator had set it."""
+def set_for_children(name: str, value: object) -> None:
+    """Set an environment variable for this process and those it starts."""
     os.environ[name] = str(value)
 
 
 def read(owner: type[Part], environ: Mapping[str, str]) -> Part:
-    """Make a dataclass of settings; an empty variable is as good as none.
+    """Read a dataclass of settings; an empty variable counts as not set.
 
     Raises:
-        ConfigurationError: A value does not fit; the message names the key.
+        ConfigurationError: A value cannot be used; the message names the key.
     """
     values = {
         item.name: _value(item, environ[item.metadata["env"]])
@@ -306,12 +306,12 @@ def read(owner: type[Part], environ: Mapping[str, str]) -> Part:
 
 
 def names(owner: type[Any]) -> list[str]:
-    """Environment names of a dataclass of settings."""
+    """List the environment names of a dataclass of settings."""
     return [item.metadata["env"] for item in _set_from_outside(owner)]
 
 
 def missing(part: Any) -> list[str]:
-    """Environment names of what a part needs and has not."""
+    """List the environment names that a part needs and that are not set."""
     return [
         item.metadata["env"]
         for item in _set_from_outside(type(part))
@@ -328,8 +328,8 @@ def _value(item: Field[Any], raw: str) -> Any:
     try:
         value = (rules["read"] or _PARSERS[str(item.type)])(raw)
     except ValueError as error:
-        shown = repr(raw) if item.repr else "its value"
-        raise ConfigurationError(name, f"{shown} cannot be used: {error}") from error
+        shown_value = repr(raw) if item.repr else "its value"
+        raise ConfigurationError(name, f"{shown_value} cannot be used: {error}") from error
     low, high = rules["between"] or (-INF, INF)
     if rules["between"] and not low <= value <= high:
         bounds = f"below {low:g}" if high == INF else f"not between {low:g} and {high:g}"

@@ -72,7 +72,7 @@ def test_a_value_of_a_channel_is_read(
 
 def test_a_part_that_is_given_wins_and_another_copy_keeps_its_own() -> None:
     read = settings.load({"REST_CHANNEL": "off"})
-    given = read.having(RestSettings(enabled=True))
+    given = read.with_parts(RestSettings(enabled=True))
     assert (read.of(RestSettings).enabled, given.of(RestSettings).enabled) == (False, True)
 
 

@@ -22,6 +22,6 @@ def _run(options: argparse.Namespace) -> int:
 
     if options.port is not None:
         name = "DESK_PORT" if options.role == "desk" else "INGRESS_PORT"
-        settings_module.hand_down(name, options.port)
+        settings_module.set_for_children(name, options.port)
     running.run(settings_module.load(), options.role, options.name)
     return 0

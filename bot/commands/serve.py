@@ -28,6 +28,6 @@ def _serve(options: argparse.Namespace) -> int:
         ("SAMVAD_ENGINES", options.engines),
     ):
         if value is not None:
-            settings_module.hand_down(name, value)
+            settings_module.set_for_children(name, value)
     settings = settings_module.load()
     return serve.run(settings, engines=settings.engines, log_to_files=options.logs == "files")

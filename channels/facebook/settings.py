@@ -6,14 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bot.settings import parts_of, setting
+from bot.settings import setting, split_at_semicolons
 
 NAME = "facebook"
 
 
 def _tokens(raw: str) -> Mapping[str, str]:
     tokens: dict[str, str] = {}
-    for part in parts_of(raw):
+    for part in split_at_semicolons(raw):
         page, _, token = part.partition("=")
         if not re.fullmatch(r"[0-9]{1,32}", page.strip()) or not token.strip():
             raise ValueError("write page-id=token, several with ; between")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bot.settings import parts_of, setting
+from bot.settings import setting, split_at_semicolons
 
 NAME = "telegram"
 _BOT = re.compile(r"(\w{1,64})\s*=\s*([0-9]{1,20}:[\w-]+):([\w-]{1,256})", re.ASCII)
@@ -29,7 +29,7 @@ class TelegramBot:
 
 def _bots(raw: str) -> Mapping[str, TelegramBot]:
     bots: dict[str, TelegramBot] = {}
-    for part in parts_of(raw):
+    for part in split_at_semicolons(raw):
         if not (found := _BOT.fullmatch(part)):
             raise ValueError("write name=token:secret, several with ; between")
         bots[found[1]] = TelegramBot(found[2], found[3])

@@ -117,7 +117,7 @@ async def test_typing_is_shown_once_in_a_while_where_an_agent_has_the_conversati
 async def test_vendors_take_the_sign(settings: Settings, redis: redis.asyncio.Redis) -> None:
     graph, bot_api, http = GraphServer(), BotApiServer(), VendorHttp(5.0)
     async with serving(graph), serving(bot_api):
-        told = settings.having(
+        told = settings.with_parts(
             FacebookSettings(graph.graph_url, APP_SECRET, "", {PAGE: TOKEN}),
             TelegramSettings(bot_api.url, {"MelaBot": TelegramBot(BOT_TOKEN, "secret")}),
         )

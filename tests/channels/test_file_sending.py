@@ -55,7 +55,7 @@ def chosen(
     return replace(
         settings,
         redis_url=f"unix://{redis_server.socket}",
-    ).having(
+    ).with_parts(
         FacebookSettings(graph.graph_url, APP_SECRET, "verify-me", {PAGE: TOKEN}),
         TelegramSettings(bot_api.url, {"MelaBot": TelegramBot(BOT_TOKEN, "s")}),
     )

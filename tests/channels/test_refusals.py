@@ -31,7 +31,7 @@ async def test_refusals_are_counted_by_channel_and_code_and_shown(
 ) -> None:
     monkeypatch.setattr(refusals, "EVERY_S", 3600.0)
     facebook = FacebookSettings(app_secret=APP_SECRET, verify_token="v", page_tokens={PAGE: TOKEN})
-    told = replace(settings, redis_url=redis_url).having(facebook)
+    told = replace(settings, redis_url=redis_url).with_parts(facebook)
     right = delivery(said("hello", "mid-1"))
     async with TestClient(TestServer(make_app(told))) as http:
         for headers, body, status in (

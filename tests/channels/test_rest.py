@@ -193,7 +193,7 @@ async def test_whoever_comes_through_a_proxy_is_refused(client: TestClient, head
 
 
 async def test_it_can_be_switched_off(served: Settings, database: Database) -> None:
-    app = make_app(served.having(RestSettings(enabled=False)))
+    app = make_app(served.with_parts(RestSettings(enabled=False)))
     async with TestClient(TestServer(app)) as client:
         assert (await client.post(PATH, json={})).status == 404
 

@@ -37,7 +37,7 @@ def pytest_asyncio_loop_factories(
 def edge_settings(settings: Settings, redis_url: str, migrated: Path) -> Settings:
     settings.state_dir.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(migrated, settings.state_dir / "samvad.sqlite3")
-    return replace(settings, redis_url=redis_url).having(
+    return replace(settings, redis_url=redis_url).with_parts(
         FacebookSettings(app_secret=APP_SECRET, verify_token="v", page_tokens={"1": "t"}),
         TelegramSettings(bots={"MelaBot": TelegramBot("1:x", BOT_SECRET)}),
     )

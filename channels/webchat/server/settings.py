@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.settings import parts_of, setting
+from bot.settings import setting, split_at_semicolons
 
 NAME = "webchat"
 
 
 def _sites(raw: str) -> Mapping[str, tuple[str, ...]]:
     sites: dict[str, tuple[str, ...]] = {}
-    for part in parts_of(raw):
+    for part in split_at_semicolons(raw):
         key, sign, origins = part.partition("=")
         if not sign or not key.strip() or not origins.split():
             raise ValueError("write site-key=https://origin, several origins with spaces between")

@@ -38,7 +38,7 @@ async def ingress(
     settings: Settings, part: Any, redis_url: str
 ) -> AsyncIterator[TestClient[Any, Any]]:
     """The ingress with a channel on."""
-    own = replace(settings, redis_url=redis_url).having(part)
+    own = replace(settings, redis_url=redis_url).with_parts(part)
     async with TestClient(TestServer(make_app(own))) as http:
         yield http
 
@@ -129,7 +129,7 @@ class ChannelContract:
         self, channel: Channel, settings: Settings, redis: redis.asyncio.Redis
     ) -> None:
         needed = [item for item in fields(channel.settings) if item.metadata.get("needed", False)]
-        nothing = settings.having(channel.settings())
+        nothing = settings.with_parts(channel.settings())
         off = registry.off(nothing).get(channel.name, [])
         assert off == [item.metadata["env"] for item in needed]
         assert (channel in registry.on(nothing)) is not bool(needed)
@@ -147,7 +147,7 @@ class ChannelContract:
         settings: Settings,
         redis: redis.asyncio.Redis,
     ) -> None:
-        own = settings.having(recorded.settings)
+        own = settings.with_parts(recorded.settings)
         assert channel in registry.on(own)
         client = registry.make_clients(own, redis)[channel.name]
         assert callable(client.send)

@@ -41,7 +41,7 @@ def facebook_settings(
         database_url=database.engine.url.render_as_string(hide_password=False),
         redis_url=f"unix://{redis_server.socket}",
         max_body_bytes=4096,
-    ).having(FacebookSettings(graph.graph_url, APP_SECRET, "verify-me", {PAGE: TOKEN}))
+    ).with_parts(FacebookSettings(graph.graph_url, APP_SECRET, "verify-me", {PAGE: TOKEN}))
 
 
 @dataclass

@@ -11,4 +11,4 @@ from channels.facebook.settings import FacebookSettings
 
 def with_facebook(settings: Settings, **changed: Any) -> Settings:
     """Copy settings with these of Messenger's."""
-    return settings.having(replace(settings.of(FacebookSettings), **changed))
+    return settings.with_parts(replace(settings.of(FacebookSettings), **changed))

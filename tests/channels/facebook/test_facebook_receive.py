@@ -457,7 +457,7 @@ def around(events_: Any) -> dict[str, Any]:
 @hypothesis_settings(max_examples=1500, deadline=None)
 @given(st.one_of(st.lists(strange, max_size=3).map(around), anything.map(around)))
 def test_no_payload_raises(data: dict[str, Any]) -> None:
-    known = Settings().having(FacebookSettings(page_tokens={PAGE: "t"}))
+    known = Settings().with_parts(FacebookSettings(page_tokens={PAGE: "t"}))
     for found in parse(data, known, NOW):
         if found.inbound:
             said_ = found.inbound.text or found.inbound.tap or found.inbound.attachments

@@ -56,7 +56,7 @@ def paging(
     """Settings with the channel on."""
     url = database.engine.url.render_as_string(hide_password=False)
     own = replace(settings, redis_url=redis_url, database_url=url)
-    return own.having(PagerSettings(company.url, SECRET))
+    return own.with_parts(PagerSettings(company.url, SECRET))
 
 
 @pytest.fixture

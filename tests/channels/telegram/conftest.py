@@ -40,7 +40,7 @@ def telegram_settings(
         settings,
         redis_url=f"unix://{redis_server.socket}",
         max_body_bytes=4096,
-    ).having(TelegramSettings(bot_api.url, {"MelaBot": TelegramBot(TOKEN, SECRET)}))
+    ).with_parts(TelegramSettings(bot_api.url, {"MelaBot": TelegramBot(TOKEN, SECRET)}))
 
 
 @dataclass

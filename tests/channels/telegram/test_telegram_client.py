@@ -58,7 +58,7 @@ async def test_a_message_with_buttons(client: TelegramClient, bot_api: BotApiSer
 async def test_reply_keyboards_by_setting(
     telegram_settings: Settings, redis: redis.asyncio.Redis, bot_api: BotApiServer
 ) -> None:
-    own = telegram_settings.having(
+    own = telegram_settings.with_parts(
         replace(telegram_settings.of(TelegramSettings), keyboard="reply")
     )
     client = TelegramClient(own, redis, VendorHttp(2.0), chat=FAST, group=FAST, bot=FAST)
@@ -143,7 +143,9 @@ async def test_no_error_names_the_token(
     telegram_settings: Settings, redis: redis.asyncio.Redis, bot_api: BotApiServer
 ) -> None:
     for url in ("http://127.0.0.1:9", "not a url", bot_api.url):
-        own = telegram_settings.having(replace(telegram_settings.of(TelegramSettings), api_url=url))
+        own = telegram_settings.with_parts(
+            replace(telegram_settings.of(TelegramSettings), api_url=url)
+        )
         client = TelegramClient(own, redis, VendorHttp(2.0), chat=FAST, group=FAST, bot=FAST)
         bot_api.failures = [None]
         with pytest.raises(DeliveryFailed) as failed:

@@ -60,7 +60,7 @@ async def test_an_address_telegram_cannot_call_changes_nothing(
 async def test_a_wrong_token_is_told_without_the_token(telegram_settings: Settings) -> None:
     wrong = {"MelaBot": TelegramBot("99:wrong-token", "s")}
     api_url = telegram_settings.of(TelegramSettings).api_url
-    own = replace(telegram_settings, public_url="https://chat.example").having(
+    own = replace(telegram_settings, public_url="https://chat.example").with_parts(
         TelegramSettings(api_url, wrong)
     )
     with pytest.raises(

@@ -17,7 +17,7 @@ from channels.webchat.server.pages import FOLDER, Assets, check_embedding, frame
 from channels.webchat.server.settings import WebchatSettings
 
 SITES = {"open": ("*",), "shop": ("https://shop.example", "https://www.shop.example:8443")}
-SETTINGS = Settings().having(WebchatSettings(sites=SITES))
+SETTINGS = Settings().with_parts(WebchatSettings(sites=SITES))
 OWN = "https://chat.example"
 TEXTS = Assets(SETTINGS).texts
 

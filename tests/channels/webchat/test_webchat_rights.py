@@ -149,7 +149,7 @@ async def test_consent_to_another_wording_does_not_count(door: TestClient, stric
     assert (await answer.json())["error"]["code"] == "bad-consent"
     agreed = session_of("demo", "v", 0, "7")
     receive.check_consent(agreed, strict.settings)
-    other = strict.settings.having(WebchatSettings(consent="click", consent_version="8"))
+    other = strict.settings.with_parts(WebchatSettings(consent="click", consent_version="8"))
     with pytest.raises(BadRequest, match="not agreed"):
         receive.check_consent(agreed, other)
 

@@ -29,7 +29,7 @@ from channels.webchat.server.session import (
 )
 from channels.webchat.server.settings import WebchatSettings
 
-SETTINGS = Settings().having(
+SETTINGS = Settings().with_parts(
     WebchatSettings(sites={"demo": ("*",), "shop": ("https://shop.example",)})
 )
 SECRET = b"s" * 32

@@ -144,7 +144,7 @@ def open_shop(
 ) -> Shop:
     """Build the application; the caller runs it and closes `redis` and the database."""
     chosen = replace(Settings(state_dir=state_dir), **settings)  # type: ignore[arg-type]
-    chosen = chosen.having(widget or WebchatSettings())
+    chosen = chosen.with_parts(widget or WebchatSettings())
     database = Database.of(chosen)
     METADATA.create_all(database.engine)
     client = connect(chosen)

@@ -1,1 +1,1 @@
-"""Speed against named peers, each part one command; results in docs/speed.md."""
+"""Benchmarks of speed and quality against other systems; results in docs/speed.md."""

@@ -1,4 +1,4 @@
-"""Against an earlier commit of our own: the same traffic, alternating runs on one machine.
+"""Benchmark against an earlier commit of ours: same traffic, alternating runs, one machine.
 
 `python -m benchmarks.beside [--before COMMIT]`, about 15 minutes (`--quick`: 2). The earlier commit
 runs from a checkout and an environment of its own, made from its own lock file. The machine may be
@@ -22,11 +22,11 @@ from typing import Any
 from benchmarks import results
 from benchmarks.load import closed_loop
 from benchmarks.results import Options
-from benchmarks.systems import REPO, System, ours
+from benchmarks.systems import REPO, System, run_samvad
 from benchmarks.throughput import answers, fresh_traffic
 
 BEFORE = "61c9d5e"
-"""The build before the rooms of the house were built."""
+"""The commit before the folders were rearranged."""
 CUSTOMERS = 16
 FIGURES = ("messages_per_s", "cpu_ms_per_message", "p50_ms", "p95_ms", "start_s")
 
@@ -52,7 +52,7 @@ def main() -> None:
 
 
 def measure(options: Options, commit: str = BEFORE) -> dict[str, Any]:
-    """Alternate this checkout and an earlier one; shape as `compared`, and `before`."""
+    """Alternate this checkout and an earlier one; return the shape of `compared`, and `before`."""
     rounds, seconds, warm = options.choose((7, 30.0, 10.0), (1, 6.0, 3.0))
     builds = (
         Build("now", REPO, sys.executable, REPO / ".samvad" / "cache"),
@@ -60,11 +60,11 @@ def measure(options: Options, commit: str = BEFORE) -> dict[str, Any]:
     )
     runs: dict[str, list[dict[str, Any]]] = {build.name: [] for build in builds}
     for number in range(rounds):
-        # Whoever goes first meets a cooler machine: the order changes with each round.
+        # The first build of a round gets a cooler machine: the order changes with each round.
         for build in builds if number % 2 == 0 else builds[::-1]:
             print(f"round {number + 1} of {rounds}: {build.name} …", flush=True)
             with running(build, options.work / "state") as system:
-                found = closed_loop(
+                result = closed_loop(
                     system,
                     fresh_traffic(f"b{number}"),
                     customers=CUSTOMERS,
@@ -72,7 +72,7 @@ def measure(options: Options, commit: str = BEFORE) -> dict[str, Any]:
                     measure_s=seconds,
                     answers=answers(),
                 )
-            runs[build.name].append({**found, "start_s": system.start_s})
+            runs[build.name].append({**result, "start_s": system.start_s})
     return {"before": commit, **compared(runs)}
 
 
@@ -110,7 +110,7 @@ def compared(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def earlier(commit: str, work: Path) -> Build:
-    """Check a commit out and make its environment, once."""
+    """Check out a commit and create its environment, once."""
     checkout = work / f"checkout-{commit}"
     if not checkout.exists():
         work.mkdir(parents=True, exist_ok=True)
@@ -129,7 +129,7 @@ def earlier(commit: str, work: Path) -> Build:
 def running(build: Build, folder: Path) -> Iterator[System]:
     """Start a build with empty stores."""
     shutil.rmtree(folder, ignore_errors=True)
-    with ours(
+    with run_samvad(
         folder,
         cache_dir=build.cache,
         checkout=build.checkout,

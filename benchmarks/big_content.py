@@ -1,4 +1,4 @@
-"""FAQ content of any size: our own entries, and made ones around them.
+"""FAQ content of any size: our own entries, and generated ones around them.
 
 A made entry's examples get vectors sampled around those of a real example, put into the vector
 cache under their texts: embedding a hundred thousand texts would take an hour and change nothing.
@@ -34,16 +34,16 @@ _PART = 2000
 
 
 def make_content(real: Content, entries: int) -> Content:
-    """Our own entries and as many made ones as are missing to `entries`."""
-    made = [
+    """Return our own entries and as many generated ones as `entries` needs."""
+    generated = [
         _entry(real.entries[number % len(real.entries)], number)
         for number in range(max(0, entries - len(real.entries)))
     ]
-    return Content((*real.entries, *made))
+    return Content((*real.entries, *generated))
 
 
 def own_cache(real_cache: Path, folder: Path) -> Path:
-    """A cache folder with the real models and vectors, whose made vectors stay in it."""
+    """Make a cache folder with the real models and vectors; new vectors stay in it."""
     folder.mkdir(parents=True, exist_ok=True)
     if real_cache.exists():
         for path in real_cache.iterdir():
@@ -57,18 +57,18 @@ def own_cache(real_cache: Path, folder: Path) -> Path:
 
 
 def fill_vectors(settings: Settings, content: Content, seed: int = 5) -> None:
-    """Put sampled vectors of the made examples into the cache of these settings."""
+    """Write sampled vectors of the generated examples into the cache."""
     embedder = load_embedder(settings.made_dir)
     cache = VectorCache(settings.made_dir / "vectors", embedder)
-    made = [entry for entry in content.entries if _is_made(entry)]
-    if not made or len(cache.get_many(made[-1].examples["en"])) == EXAMPLES_EACH:
+    generated = [entry for entry in content.entries if _is_made(entry)]
+    if not generated or len(cache.get_many(generated[-1].examples["en"])) == EXAMPLES_EACH:
         return
     real = [t for e in content.entries if not _is_made(e) for t in e.examples["en"]]
     sources = cache.embed(real)
     widths = tuple(getattr(embedder, "views", (embedder.dimensions,)))
     chance = np.random.default_rng(seed)
-    for start in range(0, len(made), _PART):
-        part = made[start : start + _PART]
+    for start in range(0, len(generated), _PART):
+        part = generated[start : start + _PART]
         centres = _around(
             sources[chance.integers(len(sources), size=len(part))], _SPREAD, widths, chance
         )
@@ -77,12 +77,12 @@ def fill_vectors(settings: Settings, content: Content, seed: int = 5) -> None:
 
 
 def fit(settings: Settings, content: Content) -> None:
-    """Fit the index, as publishing from a running system does: its start finds it there."""
+    """Fit the index, as publishing in a running system does; its start then finds it."""
     Understander.load(settings).learn(content)
 
 
 def publish_first(settings: Settings, content: Content) -> int:
-    """Make it the first version of a fresh state folder; return its number."""
+    """Publish content as the first version of a new state folder; return its number."""
     prepare.database(settings)
     database = Database.of(settings)
     try:
@@ -92,14 +92,14 @@ def publish_first(settings: Settings, content: Content) -> int:
 
 
 def real_content(settings: Settings) -> Content:
-    """The content pack."""
+    """Load the content pack."""
     return load_folder(settings.data_dir / "faq", settings.languages)
 
 
 def _around(
     rows: Vectors, spread: float, widths: tuple[int, ...], chance: np.random.Generator
 ) -> Vectors:
-    """Move rows at random by `spread` of their length, view by view; lengths stay."""
+    """Move rows at random by `spread` of their length, per view; lengths stay the same."""
     parts, start = [], 0
     for width in widths:
         view = rows[:, start : start + width]

@@ -1,4 +1,4 @@
-"""Charts as SVG, drawn by plain code: bars, and lines over a logarithmic axis."""
+"""Charts as SVG: bars, and lines over a logarithmic axis."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Lines = Mapping[str, Sequence[tuple[float, float]]]
 
 
 def draw(bars: Bars, title: str, lines: Lines, foot: str) -> str:
-    """Put the bar charts above the line chart.
+    """Draw the bar charts above the line chart; return the SVG text.
 
     Args:
         bars: Title → label and value; None is shown as not measured.

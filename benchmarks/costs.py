@@ -1,4 +1,4 @@
-"""What a message leaves behind: rows and bytes in SQL, bytes in Redis; for docs/scale.md."""
+"""Storage per message: rows and bytes in SQL, bytes in Redis; for docs/scale.md."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETTLE_S = 3.0
 
 
 def stored(system: System) -> dict[str, float]:
-    """Look into the stores of a system of ours that began empty.
+    """Measure the stores of a running system that began empty.
 
     Returns:
         `{"sql_rows_per_message", "sql_bytes_per_message", "redis_bytes_per_conversation",
@@ -38,14 +38,14 @@ def _sql(system: System) -> dict[str, float]:
         def count(question: str) -> int:
             return int(database.execute(question).fetchone()[0])
 
-        said = count("select count(*) from messages where author = 'customer'")
+        customer_messages = count("select count(*) from messages where author = 'customer'")
         rows = sum(count(f"select count(*) from {table}") for table in ("messages", "events"))
         # The trackers' and conversations' rows are rewritten with each message, not added.
         content = count("select coalesce(sum(length(body)), 0) from content_versions")
         size = count("select page_count * page_size from pragma_page_count, pragma_page_size")
     return {
-        "sql_rows_per_message": round(rows / said, 2),
-        "sql_bytes_per_message": round((size - content) / said),
+        "sql_rows_per_message": round(rows / customer_messages, 2),
+        "sql_bytes_per_message": round((size - content) / customer_messages),
     }
 
 
@@ -60,10 +60,10 @@ def _redis(system: System) -> dict[str, float]:
 
 
 def _weigh(client: Any, kind: str) -> float:
-    """Mean bytes of a key of this kind, its place in the table of keys included."""
-    found = []
+    """Return the mean bytes of a key of this kind, with its share of the table of keys."""
+    sizes = []
     for key in client.scan_iter(f"samvad:*:{kind}:*", count=1000):
-        found.append(client.memory_usage(key, samples=0) or 0)
-        if len(found) == SAMPLE:
+        sizes.append(client.memory_usage(key, samples=0) or 0)
+        if len(sizes) == SAMPLE:
             break
-    return statistics.mean(found) if found else 0.0
+    return statistics.mean(sizes) if sizes else 0.0

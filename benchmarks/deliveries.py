@@ -1,4 +1,4 @@
-"""Signed deliveries as Messenger makes them, as the bytes of HTTP requests."""
+"""Signed Messenger deliveries as bytes of HTTP requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CUSTOMERS = 2000
 
 
 def deliveries(count: int, path: str, seed: int = 1) -> list[bytes]:
-    """Make requests with one new message each; customers and words by the seed."""
+    """Make requests with one new message each; customers and texts depend on the seed."""
     chance = random.Random(seed)
     traffic = fresh_traffic("deliveries")
     texts = [traffic.question().text for _ in range(500)]
@@ -29,7 +29,7 @@ def deliveries(count: int, path: str, seed: int = 1) -> list[bytes]:
 
 
 def request(path: str, mid: str, user: str, text: str) -> bytes:
-    """One delivery with one message."""
+    """Make one delivery with one message."""
     moment = int(time.time() * 1000)
     event = {
         "sender": {"id": user},

@@ -1,4 +1,4 @@
-"""From "I want a person" to the agents' screens: 500 open desks, 10,000 waiting.
+"""Benchmark of the desk: from a handoff to the agents' screens, with 500 desks, 10,000 waiting.
 
 `python -m benchmarks.desk`, about 2 minutes (`--quick`: 1). The clock starts when the customer's
 message is posted and stops when an agent's WebSocket has the row of that conversation.
@@ -16,7 +16,7 @@ import aiohttp
 from benchmarks import figures, results, seed
 from benchmarks.growth import PERSON
 from benchmarks.results import Options
-from benchmarks.systems import BenchmarkError, System, ours
+from benchmarks.systems import BenchmarkError, System, run_samvad
 from benchmarks.throughput import fresh_traffic
 from bot.desk.web import COOKIE
 from bot.streams.messages import conversation_id
@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Hand off again and again.
+    """Hand off conversations repeatedly and measure.
 
     Returns:
         `{"agents", "waiting", "handoffs", "screens": latency over all screens, "last_screen":
@@ -47,13 +47,13 @@ def measure(options: Options) -> dict[str, Any]:
     print(f"desk: {agents} agents, {waiting} waiting …", flush=True)
     seed.waiting(settings, waiting, texts)
     tokens = seed.agents(settings, agents)
-    with ours(folder) as system:
+    with run_samvad(folder) as system:
         system.settle()
         return asyncio.run(_hand_off(system, tokens, waiting, handoffs))
 
 
 class Screens:
-    """Open desks; each notes when a conversation first appears on it."""
+    """Open desks, with the time at which a conversation first appears on each."""
 
     def __init__(self, session: aiohttp.ClientSession, desk: str) -> None:
         self._session = session
@@ -81,12 +81,12 @@ class Screens:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def expect(self, conversation: str) -> None:
-        """Wait for this conversation from here on."""
+        """Wait for this conversation from now on."""
         self._wanted, self._seen = conversation, {}
         self._all.clear()
 
     async def seen(self) -> list[float]:
-        """When each screen had it, `time.perf_counter()`; waits for all of them.
+        """Return when each screen had it (`time.perf_counter()`); wait for all screens.
 
         Raises:
             BenchmarkError: Some did not get it.
@@ -117,7 +117,7 @@ class Screens:
 
 
 def shows_waiting(frame: str, conversation: str) -> bool:
-    """Whether a frame carries the row of this conversation as one that waits."""
+    """Tell whether a frame has the row of this conversation as a waiting one."""
     return f'data-id=\\"{conversation}\\" data-state=\\"waiting\\"' in frame
 
 

@@ -1,4 +1,4 @@
-"""Train DIET beside our classifier on the same rows: `make diet`.
+"""Comparison with Rasa's DIET classifier on the same rows: `make diet`.
 
 DIET is the classifier Rasa trains by default. It needs the real TensorFlow, so it runs in the
 environment of `make bench-env`, with the pipeline Rasa suggests (`benchmarks/vanilla/project.py`).
@@ -41,7 +41,7 @@ PARAPHRASES = REPO / "tests" / "understanding" / "paraphrases.tsv"
 
 @dataclass(frozen=True)
 class Task:
-    """Rows to train on and to measure; `outside` as in `evaluate_intents`."""
+    """Rows for training and measuring; `outside` as in `evaluate_intents`."""
 
     name: str
     train: list[Pair]
@@ -54,18 +54,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
-    found: dict[str, Any] = {}
+    results: dict[str, Any] = {}
     for task in tasks(settings.load()):
-        found[task.name] = _diet(task, options.epochs)
-        print(task.name, found[task.name], flush=True)
-        text = json.dumps({**stamp(), "epochs": options.epochs, "tasks": found}, indent=1)
+        results[task.name] = _diet(task, options.epochs)
+        print(task.name, results[task.name], flush=True)
+        text = json.dumps({**stamp(), "epochs": options.epochs, "tasks": results}, indent=1)
         RESULTS.write_text(text + "\n", "utf-8")
 
 
-def ours(
+def measure_own(
     config: settings.Settings, embedder: Embedder, cache: VectorCache
 ) -> dict[str, dict[str, Any]]:
-    """Measure our classifier on every task, by its name."""
+    """Measure our classifier on every task; return figures by task name."""
     return {
         task.name: {
             "train_rows": len(task.train),
@@ -77,7 +77,7 @@ def ours(
 
 
 def tasks(config: settings.Settings) -> list[Task]:
-    """Our own content in English, BANKING77 with few examples, half of CLINC150's intents."""
+    """List the tasks: own content in English, BANKING77 with few examples, half of CLINC150."""
     train, test = quality_intents.banking(EVAL)
     tasks = [_own(config)]
     tasks += [
@@ -97,19 +97,19 @@ def tasks(config: settings.Settings) -> list[Task]:
 
 
 def _own(config: settings.Settings) -> Task:
-    """Train on the shop's English examples, measure on questions written apart from them."""
+    """Return the task of the shop's English examples, measured on questions written apart."""
     content = load_folder(config.data_dir / "faq", config.languages)
     train = [(text, entry.id) for entry in content.entries for text in entry.examples.get("en", ())]
     test = []
     for line in PARAPHRASES.read_text("utf-8").splitlines()[1:]:
-        language, wanted, text = line.split("\t")
+        language, expected, text = line.split("\t")
         if language == "en":
-            test.append((text, wanted.removeprefix("faq/")))
+            test.append((text, expected.removeprefix("faq/")))
     return Task("our own content in English, held-out questions", train, test, None)
 
 
 def _diet(task: Task, epochs: int) -> dict[str, Any]:
-    """Train and ask; `problem` in place of figures when it did not get done."""
+    """Train and evaluate DIET; return `problem` instead of figures when that fails."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "config.yml").write_text(_pipeline(epochs), "utf-8")
@@ -139,17 +139,17 @@ def _diet(task: Task, epochs: int) -> dict[str, Any]:
 
 
 def score(task: Task, answers: Sequence[tuple[str, float]]) -> dict[str, float | None]:
-    """Accuracy, Matthews correlation and recall as ours, at the threshold of Rasa's fallback."""
+    """Compute accuracy, Matthews correlation and recall at the threshold of Rasa's fallback."""
     truth = [intent for _, intent in task.test]
-    given = [
+    predicted = [
         intent if task.outside is None or confidence >= 0.3 else task.outside
         for intent, confidence in answers
     ]
-    right = [one == other for one, other in zip(truth, given, strict=True)]
+    right = [actual == guess for actual, guess in zip(truth, predicted, strict=True)]
     outside = [hit for hit, intent in zip(right, truth, strict=True) if intent == task.outside]
     return {
         "accuracy": sum(right) / len(right),
-        "mcc": matthews(truth, given),
+        "mcc": matthews(truth, predicted),
         "out_of_scope_recall": sum(outside) / len(outside) if outside else None,
     }
 
@@ -175,15 +175,17 @@ def _nlu(rows: Sequence[Pair]) -> str:
 
 
 def load() -> dict[str, Any] | None:
-    """What `make diet` wrote last; None before the first run."""
-    found: dict[str, Any] | None = None
+    """Read the last results of `make diet`; None before the first run."""
+    results: dict[str, Any] | None = None
     if RESULTS.exists():
-        found = json.loads(RESULTS.read_text("utf-8"))
-    return found
+        results = json.loads(RESULTS.read_text("utf-8"))
+    return results
 
 
-def section(trained: Mapping[str, Any] | None, own: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The part of the page about DIET."""
+def section(
+    trained: Mapping[str, Any] | None, own_figures: Mapping[str, Mapping[str, Any]]
+) -> list[str]:
+    """Return the lines of the page about DIET."""
     lines = ["## Beside DIET", ""]
     if trained is None:
         return [*lines, "Not measured yet: `make diet` does it.", ""]
@@ -197,22 +199,22 @@ def section(trained: Mapping[str, Any] | None, own: Mapping[str, Mapping[str, An
         "| task | rows to train, to test | ours | DIET | it trains and answers all in |",
         "|---|---|---|---|---|",
     ]
-    for name, theirs in trained["tasks"].items():
-        mine = own[name]
+    for name, diet_figures in trained["tasks"].items():
+        figures = own_figures[name]
         cells = [
             name,
-            f"{mine['train_rows']}, {mine['test_rows']}",
-            _figures(mine),
-            theirs.get("problem") or _figures(theirs),
-            f"{theirs['seconds']} s" if "seconds" in theirs else "–",
+            f"{figures['train_rows']}, {figures['test_rows']}",
+            _figures(figures),
+            diet_figures.get("problem") or _figures(diet_figures),
+            f"{diet_figures['seconds']} s" if "seconds" in diet_figures else "–",
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
 
-def _figures(one: Mapping[str, float | None]) -> str:
-    recall = one["out_of_scope_recall"]
-    text = f"{100 * (one['accuracy'] or 0.0):.1f} %, {one['mcc']:.3f}"
+def _figures(figures: Mapping[str, float | None]) -> str:
+    recall = figures["out_of_scope_recall"]
+    text = f"{100 * (figures['accuracy'] or 0.0):.1f} %, {figures['mcc']:.3f}"
     return text if recall is None else f"{text}, {100 * recall:.1f} %"
 
 

@@ -1,4 +1,4 @@
-"""What is counted: latencies into percentiles, processes into CPU seconds and memory."""
+"""Measuring: percentiles of latencies, CPU seconds and memory of processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MEGABYTE_KB = 1024
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """Nearest-rank percentile: the smallest value that `share` (0–1) of all do not exceed.
+    """Return the nearest-rank percentile: the smallest value that `share` (0–1) do not exceed.
 
     Raises:
         ValueError: There are no values.
@@ -47,23 +47,23 @@ class Memory:
 
 
 def tree(root: int) -> list[int]:
-    """A process and all that descend from it."""
+    """List a process and all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
                 children.setdefault(parent, []).append(int(entry.name))
-    found, todo = [], [root]
+    pids, todo = [], [root]
     while todo:
         pid = todo.pop()
-        found.append(pid)
+        pids.append(pid)
         todo += children.get(pid, [])
-    return found
+    return pids
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds of a process and of its children that have ended; 0 when it is gone."""
+    """Return CPU seconds of a process and of its children that have ended; 0 when it is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -72,20 +72,20 @@ def cpu_s(pid: int) -> float:
 
 
 def memory(pid: int) -> Memory:
-    """Memory of a process.
+    """Return the memory of a process.
 
     Raises:
         OSError: It is gone.
     """
-    found = {}
+    values = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
-        name, _, rest = line.partition(":")
-        found[name] = int(rest.split()[0]) / _MEGABYTE_KB
-    return Memory(round(found["Rss"], 1), round(found["Pss"], 1))
+        name, _, text = line.partition(":")
+        values[name] = int(text.split()[0]) / _MEGABYTE_KB
+    return Memory(round(values["Rss"], 1), round(values["Pss"], 1))
 
 
 def name_of(pid: int) -> str:
-    """Short name of a process: the role of ours, else what it runs."""
+    """Return a short name of a process: the role of ours, else its program."""
     try:
         words = Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").split("\0")
     except OSError:

@@ -1,4 +1,4 @@
-"""Does a message cost more as everything else grows? Length, stored, entries, waiting.
+"""Benchmark of growth: does a message cost more with long conversations, or full stores?
 
 `python -m benchmarks.growth`, about 25 minutes (`--quick`: 2). One customer at a time, so that a
 latency is the way of one message and nothing else.
@@ -20,7 +20,7 @@ import aiohttp
 from benchmarks import big_content, figures, results, seed
 from benchmarks.load import TIMEOUT_S
 from benchmarks.results import Options, attempt
-from benchmarks.systems import System, our_environment, ours
+from benchmarks.systems import System, our_environment, run_samvad
 from benchmarks.throughput import fresh_traffic, started
 from benchmarks.traffic import Traffic
 from bot.content.models import Content
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Grow one thing at a time.
+    """Grow one quantity at a time and measure.
 
     Returns:
         `{"length": {"ours": {message number: latency}, "vanilla": …}, "stored": {n: latency},
@@ -47,38 +47,38 @@ def measure(options: Options) -> dict[str, Any]:
     folder = options.work / "growth"
     places = options.choose((1, 10, 100, 300, 1000, 3000), (1, 10, 60))
     vanilla_places = options.choose((1, 10, 100, 300), (1, 10, 60))
-    found: dict[str, Any] = {"length": {}, "stored": {}, "entries": {}, "waiting": {}}
+    results: dict[str, Any] = {"length": {}, "stored": {}, "entries": {}, "waiting": {}}
     with _ours(folder) as system:
-        found["length"]["ours"] = by_length(system, places)
+        results["length"]["ours"] = by_length(system, places)
     with started(options, "vanilla") as system:
-        found["length"]["vanilla"] = by_length(system, vanilla_places)
+        results["length"]["vanilla"] = by_length(system, vanilla_places)
     for stored in options.choose((1, 10_000, 100_000), (1, 2000)):
-        found["stored"][str(stored)] = attempt(partial(_with_stored, folder, stored, count))
+        results["stored"][str(stored)] = attempt(partial(_with_stored, folder, stored, count))
     for entries in options.choose((60, 1000, 10_000), (60, 300)):
-        found["entries"][str(entries)] = attempt(partial(_with_entries, options, entries, count))
+        results["entries"][str(entries)] = attempt(partial(_with_entries, options, entries, count))
     for waiting in options.choose((0, 1000, 50_000), (0, 500)):
-        found["waiting"][str(waiting)] = attempt(partial(_with_waiting, folder, waiting, count))
-    return found
+        results["waiting"][str(waiting)] = attempt(partial(_with_waiting, folder, waiting, count))
+    return results
 
 
 def by_length(system: System, places: Iterable[int]) -> dict[str, dict[str, float]]:
-    """Latency around some places of one long conversation, and of first messages of many."""
+    """Return latencies at some places of one long conversation, and of first messages of many."""
     traffic = fresh_traffic("length")
-    wanted = sorted(places)
-    print(f"{system.name}: a conversation of {wanted[-1] + WINDOW} messages …", flush=True)
-    asked(system, traffic, ["warm"] * WINDOW)
-    took = asked(system, traffic, ["long"] * (wanted[-1] + WINDOW))
-    found = {}
-    for place in wanted:
+    sorted_places = sorted(places)
+    print(f"{system.name}: a conversation of {sorted_places[-1] + WINDOW} messages …", flush=True)
+    ask_questions(system, traffic, ["warm"] * WINDOW)
+    took = ask_questions(system, traffic, ["long"] * (sorted_places[-1] + WINDOW))
+    latencies = {}
+    for place in sorted_places:
         window = took[place - 1 : place - 1 + WINDOW]
         if place == 1:
-            window = asked(system, traffic, [f"first-{i}" for i in range(WINDOW)])
-        found[str(place)] = figures.latency_ms(window)
-    return found
+            window = ask_questions(system, traffic, [f"first-{i}" for i in range(WINDOW)])
+        latencies[str(place)] = figures.latency_ms(window)
+    return latencies
 
 
-def asked(system: System, traffic: Traffic, customers: Iterable[str]) -> list[float]:
-    """Ask one new question a customer, one after another; return the latencies in seconds."""
+def ask_questions(system: System, traffic: Traffic, customers: Iterable[str]) -> list[float]:
+    """Ask one new question per customer, one after another; return the latencies in seconds."""
 
     async def ask() -> list[float]:
         took = []
@@ -101,7 +101,7 @@ def _with_stored(folder: Path, stored: int, count: int) -> dict[str, Any]:
     _empty(folder)
     texts = [fresh_traffic("text").question().text for _ in range(50)]
     seed.stored(seed.settings_of(folder), stored, texts)
-    with ours(folder) as system:
+    with run_samvad(folder) as system:
         return _steady(system, count)
 
 
@@ -117,7 +117,7 @@ def _with_waiting(folder: Path, waiting: int, count: int) -> dict[str, Any]:
     if waiting:
         texts = [fresh_traffic("text").question().text for _ in range(50)]
         seed.waiting(seed.settings_of(folder), waiting, texts)
-    with ours(folder) as system:
+    with run_samvad(folder) as system:
         answer = _steady(system, count)
         handoffs = []
         for number in range(max(10, count // 5)):
@@ -130,12 +130,12 @@ def _with_waiting(folder: Path, waiting: int, count: int) -> dict[str, Any]:
 
 
 def _steady(system: System, count: int) -> dict[str, Any]:
-    """Latency in conversations of 20 messages, after warming up."""
+    """Return the latency in conversations of 20 messages, after a warm-up."""
     traffic = fresh_traffic("steady")
-    asked(system, traffic, ["warm"] * WINDOW)
+    ask_questions(system, traffic, ["warm"] * WINDOW)
     system.settle()
     began = system.cpu_s()
-    took = asked(system, traffic, [f"steady-{i // 20}" for i in range(count)])
+    took = ask_questions(system, traffic, [f"steady-{i // 20}" for i in range(count)])
     cpu = system.cpu_s() - began
     return {
         **figures.latency_ms(took),
@@ -147,7 +147,7 @@ def _steady(system: System, count: int) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def big_system(options: Options, folder: Path, entries: int) -> Iterator[tuple[System, Content]]:
-    """Run a system of ours with so many FAQ entries; give it and its content."""
+    """Run our system with this many FAQ entries; yield it and its content."""
     _empty(folder)
     real_cache = Path(our_environment(folder)["SAMVAD_CACHE_DIR"])
     cache = big_content.own_cache(real_cache, options.work / "cache")
@@ -156,13 +156,13 @@ def big_system(options: Options, folder: Path, entries: int) -> Iterator[tuple[S
     big_content.fill_vectors(settings, content)
     big_content.publish_first(settings, content)
     big_content.fit(settings, content)
-    with ours(folder, cache_dir=cache) as system:
+    with run_samvad(folder, cache_dir=cache) as system:
         yield system, content
 
 
 def _ours(folder: Path) -> Any:
     _empty(folder)
-    return ours(folder)
+    return run_samvad(folder)
 
 
 def _empty(folder: Path) -> None:

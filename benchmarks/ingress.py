@@ -1,4 +1,4 @@
-"""Signed deliveries of Messenger against the ingress, in open loop.
+"""Benchmark of the ingress: signed Messenger deliveries in open loop.
 
 `python -m benchmarks.ingress`, about 4 minutes (`--quick`: 1). A thousand deliveries a second, each
 with one new message of one of 2,000 customers, begin at random moments whatever the ingress does; a
@@ -28,8 +28,8 @@ from benchmarks.systems import (
     BenchmarkError,
     free_port,
     our_environment,
-    ours,
     process_of,
+    run_samvad,
 )
 from bot.stores.redis_client import EmbeddedServer
 
@@ -53,20 +53,20 @@ def measure(options: Options) -> dict[str, Any]:
         `rate`, and for `one`, `two` and `busy` the figures of `Driver.figures`.
     """
     rate = options.choose(RATE, 300.0)
-    found: dict[str, Any] = {"rate": rate}
+    results: dict[str, Any] = {"rate": rate}
     for name, work in (
         ("one", partial(_alone, options, 1, rate)),
         ("two", partial(_alone, options, 2, rate)),
         ("busy", partial(_busy, options, rate)),
     ):
         print(f"ingress: {name} …", flush=True)
-        found[name] = attempt(work)
-    return found
+        results[name] = attempt(work)
+    return results
 
 
 @dataclass
 class Driver:
-    """Sends requests made beforehand, as raw bytes: the generator must not be what is measured."""
+    """Sender of prepared requests as raw bytes, so that the generator itself costs little."""
 
     ports: Sequence[int]
     requests: Sequence[bytes]
@@ -124,7 +124,7 @@ def _length(head: bytes) -> int:
 def deliver(
     options: Options, ports: Sequence[int], rate: float, pids: dict[str, int]
 ) -> dict[str, Any]:
-    """Deliver for a while and return the figures.
+    """Deliver for some time and return the figures.
 
     Args:
         pids: Name → process whose CPU is counted.
@@ -155,7 +155,7 @@ def deliver(
 
 
 def vendor() -> dict[str, str]:
-    """Settings of a Messenger page; profiles are asked for at a port where nobody listens."""
+    """Return settings of a Messenger page; profiles are requested at a port without a server."""
     return {
         "FACEBOOK_APP_SECRET": APP_SECRET,
         "FACEBOOK_VERIFY_TOKEN": "verify",
@@ -181,22 +181,22 @@ def _alone(options: Options, count: int, rate: float) -> dict[str, Any]:
 
 
 def _busy(options: Options, rate: float) -> dict[str, Any]:
-    """One ingress of a whole system, whose engines have all these messages to work off."""
+    """Measure one ingress of a whole system, whose engines handle all these messages."""
     folder = options.work / "ingress-busy"
-    with ours(folder, **vendor()) as system:
+    with run_samvad(folder, **vendor()) as system:
         port = int(system.environment["INGRESS_PORT"])
         pids = {
             name: pid
             for pid in system.pids()
             if (name := figures.name_of(pid)) in ("ingress", "valkey", "engine-0", "sender")
         }
-        found = deliver(options, [port], rate, pids)
-    return found
+        result = deliver(options, [port], rate, pids)
+    return result
 
 
 @contextlib.contextmanager
 def _redis(folder: Path) -> Iterator[EmbeddedServer]:
-    """The embedded server, as durable as on a laptop: on disk with every delivery."""
+    """Run the embedded server with every delivery on disk, as on a laptop."""
     server = EmbeddedServer(folder)
     if not server.acquire():
         raise BenchmarkError(f"{folder} is in use")

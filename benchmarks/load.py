@@ -1,4 +1,4 @@
-"""The load generator: customers who read each answer before they write again.
+"""Load generator: customers who read each answer before they write again.
 
 Closed loop: so many customers, each sends as soon as it has its answer; this finds the capacity.
 Open loop: messages begin at a given rate whatever the system does, and a latency counts from the
@@ -28,7 +28,7 @@ MOST_UNDER_WAY = 512
 
 @dataclass
 class Tally:
-    """What customers saw."""
+    """Counts of what customers got."""
 
     answers: dict[str, str]
     """Answer text → entry id, for systems that do not say which entry they answer with."""
@@ -49,7 +49,7 @@ class Tally:
 
 
 class Client:
-    """Posts customers' messages; remembers the last answer of each, for taps."""
+    """HTTP client of customers; remembers each one's last answer, for taps."""
 
     def __init__(self, system: System, session: aiohttp.ClientSession, tally: Tally) -> None:
         self._system = system
@@ -59,7 +59,7 @@ class Client:
     async def send(
         self, customer: str, step: Step, last: list[dict[str, Any]], due: float
     ) -> list[dict[str, Any]]:
-        """Send a step and return the replies; what fails is counted, not raised.
+        """Send a step and return the replies; failures are counted, not raised.
 
         Args:
             due: `time.perf_counter()` at which the customer meant to send.
@@ -79,7 +79,7 @@ class Client:
         return list(replies)
 
     async def converse(self, conversation: Conversation, until: float) -> None:
-        """Play a conversation; it ends early when a person takes over or the time is up."""
+        """Play a conversation; it ends early when an agent takes over or the time is up."""
         last: list[dict[str, Any]] = []
         for step in conversation.steps:
             due = time.perf_counter()
@@ -99,7 +99,7 @@ def closed_loop(
     measure_s: float,
     answers: dict[str, str],
 ) -> dict[str, Any]:
-    """Run customers without pause and return the figures of the measured part."""
+    """Run customers without pause; return the figures of the measured part."""
     return asyncio.run(_closed(system, traffic, customers, warm_s, measure_s, answers))
 
 
@@ -113,7 +113,7 @@ def open_loop(
     answers: dict[str, str],
     seed: int = 1,
 ) -> dict[str, Any]:
-    """Begin `rate` messages a second, at random moments, and return the figures."""
+    """Begin `rate` messages per second at random moments; return the figures."""
     return asyncio.run(_open(system, traffic, rate, warm_s, measure_s, answers, seed))
 
 
@@ -187,7 +187,7 @@ async def _open(
 
 
 class _Measured:
-    """From its making to `figures`: what was said, and what it cost."""
+    """Measurement from its creation to `figures`: counts and cost."""
 
     def __init__(self, system: System, client: Client, answers: dict[str, str]) -> None:
         self._system = system

@@ -1,4 +1,4 @@
-"""From an editor's command to the first customer's answer, by number of entries.
+"""Benchmark of publishing: from an editor's command to the first customer's answer.
 
 `python -m benchmarks.publish`, about 10 minutes (`--quick`: 1). The edit: a new answer for one
 entry, and ten new examples. Measured: `python -m bot content publish` as an editor types it, until
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Publish a few times at each size.
+    """Publish several times at each size.
 
     Returns:
         Entries → `{"edit_to_live_s", "command_says_s", "first_s", "answers"}`: medians and the
@@ -43,11 +43,11 @@ def measure(options: Options) -> dict[str, Any]:
     """
     sizes = options.choose((60, 1000, 10_000), (60, 300))
     rounds = options.choose(5, 2)
-    found = {}
+    results = {}
     for entries in sizes:
         print(f"publishing with {entries} entries …", flush=True)
-        found[str(entries)] = attempt(partial(_one_size, options, entries, rounds))
-    return {"entries": found}
+        results[str(entries)] = attempt(partial(_one_size, options, entries, rounds))
+    return {"entries": results}
 
 
 def _one_size(options: Options, entries: int, rounds: int) -> dict[str, Any]:
@@ -64,9 +64,9 @@ def _rounds(options: Options, system: System, content: Content, rounds: int) -> 
         content, marker, question = edited(content, number)
         topic = content.by_id[ENTRY].topic
         write_topic(topic, (e for e in content.entries if e.topic == topic), folder)
-        live_s, told, asked_s = _publish(system, folder, marker, question)
+        live_s, reported_s, asked_s = _publish(system, folder, marker, question)
         lives.append(live_s)
-        says.append(told)
+        says.append(reported_s)
         latencies += asked_s
     return {
         "edit_to_live_s": round(figures.percentile(lives, 0.5), 2),
@@ -80,7 +80,7 @@ def _rounds(options: Options, system: System, content: Content, rounds: int) -> 
 
 
 def edited(content: Content, number: int) -> tuple[Content, str, str]:
-    """Change one entry's answer and add ten examples.
+    """Return the content with one entry's answer changed and ten examples added.
 
     Returns:
         The content, the new words of the answer, and a new example: among 10,000 made entries the
@@ -94,10 +94,12 @@ def edited(content: Content, number: int) -> tuple[Content, str, str]:
         if entry.id != ENTRY:
             return entry
         # The ten of the last edit go, ten new ones come.
-        kept = tuple(t for t in entry.examples["en"] if not re.search(r" edit \d+-\d+$", t))
-        own = tuple(f"{QUESTION} {text}" for text in texts)
+        examples = tuple(t for t in entry.examples["en"] if not re.search(r" edit \d+-\d+$", t))
+        new_examples = tuple(f"{QUESTION} {text}" for text in texts)
         answers = {**entry.answers, "en": f"{entry.answers['en'].split(' Edited ')[0]} {marker}"}
-        return replace(entry, examples={**entry.examples, "en": (*kept, *own)}, answers=answers)
+        return replace(
+            entry, examples={**entry.examples, "en": (*examples, *new_examples)}, answers=answers
+        )
 
     changed = Content(tuple(change(entry) for entry in content.entries))
     return changed, marker, f"{QUESTION} {texts[0]}"
@@ -106,30 +108,30 @@ def edited(content: Content, number: int) -> tuple[Content, str, str]:
 def _publish(
     system: System, folder: Any, marker: str, question: str
 ) -> tuple[float, float, list[float]]:
-    done: list[subprocess.CompletedProcess[str]] = []
+    finished: list[subprocess.CompletedProcess[str]] = []
     began = time.perf_counter()
     runner = threading.Thread(
-        target=lambda: done.append(system.run("content", "publish", str(folder), "--force"))
+        target=lambda: finished.append(system.run("content", "publish", str(folder), "--force"))
     )
     runner.start()
     latencies: list[float] = []
     try:
         while True:
-            asked = time.perf_counter()
+            asked_at = time.perf_counter()
             replies = system.ask(f"publish-{marker}-{len(latencies)}", question)
             now = time.perf_counter()
-            latencies.append(now - asked)
+            latencies.append(now - asked_at)
             if any(marker in reply["text"] for reply in replies):
                 break
-            if done and done[0].returncode != 0:
-                raise BenchmarkError(f"content publish failed: {done[0].stderr[-500:]}")
+            if finished and finished[0].returncode != 0:
+                raise BenchmarkError(f"content publish failed: {finished[0].stderr[-500:]}")
             if now - began > LIVE_S:
                 raise BenchmarkError(f"not live after {LIVE_S:.0f} s: {replies}")
             time.sleep(0.01)
     finally:
         runner.join()
-    told = re.search(r"is live after ([\d.]+) s", done[0].stdout)
-    return now - began, float(told[1]) if told else 0.0, latencies
+    match = re.search(r"is live after ([\d.]+) s", finished[0].stdout)
+    return now - began, float(match[1]) if match else 0.0, latencies
 
 
 if __name__ == "__main__":

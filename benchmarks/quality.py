@@ -1,8 +1,8 @@
-"""Measure the understanding on public data and write docs/quality.md: `make evaluate`.
+"""Evaluation of understanding on public data, which writes docs/quality.md: `make evaluate`.
 
-The data lies outside the project (`EVAL`, default ../shared/eval) and is only measured on. Peers
-that are installed are measured on the same rows; for others the published figure stands beside.
-What `make diet` measured last stands in the page too.
+The data is outside the project (`EVAL`, default ../shared/eval) and is used for measuring only.
+Installed peers are measured on the same rows; for others the page has the published figure. The
+last results of `make diet` are on the page too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from bot.understanding.mood.sentiment import load_or_fit
 EVAL = Path(os.environ.get("EVAL", REPO.parent / "shared" / "eval"))
 PAGE = REPO / "docs" / "quality.md"
 BY_HAND = REPO / "benchmarks" / "texts" / "understanding.md"
-"""Measurements of single runs, which the page keeps below its own."""
+"""Measurements of single runs, which are appended to the page."""
 
 
 def main() -> None:
@@ -44,11 +44,14 @@ def main() -> None:
     measured += _sentiment(config, embedder)
     sample = quality_language.rows(EVAL)
     detectors = quality_language.measure(sample)
-    asked = quality_language.asked(sample)
-    own = diet.ours(config, embedder, cache)
+    langdetect_shares = quality_language.langdetect_shares(sample)
+    own_figures = diet.measure_own(config, embedder, cache)
     minutes = (time.monotonic() - started) / 60
     PAGE.write_text(
-        page(measured, detectors, asked, diet.section(diet.load(), own), minutes), "utf-8"
+        page(
+            measured, detectors, langdetect_shares, diet.section(diet.load(), own_figures), minutes
+        ),
+        "utf-8",
     )
     print(f"written to {PAGE} after {minutes:.1f} minutes", flush=True)
 
@@ -59,10 +62,10 @@ def _sentiment(config: settings.Settings, embedder: Embedder) -> Iterator[Line]:
         for text, label in read_tsv(EVAL / "sentiment/thai_wisesight_test.tsv", "text", "sentiment")
     ]
     model = load_or_fit(config.made_dir, config.data_dir, embedder)
-    found = evaluate_sentiment(rows, model, embedder)
+    result = evaluate_sentiment(rows, model, embedder)
     yield (
         "Wisesight (Thai): area under the curve of negative / recall at 5 % false alarms",
-        f"{found['negative_auc']:.3f} / {100 * found['negative_recall_at_5']:.1f} %",
+        f"{result['negative_auc']:.3f} / {100 * result['negative_recall_at_5']:.1f} %",
         "no row of it in training; best published accuracy on the older split .760",
     )
 
@@ -70,11 +73,11 @@ def _sentiment(config: settings.Settings, embedder: Embedder) -> Iterator[Line]:
 def page(
     measured: Sequence[Line],
     detectors: Mapping[str, Outcome],
-    asked: Mapping[str, float],
+    langdetect_shares: Mapping[str, float],
     beside_diet: Sequence[str],
     minutes: float,
 ) -> str:
-    """Lay the figures out as Markdown."""
+    """Write the figures as Markdown."""
     where = stamp()
     lines = [
         "# Quality",
@@ -88,26 +91,28 @@ def page(
         "",
         "| set | ours | others |",
         "|---|---|---|",
-        *(f"| {name} | {ours} | {others} |" for name, ours, others in measured),
+        *(f"| {name} | {own} | {published} |" for name, own, published in measured),
         "",
         "Figures of others are published ones, not measured in this run.",
         "",
-        *_language(detectors, asked),
+        *_language(detectors, langdetect_shares),
         *beside_diet,
     ]
     return "\n".join(lines).rstrip("\n") + "\n\n" + BY_HAND.read_text("utf-8")
 
 
-def _language(detectors: Mapping[str, Outcome], asked: Mapping[str, float]) -> list[str]:
+def _language(
+    detectors: Mapping[str, Outcome], langdetect_shares: Mapping[str, float]
+) -> list[str]:
     groups = list(detectors[OURS].accuracy or {})
     names = list(detectors)
     rows = []
     for group in groups:
         cells = [_cell(detectors[name], group) for name in names]
-        rows.append(f"| {group} | {' | '.join(cells)} | {100 * asked[group]:.1f} % |")
+        rows.append(f"| {group} | {' | '.join(cells)} | {100 * langdetect_shares[group]:.1f} % |")
     cost = [
-        f"{one.median_ms:.3f} / {one.p99_ms:.2f}" if one.accuracy else one.problem
-        for one in detectors.values()
+        f"{outcome.median_ms:.3f} / {outcome.p99_ms:.2f}" if outcome.accuracy else outcome.problem
+        for outcome in detectors.values()
     ]
     return [
         "## Language",

@@ -1,4 +1,4 @@
-"""Intent classification on public data: whole sets, few examples, other languages, small bots."""
+"""Evaluation of intents on public data: whole sets, few examples, languages, small bots."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TYPOS = 0.15  # share of the words of a simulated customer that are mistyped
 
 
 def lines(data: Path, embedder: Embedder, cache: VectorCache) -> Iterator[Line]:
-    """Measure everything."""
+    """Measure everything; yield the lines of the table."""
     run = partial(evaluate_intents, embedder=embedder, cache=cache)
     yield from _banking(data, run)
     yield from _clinc(data, run)
@@ -37,7 +37,7 @@ def lines(data: Path, embedder: Embedder, cache: VectorCache) -> Iterator[Line]:
 
 
 def few(rows: Sequence[Pair], count: int, seed: int) -> list[Pair]:
-    """Draw as many examples of each intent."""
+    """Draw this many examples of each intent."""
     by_intent: dict[str, list[Pair]] = defaultdict(list)
     for row in rows:
         by_intent[row[1]].append(row)
@@ -50,12 +50,12 @@ def few(rows: Sequence[Pair], count: int, seed: int) -> list[Pair]:
 
 
 def banking(data: Path) -> tuple[list[Pair], list[Pair]]:
-    """Training and test rows of BANKING77."""
+    """Return training and test rows of BANKING77."""
     return _pairs(data / "intents/banking77_train.tsv"), _pairs(data / "intents/banking77_test.tsv")
 
 
 def clinc(data: Path) -> tuple[list[Pair], list[Pair]]:
-    """Training rows in scope, and all test rows, of CLINC150; `OUTSIDE` marks those outside."""
+    """Return CLINC150's in-scope training rows and all test rows; `OUTSIDE` marks the others."""
     splits: dict[str, list[Pair]] = defaultdict(list)
     for split, text, intent in read_tsv(
         data / "intents/clinc150_full.tsv", "split", "text", "intent"
@@ -72,8 +72,10 @@ def mistyped(text: str, chance: random.Random) -> str:
         if len(word) < 4 or chance.random() > _TYPOS:
             continue
         place = chance.randrange(1, len(word) - 1)
-        a, b, rest = word[:place], word[place], word[place + 1 :]
-        words[at] = chance.choice([a + rest, a + b + b + rest, a + rest[0] + b + rest[1:]])
+        a, b, following = word[:place], word[place], word[place + 1 :]
+        words[at] = chance.choice(
+            [a + following, a + b + b + following, a + following[0] + b + following[1:]]
+        )
     return " ".join(words)
 
 
@@ -137,27 +139,27 @@ def _cross_lingual(data: Path, run: Any) -> Line:
 
 
 def _small_bots(data: Path, run: Any) -> Line:
-    """Bots cut out of CLINC150: 25 intents of 15 to 30 examples, half of the messages strange."""
+    """Evaluate bots of 25 intents with 15 to 30 examples from CLINC150; half the rows strange."""
     train, test = clinc(data)
     names = sorted({intent for _, intent in train})
     automatic, best = [], []
     for seed in range(BOTS):
         chance = random.Random(seed)
-        own = set(chance.sample(names, 25))
-        sizes = {name: chance.randint(15, 30) for name in own}
+        bot_intents = set(chance.sample(names, 25))
+        sizes = {name: chance.randint(15, 30) for name in bot_intents}
         examples = [
             row
-            for name in sorted(own)
+            for name in sorted(bot_intents)
             for row in few([row for row in train if row[1] == name], sizes[name], seed)
         ]
-        known = [row for row in test if row[1] in own]
-        strange = [row for row in test if row[1] not in own]
-        strange = chance.sample(strange, len(known))
-        messages = [(mistyped(text, chance), intent) for text, intent in known]
+        in_scope = [row for row in test if row[1] in bot_intents]
+        strange = [row for row in test if row[1] not in bot_intents]
+        strange = chance.sample(strange, len(in_scope))
+        messages = [(mistyped(text, chance), intent) for text, intent in in_scope]
         messages += [(mistyped(text, chance), OUTSIDE) for text, _ in strange]
-        found = run(examples, messages, OUTSIDE)
-        automatic.append(found["mcc"])
-        best.append(max(point["mcc"] for point in found["curve"]))
+        result = run(examples, messages, OUTSIDE)
+        automatic.append(result["mcc"])
+        best.append(max(point["mcc"] for point in result["curve"]))
     return (
         f"{BOTS} small bots cut out of CLINC150 (25 intents, 15-30 examples, half of the messages "
         "out of scope, typos): Matthews correlation at the automatic / the best threshold",

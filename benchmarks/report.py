@@ -1,4 +1,4 @@
-"""`docs/speed.md` from `speed.json`: tables, a chart, and when and on what it was measured."""
+"""Writer of `docs/speed.md` from `speed.json`: tables, a chart, and when and where measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks import chart, results
 
 NONE = "not measured"
 FAILED = "failed"
-"""It was tried and broke; `speed.json` says how."""
+"""The measurement failed; `speed.json` says how."""
 METHOD = Path(__file__).parent / "texts" / "method.md"
 SYSTEMS = {
     "ours": "Samvad, one engine",
@@ -20,14 +20,14 @@ SYSTEMS = {
 
 
 def write(folder: Path) -> None:
-    """Draw the page and its charts beside `speed.json`."""
+    """Write the page and its charts beside `speed.json`."""
     speed = results.load(folder)
     (folder / "speed.md").write_text(page(speed), "utf-8")
     (folder / "speed.svg").write_text(drawing(speed), "utf-8")
 
 
 def page(speed: dict[str, Any]) -> str:
-    """The whole page; a part that was not run says so in every cell."""
+    """Return the whole page; a part that was not run has NONE in every cell."""
     parts = speed.get("parts", {})
     sections = [
         _head(speed),
@@ -43,19 +43,19 @@ def page(speed: dict[str, Any]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def at(found: Any, *path: str) -> Any:
-    """Look a figure up; None when any step of the way is missing, a word when it failed."""
+def at(figures: Any, *path: str) -> Any:
+    """Look up a figure; None when a key is missing, `FAILED` when it failed."""
     for key in path:
-        if isinstance(found, dict) and isinstance(found.get("failed"), str):
+        if isinstance(figures, dict) and isinstance(figures.get("failed"), str):
             return FAILED
-        if not isinstance(found, dict) or key not in found:
+        if not isinstance(figures, dict) or key not in figures:
             return None
-        found = found[key]
-    return found
+        figures = figures[key]
+    return figures
 
 
 def cell(value: Any, digits: int = 1, unit: str = "") -> str:
-    """A figure as a table shows it."""
+    """Format a figure for a table."""
     if value is None:
         return NONE
     if isinstance(value, str):
@@ -69,7 +69,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def drawing(speed: dict[str, Any]) -> str:
-    """Bars of throughput and CPU, and the way a conversation's latency grows."""
+    """Draw bars of throughput and CPU, and lines of latency by length of a conversation."""
     throughput, growth = at(speed, "parts", "throughput"), at(speed, "parts", "growth")
     bars = {
         title: [(label, at(throughput, name, "closed", key)) for name, label in SYSTEMS.items()]
@@ -80,8 +80,8 @@ def drawing(speed: dict[str, Any]) -> str:
     }
     lines = {
         SYSTEMS[name]: [
-            (int(number), found["p50_ms"])
-            for number, found in sorted(
+            (int(number), figures["p50_ms"])
+            for number, figures in sorted(
                 (at(growth, "length", name) or {}).items(), key=lambda item: int(item[0])
             )
         ]
@@ -206,16 +206,16 @@ One customer at a time; milliseconds as p50 / p95.
 
 
 def _publish(part: dict[str, Any]) -> str:
-    found = at(part, "entries") or {}
+    entries = at(part, "entries") or {}
     rows = [
         [
             f"{int(n):,}",
-            cell(at(found, n, "edit_to_live_s"), 2),
-            cell(at(found, n, "edit_to_live_worst_s"), 2),
-            cell(at(found, n, "command_says_s"), 1),
-            _ms(at(found, n, "answers_meanwhile")),
+            cell(at(entries, n, "edit_to_live_s"), 2),
+            cell(at(entries, n, "edit_to_live_worst_s"), 2),
+            cell(at(entries, n, "command_says_s"), 1),
+            _ms(at(entries, n, "answers_meanwhile")),
         ]
-        for n in sorted(found or ("60", "1000", "10000"), key=int)
+        for n in sorted(entries or ("60", "1000", "10000"), key=int)
     ]
     head = [
         "FAQ entries",
@@ -252,17 +252,17 @@ def _ingress(part: dict[str, Any]) -> str:
         ("two", "two ingress processes"),
         ("busy", "one, beside an engine that works the messages off"),
     ):
-        found = at(part, name)
+        figures = at(part, name)
         keys = ("sent_per_s", "p50_ms", "p95_ms", "p99_ms", "max_ms")
-        used = at(found, "cpu_ms_per_delivery")
+        used = at(figures, "cpu_ms_per_delivery")
         if isinstance(used, dict):
             used = sum(ms for process, ms in used.items() if process.startswith("ingress"))
         rows.append(
             [
                 label,
-                *(cell(at(found, key), 1) for key in keys),
+                *(cell(at(figures, key), 1) for key in keys),
                 cell(used, 2),
-                cell(at(found, "refused")),
+                cell(at(figures, "refused")),
             ]
         )
     head = [
@@ -310,13 +310,13 @@ the ratio is the median of the rounds' ratios.
 {table(["", "before", "now", "now : before"], rows)}"""
 
 
-def _ms(found: Any) -> str:
-    if not found or isinstance(found, str):
-        return found or NONE
-    if "failed" in found:
+def _ms(figures: Any) -> str:
+    if not figures or isinstance(figures, str):
+        return figures or NONE
+    if "failed" in figures:
         return FAILED
-    return f"{found['p50_ms']:.1f} / {found['p95_ms']:.1f}"
+    return f"{figures['p50_ms']:.1f} / {figures['p95_ms']:.1f}"
 
 
-def _ms_cpu(found: Any) -> list[str]:
-    return [_ms(found), cell(at(found, "cpu_ms_per_message"), 1)]
+def _ms_cpu(figures: Any) -> list[str]:
+    return [_ms(figures), cell(at(figures, "cpu_ms_per_message"), 1)]

@@ -1,4 +1,4 @@
-"""Where results go: one part of `speed.json` each, with date and commit; never a made-up figure.
+"""Storage of results: one part of `speed.json` each, with date and commit; no invented figures.
 
 Shape: `{"throughput_ratio": number or null, "date", "commit", "machine": {…}, "parts": {name:
 {"date", "commit", "quick", …figures}}}`. A part that was not run is not there.
@@ -30,7 +30,7 @@ QUICK = REPO / "results" / "speed"
 
 @dataclass(frozen=True)
 class Options:
-    """What every part is told."""
+    """Options that every part gets."""
 
     quick: bool
     output: Path
@@ -41,7 +41,7 @@ class Options:
 
 
 def read_options(description: str | None) -> Options:
-    """Read the command line that all parts share; from here on SIGTERM stops what was started."""
+    """Read the command line all parts share; from now on SIGTERM stops started processes."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small sizes and short times")
@@ -61,7 +61,7 @@ def read_options(description: str | None) -> Options:
 
 
 def attempt(measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Measure one size; what fails is a result too, and the other sizes still run."""
+    """Measure one size; a failure becomes the result, and the other sizes still run."""
     try:
         return measure()
     except Exception as error:
@@ -74,12 +74,12 @@ def load(folder: Path) -> dict[str, Any]:
     path = folder / "speed.json"
     if not path.exists():
         return {"throughput_ratio": None, "parts": {}}
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return found
+    speed: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return speed
 
 
 def write(options: Options, name: str, figures: dict[str, Any]) -> None:
-    """Put a part's figures into `speed.json` and draw the page again."""
+    """Store a part's figures in `speed.json` and write the page again."""
     from benchmarks import report
 
     speed = merge(load(options.output), name, figures, quick=options.quick, stamp=stamp())
@@ -107,7 +107,7 @@ def merge(
 
 
 def stamp() -> dict[str, Any]:
-    """When, what and where: date, commit, machine."""
+    """Return date, commit and machine."""
     return {
         "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "commit": _commit(),

@@ -1,4 +1,4 @@
-"""A day of routing in a few seconds: 500 agents, 10,000 conversations, the real matching.
+"""Benchmark of routing: a simulated day of 500 agents and 10,000 conversations.
 
 `python -m benchmarks.routing` (`--quick`: 50 agents, 500 conversations) prints waits in simulated
 seconds and the real time a run of the matching takes. The clock is simulated, nothing is stored:
@@ -32,7 +32,7 @@ START = 1_700_000_000.0
 
 @dataclass
 class Waits:
-    """What came of the simulation."""
+    """Results of the simulation."""
 
     waited: list[float]
     by_priority: dict[int, list[float]]
@@ -45,32 +45,32 @@ class Waits:
     """Assignments above an agent's capacity; must be 0."""
 
 
-def crew(chance: random.Random, agents: int) -> list[RoutingAgent]:
-    """Agents who speak two languages of the mix, in one of three teams."""
+def crew(chance: random.Random, count: int) -> list[RoutingAgent]:
+    """Make agents who speak two languages of the mix, in one of three teams."""
     names, weights = zip(*LANGUAGES, strict=True)
-    made = []
-    for number in range(agents):
-        first, second = chance.choices(names, weights, k=2)
-        made.append(
+    agents = []
+    for number in range(count):
+        first_language, second_language = chance.choices(names, weights, k=2)
+        agents.append(
             RoutingAgent(
                 f"agent-{number}",
                 frozenset({("orders", "refunds", "care")[number % 3]}),
-                {second: chance.randint(1, 3), first: 3},
+                {second_language: chance.randint(1, 3), first_language: 3},
                 capacity=3,
             )
         )
-    return made
+    return agents
 
 
 def arrivals(chance: random.Random, conversations: int) -> list[Waiting]:
-    """A stream with a rush in the middle: half of all come in a quarter of the time."""
+    """Make arrivals with a rush in the middle: half of all in a quarter of the time."""
     names, weights = zip(*LANGUAGES, strict=True)
     span = HOURS * 3600.0
-    made = []
+    moments = []
     for number in range(conversations):
         rush = number % 2
         at = chance.uniform(0.375, 0.625) * span if rush else chance.uniform(0, span)
-        made.append(
+        moments.append(
             Waiting(
                 f"c-{number}",
                 chance.choice(("orders", "refunds", "care", "everyone")),
@@ -80,89 +80,89 @@ def arrivals(chance: random.Random, conversations: int) -> list[Waiting]:
                 before=f"agent-{chance.randrange(500)}" if chance.random() < 0.2 else "",
             )
         )
-    return sorted(made, key=lambda w: w.waiting_since)
+    return sorted(moments, key=lambda w: w.waiting_since)
 
 
 def simulate(agents: int, conversations: int) -> Waits:
-    """Run until every conversation was given to somebody."""
+    """Run until every conversation has an agent."""
     chance = random.Random(SEED)
     teams = {
         DEFAULT_TEAM.id: DEFAULT_TEAM,
-        **{one: Team(one, one, overflow_to=("care",)) for one in ("orders", "refunds", "care")},
+        **{id_: Team(id_, id_, overflow_to=("care",)) for id_ in ("orders", "refunds", "care")},
     }
     seats = {seat.id: seat for seat in crew(chance, agents)}
     coming = arrivals(chance, conversations)[::-1]
     ending: list[tuple[float, str]] = []
     queue: dict[str, Waiting] = {}
-    found = Waits([], {}, [], Counter(), 0, 0)
+    waits = Waits([], {}, [], Counter(), 0, 0)
     now = START
     while coming or queue:
         now += TICK_S
         while coming and coming[-1].waiting_since <= now:
-            one = coming.pop()
-            queue[one.id] = one
+            conversation = coming.pop()
+            queue[conversation.id] = conversation
         while ending and ending[0][0] <= now:
             agent = heapq.heappop(ending)[1]
             seats[agent] = replace(seats[agent], load=seats[agent].load - 1)
         if not queue:
             continue
-        found.most = max(found.most, len(queue))
+        waits.most = max(waits.most, len(queue))
         began = time.perf_counter()
-        made = match(queue.values(), list(seats.values()), teams, now)
-        found.runs.append(time.perf_counter() - began)
-        for given in made:
-            waiting, seat = queue.pop(given.conversation), seats[given.agent]
+        matches = match(queue.values(), list(seats.values()), teams, now)
+        waits.runs.append(time.perf_counter() - began)
+        for new_match in matches:
+            waiting, seat = queue.pop(new_match.conversation), seats[new_match.agent]
             seats[seat.id] = replace(seat, load=seat.load + 1, routed_at=now)
-            found.over += seats[seat.id].load > seat.capacity
-            found.waited.append(now - waiting.waiting_since)
-            found.by_priority.setdefault(waiting.priority, []).append(found.waited[-1])
-            found.whys[given.why] += 1
+            waits.over += seats[seat.id].load > seat.capacity
+            waits.waited.append(now - waiting.waiting_since)
+            waits.by_priority.setdefault(waiting.priority, []).append(waits.waited[-1])
+            waits.whys[new_match.why] += 1
             heapq.heappush(ending, (now + chance.expovariate(1 / (MEAN_MINUTES * 60)), seat.id))
-    return found
+    return waits
 
 
 def burst(agents: int, conversations: int) -> dict[str, Any]:
-    """Everybody waits at once, nobody is taken yet: one run of the matching."""
+    """Run one matching with all conversations waiting and no agent busy."""
     chance = random.Random(SEED)
     seats, queue = crew(chance, agents), arrivals(chance, conversations)
     teams = {
         DEFAULT_TEAM.id: DEFAULT_TEAM,
-        **{one: Team(one, one) for one in ("orders", "refunds", "care")},
+        **{id_: Team(id_, id_) for id_ in ("orders", "refunds", "care")},
     }
     took = []
     for _ in range(5):
         began = time.perf_counter()
-        made = match(queue, seats, teams, START + HOURS * 3600)
+        matches = match(queue, seats, teams, START + HOURS * 3600)
         took.append(time.perf_counter() - began)
-    return {"assigned": len(made), "run": figures.latency_ms(took)}
+    return {"assigned": len(matches), "run": figures.latency_ms(took)}
 
 
 def main() -> None:
-    """Measure and print as JSON."""
+    """Measure and print the results as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of it")
     quick = parser.parse_args().quick
     agents, conversations = (50, 500) if quick else (500, 10_000)
-    found = simulate(agents, conversations)
+    result = simulate(agents, conversations)
 
-    def waits(values: list[float]) -> dict[str, float]:
+    def percentiles(values: list[float]) -> dict[str, float]:
         return {
             f"p{share}_s": round(figures.percentile(values, share / 100), 1)
             for share in (50, 90, 95, 99, 100)
         }
 
-    told = {
+    summary = {
         "agents": agents,
-        "conversations": len(found.waited),
-        "longest_queue": found.most,
-        "above_capacity": found.over,
-        "waits": waits(found.waited),
-        "waits_by_priority": {p: waits(v) for p, v in sorted(found.by_priority.items())},
-        "why": dict(found.whys),
-        "run": figures.latency_ms(found.runs),
+        "conversations": len(result.waited),
+        "longest_queue": result.most,
+        "above_capacity": result.over,
+        "waits": percentiles(result.waited),
+        "waits_by_priority": {p: percentiles(v) for p, v in sorted(result.by_priority.items())},
+        "why": dict(result.whys),
+        "run": figures.latency_ms(result.runs),
         "burst": burst(agents, conversations),
     }
-    print(json.dumps(told, indent=2))
+    print(json.dumps(summary, indent=2))
 
 
 if __name__ == "__main__":

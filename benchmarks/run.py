@@ -1,4 +1,4 @@
-"""All parts in one run: `make bench`, `python -m benchmarks.run [--quick]`.
+"""Runner of all benchmarks: `make bench`, `python -m benchmarks.run [--quick]`.
 
 A part that fails is told at the end and leaves its figures of before; the others still run.
 """
@@ -20,7 +20,7 @@ PARTS = {
 
 
 def main() -> int:
-    """Measure and write, part after part; return the exit code."""
+    """Run part after part and write the results; return the exit code."""
     options = results.read_options(__doc__)
     failed = []
     for name, measure in PARTS.items():

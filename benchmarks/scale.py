@@ -1,4 +1,4 @@
-"""`docs/scale.md`: a model on paper, with the figures of `speed.json` put in by this script.
+"""Writer of `docs/scale.md`: a capacity model, filled with the figures of `speed.json`.
 
 `python -m benchmarks.scale` writes the page; `make bench` does so at its end. A figure that was
 not measured is "not measured", and so is everything that follows from it.
@@ -36,13 +36,13 @@ SYSTEM_MB = 1000.0
 
 
 def model(speed: Mapping[str, Any]) -> dict[str, float | None]:
-    """Work the model out; what depends on a missing figure is None."""
+    """Compute the model; values that depend on a missing figure are None."""
     part = at(dict(speed), "parts", "throughput")
     best = at(part, "best") or "ours"
     closed = at(part, best, "closed") or {}
     cpu = at(closed, "cpu_ms_by_process") or {}
     memory = at(closed, "memory_mb") or {}
-    found: dict[str, float | None] = {
+    values: dict[str, float | None] = {
         **GIVEN,
         "cpu_ms": at(closed, "cpu_ms_per_message"),
         "vanilla_cpu_ms": at(part, "vanilla", "closed", "cpu_ms_per_message"),
@@ -59,10 +59,10 @@ def model(speed: Mapping[str, Any]) -> dict[str, float | None]:
     }
     for name, formula in _FORMULAS.items():
         try:
-            found[name] = formula(found)
+            values[name] = formula(values)
         except TypeError:  # a figure it needs is None
-            found[name] = None
-    return found
+            values[name] = None
+    return values
 
 
 _FORMULAS: Mapping[str, Any] = {
@@ -114,16 +114,16 @@ RESOURCES = {
 
 
 def ends_first(figures: Mapping[str, float | None]) -> str:
-    """The resources by how much of each is asked for, fullest first, as a sentence."""
-    known = {name: value for name in RESOURCES if (value := figures.get(name)) is not None}
-    if len(known) < len(RESOURCES):
+    """Return a sentence on which resource is exhausted first."""
+    available = {name: value for name in RESOURCES if (value := figures.get(name)) is not None}
+    if len(available) < len(RESOURCES):
         return NONE
-    ordered = sorted(known, key=lambda name: -known[name])
-    return "; ".join(f"{RESOURCES[name]} ({known[name]:,.0f} %)" for name in ordered)
+    ordered = sorted(available, key=lambda name: -available[name])
+    return "; ".join(f"{RESOURCES[name]} ({available[name]:,.0f} %)" for name in ordered)
 
 
 def render(speed: Mapping[str, Any], template: str) -> str:
-    """Fill `{name}` or `{name:digits}` of the template in.
+    """Fill `{name}` or `{name:digits}` in the template.
 
     Raises:
         KeyError: The template names a figure the model does not have.
@@ -135,8 +135,8 @@ def render(speed: Mapping[str, Any], template: str) -> str:
         "ends_first": ends_first(figures),
     }
 
-    def fill(found: re.Match[str]) -> str:
-        name, digits = found[1], int(found[2] or 0)
+    def fill(match: re.Match[str]) -> str:
+        name, digits = match[1], int(match[2] or 0)
         if name in words:
             return str(words[name])
         value = figures[name]
@@ -152,9 +152,9 @@ def write(folder: Path = results.DOCS) -> None:
 
 
 def _sum(cpu: Mapping[str, float], role: str) -> float | None:
-    """All processes of a role: two engines are two rows."""
-    found = [value for name, value in cpu.items() if name.partition("-")[0] == role]
-    return round(sum(found), 3) if found else None
+    """Sum the figures of a role's processes: two engines are two rows."""
+    values = [value for name, value in cpu.items() if name.partition("-")[0] == role]
+    return round(sum(values), 3) if values else None
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Fill the stores: conversations that ended, that are open, that wait; agents with sessions.
+"""Test data for the stores: ended, open and waiting conversations; agents with sessions.
 
 Everything is written in bulk before the system starts, in the very shapes it writes itself.
 """
@@ -33,12 +33,12 @@ _CAUSES = ("asked", "low-confidence", "repeated-fallback", "negative-sentiment")
 
 
 def stored(settings: Settings, count: int, texts: Sequence[str]) -> None:
-    """Store conversations with the bot: SQL rows, trackers, and Redis's copies of both."""
+    """Store conversations of the bot: SQL rows, trackers, and Redis' copies of both."""
     _write(settings, _conversations(count, texts, waiting=False))
 
 
 def waiting(settings: Settings, count: int, texts: Sequence[str]) -> None:
-    """Store conversations that wait for a person."""
+    """Store waiting conversations."""
     _write(settings, _conversations(count, texts, waiting=True))
 
 
@@ -69,14 +69,14 @@ def _agent(connection: sa.engine.Connection, number: int) -> str:
 
 
 def _conversations(count: int, texts: Sequence[str], *, waiting: bool) -> Iterator[dict[str, Any]]:
-    """Shape: `{"conversation", "customer", "messages", "events", "tracker"}`, rows of SQL."""
+    """Yield `{"conversation", "customer", "messages", "events", "tracker"}`, rows of SQL."""
     chance, now = random.Random(7), time.time()
     kind = "waiting" if waiting else "stored"
     for number in range(count):
         user = f"{kind}-{number}"
         name = conversation_id("rest", "rest", user)
         still_open = waiting or chance.random() < OPEN_SHARE
-        # The sweeper must find nothing to close: what is open was active a moment ago.
+        # The housekeeper must have nothing to close: open conversations were active a moment ago.
         last = now - chance.uniform(0, 60 if still_open else 3 * 86400)
         state = "waiting" if waiting else ("bot" if still_open else "closed")
         episode = f"{name[-20:]}-e"
@@ -220,5 +220,5 @@ def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def settings_of(folder: Path, **values: Any) -> Settings:
-    """Settings of a system that will run in this state folder."""
+    """Return settings of a system that will run in this state folder."""
     return Settings(state_dir=folder, **values)

@@ -1,4 +1,4 @@
-"""The systems under test: started, watched and stopped; everything on loopback.
+"""Systems under test: started, measured and stopped; all on loopback.
 
 Both answer Rasa's REST channel: `POST /webhooks/rest/webhook`.
 """
@@ -34,7 +34,7 @@ FIRST_QUESTION = "where is my order"
 
 
 class BenchmarkError(Exception):
-    """A system did not do what the measurement needs; the message says where to look."""
+    """Error of a measurement; the message says where to look."""
 
 
 @dataclass
@@ -42,7 +42,7 @@ class System:
     """A running system."""
 
     name: str
-    """`ours` or `vanilla`."""
+    """`run_samvad` or `vanilla`."""
     url: str
     """Where messages are posted."""
     folder: Path
@@ -57,27 +57,30 @@ class System:
         return [pid for process in self.processes for pid in figures.tree(process.pid)]
 
     def cpu_s(self) -> float:
-        """CPU seconds of all its processes so far."""
+        """Return the CPU seconds of all its processes so far."""
         return sum(figures.cpu_s(pid) for pid in self.pids())
 
     def cpu_by_process(self) -> dict[str, float]:
-        """CPU seconds so far by process name."""
+        """Return CPU seconds so far by process name."""
         return {figures.name_of(pid): figures.cpu_s(pid) for pid in self.pids()}
 
     def memory_mb(self) -> dict[str, dict[str, float]]:
-        """Shape: process name → `{"rss_mb", "pss_mb"}`."""
-        found = {}
+        """Return process name → `{"rss_mb", "pss_mb"}`."""
+        memory_by_process = {}
         for pid in self.pids():
             with contextlib.suppress(OSError):
                 used = figures.memory(pid)
-                found[figures.name_of(pid)] = {"rss_mb": used.rss_mb, "pss_mb": used.pss_mb}
-        return dict(sorted(found.items()))
+                memory_by_process[figures.name_of(pid)] = {
+                    "rss_mb": used.rss_mb,
+                    "pss_mb": used.pss_mb,
+                }
+        return dict(sorted(memory_by_process.items()))
 
     def body(self, customer: str, text: str) -> dict[str, str]:
         return {"sender": customer, "message": text}
 
-    def tap(self, customer: str, replies: list[dict[str, Any]], which: int) -> dict[str, str]:
-        """Tap one of the last answer's buttons that lead to an entry; empty when there is none."""
+    def tap(self, customer: str, replies: list[dict[str, Any]], index: int) -> dict[str, str]:
+        """Tap one of the last answer's buttons that lead to an entry; {} if there is none."""
         buttons = [
             button
             for reply in replies
@@ -86,7 +89,7 @@ class System:
         ]
         if not buttons:
             return {}
-        payload = buttons[which % len(buttons)]["payload"]
+        payload = buttons[index % len(buttons)]["payload"]
         if self.name == "ours":
             return {"sender": customer, "message": "", "quick_reply": payload}
         return self.body(customer, payload)
@@ -96,7 +99,7 @@ class System:
         return _post(self.url, self.body(customer, text))
 
     def settle(self, within_s: float = 300.0) -> None:
-        """Wait until it does next to nothing: what was seeded is indexed, caches are warm."""
+        """Wait until the system is idle: seeded rows are indexed, caches are warm."""
         deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             began = self.cpu_s()
@@ -119,7 +122,7 @@ class System:
 
 
 @contextlib.contextmanager
-def ours(
+def run_samvad(
     folder: Path,
     *,
     engines: int = 1,
@@ -128,7 +131,7 @@ def ours(
     python: str = sys.executable,
     **settings: str,
 ) -> Iterator[System]:
-    """Start `python -m bot serve` on a state folder of its own.
+    """Run `python -m bot serve` with its own state folder.
 
     Args:
         cache_dir: Embedder, vectors and indexes; default the repository's own.
@@ -171,17 +174,17 @@ def ours(
 
 
 def our_environment(folder: Path, cache_dir: Path | None = None, **settings: str) -> dict[str, str]:
-    """The environment of our processes, without anything the shell happens to set for them."""
+    """Return the environment of our processes, without other variables of the shell."""
     owners = (Settings, *(channel.settings for channel in CHANNELS))
-    ours = {name for owner in owners for name in names(owner)}
-    kept = {
+    setting_names = {name for owner in owners for name in names(owner)}
+    environment = {
         key: value
         for key, value in os.environ.items()
-        if key not in ours and not key.startswith("SAMVAD_")
+        if key not in setting_names and not key.startswith("SAMVAD_")
     }
     cache = cache_dir or Path(os.environ.get("SAMVAD_CACHE_DIR", REPO / ".samvad" / "cache"))
     return {
-        **kept,
+        **environment,
         "SAMVAD_STATE_DIR": str(folder),
         "SAMVAD_CACHE_DIR": str(cache),
         "RASA_TELEMETRY_ENABLED": "false",

@@ -1,4 +1,4 @@
-"""Against Rasa as it comes: the same traffic, alternating runs; and one against two engines.
+"""Benchmark against unmodified Rasa: same traffic, alternating runs; and one and two engines.
 
 `python -m benchmarks.throughput`, about 20 minutes (`--quick`: 2), and once the training of the
 vanilla model (5 minutes on two quiet cores).
@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks import costs, results
 from benchmarks.load import closed_loop, open_loop
 from benchmarks.results import Options
-from benchmarks.systems import REPO, System, ours
+from benchmarks.systems import REPO, System, run_samvad
 from benchmarks.traffic import Traffic, load_examples
 from benchmarks.vanilla.project import EPOCHS, INTENTS, LANGUAGE
 from benchmarks.vanilla.running import trained_vanilla, vanilla
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def measure(options: Options) -> dict[str, Any]:
-    """Alternate the systems.
+    """Alternate the systems and measure.
 
     Returns:
         `{"ours", "vanilla", "ours_2_engines": {"closed", "open"}, "costs", "ratio",
@@ -58,7 +58,7 @@ def measure(options: Options) -> dict[str, Any]:
         for name in runs:
             print(f"closed loop, round {number + 1} of {rounds}: {name} …", flush=True)
             with started(options, name) as system:
-                found = closed_loop(
+                result = closed_loop(
                     system,
                     fresh_traffic(f"c{number}"),
                     customers=CUSTOMERS,
@@ -66,9 +66,9 @@ def measure(options: Options) -> dict[str, Any]:
                     measure_s=seconds,
                     answers=answers(),
                 )
-                runs[name].append({**found, "start_s": system.start_s})
+                runs[name].append({**result, "start_s": system.start_s})
     measured: dict[str, Any] = {
-        name: {"closed": summary(found), "runs": found} for name, found in runs.items()
+        name: {"closed": summary(result), "runs": result} for name, result in runs.items()
     }
     for name in options.choose(tuple(runs), ("ours",)):
         rate = measured[name]["closed"]["messages_per_s"] / 2
@@ -93,35 +93,37 @@ def measure(options: Options) -> dict[str, Any]:
 
 
 def ratios(measured: dict[str, Any]) -> dict[str, Any]:
-    """Ours over vanilla's; the better of one and two engines counts, as it uses the machine."""
+    """Return the ratios of our figures to Rasa's, with the better of one and two engines."""
     closed = {name: measured[name]["closed"] for name in ("ours", "ours_2_engines", "vanilla")}
     best = max(("ours", "ours_2_engines"), key=lambda name: closed[name]["messages_per_s"])
-    other = closed["vanilla"]
+    vanilla_figures = closed["vanilla"]
     return {
         "best": best,
-        "ratio": round(closed[best]["messages_per_s"] / other["messages_per_s"], 2),
-        "cpu_ratio": round(closed[best]["cpu_ms_per_message"] / other["cpu_ms_per_message"], 4),
+        "ratio": round(closed[best]["messages_per_s"] / vanilla_figures["messages_per_s"], 2),
+        "cpu_ratio": round(
+            closed[best]["cpu_ms_per_message"] / vanilla_figures["cpu_ms_per_message"], 4
+        ),
     }
 
 
 def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Median of each figure over the runs; memory and CPU by process are the last run's."""
-    found: dict[str, Any] = {
+    """Return the median of each figure over the runs; memory and CPU by process from the last."""
+    medians: dict[str, Any] = {
         key: round(statistics.median(run[key] for run in runs), 3)
         for key in _SUMMED
         if all(run.get(key) is not None for run in runs)
     }
-    found["messages"] = sum(run["messages"] for run in runs)
-    found["failed"] = sum(run["failed"] for run in runs)
-    found["silent"] = sum(run["silent"] for run in runs)
-    last = {key: runs[-1][key] for key in ("memory_mb", "cpu_ms_by_process")}
-    return {**found, **last, "rounds": len(runs)}
+    medians["messages"] = sum(run["messages"] for run in runs)
+    medians["failed"] = sum(run["failed"] for run in runs)
+    medians["silent"] = sum(run["silent"] for run in runs)
+    last_run = {key: runs[-1][key] for key in ("memory_mb", "cpu_ms_by_process")}
+    return {**medians, **last_run, "rounds": len(runs)}
 
 
 @contextlib.contextmanager
 def _ours(folder: Path, engines: int) -> Any:
     shutil.rmtree(folder, ignore_errors=True)
-    with ours(folder, engines=engines) as system:
+    with run_samvad(folder, engines=engines) as system:
         yield system
 
 
@@ -133,18 +135,18 @@ def started(options: Options, name: str) -> AbstractContextManager[System]:
 
 
 def peer(options: Options) -> tuple[Path, str, int]:
-    """Folder, layout and epochs of the vanilla project; a quick run trains it hardly at all."""
+    """Return folder, layout and epochs of the vanilla project; a quick run hardly trains it."""
     epochs = options.choose(EPOCHS, 2)
     return options.work / f"vanilla-{epochs}", LAYOUT, epochs
 
 
 def fresh_traffic(name: str) -> Traffic:
-    """The recorded traffic from its beginning."""
+    """Return the recorded traffic from its beginning."""
     return Traffic(load_examples(REPO / "data"), name)
 
 
 def answers() -> dict[str, str]:
-    """Answer text → entry id."""
+    """Return answer text → entry id."""
     content = load_folder(REPO / "data" / "faq", Settings().languages)
     return {entry.answers[LANGUAGE]: entry.id for entry in content.entries}
 

@@ -50,7 +50,7 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Examples:
-    """Texts to vary."""
+    """Texts that are varied into messages."""
 
     questions: tuple[tuple[str, str], ...]
     """Text and entry id."""
@@ -70,7 +70,7 @@ def load_examples(data_dir: Path = Path("data")) -> Examples:
 
 
 class Traffic:
-    """An endless, repeatable sequence of conversations.
+    """Endless, repeatable sequence of conversations.
 
     Args:
         name: Part of the customers' names, so that two runs do not meet in one store.
@@ -89,10 +89,10 @@ class Traffic:
             yield self.next()
 
     def next(self) -> Conversation:
-        """Make the next conversation, 1–40 messages, each length as often."""
+        """Make the next conversation of 1–40 messages; each length is as frequent."""
         self._number += 1
         length = self._random.randint(1, LONGEST)
-        steps = [self._step(first=i == 0) for i in range(length)]
+        steps = [self._step(is_first=i == 0) for i in range(length)]
         if length > 1 and self._random.random() < HANDOFF_SHARE:
             steps[-1] = Step(self._unique(self._random.choice(self._examples.person)))
         return Conversation(f"{self._name}-{self._number}", tuple(steps))
@@ -102,10 +102,10 @@ class Traffic:
         text, entry = self._random.choice(self._examples.questions)
         return Step(self._unique(text), entry=entry)
 
-    def _step(self, *, first: bool) -> Step:
+    def _step(self, *, is_first: bool) -> Step:
         # The first message cannot be a tap, so the others are taps a little more often.
         share = TAP_SHARE * _MEAN_LENGTH / (_MEAN_LENGTH - 1)
-        if not first and self._random.random() < share:
+        if not is_first and self._random.random() < share:
             return replace(self.question(), tap=self._random.randrange(60))
         if self._random.random() < SMALL_TALK_SHARE:
             return Step(self._unique(self._random.choice(self._examples.small_talk)))

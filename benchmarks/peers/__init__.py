@@ -1,1 +1,1 @@
-"""Other language detectors, each run in a process of its own."""
+"""Other language detectors, each run in its own process."""

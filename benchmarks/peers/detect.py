@@ -1,4 +1,4 @@
-"""Run one language detector over texts; knows nothing of this project, so any environment can.
+"""Script that runs one language detector over texts; imports nothing of this project.
 
 `python detect.py NAME < texts.json`: a JSON list of texts in, `{"labels": [...], "ms": [...]}` out.
 A label is the detector's own code, empty when it does not commit itself; `ms` is the processor
@@ -89,7 +89,7 @@ DETECTORS: dict[str, Callable[[], Detector]] = {
 
 
 def main() -> None:
-    """Read texts, detect each, write labels and times."""
+    """Read texts, detect their languages, write labels and times."""
     texts = json.load(sys.stdin)
     detect = DETECTORS[sys.argv[1]]()
     for text in texts[:50]:

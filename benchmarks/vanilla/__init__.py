@@ -1,1 +1,1 @@
-"""Rasa as it comes, made from our own content."""
+"""Unmodified Rasa with our content, as a system to compare with."""

@@ -1,4 +1,4 @@
-"""Train a Rasa NLU pipeline in a folder and ask it; runs in the environment of `make bench-env`.
+"""Script that trains and evaluates a Rasa NLU pipeline, in the environment of `make bench-env`.
 
 Reads config.yml, nlu.yml and test.json (a list of texts); writes answers.json:
 `{"intents": [[name, confidence], ...]}` in the order of the texts.
@@ -16,7 +16,7 @@ from rasa.model_training import train_nlu
 
 
 def main(folder: Path) -> None:
-    """Train, load, ask."""
+    """Train, load, predict."""
     model = train_nlu(str(folder / "config.yml"), str(folder / "nlu.yml"), str(folder / "models"))
     agent = Agent.load(model)
     texts = json.loads((folder / "test.json").read_text("utf-8"))

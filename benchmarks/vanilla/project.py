@@ -1,4 +1,4 @@
-"""Write a Rasa 3.6 project as `rasa init` users would, from the English part of our content.
+"""Writer of a Rasa 3.6 project like one of `rasa init`, from our English content.
 
 Default pipeline and policies, a REST channel, a Redis tracker store, one custom action. Two ways
 to write an FAQ are in use among Rasa's users, and both are here: one intent an entry (the way of
@@ -103,7 +103,7 @@ def write_project(
     epochs: int = EPOCHS,
     data_dir: Path = Path("data"),
 ) -> None:
-    """Write the project's files.
+    """Write the files of the project.
 
     Args:
         layout: `intents` or `retrieval`.
@@ -126,7 +126,7 @@ def write_project(
 
 
 def intent_of(entry_id: str, layout: str) -> str:
-    """Name of the intent of an entry; a button's payload is this behind a slash."""
+    """Return the intent of an entry; the payload of a button is this after a slash."""
     return f"faq/{entry_id}" if layout == RETRIEVAL else f"faq_{entry_id.replace('-', '_')}"
 
 
@@ -206,7 +206,7 @@ def _rules(content: Content, layout: str) -> Mapping[str, Any]:
 
 
 def _stories(content: Content, layout: str) -> Mapping[str, Any]:
-    """A few paths, as `rasa init` brings: a greeting, a question, one of its buttons, thanks."""
+    """Yield a few paths, as `rasa init` has: a greeting, a question, one of its buttons, thanks."""
 
     def step(intent: str, action: str) -> list[dict[str, str]]:
         return [{"intent": intent}, {"action": action}]
@@ -230,7 +230,7 @@ def _stories(content: Content, layout: str) -> Mapping[str, Any]:
 
 
 def _plain(text: str) -> str:
-    """Brackets would be read as entity annotations."""
+    """Remove brackets, which Rasa would read as entity annotations."""
     return text.replace("[", "").replace("]", "").replace("\n", " ")
 
 
@@ -239,7 +239,7 @@ def _write(path: Path, data: Mapping[str, Any]) -> None:
 
 
 def main() -> None:
-    """Write the project into a folder, to be trained and looked at by hand."""
+    """Write the project into a folder, for training and inspecting by hand."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--layout", choices=LAYOUTS, default=INTENTS)

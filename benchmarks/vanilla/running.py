@@ -1,4 +1,4 @@
-"""Rasa as it comes: trained once a content, started and stopped."""
+"""Runner of unmodified Rasa: trained once per content, started and stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TRAIN_S = 1800.0
 
 @contextlib.contextmanager
 def vanilla(folder: Path, layout: str = INTENTS, epochs: int = EPOCHS) -> Iterator[System]:
-    """Start Rasa as it comes: its server, its action server, and a Redis of its own."""
+    """Start unmodified Rasa: its server, its action server, and its own Redis."""
     project, _ = trained_vanilla(folder, layout, epochs)
     redis_port, action_port, port = free_port(), free_port(), free_port()
     write_project(
@@ -74,7 +74,7 @@ def vanilla(folder: Path, layout: str = INTENTS, epochs: int = EPOCHS) -> Iterat
 def trained_vanilla(
     folder: Path, layout: str = INTENTS, epochs: int = EPOCHS
 ) -> tuple[Path, float]:
-    """Make and train the vanilla project unless one of this very content is there.
+    """Write and train the vanilla project unless it exists for this content.
 
     Returns:
         Its folder, and the seconds its training took.
@@ -89,14 +89,14 @@ def trained_vanilla(
     digest = _digest(project)
     stamp = project / "trained.json"
     if stamp.exists():
-        known = json.loads(stamp.read_text("utf-8"))
-        if known["digest"] == digest and any((project / "models").glob("*.tar.gz")):
-            return project, float(known["train_s"])
+        trained_digest = json.loads(stamp.read_text("utf-8"))
+        if trained_digest["digest"] == digest and any((project / "models").glob("*.tar.gz")):
+            return project, float(trained_digest["train_s"])
     shutil.rmtree(project / "models", ignore_errors=True)
     shutil.rmtree(project / ".rasa", ignore_errors=True)  # its cache would train in no time
     started = time.monotonic()
     with (project / "train.out").open("wb") as output:
-        done = subprocess.run(
+        finished = subprocess.run(
             [str(PYTHON), "-m", "rasa", "train"],
             cwd=project,
             timeout=TRAIN_S,
@@ -106,14 +106,14 @@ def trained_vanilla(
             check=False,
         )
     train_s = round(time.monotonic() - started, 1)
-    if done.returncode != 0:
+    if finished.returncode != 0:
         raise BenchmarkError(f"rasa train failed; see {project / 'train.out'}")
     stamp.write_text(json.dumps({"digest": digest, "train_s": train_s}), "utf-8")
     return project, train_s
 
 
 def _digest(project: Path) -> str:
-    """Names what shapes the trained model."""
+    """Return a digest of everything that affects the trained model."""
     digest = hashlib.sha256()
     for name in ("config.yml", "domain.yml", "data/nlu.yml", "data/rules.yml", "data/stories.yml"):
         digest.update((project / name).read_bytes())

@@ -139,8 +139,8 @@ def test_the_speed_page_is_up_to_date() -> None:
 
 def test_an_answer_is_right_when_it_is_the_questions_entry() -> None:
     tally = Tally({"Pay by card.": "payment-methods"})
-    ours = [{"text": "I am a bot.", "entry": None}, {"text": "x", "entry": "order-status"}]
-    tally.note(Step("where is it", entry="order-status"), False, ours, 0.1)
+    run_samvad = [{"text": "I am a bot.", "entry": None}, {"text": "x", "entry": "order-status"}]
+    tally.note(Step("where is it", entry="order-status"), False, run_samvad, 0.1)
     tally.note(Step("how to pay", entry="payment-methods"), False, [{"text": "Pay by card."}], 0.1)
     tally.note(Step("how to pay?", entry="payment-methods"), False, [{"text": "Sorry?"}], 0.1)
     tally.note(Step("hello"), False, [{"text": "Hi"}], 0.1)

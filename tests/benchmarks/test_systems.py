@@ -28,8 +28,12 @@ def system(name: str) -> System:
 
 def test_taps_go_to_entries_in_either_systems_own_way() -> None:
     entries = [{"payload": "q1", "entry": "a"}, {"payload": "q2", "entry": "b"}]
-    ours = [{"quick_replies": [*entries, {"payload": "q3", "entry": "", "action": "person"}]}]
-    assert system("ours").tap("c", ours, 3) == {"sender": "c", "message": "", "quick_reply": "q2"}
+    run_samvad = [{"quick_replies": [*entries, {"payload": "q3", "entry": "", "action": "person"}]}]
+    assert system("ours").tap("c", run_samvad, 3) == {
+        "sender": "c",
+        "message": "",
+        "quick_reply": "q2",
+    }
     rasa = [{"buttons": [{"payload": "/faq_a"}, {"payload": "/ask_human"}]}]
     assert system("vanilla").tap("c", rasa, 1) == {"sender": "c", "message": "/faq_a"}
     assert system("vanilla").tap("c", [{"text": "no buttons"}], 1) == {}
@@ -69,12 +73,12 @@ def test_made_content_passes_the_validator(real: Content) -> None:
 
 
 def test_an_edit_changes_one_answer_and_ten_examples(real: Content) -> None:
-    once, first, asked = edited(real, 0)
+    once, first, ask_questions = edited(real, 0)
     twice, second, _ = edited(once, 1)
     before, after = real.by_id[ENTRY], twice.by_id[ENTRY]
     assert after.answers["en"] == f"{before.answers['en']} {second}"
     assert first in once.by_id[ENTRY].answers["en"]
-    assert asked in once.by_id[ENTRY].examples["en"]
+    assert ask_questions in once.by_id[ENTRY].examples["en"]
     assert len(set(after.examples["en"]) - set(before.examples["en"])) == 10
     assert set(before.examples["en"]) < set(after.examples["en"])
     assert [e for e in twice.entries if e.id != ENTRY] == [e for e in real.entries if e.id != ENTRY]

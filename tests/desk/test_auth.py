@@ -1,5 +1,7 @@
 """Passwords, lockout, sessions, CSRF, roles."""
 
+import asyncio
+import threading
 import time
 
 import pytest
@@ -105,6 +107,69 @@ async def test_behind_our_proxy_each_address_has_its_own_attempts(
 
     assert [await tried("203.0.113.1") for _ in range(3)] == [401, 401, 429]
     assert await tried("203.0.113.2") == 401
+
+
+async def test_attempts_side_by_side_count_before_their_hash(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_page, "LIMIT_ATTEMPTS", 5)
+    checked: list[str] = []
+    monkeypatch.setattr(auth, "_verify", lambda h, p: checked.append(p) or False)
+    client = TestClient(desk.server)
+    token = field(await (await client.get("/login")).text(), "csrf")
+
+    async def guess(number: int) -> int:
+        data = {"login": f"user{number}", "password": "wrong password", "csrf": token}
+        return (await client.post("/login", data=data)).status
+
+    answers = await asyncio.gather(*(guess(number) for number in range(30)))
+    assert sorted(answers) == [401] * 5 + [429] * 25
+    assert len(checked) == 5
+
+
+async def test_the_right_password_uses_no_attempt_up(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_page, "LIMIT_ATTEMPTS", 2)
+    for _ in range(4):
+        client = TestClient(desk.server)
+        token = field(await (await client.get("/login")).text(), "csrf")
+        data = {"login": "asha", "password": PASSWORD, "csrf": token}
+        assert (await client.post("/login", data=data, allow_redirects=False)).status == 303
+
+
+async def test_four_passwords_are_hashed_at_a_time_and_a_crowd_is_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "MOST_WAITING", 6)
+    lock, free, begun = threading.Lock(), threading.Event(), threading.Semaphore(0)
+    running: list[int] = []
+    now = 0
+
+    def slow(_hash: str, _password: str) -> bool:
+        nonlocal now
+        with lock:
+            now += 1
+            running.append(now)
+        begun.release()
+        assert free.wait(20)
+        with lock:
+            now -= 1
+        return False
+
+    monkeypatch.setattr(auth, "_verify", slow)
+    tries = [asyncio.create_task(auth.log_in(desk.database, f"u{n}", "x")) for n in range(30)]
+    first = asyncio.as_completed(tries)
+    for _ in range(20):
+        with pytest.raises(BadRequest, match="Too many attempts"):
+            await next(first)
+    refused = [task for task in tries if task.done()]
+    for _ in range(auth.HASHES_AT_ONCE):
+        assert await asyncio.to_thread(begun.acquire, timeout=20)
+    free.set()
+    await asyncio.wait(tries)
+    assert [task.result() for task in tries if task not in refused] == [None] * 10
+    assert max(running) == auth.HASHES_AT_ONCE
 
 
 async def test_without_session_pages_lead_to_the_login(desk: Desk) -> None:

@@ -12,6 +12,7 @@ import hmac
 import secrets
 import time
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import argon2
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.desk.people.users import DISABLED, HASHER, User
+from bot.errors import BadRequest
 from bot.routing.model import Presence
 from bot.routing.tables import agents
 from bot.stores.database import Database
@@ -33,6 +35,11 @@ LOCK_FIRST_S = 30
 LOCK_LONGEST_S = 3600
 REFUSAL_S = 0.4
 """Longer than hashing and writing take, so the time of an answer tells nothing."""
+HASHES_AT_ONCE = 4
+MOST_WAITING = 40
+"""Attempts that may wait for their hash; a second's work. More are refused."""
+_HASHER = ThreadPoolExecutor(HASHES_AT_ONCE, thread_name_prefix="passwords")
+_checking: set[asyncio.Future[bool]] = set()
 _DUMMY_HASH = HASHER.hash(secrets.token_urlsafe(16))
 
 
@@ -61,13 +68,16 @@ async def log_in(database: Database, login: str, password: str) -> Started | Non
 
     Returns:
         None for a wrong password, an unknown, disabled or locked login: the caller cannot tell.
+
+    Raises:
+        BadRequest: Too many passwords are being checked (status 429).
     """
     began = time.monotonic()
     row = await database.read(lambda c: _row(c, login))
     usable = row is not None and not row["password_hash"].startswith(DISABLED)
     known_hash = str(row["password_hash"]) if row is not None and usable else _DUMMY_HASH
     # Outside any transaction: on SQLite a writer would hold everybody up meanwhile.
-    right = await asyncio.to_thread(_verify, known_hash, password)
+    right = await _check(known_hash, password)
     started = None
     if row is not None and usable:
         user = User.from_row(row)
@@ -75,6 +85,22 @@ async def log_in(database: Database, login: str, password: str) -> Started | Non
     if started is None:
         await asyncio.sleep(max(0.0, REFUSAL_S - (time.monotonic() - began)))
     return started
+
+
+async def _check(known_hash: str, password: str) -> bool:
+    """Verify a password, four at a time: hashing is slow on purpose and must not hold others up.
+
+    Raises:
+        BadRequest: Too many wait for it (status 429).
+    """
+    if len(_checking) >= HASHES_AT_ONCE + MOST_WAITING:
+        raise BadRequest("too-many-attempts", "Too many attempts: try again in a minute.", 429)
+    check = asyncio.get_running_loop().run_in_executor(_HASHER, _verify, known_hash, password)
+    _checking.add(check)
+    try:
+        return await check
+    finally:
+        _checking.discard(check)
 
 
 def _row(connection: Connection, login: str) -> sa.RowMapping | None:

@@ -47,13 +47,14 @@ async def log_in(request: web.Request) -> web.StreamResponse:
     expected = auth.form_token(request.app[app_keys.SECRET], browser)
     if not browser or not auth.same(fields.get("csrf", ""), expected):
         return _form(request, "login.too_old", fields.get("login", ""))
-    await _limit(request)
+    key = _limit_key(request)
+    await _count_attempt(request, key)
     started = await auth.log_in(
         request.app[app_keys.DATABASE], fields.get("login", ""), fields.get("password", "")
     )
     if started is None:
-        await _count_failure(request)
         return _form(request, "login.wrong", fields.get("login", ""), status=401)
+    await guarded(request.app[app_keys.REDIS].decr(key))
     response = web.HTTPSeeOther("/")
     response.set_cookie(
         COOKIE,
@@ -106,17 +107,20 @@ def _limit_key(request: web.Request) -> str:
     return redis_keys.limit("desk-login", address, slot)
 
 
-async def _limit(request: web.Request) -> None:
-    count = await guarded(request.app[app_keys.REDIS].get(_limit_key(request)))
-    if int(count or 0) >= LIMIT_ATTEMPTS:
-        raise BadRequest("too-many-attempts", "Too many attempts: wait a quarter of an hour.", 429)
+async def _count_attempt(request: web.Request, key: str) -> None:
+    """Count an attempt before its password is checked; the right one is given back.
 
+    Attempts side by side would otherwise all be checked before the first of them counts.
 
-async def _count_failure(request: web.Request) -> None:
+    Raises:
+        BadRequest: The address has used its attempts up (status 429).
+    """
     pipe = request.app[app_keys.REDIS].pipeline(transaction=True)
-    pipe.incr(_limit_key(request))
-    pipe.expire(_limit_key(request), LIMIT_WINDOW_S)
-    await guarded(pipe.execute())
+    pipe.incr(key)
+    pipe.expire(key, LIMIT_WINDOW_S)
+    count, _ = await guarded(pipe.execute())
+    if int(count) > LIMIT_ATTEMPTS:
+        raise BadRequest("too-many-attempts", "Too many attempts: wait a quarter of an hour.", 429)
 
 
 ROUTES = (

@@ -164,6 +164,8 @@ class Settings:
     """Each as SAMVAD_THRESHOLD_<FIELD>, such as SAMVAD_THRESHOLD_MARGIN."""
     max_text_chars: int = setting("MAX_TEXT_CHARS", 4000, between=(100, 100_000))
     """Longest customer message taken; longer ones get a clear error."""
+    understanding_s: float = setting("UNDERSTANDING_S", 1.0, between=(0.05, 60.0))
+    """Seconds of processor time for understanding one message; beyond, it is not understood."""
     max_body_bytes: int = setting("MAX_BODY_BYTES", 65536, between=(1024, 100_000_000))
     """Largest request body that the widget and the REST channel take."""
     files_dir: Path = setting("FILES_DIR", Path)

@@ -13,8 +13,8 @@ from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Entry
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[a-z]{2})?")
-# Rasa treats any file with such a line, even inside a text, as its own training data.
-RASA_LINE = re.compile(r"^\s*(nlu|responses|stories|rules)\s*:", re.MULTILINE)
+# Rasa takes any file with such a line, even inside a text, for training data of its own.
+RASA_LINE = re.compile(r"^[ \t]{0,16}(nlu|responses|stories|rules)[ \t]{0,16}:", re.MULTILINE)
 
 MAX_TITLE_CHARS = 20
 """Messenger's limit for a quick reply title."""

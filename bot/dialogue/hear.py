@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 import structlog
 
 from bot.dialogue.situation import Situation, answer_language
+from bot.dialogue.thinking import Lane, Thinking
+from bot.errors import LeaseLost
 from bot.language.follow import Belief, follow
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.tables import messages
+from bot.streams.attempts import FREE_LOSSES
+from bot.streams.inbox import LONG
 from bot.streams.messages import Inbound, QuickReply
+from bot.understanding.budget import Budget
 from bot.understanding.service import Reading, Understander
 
 LOG = structlog.get_logger(__name__)
@@ -66,8 +69,7 @@ class Listener:
         self._settings = settings
         self._database = database
         self._understander = understander
-        # One thread: the embedding uses the core it runs on, and messages keep their order.
-        self._thinking = ThreadPoolExecutor(1, thread_name_prefix="understand")
+        self.thinking = Thinking()
 
     async def hear(self, situation: Situation) -> Heard:
         """Read a message that the bot answers: its button, or else its text."""
@@ -116,6 +118,8 @@ class Listener:
         try:
             reading = await self._read(heard.inbound.text, situation)
             belief, switched = self._follow(heard.inbound, reading, situation)
+        except LeaseLost:
+            raise  # somebody else answers
         except Exception:
             LOG.exception("understanding.failed", conversation=situation.conversation.id)
             return replace(heard, failed=True)
@@ -134,8 +138,10 @@ class Listener:
         glance = self._understander.glance(text, knowledge, situation.context.negative_mean)
         if glance.reading is not None:
             return glance.reading
-        return await asyncio.get_running_loop().run_in_executor(
-            self._thinking, self._understander.read, text, knowledge, glance
+        budget_s = self._settings.understanding_s
+        return await self.thinking.run(
+            lambda: self._understander.read(text, knowledge, glance, Budget(budget_s)),
+            _lane(text, situation),
         )
 
     def _follow(
@@ -152,6 +158,12 @@ class Listener:
             answer_languages=answer_languages,
         )
         return belief, switched and before is not None
+
+
+def _lane(text: str, situation: Situation) -> Lane:
+    if situation.losses >= FREE_LOSSES:
+        return Lane.SUSPECT
+    return Lane.LONG if len(text) > LONG else Lane.SHORT
 
 
 def _stored_button(

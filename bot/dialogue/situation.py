@@ -42,6 +42,8 @@ class Situation:
     """Content and index, the same for the whole turn."""
     attempt: int = 1
     """Number of this try, from 1."""
+    losses: int = 0
+    """How often leases were lost while it was tried."""
 
     @property
     def content(self) -> Content:
@@ -90,6 +92,7 @@ class Situations:
         )
         if attempt is None:
             return None
+        tries, losses = attempts.read(int(attempt))
         conversation = await self._conversation(inbound, copy)
         if body is None:
             body = await self._database.read(lambda c: _stored_tracker(c, inbound.conversation))
@@ -106,7 +109,8 @@ class Situations:
             context=context,
             tracker=tracker,
             knowledge=self._catalog.knowledge,
-            attempt=int(attempt),
+            attempt=tries,
+            losses=losses,
         )
 
     async def forget(self, inbound: Inbound, ticket: Ticket) -> None:

@@ -25,7 +25,16 @@ class Entity:
     end: int  # offset after the last character
 
 
-_EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]+(?:\.[\w-]+)+(?<![.-])", re.UNICODE)
+LOOKED_AT = 1000
+"""Characters of a message in which values are looked for; nobody gives an order number later."""
+_LONGEST = 64
+"""Characters of the longest value; one may not be cut in two where looking ends."""
+
+# Every repeat is bounded: a pattern may start anywhere in a text that a stranger chose, and one that
+# reads on to the end from each place takes seconds for four thousand characters.
+_EMAIL = re.compile(
+    r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}(?<![.-])(?!\w)", re.UNICODE
+)
 
 # ISO codes and the signs, short forms and words that stand for them. A bare sign shared by several
 # currencies is read as the most used one; "value" keeps what was read, "text" what was written.
@@ -70,7 +79,10 @@ _CURRENCIES: dict[str, tuple[str, ...]] = {
 }
 _CURRENCY_OF = {word: code for code, words in _CURRENCIES.items() for word in words}
 _CURRENCY = "|".join(re.escape(word) for word in sorted(_CURRENCY_OF, key=len, reverse=True))
-_NUMBER = r"\d{1,3}(?:[ ,.'\u066c\u00a0]\d{2,3})+(?:[.,\u066b]\d{1,2})?|\d+(?:[.,\u066b]\d{1,2})?"
+_NUMBER = (
+    r"\d{1,3}(?:[ ,.'\u066c\u00a0]\d{2,3}){1,5}(?:[.,\u066b]\d{1,2})?"
+    r"|\d{1,15}(?:[.,\u066b]\d{1,2})?"
+)
 _AMOUNT = re.compile(
     rf"(?<![\w.])(?P<before>{_CURRENCY})\s?(?P<n1>{_NUMBER})(?![\d])"
     rf"|(?<![\w.,])(?P<n2>{_NUMBER})\s?(?P<after>{_CURRENCY})(?![^\W\d_])",
@@ -106,28 +118,28 @@ _ENGLISH_MONTH = "|".join(
 _ISO = re.compile(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d/.-])(\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{2})(?![\d/-]|\.\d)")
 _DAY_MONTH = re.compile(
-    rf"(?<![\w])(\d{{1,2}})(?:st|nd|rd|th|\.)?\s*(?:of\s+|de\s+)?({_MONTH})(?![^\W\d_])"
-    rf"(?:\s*,?\s*(?:de[l]?\s+)?(\d{{4}})(?!\d))?",
+    rf"(?<![\w])(\d{{1,2}})(?:st|nd|rd|th|\.)?\s{{0,3}}(?:(?:of|de)\s{{1,3}})?({_MONTH})(?![^\W\d_])"
+    rf"(?:\s{{0,3}},?\s{{0,3}}(?:de[l]?\s{{1,3}})?(\d{{4}})(?!\d))?",
     re.IGNORECASE,
 )
 # Only English puts the month first; "may" and "mar" are words of other languages too ("mai 2 din
 # se" is romanised Hindi), so a short month needs a capital or an ordinal behind it.
 _MONTH_DAY = re.compile(
-    rf"(?<![\w])({_ENGLISH_MONTH})\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,:]\d)"
-    rf"(?:\s*,?\s*(\d{{4}})(?!\d))?"
+    rf"(?<![\w])({_ENGLISH_MONTH})\.?\s{{1,3}}(\d{{1,2}})(?:st|nd|rd|th)?(?!\d|[.,:]\d)"
+    rf"(?:\s{{0,3}},?\s{{0,3}}(\d{{4}})(?!\d))?"
 )
 
 _PHONE = re.compile(r"(?<![\w+-])(?:\+|00)?\(?\d(?:[ ().\-\u00a0/]{0,2}\d){6,18}(?!\w)")
 _ORDER_MARKED = re.compile(
-    r"(?:#|№)\s?(?P<a>[A-Za-z]{0,6}-?\d[\dA-Za-z]*(?:-[\dA-Za-z]+)*)", re.IGNORECASE
+    r"(?:#|№)\s?(?P<a>[A-Za-z]{0,6}-?\d[\dA-Za-z]{0,40}(?:-[\dA-Za-z]{1,40}){0,6})", re.IGNORECASE
 )
 _NUMBER_WORDS = (
     r"no|nr|num|number|nummer|id|code|is|es|ist|hai|नंबर|नम्बर|क्रमांक|संख्या|है|número|numero|núm|"
     r"رقم|رقمه|هو|หมายเลข|เลขที่|คือ|നമ്പർ|നമ്പര്‍|ഐഡി"
 )
 _ORDER_SHAPE = re.compile(
-    r"(?<![\w@#-])(?P<a>[A-Za-z]{1,6}-?(?=\d)[\dA-Za-z]{3,}(?:-[\dA-Za-z]+)*"
-    r"|\d{3,}(?:-\d{3,})+|\d{5,})(?![\w@])(?!\.\w+@)"
+    r"(?<![\w@#-])(?P<a>[A-Za-z]{1,6}-?(?=\d)[\dA-Za-z]{3,40}(?:-[\dA-Za-z]{1,40}){0,6}"
+    r"|\d{3,40}(?:-\d{3,40}){1,6}|\d{5,40})(?![\w@])(?!\.\w{1,64}@)"
 )
 # Stems that say "the number beside me is an order": matched as prefixes, case-folded.
 _ORDER_WORDS = (
@@ -168,8 +180,8 @@ _ORDER_WORDS = (
 )
 # A word for orders with a number close behind it: three digits are enough then.
 _ORDER_NAMED = re.compile(
-    rf"(?:{'|'.join(_ORDER_WORDS)})[^\W\d]*\W{{0,3}}(?:(?:{_NUMBER_WORDS})\W{{1,3}}){{0,3}}"
-    r"(?P<a>[A-Za-z]{0,6}-?\d[\dA-Za-z]{2,}(?:-[\dA-Za-z]+)*)(?![\w@]|[.,/]\d)",
+    rf"(?:{'|'.join(_ORDER_WORDS)})[^\W\d]{{0,24}}\W{{0,3}}(?:(?:{_NUMBER_WORDS})\W{{1,3}}){{0,3}}"
+    r"(?P<a>[A-Za-z]{0,6}-?\d[\dA-Za-z]{2,40}(?:-[\dA-Za-z]{1,40}){0,6})(?![\w@]|[.,/]\d)",
     re.IGNORECASE,
 )
 _PHONE_WORDS = (
@@ -203,7 +215,7 @@ _PHONE_WORDS = (
 
 _IDENTIFIERS = frozenset({"order-number", "phone", "email"})
 _LEAST_LETTERS = 3
-_CODE = re.compile(r"(?<!\w)(?=(?:[A-Za-z]*\d){4})[A-Za-z\d]{8,}(?!\w)")  # parcels, invoices
+_CODE = re.compile(r"(?<!\w)(?=(?:[A-Za-z]{0,40}\d){4})[A-Za-z\d]{8,64}(?!\w)")  # parcels, invoices
 
 
 def without_identifiers(text: str) -> str:
@@ -225,8 +237,9 @@ def without_identifiers(text: str) -> str:
 
 
 def extract(text: str) -> tuple[Entity, ...]:
-    """Return all entities in order of appearance; entities never overlap."""
-    plain = _western_digits(text)
+    """Find every entity at the beginning of a text (`LOOKED_AT`), in order of appearance; two
+    entities never overlap."""
+    plain = _western_digits(_beginning(text))
     spans: list[tuple[int, int]] = []
     entities: list[Entity] = []
     for finder in (_emails, _dates, _amounts, _marked_orders, _phones_and_orders):
@@ -235,6 +248,16 @@ def extract(text: str) -> tuple[Entity, ...]:
                 spans.append((start, end))
                 entities.append(Entity(kind, value, text[start:end], start, end))
     return tuple(sorted(entities, key=lambda entity: entity.start))
+
+
+def _beginning(text: str) -> str:
+    """The part that is looked at, which ends with a whole word where there are words."""
+    if len(text) <= LOOKED_AT:
+        return text
+    at = LOOKED_AT
+    while at > LOOKED_AT - _LONGEST and not text[at].isspace():
+        at -= 1
+    return text[: at if text[at].isspace() else LOOKED_AT]
 
 
 _Matches = Iterator[tuple[str, str, int, int]]

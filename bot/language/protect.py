@@ -16,15 +16,15 @@ from bot.language.entities import extract
 _FIXED = re.compile(
     r"""
       \[\[\s*\d+\s*\]\]                      # looks like one of our marks
-    | \$?\{\{?[^{}\n]*\}?\}                  # {name}, {{name}}, ${name}
+    | \$?\{\{?[^{}\n]{0,200}\}?\}            # {name}, {{name}}, ${name}
     | %\(\w+\)[sd] | %[sd]                   # %s, %(name)s
     | (?:https?://|www\.)[^\s<>()\[\]]*[^\s<>()\[\].,;:!?'"।]
-    | [\w.+-]+@[\w-]+(?:\.[\w-]+)+
+    | (?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}
     | </?[A-Za-z][^<>\n]*>                   # tags
     | `[^`\n]+`                              # code
     | \]\([^()\s]*\) | \[ | \]               # Markdown links keep their address and brackets
     | [*_~`]+                                # Markdown emphasis
-    | [#@]?[A-Za-z]*\d(?:[A-Za-z\d.,:/%+-]*[A-Za-z\d])?%?  # numbers, times, dates, codes
+    | [#@]?[A-Za-z]{0,20}\d(?:[A-Za-z\d.,:/%+-]{0,60}[A-Za-z\d])?%?  # numbers, times, codes
     """,
     re.VERBOSE,
 )

@@ -16,6 +16,7 @@ from bot.dialogue.load import MODELS, load_engine
 from bot.language import langdetect
 from bot.language.translate import Translator
 from bot.processes.every import every
+from bot.processes.lease_thread import kept_apart
 from bot.processes.probes import answering
 from bot.processes.running import together
 from bot.processes.telling import telling
@@ -46,16 +47,20 @@ async def run(settings: Settings, holder: str) -> None:
     catalog = Catalog(understander, database, client, holder, model)
     await catalog.wait()
     handler = MessageHandler(settings, database, client, rasa, understander, catalog)
-    leases = Leases(client, "engine", holder, settings.shards, settings.lease_s)
+    leases_client = redis_client.connect(settings)
+    leases = Leases(leases_client, "engine", holder, settings.shards, settings.lease_s)
     inbox = InboxReader(client, leases, handler.handle, hold_s=settings.reorder_hold_ms / 1000)
     LOG.info("engine.ready", model=model)
     try:
-        async with answering(settings, client, "engine", holder, database):
+        async with (
+            answering(settings, client, "engine", holder, database),
+            kept_apart(leases, leases_client, lambda: handler.reading_since),
+        ):
             # Not needed by the first messages, so nobody waits for it.
             warming = asyncio.ensure_future(asyncio.to_thread(langdetect.load))
             warming.add_done_callback(lambda task: task.cancelled() or task.result())
             await together(
-                [leases],
+                [],
                 inbox.run(),
                 every(POLL_S, catalog.refresh_safely, name="content"),
                 telling(client, holder, {"content": catalog.aside}),

@@ -1,4 +1,7 @@
-"""Counter of tries for each row of an inbox or outbox, shared by processes."""
+"""How often a row of an inbox or outbox was tried, by whichever process had it.
+
+One number per row holds two counts: tries, and how often its lease was lost in the midst of one.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,18 @@ COUNT = """
 if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return false end
 return redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
 """
+
+
+LOST = 1000
+"""A loss in the number of a row; tries stay far below."""
+FREE_LOSSES = 3
+"""A slow machine loses leases through no fault of a message; beyond these it may be the message."""
+
+
+def read(number: int) -> tuple[int, int]:
+    """Split the number of a row: tries that count, and leases lost during tries."""
+    losses, tries = divmod(number, LOST)
+    return tries + max(0, losses - FREE_LOSSES), losses
 
 
 async def count(

@@ -28,6 +28,10 @@ LOG = structlog.get_logger(__name__)
 
 MOST_CONVERSATIONS = 256
 """Conversations handled at once; the rest of a backlog stays in Redis, not in memory."""
+LONG = 600
+"""Characters beyond which a message is read after shorter ones, and takes no room from them."""
+MOST_LONG = 1024
+"""Conversations handled at once, those with a long message included."""
 RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Pauses before a failed message is tried again."""
 
@@ -92,6 +96,7 @@ class InboxReader:
             redis_keys.inbox,
             self._work,
             most_conversations=MOST_CONVERSATIONS,
+            most_slow=MOST_LONG,
             hold_s=hold_s,
         )
 
@@ -103,17 +108,19 @@ class InboxReader:
         inbound = Inbound.from_dict(row.body)
         ticket = Ticket(row.shard, row.id, row.lease)
         GRANT.set(Grant(self._leases, row.shard, row.lease))
+        if len(inbound.text) > LONG:
+            self._reader.set_aside(inbound.conversation)
         failed = 0
         while self._leases.held.get(ticket.shard) == ticket.lease:
             try:
                 await self._handle(inbound, ticket)
                 return
             except LeaseLost:
-                # Not the message's fault: a slow machine must not give messages up. And only this
-                # grant is lost; by now we may hold the shard under a newer one.
-                if self._leases.held.get(ticket.shard) == ticket.lease:
-                    del self._leases.held[ticket.shard]
-                await self._uncount(ticket)
+                # Hardly the message's fault: a slow machine must not give messages up, as long as
+                # it does not go on for ever (attempts.FREE_LOSSES). And only this grant is lost;
+                # by now we may hold the shard under a newer one.
+                self._leases.lose(ticket.shard, ticket.lease)
+                await self._uncount(ticket, attempts.LOST)
                 return
             except StoreUnavailable as error:
                 LOG.warning("message.delayed", conversation=inbound.conversation, reason=str(error))
@@ -123,8 +130,12 @@ class InboxReader:
             await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
             failed += 1
 
-    async def _uncount(self, ticket: Ticket) -> None:
-        """Take a counted try back: a store that is down is not the message's fault."""
+    async def _uncount(self, ticket: Ticket, loss: int = 0) -> None:
+        """Do not count the try: an absent store is not the message's fault.
+
+        Args:
+            loss: `attempts.LOST` to count a lost lease instead.
+        """
         with contextlib.suppress(StoreUnavailable):
             stream = redis_keys.inbox(ticket.shard)
-            await attempts.count(self._redis, ticket.shard, stream, ticket.row, -1)
+            await attempts.count(self._redis, ticket.shard, stream, ticket.row, loss - 1)

@@ -133,6 +133,11 @@ class Leases:
                 self._until.clear()
             await asyncio.sleep(self._lease_s / 3)
 
+    def lose(self, shard: int, text: str) -> None:
+        """Take a grant for lost that a write was refused under; a newer one stays."""
+        if self.held.get(shard) == text:
+            self._drop(shard)
+
     def _drop(self, shard: int) -> str:
         self._until.pop(shard, None)
         return self.held.pop(shard, "")

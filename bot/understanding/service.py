@@ -26,6 +26,7 @@ from bot.errors import ConfigurationError
 from bot.language.detect import LanguageReading, detect
 from bot.language.entities import Entity, extract, without_identifiers
 from bot.settings import Settings
+from bot.understanding.budget import UNLIMITED, Budget
 from bot.understanding.embedding.default import load_embedder
 from bot.understanding.embedding.embedder import Embedder
 from bot.understanding.intents import index as index_module
@@ -241,23 +242,32 @@ class Understander:
         prediction, also = _first_two(sure, whole)
         return Glance(Reading(language, prediction, mood, extract(text), also))
 
-    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE) -> Reading:
+    def read(
+        self,
+        text: str,
+        knowledge: Knowledge,
+        glance: Glance = NOTHING_SURE,
+        budget: Budget = UNLIMITED,
+    ) -> Reading:
         """Understand one message.
 
         Args:
             glance: Result of the first look at it.
+            budget: What it may cost; a message beyond that counts as not understood.
         """
         question = without_identifiers(text)
+        if budget.is_spent:
+            return _not_understood(text)
         whole, mood = glance.whole, glance.mood
         if whole is None or mood is None:
             vector: npt.NDArray[np.float32] = self.embedder.embed([question])[0]
             whole = knowledge.index.predict(question, vector)
             mood = self.sentiment.predict(text, vector)
-        prediction, also = self._find_questions(question, whole, knowledge)
+        prediction, also = self._find_questions(question, whole, knowledge, budget)
         return Reading(detect(text), prediction, mood, extract(text), also)
 
     def _find_questions(
-        self, text: str, whole: Prediction, knowledge: Knowledge
+        self, text: str, whole: Prediction, knowledge: Knowledge, budget: Budget
     ) -> tuple[Prediction, str]:
         """Look for a second question; return the first one's prediction and the second's entry."""
         parts = split_questions(text)
@@ -266,6 +276,8 @@ class Understander:
         least = max(whole.threshold, self._settings.thresholds.confidence)
         sure: dict[str, Prediction] = {}
         for part in parts:
+            if budget.is_spent:
+                break
             prediction = self._predict_part(part, knowledge)
             if prediction.label and _is_faq(prediction.label) and prediction.confidence >= least:
                 sure.setdefault(prediction.label, prediction)
@@ -299,6 +311,11 @@ class Understander:
                 digest.update(path.read_bytes())
         digest.update(json.dumps([(e.label, e.language, e.text) for e in examples]).encode())
         return digest.hexdigest()[:24]
+
+
+def _not_understood(text: str) -> Reading:
+    nothing = Prediction(None, "", 0.0, 0.0, 1.0, (), ())
+    return Reading(detect(text), nothing, SentimentReading("neutral", 0.0, 0.0, 0.0), ())
 
 
 def _first_two(sure: Mapping[str, Prediction], whole: Prediction) -> tuple[Prediction, str]:

@@ -16,7 +16,7 @@ _PLACES = tuple(
     regex.compile(pattern, regex.VERSION1)
     for pattern in (
         r"\n\s*\n\s*",
-        r"""(?:(?<!\d)[.!?…]+[\p{Pe}\p{Pf}"']*\s+|[\p{STerm}--[.!?]]+[\p{Pe}\p{Pf}"']*\s*|\n\s*)""",
+        r"""(?:(?<!\d)[.!?…]{1,8}[\p{Pe}\p{Pf}"']{0,8}\s+|[\p{STerm}--[.!?]]+[\p{Pe}\p{Pf}"']*\s*|\n\s*)""",
         r"\s+",
     )
 )

@@ -92,7 +92,9 @@ class PlayedUnderstander:
         at_once = len(text) % 2 == 0 and not (self.broken or self.meanwhile)
         return Glance(self._reading(text)) if at_once else NOTHING_SURE
 
-    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE) -> Reading:
+    def read(
+        self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE, budget: object = None
+    ) -> Reading:
         if self.broken:
             raise RuntimeError("the model is gone")
         if self.meanwhile:

@@ -97,7 +97,9 @@ class ScriptedUnderstander:
     def glance(self, text: str, knowledge: Knowledge, unrest: float = 0.0) -> Glance:
         return NOTHING_SURE
 
-    def read(self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE) -> Reading:
+    def read(
+        self, text: str, knowledge: Knowledge, glance: Glance = NOTHING_SURE, budget: object = None
+    ) -> Reading:
         if self.broken:
             raise RuntimeError("the model is gone")
         if self.meanwhile:

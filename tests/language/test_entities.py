@@ -1,6 +1,6 @@
 import pytest
 
-from bot.language.entities import extract, without_identifiers
+from bot.language.entities import LOOKED_AT, extract, without_identifiers
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,11 @@ def test_order_and_phone_in_one_message_are_told_apart() -> None:
 )
 def test_numbers_of_things_are_no_part_of_the_question(text: str, rest: str) -> None:
     assert without_identifiers(text) == rest
+
+
+def test_values_are_looked_for_where_a_message_begins() -> None:
+    filler = "please help me with this " * 60
+    assert len(filler) > LOOKED_AT
+    assert [e.value for e in extract(f"order 1234567 {filler} order 7654321")] == ["1234567"]
+    cut = "x" * (LOOKED_AT - 10) + " order 1234567"
+    assert extract(cut + "89") == (), "half a number is none"

@@ -18,6 +18,7 @@ from bot.errors import LeaseLost, StoreUnavailable
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import connect
+from bot.streams import attempts
 from bot.streams import inbox as inbox_module
 from bot.streams import shards as shards_module
 from bot.streams.inbox import Inbox, InboxReader
@@ -163,8 +164,8 @@ async def test_a_store_that_is_away_is_not_the_messages_fault(redis: redis.async
     done = asyncio.Event()
 
     async def handle(message: Inbound, ticket: Ticket) -> None:
-        attempts = redis_keys.attempts(ticket.shard)
-        counted.append(await redis.hincrby(attempts, ticket.row, 1))
+        counts = redis_keys.attempts(ticket.shard)
+        counted.append(await redis.hincrby(counts, ticket.row, 1))
         if len(counted) == 4:
             done.set()
             await _take_off(redis, ticket)
@@ -287,4 +288,5 @@ async def test_a_lost_lease_is_not_the_messages_fault(redis: redis.asyncio.Redis
 
 
 async def _is_forgiven(client: redis.asyncio.Redis, shard: int) -> bool:
-    return list((await client.hgetall(redis_keys.attempts(shard))).values()) == ["0"]
+    (number,) = (await client.hgetall(redis_keys.attempts(shard))).values()
+    return attempts.read(int(number)) == (0, 1)

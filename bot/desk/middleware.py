@@ -11,6 +11,7 @@ from bot.desk import app_keys
 from bot.desk.people import auth, scope
 from bot.desk.web import COOKIE, SESSION, check_origin, form, page, texts_of, wants_json
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TransitionRefused
+from bot.web.tally import TALLY
 
 log = structlog.get_logger()
 
@@ -81,6 +82,17 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         if error.status < 400 or wants_json(request):
             raise
         return _refusal(request, error.status, "not-found" if error.status == 404 else "other")
+    except UnicodeError:
+        # Bytes in the head that are no text, on their way to where only text may go.
+        TALLY.note("desk.refused", code="bad-text", status=400)
+        return _refusal(request, 400, "bad-text")
+    except ConnectionError:
+        raise
+    except Exception:
+        log.exception("desk.failed", path=request.path)
+        if request.writer.output_size:
+            raise
+        return _refusal(request, 500, "other")
 
 
 @web.middleware

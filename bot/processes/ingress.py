@@ -19,6 +19,7 @@ from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams.inbox import Inbox
+from bot.web.tally import TALLY
 from channels import registry
 from channels.kit.app_keys import DATABASE, ERASE, INBOX, REDIS, SETTINGS, Erase
 from channels.kit.refusals import REFUSALS, add_counter
@@ -73,18 +74,24 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except BadRequest as error:
-        LOG.info("ingress.refused", path=request.path, code=error.code, status=error.status)
-        request.app[REFUSALS].note(request.path, error.code)
-        wait_s = getattr(error, "retry_after_s", 0)
-        return _error(error.code, str(error), error.status, wait_s)
+        return _refused(request, error)
     except StoreUnavailable as error:
         LOG.warning("ingress.unavailable", path=request.path, store=error.store)
         return _error("unavailable", "nothing was stored; try again in a moment", 503, RETRY_S)
-    except web.HTTPException:
+    except UnicodeError:
+        # Bytes in the head that are no text, on their way to where only text may go.
+        return _refused(request, BadRequest("bad-text", "the head of the request is no text"))
+    except (web.HTTPException, ConnectionError):
         raise
     except Exception:
         LOG.exception("ingress.failed", path=request.path)
         return _error("internal", "something went wrong on our side", 500)
+
+
+def _refused(request: web.Request, error: BadRequest) -> web.Response:
+    TALLY.note("ingress.refused", code=error.code, status=error.status, example=request.path)
+    request.app[REFUSALS].note(request.path, error.code)
+    return _error(error.code, str(error), error.status, getattr(error, "retry_after_s", 0))
 
 
 def _error(code: str, message: str, status: int, retry_after_s: int = 0) -> web.Response:

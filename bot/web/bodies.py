@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 import aiohttp
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot.errors import BadRequest, TooBusy, TooLarge
 
@@ -37,6 +38,7 @@ UNREADABLE = (
     OSError,
     aiohttp.ClientError,
     web.RequestPayloadError,
+    HttpProcessingError,
 )
 """What aiohttp raises where a body is malformed, or its connection ends."""
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from bot import remote
 from bot.web.bodies import PATIENCE
@@ -29,6 +30,16 @@ KEEP_ALIVE_S = 75.0
 """For the next request."""
 LINGER_S = 5.0
 """For the rest of a body that was refused, so that its sender reads why."""
+
+
+HARDENED = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+"""Of answers that no handler of ours has written."""
 
 
 class Connections:
@@ -121,6 +132,29 @@ class Connection(web.RequestHandler):
         elif self._asking_since is None and self._waiter is not None:
             # Part of a header, and none is under way yet.
             self._asking_since = self._loop.time()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP, and what our own code failed at.
+
+        A stack trace is written for the latter alone: strangers decide how many of the others
+        there are, and a connection that ends is no error at all.
+        """
+        if isinstance(exc, ConnectionError):
+            raise exc
+        if status < 500 or isinstance(exc, HttpProcessingError):
+            TALLY.note("http.unreadable", why=type(exc).__name__, status=status)
+            response = web.Response(status=status, text="This cannot be read.", headers=HARDENED)
+            response.force_close()
+            return response
+        answer = super().handle_error(request, status, exc, message)
+        answer.headers.update(HARDENED)
+        return answer
 
     @property
     def is_idle(self) -> bool:

@@ -278,3 +278,36 @@ async def test_attachments_of_any_shape_get_a_clear_answer(
     body = {"id": "1", "attachments": attachments}
     answer = await client.post(f"{API}/message", json=body, headers=bearer(session))
     assert (answer.status, (await answer.json())["error"]["code"]) == (400, code)
+
+
+PNG_HEAD = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b'Content-Disposition: form-data; name="file"; filename="\xff\xfe.png"',
+        b'Content-Disposition: form-data; name="\xff"; filename="a.png"',
+        b'Content-Disposition: form-data; name="file"; filename="a.png"\r\nContent-Type: \xff\xff',
+        b'Content-Disposition: \xff\xfe; name="file"',
+        b'Content-Disposition: form-data; name="file"\r\nContent-Transfer-Encoding: odd',
+        b'Content-Disposition: form-data; name="file"\r\nContent-Length: many',
+        b"No head at all",
+        b"",
+        b"X: " + b"a" * 9000,
+    ],
+)
+async def test_a_part_that_is_no_file_is_refused_or_taken_under_a_readable_name(
+    client: TestClient, head: bytes
+) -> None:
+    headers = {
+        **bearer(await open_session(client)),
+        "Content-Type": "multipart/form-data; boundary=b",
+    }
+    for end in (b"\r\n--b--\r\n", b""):
+        body = b"--b\r\n" + head + b"\r\n\r\n" + PNG_HEAD + end
+        answer = await client.post(f"{API}/upload", data=body, headers=headers)
+        told = await answer.json()
+        assert answer.status in (201, 400, 415), (head, told)
+        if answer.status == 201:
+            assert told["name"].isprintable()

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -212,3 +218,28 @@ def test_local_time_is_the_zones() -> None:
     assert (shown.hour, shown.minute) == (5, 30)
     assert shown.utcoffset() == timedelta(hours=5.5)
     assert shown.astimezone(UTC).day == 22
+
+
+def test_an_old_folder_of_the_systems_zones_changes_no_hours(tmp_path: Path) -> None:
+    package = resources.files("tzdata.zoneinfo")
+    (tmp_path / "Africa").mkdir()
+    old = package.joinpath("Asia/Tokyo").read_bytes()
+    (tmp_path / "Africa" / "Casablanca").write_bytes(old)
+    with package.joinpath("Africa/Casablanca").open("rb") as file:
+        locked = ZoneInfo.from_file(file)
+    code = (
+        "from datetime import datetime, UTC\n"
+        "from bot.routing.hours import zone_of\n"
+        "noon = datetime(2027, 1, 15, 12, tzinfo=UTC)\n"
+        "print(noon.astimezone(zone_of('Africa/Casablanca')).utcoffset())"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONTZPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    noon = datetime(2027, 1, 15, 12, tzinfo=UTC)
+    assert answer.stdout.strip() == str(noon.astimezone(locked).utcoffset())
+    assert answer.stdout.strip() != "9:00:00"

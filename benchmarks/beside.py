@@ -109,8 +109,8 @@ def compared(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     }
 
 
-def earlier(commit: str, work: Path) -> Build:
-    """Check out a commit and create its environment, once."""
+def checked_out(commit: str, work: Path) -> Path:
+    """Check out a commit, once."""
     checkout = work / f"checkout-{commit}"
     if not checkout.exists():
         work.mkdir(parents=True, exist_ok=True)
@@ -119,6 +119,12 @@ def earlier(commit: str, work: Path) -> Build:
         ).stdout
         checkout.mkdir()
         subprocess.run(["tar", "-x"], cwd=checkout, input=archive, check=True)
+    return checkout
+
+
+def earlier(commit: str, work: Path) -> Build:
+    """Check out a commit and create its environment, once."""
+    checkout = checked_out(commit, work)
     environment = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
     subprocess.run(["make", "-s", "env"], cwd=checkout, env=environment, check=True)
     python = checkout / ".venv" / "bin" / "python"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import chart, results
+from benchmarks import chart, report_builds, results
+from benchmarks.tables import FAILED, NONE, at, cell, table
 
-NONE = "not measured"
-FAILED = "failed"
-"""The measurement failed; `speed.json` says how."""
 METHOD = Path(__file__).parent / "texts" / "method.md"
 SYSTEMS = {
     "ours": "Samvad, one engine",
@@ -32,7 +30,8 @@ def page(speed: dict[str, Any]) -> str:
     sections = [
         _head(speed),
         _throughput(parts.get("throughput", {})),
-        _beside(parts.get("beside", {})),
+        report_builds.beside(parts.get("beside", {})),
+        report_builds.imports(parts.get("imports", {})),
         _memory(parts.get("throughput", {})),
         _growth(parts.get("growth", {})),
         _publish(parts.get("publish", {})),
@@ -41,31 +40,6 @@ def page(speed: dict[str, Any]) -> str:
         METHOD.read_text("utf-8").strip(),
     ]
     return "\n\n".join(sections) + "\n"
-
-
-def at(figures: Any, *path: str) -> Any:
-    """Look up a figure; None when a key is missing, `FAILED` when it failed."""
-    for key in path:
-        if isinstance(figures, dict) and isinstance(figures.get("failed"), str):
-            return FAILED
-        if not isinstance(figures, dict) or key not in figures:
-            return None
-        figures = figures[key]
-    return figures
-
-
-def cell(value: Any, digits: int = 1, unit: str = "") -> str:
-    """Format a figure for a table."""
-    if value is None:
-        return NONE
-    if isinstance(value, str):
-        return value
-    return f"{value:,.{digits}f}{unit}" if isinstance(value, float) else f"{value:,}{unit}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def drawing(speed: dict[str, Any]) -> str:
@@ -99,11 +73,12 @@ def _head(speed: dict[str, Any]) -> str:
             name,
             cell(at(parts, name, "date")),
             cell(at(parts, name, "commit")),
+            cell(at(parts, name, "machine", "processor")),
             "quick: sizes and times too small to quote" if at(parts, name, "quick") else "full",
         ]
         if name in parts
-        else [name, NONE, NONE, NONE]
-        for name in ("throughput", "growth", "publish", "desk", "ingress")
+        else [name, NONE, NONE, NONE, NONE]
+        for name in ("throughput", "growth", "publish", "desk", "ingress", "imports")
     ]
     return f"""# Speed
 
@@ -114,7 +89,7 @@ on {cell(machine.get("cores"))} cores ({cell(machine.get("processor"))}), \
 
 ![Charts: throughput, CPU a message, latency by length of the conversation](speed.svg)
 
-{table(["part", "measured", "commit", "run"], stamps)}"""
+{table(["part", "measured", "commit", "processor", "run"], stamps)}"""
 
 
 def _throughput(part: dict[str, Any]) -> str:
@@ -281,33 +256,6 @@ Signed deliveries of Messenger, {cell(at(part, "rate"), 0)} a second, \
 each one new message; from the moment one was due to its 200, the message being on disk by then.
 
 {table(head, rows)}"""
-
-
-def _beside(part: dict[str, Any]) -> str:
-    if not part:
-        return "## Beside an earlier build\n\nNot measured yet; `make bench-beside` does it."
-    rows = [
-        [
-            label,
-            cell(at(part, "median", "before", key), digits),
-            cell(at(part, "median", "now", key), digits),
-            cell(at(part, "ratio", key), 3),
-        ]
-        for key, label, digits in (
-            ("messages_per_s", "messages/s", 1),
-            ("cpu_ms_per_message", "CPU ms a message", 2),
-            ("p50_ms", "p50, ms", 1),
-            ("p95_ms", "p95, ms", 1),
-            ("start_s", "start to first answer, s", 2),
-        )
-    ]
-    return f"""## Beside an earlier build
-
-The same closed loop against commit {cell(at(part, "before"))} in its own environment, \
-{cell(at(part, "count"))} alternating rounds in one run; \
-the ratio is the median of the rounds' ratios.
-
-{table(["", "before", "now", "now : before"], rows)}"""
 
 
 def _ms(figures: Any) -> str:

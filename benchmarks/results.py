@@ -1,7 +1,7 @@
 """Storage of results: one part of `speed.json` each, with date and commit; no invented figures.
 
 Shape: `{"throughput_ratio": number or null, "date", "commit", "machine": {…}, "parts": {name:
-{"date", "commit", "quick", …figures}}}`. A part that was not run is not there.
+{"date", "commit", "machine", "quick", …figures}}}`. A part that was not run is not there.
 """
 
 from __future__ import annotations
@@ -99,8 +99,13 @@ def merge(
     stamp: dict[str, Any],
 ) -> dict[str, Any]:
     """Replace one part; the others stay as they are."""
-    part = {"date": stamp["date"], "commit": stamp["commit"], "quick": quick, **figures}
-    merged = {**speed, **stamp, "parts": {**speed.get("parts", {}), name: part}}
+    part = {**stamp, "quick": quick, **figures}
+    # Parts that do not say where they were measured are of the machine that the page names.
+    others = {
+        other: {"machine": speed.get("machine", {}), **found}
+        for other, found in speed.get("parts", {}).items()
+    }
+    merged = {**speed, **stamp, "parts": {**others, name: part}}
     throughput = merged["parts"].get("throughput", {})
     merged["throughput_ratio"] = throughput.get("ratio")
     return merged

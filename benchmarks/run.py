@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import traceback
 
-from benchmarks import desk, growth, ingress, publish, results, scale, throughput
+from benchmarks import desk, growth, imports, ingress, publish, results, scale, throughput
 
 PARTS = {
     "ingress": ingress.measure,
@@ -16,6 +16,7 @@ PARTS = {
     "publish": publish.measure,
     "throughput": throughput.measure,
     "growth": growth.measure,
+    "imports": imports.measure,
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import results
-from benchmarks.report import NONE, at
+from benchmarks.tables import NONE, at
 
 TEMPLATE = Path(__file__).parent / "texts" / "scale.md"
 

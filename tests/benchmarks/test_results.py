@@ -147,3 +147,11 @@ def test_an_answer_is_right_when_it_is_the_questions_entry() -> None:
     tally.note(Step("person"), False, [{"text": "Wait", "state": "waiting"}], 0.1)
     assert (tally.counts["questions"], tally.counts["right"]) == (3, 2)
     assert (tally.counts["handoff"], tally.counts["silent"], len(tally.latencies_s)) == (1, 0, 5)
+
+
+def test_a_part_keeps_the_machine_it_was_measured_on() -> None:
+    first = results.merge({}, "desk", {"agents": 5}, quick=False, stamp=STAMP)
+    other = {**STAMP, "machine": {"cores": 64, "processor": "another"}}
+    both = results.merge(first, "publish", {}, quick=False, stamp=other)
+    assert both["parts"]["desk"]["machine"] == {"cores": 2}
+    assert both["parts"]["publish"]["machine"] == other["machine"]

@@ -1,10 +1,12 @@
-"""`users add`: logins of the desk."""
+"""`users add|unlock`: logins of the desk."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 import sys
+
+from sqlalchemy.engine import Connection
 
 from bot import settings as settings_module
 from bot.processes import prepare
@@ -20,6 +22,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     adding.add_argument("--name", default="")
     adding.add_argument("--role", choices=("agent", "supervisor", "admin"), default="agent")
     adding.set_defaults(run=_add)
+    unlocking = verbs.add_parser("unlock", help="lift the lock that wrong passwords put on a login")
+    unlocking.add_argument("login")
+    unlocking.set_defaults(run=_unlock)
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -42,4 +47,23 @@ def _add(options: argparse.Namespace) -> int:
     finally:
         store.close()
     print(f"{options.role} {options.login} can log in")
+    return 0
+
+
+def _unlock(options: argparse.Namespace) -> int:
+    from bot.desk.people import audit, users
+
+    def work(connection: Connection) -> users.User:
+        user = users.unlock(connection, options.login)
+        audit.write(connection, "command", "user.unlocked", user.id)
+        return user
+
+    config = settings_module.load()
+    prepare.database(config)
+    store = Database.of(config)
+    try:
+        user = store.call(work)
+    finally:
+        store.close()
+    print(f"{user.login} can log in again")
     return 0

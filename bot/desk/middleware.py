@@ -9,7 +9,7 @@ from aiohttp import web
 
 from bot.desk import app_keys
 from bot.desk.people import auth, scope
-from bot.desk.web import COOKIE, SESSION, check_origin, form, page, texts_of, wants_json
+from bot.desk.web import COOKIE, SESSION, check_origin, cookie, form, page, texts_of, wants_json
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TransitionRefused
 from bot.web.tally import TALLY
 
@@ -100,7 +100,7 @@ async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse
     """Let in who has a session; check origin and CSRF token of everything that changes."""
     if request.path.startswith("/static/"):
         return await handler(request)
-    token = request.cookies.get(COOKIE, "")
+    token = cookie(request, COOKIE)
     session = None
     if token:
         session = await request.app[app_keys.DATABASE].read(
@@ -112,7 +112,8 @@ async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse
         raise NotAuthenticated
     if request.method not in {"GET", "HEAD"}:
         check_origin(request, required=False)
-        if session is not None:
+        # The login form has a token of its own: a new login ends the session there is.
+        if session is not None and request.path != "/login":
             given = request.headers.get("X-CSRF-Token") or (await form(request)).get("csrf", "")
             if not auth.same(given, session.csrf):
                 raise BadRequest("bad-csrf", "The form is too old: reload the page.", status=403)

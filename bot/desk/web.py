@@ -59,7 +59,7 @@ def texts_of(request: web.Request) -> Texts:
     session = request.get(SESSION)
     return request.app[RENDERER].catalogue.choose(
         session.user.interface_language if session else "",
-        request.cookies.get(LANGUAGE_COOKIE, "")[:16],
+        cookie(request, LANGUAGE_COOKIE)[:16],
         accepted=request.headers.get("Accept-Language", ""),
     )
 
@@ -155,15 +155,36 @@ def came_from(request: web.Request) -> str:
 
 def remember_language(request: web.Request, response: web.StreamResponse, language: str) -> None:
     """Keep the language of the desk in a cookie of the browser, for its next login."""
+    set_cookie(request, response, LANGUAGE_COOKIE, language, LANGUAGE_S)
+
+
+def set_cookie(
+    request: web.Request, response: web.StreamResponse, name: str, value: str, max_age: int
+) -> None:
+    """Give the browser a cookie that scripts cannot read and other sites do not send."""
     response.set_cookie(
-        LANGUAGE_COOKIE,
-        language,
-        max_age=LANGUAGE_S,
+        _spelled(request, name),
+        value,
+        max_age=max_age,
         httponly=True,
         samesite="Lax",
         path="/",
         secure=is_secure(request),
     )
+
+
+def cookie(request: web.Request, name: str) -> str:
+    """What the browser sent; "" for nothing."""
+    return request.cookies.get(_spelled(request, name), "")
+
+
+def drop_cookie(request: web.Request, response: web.StreamResponse, name: str) -> None:
+    response.del_cookie(_spelled(request, name), path="/", secure=is_secure(request))
+
+
+def _spelled(request: web.Request, name: str) -> str:
+    """Over https no other host of the domain can set a cookie of this name, nor plain http."""
+    return f"__Host-{name}" if is_secure(request) else name
 
 
 def is_secure(request: web.Request) -> bool:

@@ -1,16 +1,20 @@
 """Passwords, lockout, sessions, CSRF, roles."""
 
+import argparse
 import asyncio
 import threading
 import time
 
 import pytest
 import sqlalchemy as sa
+import structlog
+from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient
 from desk_world import PASSWORD, Browser, Desk, field
 
+from bot.commands import users as users_command
 from bot.desk.pages.login import views as login_page
-from bot.desk.people import auth
+from bot.desk.people import audit, auth
 from bot.desk.people import users as people
 from bot.desk.web import COOKIE
 from bot.errors import BadRequest
@@ -49,9 +53,112 @@ async def test_four_wrong_passwords_do_not(desk: Desk) -> None:
     assert await auth.log_in(desk.database, "asha", PASSWORD) is not None
 
 
-def test_the_lock_doubles_up_to_an_hour() -> None:
+def test_the_lock_doubles_up_to_five_minutes() -> None:
     assert [auth.lock_s(n) for n in (4, 5, 6, 7)] == [0, 30, 60, 120]
-    assert auth.lock_s(10_000) == auth.LOCK_LONGEST_S
+    assert auth.lock_s(10_000) == auth.LOCK_LONGEST_S == 300
+
+
+async def _log_in(desk: Desk, client: TestClient, login: str, password: str = PASSWORD) -> int:
+    token = field(await (await client.get("/login")).text(), "csrf")
+    data = {"login": login, "password": password, "csrf": token}
+    return (await client.post("/login", data=data, allow_redirects=False)).status
+
+
+async def _forget_session(desk: Desk, client: TestClient) -> None:
+    jar, address = client.session.cookie_jar, desk.server.make_url("/")
+    jar.clear(lambda cookie: cookie.key == COOKIE)
+    assert COOKIE not in jar.filter_cookies(address)
+
+
+def _client(desk: Desk) -> TestClient:
+    return TestClient(desk.server, cookie_jar=CookieJar(unsafe=True))
+
+
+async def test_strangers_lock_no_browser_out_that_has_logged_in(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(login_page, "LIMIT_ATTEMPTS", 8)
+    own, stranger = _client(desk), _client(desk)
+    assert await _log_in(desk, own, "asha") == 303
+    await _forget_session(desk, own)
+    for _ in range(8):
+        assert await _log_in(desk, stranger, "asha", "wrong password") == 401
+    assert await _log_in(desk, stranger, "asha") == 429
+    assert await _log_in(desk, own, "asha") == 303, "neither the lock nor the address holds it"
+    await _forget_session(desk, own)
+    assert await _log_in(desk, own, "ravi") == 429, "it is known for its own login only"
+
+
+async def test_a_known_browsers_wrong_passwords_are_counted_for_itself(desk: Desk) -> None:
+    own = _client(desk)
+    assert await _log_in(desk, own, "asha") == 303
+    await _forget_session(desk, own)
+    for _ in range(auth.FREE_FAILURES - 1):
+        assert await _log_in(desk, own, "asha", "wrong password") == 401
+    assert await auth.log_in(desk.database, "asha", PASSWORD) is not None, "no lock for others"
+    for _ in range(auth.FREE_FAILURES + 2):
+        assert await _log_in(desk, own, "asha", "wrong password") == 401
+    assert await _log_in(desk, own, "asha") == 401, "from then on it is a stranger"
+
+
+async def test_a_new_password_forgets_the_browsers(desk: Desk) -> None:
+    own = _client(desk)
+    assert await _log_in(desk, own, "asha") == 303
+    await _forget_session(desk, own)
+    desk.database.call(lambda c: people.set_password(c, "u-asha", "another long password"))
+    desk.database.call(lambda c: c.execute(sa.update(users).values(locked_until=time.time() + 60)))
+    assert await _log_in(desk, own, "asha", "another long password") == 401
+
+
+async def test_logins_failures_and_locks_are_logged(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with structlog.testing.capture_logs() as told:
+        client = _client(desk)
+        for _ in range(auth.FREE_FAILURES):
+            await _log_in(desk, client, "asha", "wrong password")
+        await _log_in(desk, client, "nobody", "wrong password")
+        await _log_in(desk, client, "ravi")
+    lines = [
+        (line["event"], line["user_id"], line["address"])
+        for line in told
+        if line["event"].startswith("desk.log")
+    ]
+    here = "127.0.0.1"
+    assert lines == [
+        *[("desk.login_failed", "u-asha", here)] * auth.FREE_FAILURES,
+        ("desk.login_locked", "u-asha", here),
+        ("desk.login_failed", "", here),
+        ("desk.logged_in", "u-ravi", here),
+    ]
+    assert "wrong password" not in str(told)
+    [row] = desk.database.call(audit.latest)
+    assert (row["action"], row["user_id"], row["detail"]) == (
+        "user.logged_in",
+        "u-ravi",
+        {"address": here},
+    )
+
+
+async def test_a_new_login_ends_the_session_before(desk: Desk) -> None:
+    client = _client(desk)
+    token = field(await (await client.get("/login")).text(), "csrf")
+    jar, address = client.session.cookie_jar, desk.server.make_url("/")
+    before = jar.filter_cookies(address)[login_page.BROWSER_COOKIE].value
+    for login in ("asha", "ravi"):
+        jar.update_cookies({login_page.BROWSER_COOKIE: before}, address)
+        data = {"login": login, "password": PASSWORD, "csrf": token}
+        assert (await client.post("/login", data=data, allow_redirects=False)).status == 303
+    rows = desk.database.call(lambda c: c.execute(sa.select(sessions.c.user_id)).scalars().all())
+    assert rows == ["u-ravi"]
+
+
+async def test_cookies_over_https_are_bound_to_the_host(desk: Desk) -> None:
+    object.__setattr__(desk.settings, "public_url", "https://desk.example.org")
+    shown = await TestClient(desk.server).get("/login")
+    assert all(name.startswith("__Host-") for name in shown.cookies)
+    for cookie in shown.cookies.values():
+        assert (cookie["secure"], cookie["path"], cookie["domain"]) == (True, "/", "")
 
 
 async def test_unknown_logins_cost_a_hash_and_get_the_same_answer(
@@ -247,6 +354,19 @@ async def test_admin_cannot_lock_themselves_out(desk: Desk) -> None:
 def test_passwords_have_a_least_length() -> None:
     with pytest.raises(BadRequest):
         people.hash_password("short")
+
+
+async def test_a_login_is_unlocked_on_the_command_line(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(auth.FREE_FAILURES):
+        await auth.log_in(desk.database, "asha", "wrong password")
+    monkeypatch.setattr(users_command.prepare, "database", lambda settings: None)
+    monkeypatch.setattr(users_command.settings_module, "load", lambda: desk.settings)
+    options = argparse.Namespace(login="asha")
+    assert await asyncio.to_thread(users_command._unlock, options) == 0
+    assert "asha can log in again" in capsys.readouterr().out
+    assert await auth.log_in(desk.database, "asha", PASSWORD) is not None
 
 
 def test_demo_users_only_into_an_empty_table(desk: Desk) -> None:

@@ -17,8 +17,10 @@ from dataclasses import dataclass
 
 import argon2
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.engine import Connection
 
+from bot.desk.people import audit
 from bot.desk.people.users import DISABLED, HASHER, User
 from bot.errors import BadRequest
 from bot.routing.model import Presence
@@ -27,12 +29,15 @@ from bot.stores.database import Database
 from bot.stores.secrets import signer
 from bot.stores.tables import sessions, users
 
+log = structlog.get_logger()
+
 SESSION_S = 12 * 3600
 """A session lasts a working day; then log in again."""
 FREE_FAILURES = 5
 """Wrong passwords in a row before the login is locked."""
 LOCK_FIRST_S = 30
-LOCK_LONGEST_S = 3600
+LOCK_LONGEST_S = 300
+"""A lock slows guessing down; it must not shut the user out for as long as a stranger likes."""
 REFUSAL_S = 0.4
 """Longer than hashing and writing take, so the time of an answer tells nothing."""
 HASHES_AT_ONCE = 4
@@ -63,8 +68,15 @@ class Started:
     token: str
 
 
-async def log_in(database: Database, login: str, password: str) -> Started | None:
+async def log_in(
+    database: Database, login: str, password: str, *, known: bool = False, address: str = ""
+) -> Started | None:
     """Check a password and start a session; a refusal takes `REFUSAL_S`, whatever the cause.
+
+    Args:
+        known: The browser is one of this user's (`devices`): no lock holds it, and its wrong
+            passwords, which the caller counts, lock nobody.
+        address: Of the client, for the log.
 
     Returns:
         None for a wrong password, an unknown, disabled or locked login: the caller cannot tell.
@@ -73,7 +85,7 @@ async def log_in(database: Database, login: str, password: str) -> Started | Non
         BadRequest: Too many passwords are being checked (status 429).
     """
     began = time.monotonic()
-    row = await database.read(lambda c: _row(c, login))
+    row = await database.read(lambda c: row_of(c, login))
     usable = row is not None and not row["password_hash"].startswith(DISABLED)
     known_hash = str(row["password_hash"]) if row is not None and usable else _DUMMY_HASH
     # Outside any transaction: on SQLite a writer would hold everybody up meanwhile.
@@ -81,7 +93,12 @@ async def log_in(database: Database, login: str, password: str) -> Started | Non
     started = None
     if row is not None and usable:
         user = User.from_row(row)
-        started = await database.run(lambda c: _finish(c, user, right, time.time()))
+        attempt = _Attempt(user, right, known, address)
+        started = await database.run(lambda c: _finish(c, attempt, time.time()))
+    elif row is not None:
+        log.warning("desk.login_failed", user_id=row["id"], address=address, reason="disabled")
+    else:
+        log.warning("desk.login_failed", user_id="", address=address, reason="unknown")
     if started is None:
         await asyncio.sleep(max(0.0, REFUSAL_S - (time.monotonic() - began)))
     return started
@@ -103,7 +120,7 @@ async def _check(known_hash: str, password: str) -> bool:
         _checking.discard(check)
 
 
-def _row(connection: Connection, login: str) -> sa.RowMapping | None:
+def row_of(connection: Connection, login: str) -> sa.RowMapping | None:
     return (
         connection.execute(sa.select(users).where(users.c.login == login.strip().lower()[:64]))
         .mappings()
@@ -111,20 +128,40 @@ def _row(connection: Connection, login: str) -> sa.RowMapping | None:
     )
 
 
-def _finish(connection: Connection, user: User, right: bool, now: float) -> Started | None:
+@dataclass(frozen=True)
+class _Attempt:
+    user: User
+    right: bool
+    known: bool
+    address: str
+
+
+def _finish(connection: Connection, attempt: _Attempt, now: float) -> Started | None:
+    user, told = attempt.user, {"user_id": attempt.user.id, "address": attempt.address}
     state = connection.execute(
         sa.select(users.c.failed_logins, users.c.locked_until).where(users.c.id == user.id)
     ).first()
     # Read again: guesses running side by side must not slip past the lock.
-    if state is None or state.locked_until > now:
+    if state is None or (state.locked_until > now and not attempt.known):
+        log.warning("desk.login_failed", **told, reason="locked")
         return None
-    if right:
-        values: dict[str, float] = {"failed_logins": 0, "locked_until": 0.0}
-    else:
-        failures = state.failed_logins + 1
-        values = {"failed_logins": failures, "locked_until": now + lock_s(failures)}
-    connection.execute(sa.update(users).where(users.c.id == user.id).values(**values))
-    return start_session(connection, user, now) if right else None
+    if not attempt.right:
+        log.warning("desk.login_failed", **told, reason="password")
+    if not attempt.known:
+        failures = 0 if attempt.right else state.failed_logins + 1
+        locked_s = lock_s(failures)
+        connection.execute(
+            sa.update(users)
+            .where(users.c.id == user.id)
+            .values(failed_logins=failures, locked_until=now + locked_s if failures else 0.0)
+        )
+        if locked_s:
+            log.warning("desk.login_locked", **told, failures=failures, seconds=locked_s)
+    if not attempt.right:
+        return None
+    audit.write(connection, user.id, "user.logged_in", user.id, address=attempt.address)
+    log.info("desk.logged_in", **told)
+    return start_session(connection, user, now)
 
 
 def lock_s(failures: int) -> float:

@@ -192,6 +192,20 @@ def set_password(connection: Connection, user_id: str, password: str) -> User:
     return user
 
 
+def unlock(connection: Connection, login: str) -> User:
+    """Lift the lock that wrong passwords put on a login.
+
+    Raises:
+        BadRequest: There is none like this (status 404).
+    """
+    query = sa.select(users.c.id).where(users.c.login == login.strip().lower())
+    user = get_user(connection, connection.execute(query).scalar() or "")
+    connection.execute(
+        sa.update(users).where(users.c.id == user.id).values(failed_logins=0, locked_until=0.0)
+    )
+    return user
+
+
 def set_interface_language(connection: Connection, user_id: str, language: str) -> None:
     """Remember in which language a user wants the desk."""
     connection.execute(

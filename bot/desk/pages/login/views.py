@@ -8,16 +8,19 @@ import time
 from aiohttp import web
 
 from bot.desk import app_keys
-from bot.desk.people import auth
+from bot.desk.people import auth, devices
+from bot.desk.people.auth import Session
 from bot.desk.web import (
     COOKIE,
     RENDERER,
     SESSION,
+    cookie,
+    drop_cookie,
     form,
-    is_secure,
     page,
     remember_language,
     session_of,
+    set_cookie,
 )
 from bot.errors import BadRequest
 from bot.remote import address_of
@@ -43,43 +46,43 @@ async def show(request: web.Request) -> web.StreamResponse:
 
 async def log_in(request: web.Request) -> web.StreamResponse:
     fields = await form(request)
-    browser = request.cookies.get(BROWSER_COOKIE, "")
+    browser = cookie(request, BROWSER_COOKIE)
     expected = auth.form_token(request.app[app_keys.SECRET], browser)
     if not browser or not auth.same(fields.get("csrf", ""), expected):
         return _form(request, "login.too_old", fields.get("login", ""))
-    key = _limit_key(request)
-    await _count_attempt(request, key)
+    login, password = fields.get("login", ""), fields.get("password", "")
+    known, key = await _count_attempt(request, login)
     started = await auth.log_in(
-        request.app[app_keys.DATABASE], fields.get("login", ""), fields.get("password", "")
+        request.app[app_keys.DATABASE], login, password, known=known, address=_address(request)
     )
     if started is None:
         return _form(request, "login.wrong", fields.get("login", ""), status=401)
     await guarded(request.app[app_keys.REDIS].decr(key))
+    user_id, secret = started.session.user.id, request.app[app_keys.SECRET]
+    device = await request.app[app_keys.DATABASE].read(lambda c: devices.issue(secret, c, user_id))
+    if (before := request.get(SESSION)) is not None:
+        await _end(request, before)
     response = web.HTTPSeeOther("/")
-    response.set_cookie(
-        COOKIE,
-        started.token,
-        max_age=auth.SESSION_S,
-        httponly=True,
-        samesite="Lax",
-        path="/",
-        secure=is_secure(request),
-    )
-    response.del_cookie(BROWSER_COOKIE, path="/login")
+    set_cookie(request, response, COOKIE, started.token, auth.SESSION_S)
+    set_cookie(request, response, devices.COOKIE, device, devices.REMEMBERED_S)
+    drop_cookie(request, response, BROWSER_COOKIE)
     raise response
 
 
 async def log_out(request: web.Request) -> web.StreamResponse:
-    session = session_of(request)
-    await request.app[app_keys.DATABASE].run(lambda c: auth.end_session(c, session.digest))
-    request.app[app_keys.HUB].dismiss(session.user.id)
+    await _end(request, session_of(request))
     response = web.HTTPSeeOther("/login")
-    response.del_cookie(COOKIE, path="/")
+    drop_cookie(request, response, COOKIE)
     raise response
 
 
+async def _end(request: web.Request, session: Session) -> None:
+    await request.app[app_keys.DATABASE].run(lambda c: auth.end_session(c, session.digest))
+    request.app[app_keys.HUB].dismiss(session.user.id)
+
+
 def _form(request: web.Request, message: str, login: str = "", status: int = 200) -> web.Response:
-    browser = request.cookies.get(BROWSER_COOKIE) or secrets.token_urlsafe(16)
+    browser = cookie(request, BROWSER_COOKIE) or secrets.token_urlsafe(16)
     token = auth.form_token(request.app[app_keys.SECRET], browser)
     response = page(
         request,
@@ -89,38 +92,47 @@ def _form(request: web.Request, message: str, login: str = "", status: int = 200
         login=login[:64],
         token=token,
     )
-    response.set_cookie(
-        BROWSER_COOKIE,
-        browser,
-        max_age=3600,
-        httponly=True,
-        samesite="Lax",
-        path="/login",
-        secure=is_secure(request),
-    )
+    set_cookie(request, response, BROWSER_COOKIE, browser, 3600)
     return response
 
 
-def _limit_key(request: web.Request) -> str:
-    slot = int(time.time() // LIMIT_WINDOW_S)
-    address = address_of(request, request.app[app_keys.SETTINGS].trusted_proxies)
-    return redis_keys.limit("desk-login", address, slot)
+def _address(request: web.Request) -> str:
+    return address_of(request, request.app[app_keys.SETTINGS].trusted_proxies)
 
 
-async def _count_attempt(request: web.Request, key: str) -> None:
+async def _count_attempt(request: web.Request, login: str) -> tuple[bool, str]:
     """Count an attempt before its password is checked; the right one is given back.
 
-    Attempts side by side would otherwise all be checked before the first of them counts.
+    Attempts side by side would otherwise all be checked before the first of them counts. A browser
+    that has logged in before has an allowance of its own, which no stranger uses up.
+
+    Returns:
+        Whether the browser is known, and the counter's key.
 
     Raises:
         BadRequest: The address has used its attempts up (status 429).
     """
+    slot = int(time.time() // LIMIT_WINDOW_S)
+    secret, sent = request.app[app_keys.SECRET], cookie(request, devices.COOKIE)
+    device = await request.app[app_keys.DATABASE].read(
+        lambda c: devices.known(secret, c, login, sent)
+    )
+    if device:
+        key = redis_keys.limit("desk-device", device, slot)
+        if await _count(request, key) <= auth.FREE_FAILURES:
+            return True, key
+    key = redis_keys.limit("desk-login", _address(request), slot)
+    if await _count(request, key) > LIMIT_ATTEMPTS:
+        raise BadRequest("too-many-attempts", "Too many attempts: wait a quarter of an hour.", 429)
+    return False, key
+
+
+async def _count(request: web.Request, key: str) -> int:
     pipe = request.app[app_keys.REDIS].pipeline(transaction=True)
     pipe.incr(key)
     pipe.expire(key, LIMIT_WINDOW_S)
     count, _ = await guarded(pipe.execute())
-    if int(count) > LIMIT_ATTEMPTS:
-        raise BadRequest("too-many-attempts", "Too many attempts: wait a quarter of an hour.", 429)
+    return int(count)
 
 
 ROUTES = (

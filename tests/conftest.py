@@ -39,6 +39,7 @@ from bot.stores.database import Database
 from bot.stores.migrate import upgrade
 from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import METADATA
+from bot.web.tally import TALLY
 
 GIVEN_REDIS = os.environ.get("REDIS_URL", "")
 GIVEN_DATABASE = os.environ.get("DATABASE_URL", "")
@@ -56,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def own_logging() -> Iterator[None]:
     """Let no test write its log as an earlier one has chosen to."""
     before = structlog.get_config()
+    TALLY.write()
     yield
     structlog.configure(**before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from bot import settings as settings_module
 from bot.processes.roles import ROLES
@@ -14,6 +15,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         parser = commands.add_parser(role.name, help=f"one process alone: {role.meaning}")
         parser.add_argument("--name", default="", help="unique name of this process")
         parser.add_argument("--port", type=int, help="port to listen on")
+        parser.add_argument(
+            "--log",
+            type=Path,
+            help="file for log lines, ten of ten megabytes; else standard output",
+        )
         parser.set_defaults(run=_run, role=role.name)
 
 
@@ -23,5 +29,5 @@ def _run(options: argparse.Namespace) -> int:
     if options.port is not None:
         name = "DESK_PORT" if options.role == "desk" else "INGRESS_PORT"
         settings_module.set_for_children(name, options.port)
-    running.run(settings_module.load(), options.role, options.name)
+    running.run(settings_module.load(), options.role, options.name, options.log)
     return 0

@@ -66,6 +66,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
             return _refusal(request, error.status, error.code)
         raise web.HTTPSeeOther("/login") from error
     except BadRequest as error:
+        TALLY.note("desk.refused", code=error.code, status=error.status)
         return _refusal(request, error.status, error.code, **error.values)
     except TransitionRefused as error:
         log.info(
@@ -76,7 +77,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         )
         return _refusal(request, 409, "too-late")
     except StoreUnavailable as error:
-        log.error("desk.store_unavailable", store=error.store)
+        TALLY.note("desk.store_unavailable", level="error", store=error.store)
         return _refusal(request, 503, "store-unavailable")
     except web.HTTPException as error:
         if error.status < 400 or wants_json(request):
@@ -88,8 +89,8 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _refusal(request, 400, "bad-text")
     except ConnectionError:
         raise
-    except Exception:
-        log.exception("desk.failed", path=request.path)
+    except Exception as error:
+        TALLY.note("desk.failed", error=error, example=request.path)
         if request.writer.output_size:
             raise
         return _refusal(request, 500, "other")

@@ -76,21 +76,22 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except BadRequest as error:
         return _refused(request, error)
     except StoreUnavailable as error:
-        LOG.warning("ingress.unavailable", path=request.path, store=error.store)
+        TALLY.note("ingress.unavailable", level="warning", store=error.store, example=request.path)
         return _error("unavailable", "nothing was stored; try again in a moment", 503, RETRY_S)
     except UnicodeError:
         # Bytes in the head that are no text, on their way to where only text may go.
         return _refused(request, BadRequest("bad-text", "the head of the request is no text"))
     except (web.HTTPException, ConnectionError):
         raise
-    except Exception:
-        LOG.exception("ingress.failed", path=request.path)
+    except Exception as error:
+        TALLY.note("ingress.failed", error=error, example=request.path)
         return _error("internal", "something went wrong on our side", 500)
 
 
 def _refused(request: web.Request, error: BadRequest) -> web.Response:
     TALLY.note("ingress.refused", code=error.code, status=error.status, example=request.path)
-    request.app[REFUSALS].note(request.path, error.code)
+    resource = request.match_info.route.resource
+    request.app[REFUSALS].note(resource.canonical if resource else "", error.code)
     return _error(error.code, str(error), error.status, getattr(error, "retry_after_s", 0))
 
 

@@ -9,13 +9,16 @@ import gc
 import os
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Coroutine, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO, cast
 
 import structlog
 from aiohttp import web
 
 from bot import logs
+from bot.processes.log_file import LogFile
 from bot.processes.roles import ROLES
 from bot.settings import Settings
 from bot.stores import redis_client
@@ -30,17 +33,19 @@ DRAIN_S = 10.0
 """Seconds a stopping process may spend on finishing what it has begun."""
 
 
-def run(settings: Settings, role: str, name: str) -> None:
+def run(settings: Settings, role: str, name: str, log: Path | None = None) -> None:
     """Run one process until SIGTERM or SIGINT.
 
     Args:
         role: A key of `ROLES`.
         name: Unique name; empty makes one of host and pid.
+        log: File for its lines; standard output without one.
     """
     import uvloop
 
     holder = name or f"{role}-{socket.gethostname()}-{os.getpid()}"
-    logs.configure(settings.log_level, holder)
+    output = cast(TextIO, LogFile(log)) if log else sys.stdout
+    logs.configure(settings.log_level, holder, output)
     descriptors.raise_limit()
     server = redis_client.ensure_server(settings)
     try:

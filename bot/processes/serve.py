@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -41,7 +42,6 @@ class Child:
     started_at: float = 0.0
     failures: int = 0
     again_at: float = 0.0
-    log: IO[bytes] | None = field(default=None, repr=False)
 
 
 class Supervisor:
@@ -118,23 +118,28 @@ class Supervisor:
             self._server.stop()
 
     def _spawn(self, child: Child) -> None:
-        output: IO[bytes] | None = None
-        if self._to_files:
-            folder = self._settings.state_dir / "logs"
-            folder.mkdir(parents=True, exist_ok=True)
-            child.log = child.log or (folder / f"{child.name}.log").open("ab")
-            output = child.log
-        child.process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
-            [sys.executable, "-m", "bot", *child.arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            # Ctrl-C reaches the whole group; the order of stopping is ours.
-            start_new_session=True,
-            # One port for probes cannot serve all of them; here the supervisor looks after them.
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "HEALTH_PORT": "0"},
-            preexec_fn=_die_with_parent,
-        )
+        arguments = [sys.executable, "-m", "bot", *child.arguments]
+        with contextlib.ExitStack() as stack:
+            output: IO[bytes] | None = None
+            if self._to_files:
+                folder = self._settings.state_dir.resolve() / "logs"
+                folder.mkdir(parents=True, exist_ok=True)
+                path = folder / f"{child.name}.log"
+                # The process opens the file itself, to begin new ones; until then its words,
+                # and its last ones, go here.
+                output = stack.enter_context(path.open("ab"))
+                arguments += ["--log", str(path)]
+            child.process = subprocess.Popen(  # noqa: S603 - our own interpreter, no shell
+                arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # Ctrl-C reaches the whole group; the order of stopping is ours.
+                start_new_session=True,
+                # One port for probes cannot serve all; here the supervisor looks after them.
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "HEALTH_PORT": "0"},
+                preexec_fn=_die_with_parent,
+            )
         child.started_at = time.monotonic()
 
     def _died(self, child: Child, now: float) -> None:

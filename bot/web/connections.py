@@ -8,6 +8,7 @@ costs does not change. docs/operations.md has the limits.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -152,9 +153,15 @@ class Connection(web.RequestHandler):
             response = web.Response(status=status, text="This cannot be read.", headers=HARDENED)
             response.force_close()
             return response
+        # Its own line is `log_exception`'s.
         answer = super().handle_error(request, status, exc, message)
         answer.headers.update(HARDENED)
         return answer
+
+    def log_exception(self, *_args: object, exc_info: object = None, **_more: object) -> None:
+        """Write the trace of a fault that no handler has caught."""
+        error = exc_info if isinstance(exc_info, BaseException) else sys.exc_info()[1]
+        TALLY.note("http.failed", error=error or RuntimeError("unknown"))
 
     @property
     def is_idle(self) -> bool:

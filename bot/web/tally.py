@@ -21,14 +21,23 @@ class Tally:
         self._timer: asyncio.TimerHandle | None = None
 
     def note(
-        self, event: str, *, level: str = "info", example: str = "", **fields: str | int
+        self,
+        event: str,
+        *,
+        level: str = "info",
+        example: str = "",
+        error: BaseException | None = None,
+        **fields: str | int,
     ) -> None:
         """Say that something happened.
 
         Args:
             example: A stranger's words, such as an address; written with the first line only.
+            error: A fault of our own, whose trace is written with the first line only.
             fields: Words of our own, of which there are few.
         """
+        if error is not None:
+            level, fields["error"] = "error", type(error).__name__
         kind = (event, level, tuple(sorted(fields.items())))
         if kind in self._more:
             self._more[kind] += 1
@@ -36,7 +45,10 @@ class Tally:
         if len(self._more) >= MOST_KINDS:
             return
         self._more[kind] = 0
-        getattr(LOG, level)(event, **fields, **({"example": example} if example else {}))
+        once: dict[str, object] = {"example": example} if example else {}
+        if error is not None:
+            once["exc_info"] = error
+        getattr(LOG, level)(event, **fields, **once)
         loop = asyncio.get_running_loop()
         # A timer of a loop that has ended meanwhile never comes.
         if self._timer is None or self._timer.when() + EVERY_S < loop.time():

@@ -32,7 +32,8 @@ class Refusals:
         """Count a refusal.
 
         Args:
-            path: Address asked, `/webhooks/<channel>/…`; the code is one of our own.
+            path: Of the route, `/webhooks/<channel>/…`, not as a stranger wrote it: what is
+                counted lives for ever. The code is one of our own.
         """
         parts = path.split("/")
         channel = parts[2] if len(parts) > 3 and parts[1] == "webhooks" else "other"

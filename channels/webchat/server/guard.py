@@ -6,16 +6,14 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-import structlog
 from aiohttp import web
 
 from bot import remote
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
 from bot.web import bodies
+from bot.web.tally import TALLY
 from channels.kit.app_keys import SETTINGS
 from channels.webchat.server import session
-
-log = structlog.get_logger()
 
 SECRET = web.AppKey("webchat_secret", bytes)
 RETRY_S = 2
@@ -32,10 +30,12 @@ def answering(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except BadRequest as error:
-            log.info("webchat.refused", path=request.path, code=error.code, status=error.status)
+            TALLY.note(
+                "webchat.refused", code=error.code, status=error.status, example=request.path
+            )
             return refusal(error.code, str(error), error.status, getattr(error, "retry_after_s", 0))
         except StoreUnavailable as error:
-            log.warning("webchat.unavailable", path=request.path, error=str(error))
+            TALLY.note("webchat.unavailable", level="warning", why=error.why, example=request.path)
             return refusal("unavailable", "try again in a moment", 503, RETRY_S)
 
     return answer

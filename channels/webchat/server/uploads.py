@@ -15,6 +15,7 @@ from bot.files import http, rows
 from bot.files.store import FileStore
 from bot.files.upload import store_upload
 from bot.stores import secrets
+from bot.web.tally import TALLY
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat.server import receive, session, throttle
 from channels.webchat.server.guard import (
@@ -41,11 +42,11 @@ def refusing(handler: Handler) -> Handler:
         try:
             return await handler(request)
         except BadRequest as error:
-            log.info("webchat.file_refused", code=error.code, status=error.status)
+            TALLY.note("webchat.file_refused", code=error.code, status=error.status)
             wait_s = getattr(error, "retry_after_s", 0)
             return _refusal(error.code, str(error), error.status, wait_s)
         except StoreUnavailable as error:
-            log.warning("webchat.unavailable", path="upload", store=error.store)
+            TALLY.note("webchat.unavailable", level="warning", why=error.why, example="upload")
             return _refusal("unavailable", "try again in a moment", 503, RETRY_S)
 
     return answer

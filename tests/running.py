@@ -263,6 +263,7 @@ class Visitor:
         self.locale = locale
         self.cursor = ""
         self.shown: list[dict[str, Any]] = []
+        self._unread: list[dict[str, Any]] = []
         answer = self.post("session", {"site": "demo"})
         assert answer.status == 200, answer.content
         self.token = str(answer.json["token"])
@@ -290,19 +291,23 @@ class Visitor:
         return str(answer.json["message"])
 
     def wait(self, count: int, *, author: str = "") -> list[dict[str, Any]]:
-        """Return the next `count` messages that are not the customer's own, in order."""
-        taken: list[dict[str, Any]] = []
+        """Return the next `count` messages that are not the customer's own, in order.
+
+        More may come with one look; those wait for the next call.
+
+        Args:
+            author: Take this one's only, and leave others out.
+        """
 
         def enough() -> bool:
             fresh = self._poll()
             self.shown += fresh
-            taken.extend(
-                m for m in fresh if m["author"] != "customer" and author in ("", m["author"])
-            )
-            return len(taken) >= count
+            self._unread += [m for m in fresh if m["author"] != "customer"]
+            self._unread = [m for m in self._unread if author in ("", m["author"])]
+            return len(self._unread) >= count
 
         until(enough, within_s=ANSWER_S, what=f"{count} messages")
-        assert len(taken) == count, [m["text"] for m in taken]
+        taken, self._unread = self._unread[:count], self._unread[count:]
         return taken
 
     def ask(self, text: str, count: int = 1) -> list[dict[str, Any]]:

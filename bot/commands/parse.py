@@ -29,6 +29,8 @@ def _parse(options: argparse.Namespace) -> int:
     lines = [words] if words and words != "-" else (line.rstrip("\n") for line in sys.stdin)
     for text in lines:
         reading = understander.read(text, knowledge).to_dict()
+        # What an answer needs, not the classifier alone.
+        reading["threshold"] = max(reading["threshold"], config.thresholds.confidence)
         told = {**reading, "text": text, "content_version": knowledge.content.number}
         if options.json:
             print(json.dumps(_named(told), ensure_ascii=False), flush=True)

@@ -8,13 +8,20 @@ from pathlib import Path
 from bot import settings as settings_module
 from bot.processes.roles import ROLES
 
+PORTS = {"desk": "DESK_PORT", "ingress": "INGRESS_PORT"}
+"""Setting of the port by role; the others only answer whether they live."""
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add a command for each process."""
     for role in ROLES.values():
         parser = commands.add_parser(role.name, help=f"one process alone: {role.meaning}")
         parser.add_argument("--name", default="", help="unique name of this process")
-        parser.add_argument("--port", type=int, help="port to listen on")
+        parser.add_argument(
+            "--port",
+            type=int,
+            help="port to listen on; of `/live` and `/ready` where there are no pages",
+        )
         parser.add_argument(
             "--log",
             type=Path,
@@ -27,7 +34,6 @@ def _run(options: argparse.Namespace) -> int:
     from bot.processes import running
 
     if options.port is not None:
-        name = "DESK_PORT" if options.role == "desk" else "INGRESS_PORT"
-        settings_module.set_for_children(name, options.port)
+        settings_module.set_for_children(PORTS.get(options.role, "HEALTH_PORT"), options.port)
     running.run(settings_module.load(), options.role, options.name, options.log)
     return 0

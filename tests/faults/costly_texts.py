@@ -157,8 +157,8 @@ def report(system: System, waited: Waited) -> str:
     return (
         f"{len(waited.ordinary)} ordinary: median {waited.p(0.5):.2f} s,"
         f" p99 {waited.p(0.99):.2f} s; {len(waited.costly)} costly:"
-        f" median {statistics.median(known):.2f} s, longest {max(known):.2f} s; unanswered {waited.lost}, dead letters {dead},"
-        f" leases lost {lost_leases}"
+        f" median {statistics.median(known):.2f} s, longest {max(known):.2f} s;"
+        f" unanswered {waited.lost}, dead letters {dead}, leases lost {lost_leases}"
     )
 
 

@@ -10,7 +10,7 @@ const two = new Intl.NumberFormat(locale, { minimumIntegerDigits: 2, useGrouping
 const LONG_WAIT_S = 300;
 const DAY_MS = 86_400_000;
 
-// The same forms as bot/desk/present.py `duration`, with seconds below ten minutes.
+// The same forms as bot/desk/conversation/present.py `duration`, with seconds below ten minutes.
 export function duration(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 600) return `${number(Math.floor(whole / 60))}:${two.format(whole % 60)}`;

@@ -16,6 +16,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from bot import logs
 from bot.errors import SamvadError
 from bot.processes.roles import ROLES
+from bot.stores import state_folder
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser(words[0] if words else "").parse_args(words)
     logs.to_stderr()  # processes configure their own logs
     try:
-        result: int = options.run(options)
+        with state_folder.private():
+            result: int = options.run(options)
         return result
     except SamvadError as error:
         print(f"error: {error}", file=sys.stderr)

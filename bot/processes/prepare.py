@@ -17,6 +17,7 @@ from bot.content import publishing, versions
 from bot.content.load import load_folder
 from bot.errors import ConfigurationError
 from bot.settings import Settings
+from bot.stores import state_folder
 from bot.stores.database import Database
 from bot.stores.migrate import upgrade
 from channels import registry
@@ -60,7 +61,7 @@ def progress(what: str) -> Iterator[None]:
 
 def database(settings: Settings) -> None:
     """Bring the database to the newest schema, once, under a lock."""
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    state_folder.ensure(settings.state_dir)
     with progress("database"), (settings.state_dir / "migrate.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         upgrade(settings.sql_url)

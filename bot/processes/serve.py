@@ -20,7 +20,7 @@ from bot.errors import SamvadError
 from bot.processes import prepare
 from bot.processes.roles import ROLES
 from bot.settings import Settings
-from bot.stores import redis_client
+from bot.stores import redis_client, state_folder
 from bot.web import descriptors
 
 READY_TIMEOUT_S = 120
@@ -123,7 +123,8 @@ class Supervisor:
             output: IO[bytes] | None = None
             if self._to_files:
                 folder = self._settings.state_dir.resolve() / "logs"
-                folder.mkdir(parents=True, exist_ok=True)
+                state_folder.ensure(folder.parent)
+                folder.mkdir(exist_ok=True)
                 path = folder / f"{child.name}.log"
                 # The process opens the file itself, to begin new ones; until then its words,
                 # and its last ones, go here.

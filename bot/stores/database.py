@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
-from bot.stores import not_now
+from bot.stores import not_now, state_folder
 from bot.stores.packing import pack, unpack
 
 Result = TypeVar("Result")
@@ -50,7 +50,7 @@ class Database:
 
     @classmethod
     def of(cls, settings: Settings) -> Database:
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        state_folder.ensure(settings.state_dir)
         return cls(settings.sql_url)
 
     def call(self, work: Callable[[Connection], Result]) -> Result:

@@ -33,7 +33,7 @@ from redis.backoff import NoBackoff
 
 from bot.errors import ConfigurationError, StoreUnavailable
 from bot.settings import Settings
-from bot.stores import not_now
+from bot.stores import not_now, state_folder
 
 Result = TypeVar("Result")
 START_TIMEOUT_S = 15
@@ -263,7 +263,8 @@ class EmbeddedServer:
 
     def acquire(self) -> bool:
         """Become the owner; False when another process is."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        state_folder.ensure(self.folder.parent)
+        self.folder.mkdir(mode=0o700, exist_ok=True)
         lock = (self.folder / "owner.lock").open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

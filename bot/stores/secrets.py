@@ -10,6 +10,7 @@ from pathlib import Path
 from itsdangerous import Signer
 
 from bot.errors import ConfigurationError
+from bot.stores import state_folder
 
 SECRET_BYTES = 32
 LEAST_CHARACTERS = 16
@@ -34,8 +35,8 @@ def load_or_create(state_dir: Path, name: str, from_environment: str = "") -> by
                 f"{name.upper()}_SECRET", f"write at least {LEAST_CHARACTERS} characters"
             )
         return from_environment.encode()
-    folder = state_dir / "secrets"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = state_folder.ensure(state_dir) / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / name
     if not path.exists():
         temporary = folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"

@@ -30,7 +30,9 @@ def _chat(options: argparse.Namespace) -> int:
     from bot.understanding.service import Understander
 
     config = settings_module.load()
-    url = f"http://{config.host}:{config.ingress_port}/webhooks/rest/webhook"
+    # The channel knows this machine by its own names only; all interfaces include loopback.
+    host = "127.0.0.1" if config.host in {"0.0.0.0", "::"} else config.host  # noqa: S104
+    url = f"http://{host}:{config.ingress_port}/webhooks/rest/webhook"
     sender = options.sender or f"terminal-{uuid.uuid4().hex[:8]}"
     understander = Understander.load(config)
     knowledge = understander.learn(publishing.in_use(config))

@@ -15,12 +15,13 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from bot.errors import BadRequest
 from bot.processes.ingress import make_app
-from bot.settings import Settings
+from bot.settings import Settings, load
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.streams.messages import Inbound, QuickReply
 from channels.rest.client import RestClient
 from channels.rest.receive import parse_message
+from channels.rest.routes import is_served
 from channels.rest.settings import RestSettings
 
 PATH = "/webhooks/rest/webhook"
@@ -183,13 +184,79 @@ async def test_what_nobody_asked_for_goes_nowhere(
     assert await redis.dbsize() == 0
 
 
-@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP"])
-async def test_whoever_comes_through_a_proxy_is_refused(client: TestClient, header: str) -> None:
-    response = await client.post(
-        PATH, json={"sender": "ann", "message": "hi"}, headers={header: "203.0.113.9"}
-    )
+ELSEWHERE = {
+    "X-Forwarded-For": "203.0.113.9",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "shop.example.org",
+    "X-Forwarded-Server": "edge",
+    "Forwarded": "for=203.0.113.9",
+    "Via": "1.1 edge",
+    "X-Real-IP": "203.0.113.9",
+    "CF-Connecting-IP": "203.0.113.9",
+    "True-Client-IP": "203.0.113.9",
+    "Origin": "https://page.example.org",
+    "Sec-Fetch-Site": "cross-site",
+    "Host": "page.example.org",
+}
+
+
+@pytest.mark.parametrize("header", ELSEWHERE)
+async def test_what_a_proxy_or_a_page_has_a_hand_in_is_refused(
+    client: TestClient, header: str
+) -> None:
+    for body in ({"json": {"sender": "ann", "message": "hi"}}, {"data": b"hi"}):
+        response = await client.post(PATH, headers={header: ELSEWHERE[header]}, **body)
+        assert response.status == 403
+        assert (await response.json())["error"]["code"] == "loopback-only"
+
+
+@pytest.mark.parametrize("origin", ["null", "http://127.0.0.1", "http://localhost:8080"])
+async def test_a_page_of_this_machine_is_a_page(client: TestClient, origin: str) -> None:
+    response = await client.post(PATH, json={}, headers={"Origin": origin})
     assert response.status == 403
-    assert (await response.json())["error"]["code"] == "loopback-only"
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.localhost.example", "127.0.0.1.example", "[", "0.0.0.0:80", "localhost.", ""]
+)
+async def test_only_loopback_names_lead_here(client: TestClient, host: str) -> None:
+    response = await client.post(PATH, json={}, headers={"Host": host})
+    assert response.status in {400, 403}
+    if response.status == 400:
+        assert "sender" not in await response.text()
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:8080", "127.0.0.1:9", "127.8.8.8", "[::1]:80"]
+)
+async def test_each_of_our_own_names_is_taken(client: TestClient, host: str) -> None:
+    response = await client.post(PATH, json={}, headers={"Host": host})
+    assert (response.status, (await response.json())["error"]["code"]) == (400, "sender")
+
+
+async def test_a_proxy_with_its_defaults_is_refused(client: TestClient) -> None:
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write(
+        f"POST {PATH} HTTP/1.0\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}".encode()
+    )
+    assert b" 403 " in await reader.readline()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("environ", "served"),
+    [
+        ({}, True),
+        ({"REST_CHANNEL": "off"}, False),
+        ({"PUBLIC_URL": "https://shop.example.org"}, False),
+        ({"PUBLIC_URL": "https://shop.example.org", "REST_CHANNEL": "on"}, True),
+        ({"PUBLIC_URL": "https://shop.example.org", "REST_CHANNEL": "off"}, False),
+    ],
+)
+def test_it_is_off_where_customers_come_in_unless_asked_for(
+    environ: dict[str, str], served: bool
+) -> None:
+    assert is_served(load(environ)) is served
 
 
 async def test_it_can_be_switched_off(served: Settings, database: Database) -> None:

@@ -1,1 +1,1 @@
-"""From the bot to a person: queue, waiting, hours."""
+"""Handoff: agents' actions on conversations, routing to agents, snoozing, notices to customers."""

@@ -1,4 +1,4 @@
-"""Automatic messages to customers: worded in their language, once per id, through the outbox."""
+"""Automatic messages to customers: in their language, once per id, through the outbox."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MOST_ID_CHARS = 96
 
 
 class Notices:
-    """Says what nobody typed; one per process is enough."""
+    """Sender of automatic messages; one per process."""
 
     def __init__(self, settings: Settings, database: Database, client: redis.asyncio.Redis) -> None:
         self._settings = settings
@@ -45,13 +45,13 @@ class Notices:
 
         Args:
             utter: Name of the response in `domain.yml`.
-            id_: Of the message: saying it twice under one id is saying it once.
-            values: For the placeholders of the response.
-            actions: Of the buttons under it.
-            shown_as: Name of the agent it is about, where the channel shows who joins.
+            id_: Id of the message; a second call with the same id sends nothing.
+            values: Values of the placeholders in the response.
+            actions: Actions of its buttons.
+            shown_as: Name of the agent, where the channel shows who joins.
 
         Raises:
-            StoreUnavailable: It was not said; saying it again is safe.
+            StoreUnavailable: It was not sent; sending it again is safe.
         """
         if conversation.blocked:
             return
@@ -78,20 +78,20 @@ class Notices:
         )
 
     async def file_refused(self, row: Mapping[str, Any]) -> None:
-        """Say that a file reached nobody: its customer thinks an agent has it.
+        """Tell a customer that their file reached nobody.
 
         Args:
-            row: Of the table `files`.
+            row: Row of `files`.
 
         Raises:
-            StoreUnavailable: It was not said; saying it again is safe.
+            StoreUnavailable: It was not sent; sending it again is safe.
         """
-        found = await self._database.read(lambda c: store.get(c, row["conversation"]))
-        if found is None:
+        conversation = await self._database.read(lambda c: store.get(c, row["conversation"]))
+        if conversation is None:
             return
         limit = self._settings.max_file_bytes // (1024 * 1024) or 1
         await self.say(
-            found,
+            conversation,
             FILE_REFUSED,
             f"{row['id']}-refused",
             {"file": row["name"], "limit": limit},

@@ -1,4 +1,4 @@
-"""When people are there, in the customer's words: their language, their time zone where we know it.
+"""Opening hours of a team in the customer's language and, where known, time zone.
 
 The sentences are system texts (domain.yml); names of days, months and zones come from Unicode's
 CLDR by way of Babel, so a new language needs none of them.
@@ -27,7 +27,7 @@ from bot.routing.hours import Hours, local, zone_of
 
 @dataclass(frozen=True)
 class Attendance:
-    """What the calendar of a team says at a moment."""
+    """Whether a team is open at a moment, and until when."""
 
     closed: bool = False
     zone: str = "UTC"
@@ -37,7 +37,7 @@ class Attendance:
 
 
 def attendance(hours: Hours, now: float) -> Attendance:
-    """Ask a calendar; one without hours says nothing."""
+    """Look up whether a team is open; one without hours always is."""
     if hours.is_open(now):
         return Attendance(False, hours.zone, hours.closing(now))
     return Attendance(True, hours.zone, hours.next_opening(now))
@@ -46,32 +46,32 @@ def attendance(hours: Hours, now: float) -> Attendance:
 def sentence(
     texts: SystemTexts,
     language: str,
-    there: Attendance,
+    team_attendance: Attendance,
     now: float,
     locale: str = "",
     zone: str = "",
 ) -> str:
-    """Say when people are there, as the placeholder `{hours}` of a notice.
+    """Write the opening hours, for the placeholder `{hours}` of a notice.
 
     Args:
-        locale: What the channel reports of the customer, such as `hi-IN`.
-        zone: Time zone it reports; without one, the locale's territory may tell.
+        locale: Locale the channel reports for the customer, such as `hi-IN`.
+        zone: Time zone it reports; without one, the territory of the locale may have one.
 
     Returns:
         While closed the next opening ("tomorrow at 09:00, India Time"), while open the end
         ("today until 18:00, India Time"); without a calendar the text `utter_hours`.
     """
-    if there.at is None:
+    if team_attendance.at is None:
         return texts.render("utter_hours", language)
-    zone = zone or zone_for(locale, there.zone)
-    moment, today = local(there.at, zone), local(now, zone).date()
+    zone = zone or zone_for(locale, team_attendance.zone)
+    moment, today = local(team_attendance.at, zone), local(now, zone).date()
     babel = _locale(language)
     values = {
         "time": format_time(moment.replace(tzinfo=None), "HH:mm", locale=babel),
         "zone": zone_name(zone, language),
         "day": _day(moment, babel),
     }
-    if not there.closed:
+    if not team_attendance.closed:
         name = "utter_until_today" if moment.date() == today else "utter_until_day"
     elif moment.date() == today:
         name = "utter_from_today"
@@ -83,7 +83,7 @@ def sentence(
 
 
 def zone_for(locale: str, otherwise: str) -> str:
-    """The customer's time zone, where their territory has one only; else the team's."""
+    """Return the customer's time zone if their territory has only one; else the team's."""
     parts = locale.replace("_", "-").split("-")
     territory = next((p.upper() for p in parts[1:] if len(p) == 2), "")
     zones = _zones().get(territory, ())
@@ -91,9 +91,9 @@ def zone_for(locale: str, otherwise: str) -> str:
 
 
 def is_place(zone: str) -> bool:
-    """Tell whether a name is the time zone of a place.
+    """Tell whether a time zone is that of a place.
 
-    `UTC` is none: it is what a browser reports that will not tell where it is.
+    `UTC` is not: browsers report it to hide their place.
     """
     of = get_global("zone_territories")
     territory = of.get(zone) or of.get(get_global("zone_aliases").get(zone, ""), "")
@@ -109,7 +109,7 @@ def _exists(zone: str) -> bool:
 
 
 def zone_name(zone: str, language: str) -> str:
-    """Name a time zone in a language: `India Time`, `भारत समय`."""
+    """Return the name of a time zone in a language: `India Time`, `भारत समय`."""
     if zone == "UTC":
         return "UTC"
     return str(get_timezone_location(zone, locale=_locale(language)))
@@ -131,8 +131,8 @@ def _locale(language: str) -> Locale:
 
 @lru_cache(maxsize=1)
 def _zones() -> Mapping[str, tuple[str, ...]]:
-    """Territory → its time zones."""
-    found: dict[str, Any] = {}
+    """Return territory → its time zones."""
+    zones_by_territory: dict[str, Any] = {}
     for zone, territory in get_global("zone_territories").items():
-        found.setdefault(territory, []).append(zone)
-    return {territory: tuple(sorted(zones)) for territory, zones in found.items()}
+        zones_by_territory.setdefault(territory, []).append(zone)
+    return {territory: tuple(sorted(zones)) for territory, zones in zones_by_territory.items()}

@@ -1,4 +1,4 @@
-"""Whom a conversation goes to next: a named agent, or a team's queue; work on one SQL row."""
+"""Transfers of a conversation to an agent or into a team's queue, on its SQL row."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def to_team(
     event: MakeEvent,
     note: str,
 ) -> Conversation:
-    """Put a conversation into a team's queue; `team_id` empty keeps the team it has."""
+    """Put a conversation into a team's queue; an empty `team_id` keeps its team."""
     if current.last_change == key and current.state == State.WAITING:
         return current
     team = teams.get_team(connection, team_id or current.team or EVERYONE)
     awake = _awake(connection, current, key)
     return store.change(
-        # Without an agent to come back to, or the next look would give it to who passed it on.
+        # Without `last_agent`, or routing would give it back to the agent who passed it on.
         connection,
         awake,
         State.WAITING,
@@ -50,7 +50,7 @@ def to_team(
 def to_agent(
     connection: Connection, current: Conversation, agent_id: str, *, key: str, event: MakeEvent
 ) -> Conversation:
-    """Give a conversation to a named agent, whoever has it now.
+    """Give a conversation to an agent, whoever has it now.
 
     Raises:
         BadRequest: There is no such agent (404), or they may not log in (409).
@@ -62,25 +62,25 @@ def to_agent(
         raise TransitionRefused(current.id, current.state, State.ASSIGNED)
     name(connection, agent_id)
     if current.state in HUMAN:
-        # By way of the queue, as the table of states has it, but without standing in it: no time
-        # is waited, so none may count in the estimates.
-        told = event(current, HandoffTransferred(0, to=agent_id))
+        # Through the queue, as the table of states requires, but with no waiting time, so that
+        # none counts in the estimates.
+        transferred = event(current, HandoffTransferred(0, to=agent_id))
         current = store.change(
             connection,
             _awake(connection, current, key),
             State.WAITING,
             key=f"{key}:free",
-            events=(told,),
+            events=(transferred,),
             waiting_since=None,
         )
     return take(connection, current, agent_id, key=key, event=event, to=agent_id)
 
 
 def route(connection: Connection, current: Conversation, match: Match, *, key: str) -> Conversation:
-    """Give a waiting conversation to the agent the matching chose.
+    """Give a waiting conversation to the agent that matching chose.
 
     Raises:
-        TransitionRefused: It changed since, or the agent has as many as they can by now.
+        TransitionRefused: It changed since, or the agent has no free capacity any more.
         BadRequest: The agent may not log in any more.
     """
     if current.last_change == key and current.owner == match.agent:
@@ -107,20 +107,20 @@ def route(connection: Connection, current: Conversation, match: Match, *, key: s
 
 
 def check_right(current: Conversation, agent_id: str, supervises: bool, target: State) -> None:
-    """Let the owner move a conversation, and supervisors; the queue is everybody's.
+    """Check that an agent may move a conversation: the owner, supervisors, or any if it waits.
 
     Raises:
-        TransitionRefused: It is somebody else's.
+        TransitionRefused: It is another agent's.
     """
     if current.state in HUMAN and current.owner != agent_id and not supervises:
         raise TransitionRefused(current.id, current.state, target)
 
 
 def name(connection: Connection, user_id: str) -> str:
-    """Display name of a user who can work.
+    """Return the display name of a user who can work.
 
     Raises:
-        BadRequest: There is none with this id (404), or they may not log in (409).
+        BadRequest: There is no user with this id (404), or they may not log in (409).
     """
     row = connection.execute(
         sa.select(users.c.name, users.c.password_hash).where(users.c.id == user_id)

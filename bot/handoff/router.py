@@ -1,7 +1,7 @@
-"""Runs the matching again whenever it may come out differently; docs/routing.md#running.
+"""Router: runs the matching when something changes, and regularly; docs/routing.md#running.
 
-One housekeeper of all does it, under a lease; the compare-and-set of each assignment would keep
-two from doing harm. Nothing depends on a notice arriving: a slow tick looks anyway.
+One of the housekeepers does it, under a lease; the compare-and-set of each assignment makes a
+second one harmless. Nothing depends on a notice arriving: it also runs every `TICK_S`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ log = structlog.get_logger()
 
 TICK_S = 5.0
 COLLECT_S = 0.05
-"""Notices that come together are worked off together."""
+"""Time in which notices are collected for one run."""
 AT_ONCE = 8
-"""Assignments under way at a time."""
+"""Assignments made at the same time."""
 AUTOMATIC = "automatic"
 
 
 class Router:
-    """Gives waiting conversations to agents; runs where `ROUTING_MODE` says so."""
+    """Router of waiting conversations to agents; runs where `ROUTING_MODE` says so."""
 
     def __init__(
         self,
@@ -53,16 +53,18 @@ class Router:
         self._service = service
         self._wake = asyncio.Event()
         self.leases = Leases(client, "router", holder, 1, settings.lease_s)
-        self.ear = Subscription(client, "router", (LIVE_CHANNEL, ROUTING_CHANNEL), self._hear)
-        """Run it to be woken by what happens."""
+        self.subscription = Subscription(
+            client, "router", (LIVE_CHANNEL, ROUTING_CHANNEL), self._hear
+        )
+        """Subscription that wakes the router; a task must run it."""
         self.aside = SetAside("routing")
 
     async def turn(self) -> int:
-        """`step`, if it is this process's turn to route."""
+        """Run `step` if this process holds the lease."""
         return await self.step() if self.leases.held else 0
 
     async def rest(self, seconds: float) -> None:
-        """Wait, but no longer than until something happens that routing may depend on."""
+        """Wait, but no longer than until something changes that routing depends on."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -70,32 +72,32 @@ class Router:
         self._wake.clear()
 
     async def step(self) -> int:
-        """Match once; return how many conversations went to somebody."""
-        here = await presence.idle_times(self._redis)
+        """Match once; return how many conversations were assigned."""
+        idle_times = await presence.idle_times(self._redis)
         now = time.time()
-        made = await self._database.read(
+        matches = await self._database.read(
             # On a thread, like the reading.
-            lambda c: self._decide(roster.load(c, here, self._away_s), now)
+            lambda c: self._decide(roster.load(c, idle_times, self._away_s), now)
         )
-        done = 0
-        for start in range(0, len(made), AT_ONCE):
-            group = made[start : start + AT_ONCE]
-            done += sum(await asyncio.gather(*(self._assign(one) for one in group)))
-        return done
+        assigned = 0
+        for start in range(0, len(matches), AT_ONCE):
+            group = matches[start : start + AT_ONCE]
+            assigned += sum(await asyncio.gather(*(self._assign(chosen) for chosen in group)))
+        return assigned
 
-    def _decide(self, picture: roster.Roster, now: float) -> list[Match]:
-        queue = self._fit(picture.queue)
+    def _decide(self, current_roster: roster.Roster, now: float) -> list[Match]:
+        queue = self._fit(current_roster.queue)
         try:
-            return match(queue, picture.agents, picture.teams, now)
+            return match(queue, current_roster.agents, current_roster.teams, now)
         except Exception:
-            # One of them is odd. Alone, each shows whether it is that one.
+            # One of them causes an error; matching each alone shows which one.
             for waiting in queue:
                 with self.aside.row(waiting.id):
-                    match((waiting,), picture.agents, picture.teams, now)
-            return match(self._fit(queue), picture.agents, picture.teams, now)
+                    match((waiting,), current_roster.agents, current_roster.teams, now)
+            return match(self._fit(queue), current_roster.agents, current_roster.teams, now)
 
     def _fit(self, queue: Sequence[Waiting]) -> tuple[Waiting, ...]:
-        """Those that may be routed: one set aside must take nobody's place."""
+        """Return the conversations that are not set aside."""
         return tuple(waiting for waiting in queue if waiting.id not in self.aside)
 
     async def _assign(self, chosen: Match) -> bool:
@@ -103,14 +105,16 @@ class Router:
             return await self._route(chosen)
         return False
 
-    async def _route(self, one: Match) -> bool:
+    async def _route(self, chosen: Match) -> bool:
         try:
-            return await self._service.route(one)
+            return await self._service.route(chosen)
         except StoreUnavailable:
             raise
         except SamvadError as error:
-            # Claimed, cancelled or changed since it was read; the next run sees it as it is.
-            log.info("routing.skipped", conversation=one.conversation, reason=type(error).__name__)
+            # Claimed, cancelled or changed since it was read; the next run reads it again.
+            log.info(
+                "routing.skipped", conversation=chosen.conversation, reason=type(error).__name__
+            )
             return False
 
     def _hear(self, channel: str, body: str) -> None:

@@ -1,7 +1,7 @@
-"""What agents do with conversations: claim, reply, give back, resolve, pass on.
+"""Agents' actions on conversations: claim, reply, give back, resolve, transfer.
 
-Each step is SQL first (compare-and-set), then the copy in Redis, then the notice to the customer
-through the outbox. Every call carries an idempotency key, so a double click acts once.
+Each action changes SQL first (compare-and-set), then the copy in Redis, then sends the notice to
+the customer through the outbox. Every call has an idempotency key, so a double click acts once.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ from bot.streams.messages import Outbound
 
 MAX_REPLY_CHARS = 4000
 QUIET_AFTER_LEAVING = frozenset({"utter_agent_joined", "utter_agent_transferred"})
-"""Notices of who comes and goes, which those who left a message do not wait for."""
+"""Notices about agents, not sent to customers who left a message."""
 
 
 @dataclass(frozen=True)
 class Agent:
-    """A person at the desk."""
+    """An agent at the desk."""
 
     id: str
     name: str
     supervises: bool = False
-    """May move conversations of others."""
+    """Whether they may move conversations of other agents."""
 
 
 class HandoffService:
-    """What agents can do; one per process."""
+    """Actions of agents; one per process."""
 
     def __init__(self, settings: Settings, database: Database, redis: redis.asyncio.Redis) -> None:
         self._settings = settings
@@ -67,11 +67,13 @@ class HandoffService:
         self._notices = Notices(settings, database, redis)
 
     async def claim(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
-        """Take a waiting conversation, or take it over from the bot or from the people of a page's
-        own inbox, who never say that they are done; exactly one caller wins.
+        """Take a waiting conversation, or take it over; exactly one caller wins.
+
+        It is taken over from the bot, or from people in a page's own inbox, who never mark it as
+        done.
 
         Raises:
-            StaleConversation, TransitionRefused: Somebody was faster, or it has ended.
+            StaleConversation, TransitionRefused: Another agent was faster, or it has ended.
         """
 
         def work(connection: Connection) -> Conversation:
@@ -109,7 +111,7 @@ class HandoffService:
         translated: Mapping[str, str] | None = None,
         files: Sequence[str] = (),
     ) -> str:
-        """Send an agent's words to the customer.
+        """Send an agent's reply to the customer.
 
         Args:
             translated: `provider`, `original` and `original_language` when a machine made `text`
@@ -162,17 +164,17 @@ class HandoffService:
     ) -> tuple[Attachment, ...]:
         if len(ids) > MOST_IN_MESSAGE:
             raise BadRequest("too-many-files", f"send at most {MOST_IN_MESSAGE} files at once")
-        found = await self._database.read(
+        attachments = await self._database.read(
             lambda c: uploads(
                 c, message.conversation, ids, author="agent", message=message.id, user_id=agent.id
             )
         )
-        if found is None:
+        if attachments is None:
             raise BadRequest("unknown-file", "a file is unknown or was sent before")
-        return tuple(found)
+        return tuple(attachments)
 
     async def give_back(self, conversation_id: str, agent: Agent, *, key: str) -> Conversation:
-        """Return the conversation to the bot, which says again that it is one."""
+        """Return the conversation to the bot, which introduces itself again."""
         changed = await self._owned(conversation_id, agent, State.BOT, key, HandoffReturned())
         await self._notice(changed, "utter_agent_returned", key, agent)
         return changed
@@ -189,7 +191,7 @@ class HandoffService:
     async def requeue(
         self, conversation_id: str, agent: Agent, *, note: str, key: str
     ) -> Conversation:
-        """Pass the conversation on; it waits again, in front of what came later."""
+        """Put the conversation back into the queue, before later ones."""
         changed = await self._owned(
             conversation_id,
             agent,
@@ -211,15 +213,15 @@ class HandoffService:
         to_agent: str = "",
         note: str = "",
     ) -> Conversation:
-        """Pass a conversation on to a named agent, or into the queue of a team.
+        """Transfer a conversation to an agent, or into the queue of a team.
 
         Args:
-            to_team: Its id; without a team and an agent, the team it has.
-            note: Only its length is kept here; notes are the desk's.
+            to_team: Id of the team; without team and agent it keeps its team.
+            note: Only its length is stored here; the desk stores notes.
 
         Raises:
             BadRequest: There is no such team or agent, or the agent may not log in.
-            TransitionRefused: It is somebody else's (and the agent does not supervise), or ended.
+            TransitionRefused: It is another agent's (and this one no supervisor), or ended.
         """
         if to_agent:
             return await self.assign(conversation_id, agent, to_agent, key=key)
@@ -246,11 +248,11 @@ class HandoffService:
     async def assign(
         self, conversation_id: str, agent: Agent, to: str, *, key: str
     ) -> Conversation:
-        """Give a conversation to a named agent: from the queue, from the bot, or from another.
+        """Give a conversation to an agent: from the queue, the bot or another agent.
 
         Raises:
             BadRequest: There is no such agent, or they may not log in.
-            TransitionRefused: It is somebody else's (and the agent does not supervise), or ended.
+            TransitionRefused: It is another agent's (and this one no supervisor), or ended.
         """
 
         def work(connection: Connection) -> Conversation:
@@ -272,11 +274,11 @@ class HandoffService:
         return changed
 
     async def route(self, match: Match) -> bool:
-        """Carry a decision of the matching out; exactly one of all processes can.
+        """Carry out a decision of the matching; exactly one process can.
 
         Raises:
-            TransitionRefused: The conversation changed since the decision, or the agent has as
-                many as they can by now.
+            TransitionRefused: The conversation changed since the decision, or the agent has no
+                free capacity any more.
         """
         key = f"route:{match.conversation[-24:]}:{match.version}"
 
@@ -294,21 +296,21 @@ class HandoffService:
         return await presence.count_online(self._redis)
 
     async def seen(self, agent_id: str) -> None:
-        """Heartbeat of an agent's open desk."""
+        """Note a heartbeat of an agent's open desk."""
         await presence.mark_online(self._redis, agent_id)
 
     async def active(self, agent_id: str) -> None:
-        """The agent does something at their desk."""
+        """Note that the agent is active at their desk."""
         await presence.mark_active(self._redis, agent_id)
 
     async def arrived(self, agent_id: str) -> None:
-        """The agent opened a desk."""
+        """Note that the agent opened a desk."""
         await presence.mark_online(self._redis, agent_id)
         await presence.mark_active(self._redis, agent_id)
         await presence.announce(self._redis, "presence")
 
     async def gone(self, agent_id: str) -> None:
-        """The agent's last desk was closed."""
+        """Note that the agent's last desk was closed."""
         await presence.mark_offline(self._redis, agent_id)
         await presence.announce(self._redis, "presence")
 
@@ -318,29 +320,29 @@ class HandoffService:
         agent: Agent,
         target: State,
         key: str,
-        what: EventData,
+        data: EventData,
         **values: Any,
     ) -> Conversation:
         def work(connection: Connection) -> Conversation:
             current = self._get(connection, conversation_id)
             if current.last_change == key and current.state == target:
                 return current
-            # Who had it stays its owner after the end, when only the customer's next message or
-            # taking it up again may change it.
+            # The owner stays after the end, when only the customer's next message or reopening may
+            # change the conversation.
             if current.owner != agent.id or current.state not in HUMAN:
                 raise TransitionRefused(conversation_id, current.state, target)
-            events = (self._event(current, what, key, agent),)
+            events = (self._event(current, data, key, agent),)
             return store.change(connection, current, target, key=key, events=events, **values)
 
         return await self._changes.apply(conversation_id, work)
 
     async def greet(self, conversation: Conversation, agent: Agent, *, key: str) -> None:
-        """Tell the customer who has taken an ended conversation up again."""
+        """Tell the customer which agent has reopened their conversation."""
         await self._notice(conversation, "utter_agent_joined", key, agent)
 
     async def _notice(self, conversation: Conversation, utter: str, key: str, agent: Agent) -> None:
         if utter in QUIET_AFTER_LEAVING and conversation.callback_at:
-            return  # They left a message: the answer itself is what comes back.
+            return  # They left a message: they get the answer itself.
         place = 0
         if utter == "utter_agent_transferred":
             agents = await self.online()
@@ -356,18 +358,18 @@ class HandoffService:
 
     @staticmethod
     def _get(connection: Connection, conversation_id: str) -> Conversation:
-        found = store.get(connection, conversation_id)
-        if found is None:
+        conversation = store.get(connection, conversation_id)
+        if conversation is None:
             raise BadRequest("unknown-conversation", "there is no such conversation", status=404)
-        return found
+        return conversation
 
     @staticmethod
-    def _event(conversation: Conversation, what: EventData, key: str, agent: Agent) -> Event:
+    def _event(conversation: Conversation, data: EventData, key: str, agent: Agent) -> Event:
         return Event.of(
-            conversation, what, key=f"{conversation.id}:{key}", actor="agent", actor_id=agent.id
+            conversation, data, key=f"{conversation.id}:{key}", actor="agent", actor_id=agent.id
         )
 
 
 def _id(conversation: Conversation, key: str) -> str:
-    """Id of a message from the desk; the same for the same click."""
+    """Return the id of a message from the desk; the same for the same click."""
     return f"d-{conversation.id[-12:]}-{key}"[:96]

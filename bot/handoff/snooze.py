@@ -1,7 +1,7 @@
-"""Snooze: an assigned conversation leaves the list until a time, or until the customer writes.
+"""Snoozing: a conversation is hidden until a time, or until the customer writes.
 
-The conversation stays the agent's, so the bot stays silent. Waking needs nobody in particular:
-every housekeeper looks once in `SWEEP_S`, and the row's compare-and-set lets one of them win.
+The conversation stays the agent's, so the bot stays silent. Every housekeeper wakes due ones every
+`EVERY_S`; the row's compare-and-set lets one of them win.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from bot.stores.database import Database
 from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, messages, snoozes
 
-SWEEP_S = 2.0
+EVERY_S = 2.0
 LONGEST_S = 366 * 86400
 REPLY = "reply"
 UNTIL_REPLY = 0.0
-"""In place of a time: only the customer's next message ends the snooze."""
+"""Instead of a time: only the customer's next message ends the snooze."""
 
 
 def parse_until(raw: str, now: float) -> float:
-    """Read the end of a snooze: Unix seconds, or `reply` for `UNTIL_REPLY`.
+    """Parse the end of a snooze: Unix seconds, or `reply` for `UNTIL_REPLY`.
 
     Raises:
         BadRequest: No number, in the past, or more than a year away.
@@ -46,14 +46,14 @@ def parse_until(raw: str, now: float) -> float:
 
 
 class Snoozer:
-    """Puts conversations aside and brings them back; one a process."""
+    """Snoozes conversations and wakes them; one per process."""
 
     def __init__(self, database: Database, changes: Changes) -> None:
         self._database = database
         self._changes = changes
         self.aside = SetAside("snooze")
 
-    async def put_aside(
+    async def snooze(
         self, conversation_id: str, agent: Agent, *, until: float, key: str
     ) -> Conversation:
         """Snooze a conversation of this agent.
@@ -80,7 +80,7 @@ class Snoozer:
         return await self._changes.apply(conversation_id, work)
 
     async def wake(self, conversation_id: str, owner: str, *, key: str) -> Conversation:
-        """Bring a conversation back to its agent.
+        """Give a snoozed conversation back to its agent.
 
         Raises:
             TransitionRefused: It is not snoozed by this agent.
@@ -97,7 +97,7 @@ class Snoozer:
 
         return await self._changes.apply(conversation_id, work)
 
-    async def sweep(self, now: float) -> int:
+    async def wake_due(self, now: float) -> int:
         """Wake what is due or was written to; return how many."""
         due = await self._database.read(lambda c: _due(c, now, self.aside.ids()))
         woken = 0

@@ -1,4 +1,4 @@
-"""A person takes a conversation: the one change of owner behind claim, assignment and routing."""
+"""Change of owner to an agent, behind claim, assignment and routing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.routing import teams
 from bot.routing.match import team_for
 
 MakeEvent = Callable[[Conversation, EventData], Event]
-"""Makes an event of whoever acts: conversation, what happened."""
+"""Makes an event of the acting person: conversation, event data."""
 
 
 def take(
@@ -29,19 +29,19 @@ def take(
     to: str | None = None,
     why: str | None = None,
 ) -> Conversation:
-    """Let a person have a conversation that waits, or that the bot has.
+    """Give an agent a conversation that waits, or that the bot has.
 
-    From the bot it is taken over, so a handoff is noted first, with that cause. One of no team
+    From the bot it is a takeover, so a handoff event with that cause comes first. One of no team
     gets one of the person's, so that what they talk about stays with their colleagues.
 
     Args:
-        owner: Id of an agent, or of the people of a page's own inbox.
+        owner: Id of an agent, or of the people in a page's own inbox.
         key: Idempotency key of the change.
-        to: Id of the agent it was given to, where somebody else acts.
+        to: Id of the agent it was given to, where another person acts.
         why: Why the routing chose them, see `HandoffAssigned`.
 
     Raises:
-        StaleConversation: Somebody was faster.
+        StaleConversation: Another change came first.
     """
     now = time.time()
     team = current.team or team_of(connection, current, owner)

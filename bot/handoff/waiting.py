@@ -1,4 +1,4 @@
-"""What a customer is told about the queue: place, honest estimate, or that nobody is there."""
+"""Notices of the queue to customers: place, estimate, or that no agent is there."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from bot.streams.messages import QuickReply
 
 _STEPS_MIN = (1, 2, 3, 5, 10, 15, 20, 30, 45, 60, 90, 120, 180, 240)
 LEAVE, CANCEL = "leave", "cancel"
-"""Actions of the buttons under a notice: leave it as a message; back to the bot."""
+"""Actions of the buttons under a notice: leave a message; back to the bot."""
 
 
 def minutes(estimate_s: float) -> int:
-    """Round an estimate up to a figure people would say; never below what was measured."""
+    """Round an estimate up to a usual number of minutes; never below the measured time."""
     for step in _STEPS_MIN:
         if estimate_s <= step * 60:
             return step
@@ -23,12 +23,12 @@ def minutes(estimate_s: float) -> int:
 
 
 def notice(kind: str, place: QueuePlace, hours: str) -> tuple[str, dict[str, object]]:
-    """Choose the notice.
+    """Choose the notice for a place in the queue.
 
     Args:
         kind: `handoff` when the customer joins the queue, `waiting` while they wait, `late` when
             it takes longer than it should.
-        hours: When people are there, in the customer's language (`bot.handoff.opening`).
+        hours: Opening hours in the customer's language (`bot.handoff.opening`).
 
     Returns:
         Response name and the values of its placeholders.
@@ -42,7 +42,7 @@ def notice(kind: str, place: QueuePlace, hours: str) -> tuple[str, dict[str, obj
 
 
 def actions_under(utter: str) -> tuple[str, ...]:
-    """Buttons a notice of the queue has: a message is offered where the wait is long."""
+    """Return the buttons of a notice; leaving a message is offered where the wait is long."""
     if utter.endswith(("_nobody", "_closed")) or utter.startswith("utter_late"):
         return (LEAVE, CANCEL)
     return (CANCEL,)
@@ -51,7 +51,7 @@ def actions_under(utter: str) -> tuple[str, ...]:
 def buttons(
     texts: SystemTexts, message: str, language: str, actions: Sequence[str]
 ) -> tuple[QuickReply, ...]:
-    """Buttons of a notice that is sent outside a turn."""
+    """Make the buttons of a notice that is sent outside a turn."""
     return tuple(
         QuickReply(
             id=button_id(message, 0, position),
@@ -64,5 +64,5 @@ def buttons(
 
 
 def button_id(message: str, ordinal: int, position: int) -> str:
-    """Same message, same ids: a replayed turn shows the buttons the first run showed."""
+    """Return the id of a button, the same for a replayed turn."""
     return hashlib.sha256(f"{message}:{ordinal}:{position}".encode()).hexdigest()[:16]

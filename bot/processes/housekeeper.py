@@ -77,7 +77,7 @@ def everything(
     indexer = Indexer(database)
     work = [
         Work((paced(keeper.turn, name="service-levels"),), keeper.aside, (keeper.leases,)),
-        Work((every(snooze.SWEEP_S, timed(snoozer.sweep), name="snooze"),), snoozer.aside),
+        Work((every(snooze.EVERY_S, timed(snoozer.wake_due), name="snooze"),), snoozer.aside),
         Work((paced(indexer.step, name="search"),), indexer.aside),
         Work(
             # After a start agents have their time to come back, before they count as gone.
@@ -91,5 +91,5 @@ def everything(
         service = HandoffService(settings, database, client)
         router = Router(settings, database, client, service, holder)
         steps = every(routing.TICK_S, router.turn, name="routing", rest=router.rest)
-        work.append(Work((steps, router.ear.run()), router.aside, (router.leases,)))
+        work.append(Work((steps, router.subscription.run()), router.aside, (router.leases,)))
     return work

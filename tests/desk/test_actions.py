@@ -159,10 +159,10 @@ async def test_snoozed_wakes_when_due_and_not_before(desk: Desk) -> None:
     assert status == 200
     assert state(desk) == State.SNOOZED
     snoozer = desk.server.app[app_keys.SNOOZER]
-    assert await snoozer.sweep(until - 1) == 0
-    assert await snoozer.sweep(until + 1) == 1
+    assert await snoozer.wake_due(until - 1) == 0
+    assert await snoozer.wake_due(until + 1) == 1
     assert state(desk) == State.ASSIGNED
-    assert await snoozer.sweep(until + 2) == 0
+    assert await snoozer.wake_due(until + 2) == 0
 
 
 async def test_what_has_ended_is_not_woken(desk: Desk) -> None:
@@ -182,7 +182,7 @@ async def test_snoozed_wakes_when_the_customer_writes(desk: Desk) -> None:
     desk.database.call(
         lambda c: seed.message(c, "webchat-1", "any news?", created_at=time.time() + 1)
     )
-    assert await desk.server.app[app_keys.SNOOZER].sweep(time.time()) == 1
+    assert await desk.server.app[app_keys.SNOOZER].wake_due(time.time()) == 1
     assert state(desk) == State.ASSIGNED
 
 

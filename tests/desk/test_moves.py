@@ -104,10 +104,10 @@ async def test_snoozed_until_a_reply_no_time_wakes_it(desk: Desk) -> None:
     asha = await desk.browser()
     assert (await asha.act(f"{ONE}/snooze", until="reply"))[0] == 200
     snoozer = desk.server.app[app_keys.SNOOZER]
-    assert await snoozer.sweep(time.time() + 4e8) == 0
+    assert await snoozer.wake_due(time.time() + 4e8) == 0
     assert read(desk).state == State.SNOOZED
     desk.database.call(lambda c: seed.message(c, "webchat-1", "hi", created_at=time.time() + 1))
-    assert await snoozer.sweep(time.time()) == 1
+    assert await snoozer.wake_due(time.time()) == 1
     assert read(desk).state == State.ASSIGNED
 
 

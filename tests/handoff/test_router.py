@@ -195,7 +195,7 @@ async def test_it_runs_by_itself_when_somebody_comes(
     seen = _waiting(database, "a")
     tasks = [
         asyncio.create_task(router.leases.keep()),
-        asyncio.create_task(router.ear.run()),
+        asyncio.create_task(router.subscription.run()),
         asyncio.create_task(every(60.0, router.turn, name="routing", rest=router.rest)),
     ]
     try:

@@ -340,7 +340,7 @@ async def test_snooze(settings: Settings, database: Database, redis: redis.async
     database.call(lambda c: c.execute(sa.insert(snoozes), rows))
     spoil(database, ids[0])
     snoozer = Snoozer(database, Changes(settings.shards, database, redis))
-    async with looping(timed(snoozer.sweep)) as logs:
+    async with looping(timed(snoozer.wake_due)) as logs:
         await builders.until(lambda: states(database, ids[1:]) == ["assigned"] * 2)
     assert states(database, ids[:1]) == ["snoozed"]
     assert set_aside(logs) == [ids[0]]

@@ -134,7 +134,7 @@ async def put_aside(request: web.Request) -> web.StreamResponse:
     """Snooze until `until` (Unix seconds) or until the customer writes."""
     fields = await form(request)
     until = snooze.parse_until(fields.get("until", ""), time.time())
-    await request.app[app_keys.SNOOZER].put_aside(
+    await request.app[app_keys.SNOOZER].snooze(
         conversation_of(request), agent_of(request), until=until, key=action_key(fields)
     )
     return done(request, "/inbox/mine", undo={"action": "wake", "fields": {}})

@@ -77,4 +77,4 @@ async def _do(request: web.Request, conversation: str, step: Step, key: str, cus
         case "return":
             await service.give_back(conversation, agent, key=key)
         case "snooze":
-            await app[app_keys.SNOOZER].put_aside(conversation, agent, until=UNTIL_REPLY, key=key)
+            await app[app_keys.SNOOZER].snooze(conversation, agent, until=UNTIL_REPLY, key=key)

@@ -1,1 +1,1 @@
-"""One file a command group; each imports what it needs when it runs, so `--help` is quick."""
+"""Commands, one file per group; each imports what it needs when it runs, so `--help` is quick."""

@@ -1,4 +1,4 @@
-"""`<channel> <command>`, such as `telegram setup`: what channels have to be set up or looked up."""
+"""`<channel> <command>`, such as `telegram setup`: set-up and queries of channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chat`: talk to the bot in a terminal, and see what it makes of each turn."""
+"""`chat`: talk to the bot in a terminal, with its reading of each message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def _chat(options: argparse.Namespace) -> int:
-    """Talk through the running system's REST channel, so that all of it is in play."""
+    """Talk through the running system's REST channel, so that the whole system takes part."""
     from bot.content import publishing
     from bot.understanding.service import Understander
 
@@ -56,18 +56,18 @@ def _chat(options: argparse.Namespace) -> int:
             body = {"sender": sender, "quick_reply": buttons[int(text) - 1]["payload"]}
         else:
             reading = understander.read(text, knowledge)
-            told = reading.to_dict()
+            parsed = reading.to_dict()
             print(
-                f"{dim}      {told['language']['language']}"
-                f"{'-Latn' if told['language']['romanised'] else ''} · {told['intent']} "
-                f"{told['confidence']:.2f} · {told['sentiment']['label']}{off}"
+                f"{dim}      {parsed['language']['language']}"
+                f"{'-Latn' if parsed['language']['romanised'] else ''} · {parsed['intent']} "
+                f"{parsed['confidence']:.2f} · {parsed['sentiment']['label']}{off}"
             )
         replies = _post(url, body)
-        shown = [b for reply in replies for b in reply.get("quick_replies", ())]
-        buttons = shown or buttons
+        offered_buttons = [b for reply in replies for b in reply.get("quick_replies", ())]
+        buttons = offered_buttons or buttons
         for reply in replies:
             print(f"{bold}bot ›{off} {reply['text']}")
-        for number, button in enumerate(shown, 1):
+        for number, button in enumerate(offered_buttons, 1):
             print(f"{dim}      {number}. {button['title']}{off}")
         if not replies:
             print(f"{dim}      (a person has this conversation; the bot is silent){off}")

@@ -1,4 +1,4 @@
-"""`content VERB`: what editors do with FAQ files and published versions."""
+"""`content VERB`: validate, publish, export and compare FAQ content."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _publish(options: argparse.Namespace) -> int:
     config = settings_module.load()
     folder = options.folder or config.data_dir / "faq"
     content = load_folder(folder, config.languages)
-    if options.if_none and (live := _ask(config, versions.live_number)):
+    if options.if_none and (live := _read(config, versions.live_number)):
         print(f"version {live} is live and stays so")
         return 0
     return _publish_folder(config, content, folder, options.force, options.note)
@@ -112,7 +112,7 @@ def _publish(options: argparse.Namespace) -> int:
 def _import(options: argparse.Namespace) -> int:
     config = settings_module.load()
     content = load_folder(options.folder, config.languages)
-    _print_changes(_ask(config, lambda c: publishing.changes_to(c, content)))
+    _print_changes(_read(config, lambda c: publishing.changes_to(c, content)))
     if options.dry_run:
         return 0
     note = options.note or f"import of {options.folder.name}"
@@ -145,7 +145,7 @@ def _publish_folder(
 
 
 def _go_live(config: Settings, work: Work) -> int:
-    """Do what publishes, and say what became of it."""
+    """Publish, and print the result."""
 
     async def run() -> Published:
         is_running = redis_client.is_answering(redis_client.address(config))
@@ -159,21 +159,27 @@ def _go_live(config: Settings, work: Work) -> int:
     prepare.database(config)
     database = Database.of(config)
     try:
-        done = asyncio.run(run())
+        published = asyncio.run(run())
     finally:
         database.close()
-    if not done.differs:
-        print(f"nothing differs from version {done.before}, which is live")
-    elif done.engines is None:
-        print(f"version {done.number} is published; nothing is running, the next start uses it")
+    if not published.differs:
+        print(f"nothing differs from version {published.before}, which is live")
+    elif published.engines is None:
+        print(
+            f"version {published.number} is published; nothing is running, the next start uses it"
+        )
     else:
-        by = f"answered by {done.engines} engines" if done.engines else "no engine is running"
-        print(f"version {done.number} is live after {done.took_s:.1f} s, {by}")
+        by = (
+            f"answered by {published.engines} engines"
+            if published.engines
+            else "no engine is running"
+        )
+        print(f"version {published.number} is live after {published.took_s:.1f} s, {by}")
     return 0
 
 
 def _versions(options: argparse.Namespace) -> int:
-    rows = _ask(settings_module.load(), versions.list_versions)
+    rows = _read(settings_module.load(), versions.list_versions)
     if options.json:
         print(json.dumps([asdict(row) for row in rows]))
         return 0
@@ -188,8 +194,8 @@ def _export(options: argparse.Namespace) -> int:
     from bot.content.export import write_folder, write_nlu
 
     config = settings_module.load()
-    number = options.version or _ask(config, versions.live_number)
-    content = _ask(config, lambda c: publishing.read_existing(c, number))
+    number = options.version or _read(config, versions.live_number)
+    content = _read(config, lambda c: publishing.read_existing(c, number))
     if options.nlu:
         files = write_nlu(content, options.folder)
         print(f"examples of version {number} written to {files} files in {options.folder}")
@@ -202,16 +208,16 @@ def _export(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     before, after = options.before, options.after
-    found = _ask(settings_module.load(), lambda c: publishing.changes_between(c, before, after))
-    _print_changes(found, "json" if options.json else "table")
+    changes = _read(settings_module.load(), lambda c: publishing.changes_between(c, before, after))
+    _print_changes(changes, "json" if options.json else "table")
     return 0
 
 
 def _parity(options: argparse.Namespace) -> int:
     config = settings_module.load()
     since = time.time() - options.days * DAY_S if options.days else 0.0
-    found = _ask(config, lambda c: parity.report(c, config.languages, since=since))
-    rows = [finding.to_row() for finding in found]
+    findings = _read(config, lambda c: parity.report(c, config.languages, since=since))
+    rows = [finding.to_row() for finding in findings]
     print(as_text(rows, parity.COLUMNS, options.format), end="")
     return 0
 
@@ -220,8 +226,8 @@ def _print_changes(changes: list[Change], kind: str = "table") -> None:
     print(as_text([change.to_row() for change in changes], diff.COLUMNS, kind), end="")
 
 
-def _ask(config: Settings, work: Callable[[Connection], Result]) -> Result:
-    """Read from the database, once its tables are there."""
+def _read(config: Settings, work: Callable[[Connection], Result]) -> Result:
+    """Read from the database, after creating missing tables."""
     prepare.database(config)
     store = Database.of(config)
     try:

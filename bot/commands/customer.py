@@ -1,4 +1,4 @@
-"""`customer export|erase`: what is kept about one customer."""
+"""`customer export|erase`: all stored data of one customer."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def _export(options: argparse.Namespace) -> int:
     prepare.database(config)
     store = Database.of(config)
     try:
-        told = store.look(lambda c: erasure.export(c, erasure.find_customer(c, options.id)))
+        data = store.look(lambda c: erasure.export(c, erasure.find_customer(c, options.id)))
     finally:
         store.close()
     if options.files:
-        rows = [row for one in told["conversations"] for row in one["files"]]
+        rows = [row for conversation in data["conversations"] for row in conversation["files"]]
         asyncio.run(_copy(store_of(config), rows, options.files))
-    print(json.dumps(told, ensure_ascii=False, indent=2))
+    print(json.dumps(data, ensure_ascii=False, indent=2))
     return 0
 
 
@@ -51,7 +51,7 @@ async def _copy(store: FileStore, rows: list[dict[str, Any]], folder: Path) -> N
     await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
     for row in rows:
         if file := await store.open(row["id"]):
-            # The id keeps two files of one name apart.
+            # The id distinguishes two files of one name.
             with file, (folder / f"{row['id']}-{row['name']}").open("wb") as copy:
                 shutil.copyfileobj(file, copy)
 
@@ -76,9 +76,9 @@ async def _erase_one(name: str) -> erasure.Erased:
     config = settings_module.load()
     store, client = Database.of(config), redis_client.connect(config)
     try:
-        found = await store.read(lambda c: erasure.find_customer(c, name))
+        customer = await store.read(lambda c: erasure.find_customer(c, name))
         return await erasure.erase(
-            store, client, config.shards, found, by="command-line", files=store_of(config)
+            store, client, config.shards, customer, by="command-line", files=store_of(config)
         )
     finally:
         await client.aclose()

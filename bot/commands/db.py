@@ -1,4 +1,4 @@
-"""`db check|upgrade|backup|restore`: the database, for whoever runs the system."""
+"""`db check|upgrade|backup|restore`: the database, for operators."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def _restore(options: argparse.Namespace) -> int:
         if server is None and not config.redis_url:
             raise ConfigurationError(str(config.state_dir), "a system runs here; stop it first")
         asyncio.run(_refuse_while_running(config))
-        kept = backup.restore(config, options.file)
+        replaced = backup.restore(config, options.file)
         prepare.database(config)
         asyncio.run(_forget_copies(config))
     finally:
         if server:
             server.stop()
-    print(f"restored; the former file is {kept}" if kept else "restored")
+    print(f"restored; the former file is {replaced}" if replaced else "restored")
     return 0
 
 
@@ -82,7 +82,7 @@ async def _refuse_while_running(config: Settings) -> None:
 
 
 async def _forget_copies(config: Settings) -> None:
-    """Drop what Redis copied from the former database; it is copied again when needed."""
+    """Delete what Redis copied from the replaced database; it is copied again when needed."""
     client = redis_client.connect(config)
     try:
         await guarded(client.delete(redis_keys.CONTENT_LIVE))

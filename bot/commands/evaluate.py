@@ -1,4 +1,4 @@
-"""`evaluate intents|language|sentiment`: how good the understanding is, on data you bring."""
+"""`evaluate intents|language|sentiment`: quality of understanding on your own data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`outbox list|replay`: messages that were given up."""
+"""`outbox list|replay`: dead letters."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ def _replay(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _replay_all(wanted: str) -> int:
+async def _replay_all(letter_id: str) -> int:
     config = settings_module.load()
     store, client = Database.of(config), redis_client.connect(config)
     try:
-        ids = store.look(dead_letters.unreplayed_ids) if wanted == "all" else [wanted]
+        ids = store.look(dead_letters.unreplayed_ids) if letter_id == "all" else [letter_id]
         for letter in ids:
             await dead_letters.replay(store, client, config.shards, letter)
         return len(ids)

@@ -1,4 +1,4 @@
-"""`parse TEXT`: what the bot makes of a text."""
+"""`parse TEXT`: the bot's reading of a text."""
 
 from __future__ import annotations
 
@@ -31,27 +31,28 @@ def _parse(options: argparse.Namespace) -> int:
         reading = understander.read(text, knowledge).to_dict()
         # What an answer needs, not the classifier alone.
         reading["threshold"] = max(reading["threshold"], config.thresholds.confidence)
-        told = {**reading, "text": text, "content_version": knowledge.content.number}
+        result = {**reading, "text": text, "content_version": knowledge.content.number}
         if options.json:
-            print(json.dumps(_named(told), ensure_ascii=False), flush=True)
+            print(json.dumps(_named(result), ensure_ascii=False), flush=True)
         else:
-            _show(told)
+            _show(result)
     return 0
 
 
-def _named(told: dict[str, Any]) -> dict[str, Any]:
-    """`language` as a plain code first; the details of its reading beside."""
-    detail = told["language"]
-    return {**told, "language": detail["language"], "language_detail": detail}
+def _named(result: dict[str, Any]) -> dict[str, Any]:
+    """Put `language` as a plain code, with the details of its reading beside it."""
+    detail = result["language"]
+    return {**result, "language": detail["language"], "language_detail": detail}
 
 
-def _show(told: dict[str, Any]) -> None:
-    language, mood = told["language"], told["sentiment"]
+def _show(result: dict[str, Any]) -> None:
+    language, mood = result["language"], result["sentiment"]
     romanised = ", in Latin letters" if language["romanised"] else ""
     print(f"language    {language['language']} ({language['confidence']:.2f}{romanised})")
-    print(f"intent      {told['intent']} ({told['confidence']:.2f}, needs {told['threshold']:.2f})")
-    for item in told["ranking"][:5]:
+    needs = f"{result['confidence']:.2f}, needs {result['threshold']:.2f}"
+    print(f"intent      {result['intent']} ({needs})")
+    for item in result["ranking"][:5]:
         print(f"            {item['confidence']:.3f}  {item['intent']}")
     print(f"sentiment   {mood['label']} (negative {mood['negative']:.2f})")
-    for entity in told["entities"]:
+    for entity in result["entities"]:
         print(f"entity      {entity['entity']}: {entity['value']}")

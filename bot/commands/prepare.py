@@ -1,4 +1,4 @@
-"""`prepare`: make the files of the understanding, and stop."""
+"""`prepare`: create the files of the models, and stop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One process alone: `ingress`, `engine` and the other roles."""
+"""`ingress`, `engine` and the other roles: one process alone."""
 
 from __future__ import annotations
 

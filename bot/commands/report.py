@@ -1,4 +1,4 @@
-"""`report NAME`: figures, read from the event log; every report of the registry is a name."""
+"""`report NAME`: print a report; every report of the registry is a name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def add_formats(parser: argparse.ArgumentParser) -> None:
-    """Let a command that prints rows print them in every format."""
+    """Add the options for the output format to a command that prints rows."""
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--format", choices=FORMATS, default="table", help="how rows are printed")
     either.add_argument(
@@ -45,11 +45,11 @@ def add_formats(parser: argparse.ArgumentParser) -> None:
 
 
 def _print(report: Report, options: argparse.Namespace) -> int:
-    asked = vars(options)
+    arguments = vars(options)
     filters = Filters(
-        since=time.time() - asked["days"] * DAY_S if asked.get("days") else 0.0,
-        language=asked.get("language", ""),
-        channel=asked.get("channel", ""),
+        since=time.time() - arguments["days"] * DAY_S if arguments.get("days") else 0.0,
+        language=arguments.get("language", ""),
+        channel=arguments.get("channel", ""),
     )
     config = settings_module.load()
     prepare.database(config)

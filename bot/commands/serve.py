@@ -1,4 +1,4 @@
-"""`serve`: start every process and keep it running."""
+"""`serve`: start every process and keep all running."""
 
 from __future__ import annotations
 

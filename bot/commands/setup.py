@@ -1,4 +1,4 @@
-"""`setup`: all that a start needs, once, before several machines start."""
+"""`setup`: everything a start needs, once, before several machines start."""
 
 from __future__ import annotations
 

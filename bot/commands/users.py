@@ -1,4 +1,4 @@
-"""`users add|unlock`: logins of the desk."""
+"""`users add|unlock`: create and unlock logins of the desk."""
 
 from __future__ import annotations
 

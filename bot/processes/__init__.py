@@ -1,1 +1,1 @@
-"""The processes a running system is made of, one file each."""
+"""Processes of a running system, one file per process."""

@@ -1,4 +1,4 @@
-"""The agents' desk: pages, their sockets, and nothing that must run when nobody looks."""
+"""The desk process: the agents' pages and their sockets; it runs no background work."""
 
 from __future__ import annotations
 

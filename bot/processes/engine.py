@@ -1,4 +1,4 @@
-"""Understanding and dialogue: works off the inbox of the shards it holds; needs Rasa."""
+"""The engine process: understanding and dialogue for the inbox shards it holds; needs Rasa."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bot.dialogue.handler import MessageHandler
 from bot.dialogue.load import MODELS, load_engine
 from bot.language import langdetect
 from bot.language.translate import Translator
+from bot.processes.aside_report import report_set_aside
 from bot.processes.every import every
 from bot.processes.lease_thread import kept_apart
-from bot.processes.probes import answering
+from bot.processes.probes import serve_probes
 from bot.processes.running import together
-from bot.processes.telling import telling
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -36,7 +36,7 @@ AUTOGROUP = Path("/proc/self/autogroup")
 
 
 async def run(settings: Settings, holder: str) -> None:
-    """Answer until cancelled."""
+    """Handle messages until cancelled."""
     _let_others_first()
     database, client = Database.of(settings), redis_client.connect(settings)
     understander = await asyncio.to_thread(Understander.load, settings)
@@ -53,7 +53,7 @@ async def run(settings: Settings, holder: str) -> None:
     LOG.info("engine.ready", model=model)
     try:
         async with (
-            answering(settings, client, "engine", holder, database),
+            serve_probes(settings, client, "engine", holder, database),
             kept_apart(leases, leases_client, lambda: handler.reading_since),
         ):
             # Not needed by the first messages, so nobody waits for it.
@@ -63,7 +63,7 @@ async def run(settings: Settings, holder: str) -> None:
                 [],
                 inbox.run(),
                 every(POLL_S, catalog.refresh_safely, name="content"),
-                telling(client, holder, {"content": catalog.aside}),
+                report_set_aside(client, holder, {"content": catalog.aside}),
             )
     finally:
         await client.aclose()

@@ -1,7 +1,7 @@
-"""The one periodic loop of all processes: a step, a pause, and one policy for what goes wrong.
+"""The periodic loop of all processes: a step, a pause, and one policy for errors.
 
-A store that is away is said once and waited for. Anything unforeseen is logged and counted, and
-the loop goes on after a growing pause: a row to blame was set aside by the step itself
+When a store is down, that is logged once and waited for. Unexpected errors are logged and counted,
+and the loop goes on after a growing pause; the step itself sets faulty rows aside
 (bot.stores.set_aside). Only a cancellation ends a loop.
 """
 
@@ -22,9 +22,9 @@ LOG = structlog.get_logger(__name__)
 Result = TypeVar("Result")
 
 AWAY_S = 1.0
-"""Before looking again whether a store is back."""
+"""Pause before trying again while a store is down."""
 FIRST_PAUSE_S = 2.0
-"""After a step that failed unforeseen; doubles with each in a row."""
+"""Pause after a step that failed unexpectedly; doubles with each one in a row."""
 LONGEST_PAUSE_S = 60.0
 Rest = Callable[[float], Awaitable[object]]
 """Waits for as many seconds, or less where something wakes it."""
@@ -38,11 +38,11 @@ async def every(
     first_s: float = 0.0,
     rest: Rest = asyncio.sleep,
 ) -> None:
-    """Take a step again and again until cancelled.
+    """Run a step repeatedly until cancelled.
 
     Args:
         seconds: Pause between the end of a step and the next.
-        name: Of the loop, for the log.
+        name: Name of the loop, for the log.
         first_s: Seconds before the first step.
     """
 
@@ -57,9 +57,9 @@ async def every(
 async def paced(
     step: Callable[[], Awaitable[float]], *, name: str, rest: Rest = asyncio.sleep
 ) -> None:
-    """Take a step that says how many seconds to rest after it, until cancelled; first at once."""
+    """Run a step that returns its own pause, repeatedly until cancelled; first at once."""
     away, failures = False, 0
-    # A cancellation that arrives while the Redis driver connects gets lost in it: ask each time.
+    # A cancellation that arrives while the Redis driver connects gets lost: check each time.
     while not_cancelled():
         try:
             pause_s = await step()
@@ -71,7 +71,7 @@ async def paced(
         except Exception as error:
             failures += 1
             pause_s = min(FIRST_PAUSE_S * 2 ** min(failures - 1, 16), LONGEST_PAUSE_S)
-            # Without the error's own words, which may quote a customer's.
+            # Without the error's text, which may quote a customer.
             LOG.error(
                 "loop.failed",
                 loop=name,
@@ -89,5 +89,5 @@ async def paced(
 
 
 def timed(step: Callable[[float], Awaitable[Result]]) -> Callable[[], Awaitable[Result]]:
-    """Give a step the time of day, Unix seconds."""
+    """Return a step that passes the present time (Unix seconds) to another."""
     return lambda: step(time.time())

@@ -1,4 +1,4 @@
-"""Fetches customers' files from the vendors that keep them; the sender's process runs it."""
+"""Fetcher of customers' files, run in the sender's process."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from channels import registry
 
 
 def make_fetcher(settings: Settings, database: Database, client: redis.asyncio.Redis) -> Fetcher:
-    """Make the worker for the channels that are on."""
+    """Create the fetcher for the channels that are on."""
     tell = Notices(settings, database, client).file_refused
     vendors = registry.make_files(settings)
     return Fetcher(settings, database, client, store_of(settings), vendors, tell)

@@ -1,7 +1,7 @@
-"""What happens by time and belongs to nobody's page; any number of housekeepers may run at once.
+"""The housekeeper process: work that happens by time; several may run at once.
 
-Routing and service levels are done by one of them at a time, under a lease. Everything else each
-of them does: what another was faster with changes nothing, or is not there any more.
+Routing and service levels are done by one of them at a time, under a lease. All other work is done
+by each of them: what another has done already changes nothing, or is gone.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from bot.housekeeping import closing, files, retention
 from bot.housekeeping.closing import ConversationCloser
 from bot.housekeeping.files import FileRemover
 from bot.housekeeping.retention import Retention
+from bot.processes.aside_report import report_set_aside
 from bot.processes.every import every, paced, timed
-from bot.processes.probes import answering
+from bot.processes.probes import serve_probes
 from bot.processes.running import together
-from bot.processes.telling import telling
 from bot.routing.keeper import SlaKeeper
 from bot.settings import Settings
 from bot.stores import redis_client
@@ -39,7 +39,7 @@ from bot.streams.lease import Leases
 
 @dataclass(frozen=True)
 class Work:
-    """One thing a housekeeper does."""
+    """One task of a housekeeper."""
 
     loops: tuple[Coroutine[Any, Any, None], ...]
     aside: SetAside
@@ -47,18 +47,18 @@ class Work:
 
 
 async def run(settings: Settings, holder: str) -> None:
-    """Keep house until cancelled."""
+    """Run all tasks until cancelled."""
     database, client = Database.of(settings), redis_client.connect(settings)
-    # No shards: by its place among the holders the health page and `/ready` see that it is there.
-    place = Leases(client, "housekeeper", holder, 0, settings.lease_s)
+    # No shards: it is an entry among the holders, for the health page and `/ready`.
+    membership = Leases(client, "housekeeper", holder, 0, settings.lease_s)
     try:
         await database.run(index.prepare)
         work = everything(settings, database, client, holder)
-        async with answering(settings, client, "housekeeper", holder, database):
+        async with serve_probes(settings, client, "housekeeper", holder, database):
             await together(
-                [place, *(held for part in work for held in part.leases)],
+                [membership, *(held for part in work for held in part.leases)],
                 *(loop for part in work for loop in part.loops),
-                telling(client, holder, {part.aside.loop: part.aside for part in work}),
+                report_set_aside(client, holder, {part.aside.loop: part.aside for part in work}),
             )
     finally:
         await client.aclose()
@@ -68,10 +68,10 @@ async def run(settings: Settings, holder: str) -> None:
 def everything(
     settings: Settings, database: Database, client: redis.asyncio.Redis, holder: str
 ) -> list[Work]:
-    """Make all loops; each is to be run."""
+    """Create all tasks; their loops must then be run."""
     closer = ConversationCloser(settings, database, client)
-    forgetter = Retention(settings, database)
-    sweeper = FileRemover(settings, database, store_of(settings))
+    deleter = Retention(settings, database)
+    file_remover = FileRemover(settings, database, store_of(settings))
     keeper = SlaKeeper(settings, database, client, holder)
     snoozer = Snoozer(database, Changes(settings.shards, database, client))
     indexer = Indexer(database)
@@ -80,12 +80,14 @@ def everything(
         Work((every(snooze.EVERY_S, timed(snoozer.wake_due), name="snooze"),), snoozer.aside),
         Work((paced(indexer.step, name="search"),), indexer.aside),
         Work(
-            # After a start agents have their time to come back, before they count as gone.
+            # After a start agents have time to come back, before they count as gone.
             (every(closing.EVERY_S, timed(closer.step), name="closing", first_s=closing.EVERY_S),),
             closer.aside,
         ),
-        Work((every(retention.EVERY_S, timed(forgetter.step), name="retention"),), forgetter.aside),
-        Work((every(files.EVERY_S, timed(sweeper.step), name="file-sweep"),), sweeper.aside),
+        Work((every(retention.EVERY_S, timed(deleter.step), name="retention"),), deleter.aside),
+        Work(
+            (every(files.EVERY_S, timed(file_remover.step), name="file-sweep"),), file_remover.aside
+        ),
     ]
     if settings.routing_mode == routing.AUTOMATIC:
         service = HandoffService(settings, database, client)

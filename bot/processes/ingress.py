@@ -1,4 +1,4 @@
-"""The ingress: takes deliveries from vendors and browsers, answers at once, thinks nothing.
+"""The ingress process: accepts deliveries from vendors and browsers, and answers at once.
 
 It imports no rasa; what needs thinking is in the inbox by the time it answers.
 """
@@ -56,7 +56,7 @@ def make_app(settings: Settings) -> web.Application:
 
 
 async def show_health(request: web.Request) -> web.Response:
-    """Say what is up; 503 when a part is down."""
+    """Return the health report; 503 when a part is down."""
     app = request.app
     report = await health.check(app[SETTINGS], app[REDIS], app[DATABASE])
     report["channels"] = [channel.name for channel in registry.on(app[SETTINGS])]

@@ -1,4 +1,4 @@
-"""What must be there before the processes start; each step is skipped when nothing is to do."""
+"""Preparation before the processes start; steps with nothing to do are skipped."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SHAPES_MODEL = ("config.yml", "domain.yml", "data/rules.yml", "data/stories.yml
 
 
 def everything(settings: Settings) -> None:
-    """Do all steps; what is done already takes no time."""
+    """Run all steps; those already done take no time."""
     registry.off(settings)  # a bad setting of a channel stops the start here, and names its key
     database(settings)
     model()
@@ -39,7 +39,7 @@ def everything(settings: Settings) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[None]:
-    """Say what takes long, while it does."""
+    """Print a step that takes long, while it runs."""
     done = threading.Event()
     started = time.monotonic()
 
@@ -68,42 +68,44 @@ def database(settings: Settings) -> None:
 
 
 def model() -> None:
-    """Train the dialogue model if what shapes it has changed; content does not."""
+    """Train the dialogue model if its inputs have changed; content is no input."""
     MODELS.mkdir(exist_ok=True)
     stamp = MODELS / "fingerprint"
-    wanted = _fingerprint()
+    fingerprint = _fingerprint()
     trained = sorted(MODELS.glob("*.tar.gz"))
-    if trained and stamp.exists() and stamp.read_text() == wanted:
+    if trained and stamp.exists() and stamp.read_text() == fingerprint:
         return
     with progress("training the dialogue model"):
-        done = subprocess.run(
+        finished = subprocess.run(
             [sys.executable, "-m", "rasa", "train", "--skip-validation"],
             capture_output=True,
             text=True,
             env={**os.environ, "RASA_TELEMETRY_ENABLED": "false"},
             check=False,
         )
-    if done.returncode != 0:
-        last = "\n".join(done.stderr.splitlines()[-8:] or done.stdout.splitlines()[-8:])
-        raise ConfigurationError("rasa train", f"failed; it ended with:\n{last}")
-    stamp.write_text(wanted)
+    if finished.returncode != 0:
+        end_of_output = "\n".join(
+            finished.stderr.splitlines()[-8:] or finished.stdout.splitlines()[-8:]
+        )
+        raise ConfigurationError("rasa train", f"failed; it ended with:\n{end_of_output}")
+    stamp.write_text(fingerprint)
     for old in trained:
         old.unlink(missing_ok=True)
 
 
 def understanding() -> None:
-    """Make the embedding graph and the sentiment head, the first time in a state folder."""
+    """Create the embedding graph and the sentiment model, the first time in a state folder."""
     with progress("understanding (embedding model, sentiment)"):
-        # In a process of its own: the models are big, and whoever prepares them may stay small.
-        done = subprocess.run(
+        # In a separate process: the models are big, and this process stays small.
+        finished = subprocess.run(
             [sys.executable, "-m", "bot", "prepare"], capture_output=True, text=True, check=False
         )
-    if done.returncode != 0:
-        raise ConfigurationError("python -m bot prepare", f"failed:\n{done.stderr[-2000:]}")
+    if finished.returncode != 0:
+        raise ConfigurationError("python -m bot prepare", f"failed:\n{finished.stderr[-2000:]}")
 
 
 def models_here(settings: Settings) -> None:
-    """Make the files of the understanding in this very process."""
+    """Create the files of the models in this process."""
     from bot.understanding.service import Understander
 
     understander = Understander.load(settings)
@@ -126,7 +128,7 @@ def content(settings: Settings) -> None:
 
 
 def demo_users(settings: Settings) -> list[tuple[str, str]]:
-    """Create the demo logins if there is no user; return them for printing once."""
+    """Create the demo logins if there are no users; return them for printing once."""
     from bot.desk.people.users import create_demo_users
 
     store = Database.of(settings)

@@ -1,9 +1,9 @@
-"""`/live` and `/ready` for processes without pages of their own, for whoever starts containers.
+"""`/live` and `/ready` for processes without pages of their own, for container platforms.
 
-Live says that the process turns its loop; it asks nobody, so that an outage of Redis does not make
-Kubernetes restart every engine. Ready says that it renews its leases and thus gets work, and
-that the stores take what it writes; a housekeeper, which has no leases, renews its place among the
-others.
+`/live` says that the event loop runs; it calls no store, so that an outage of Redis does not make
+Kubernetes restart every engine. `/ready` says that the process renews its leases and thus gets
+work, and that the stores accept writes; a housekeeper, which has no leases, renews its entry among
+the holders.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from bot.web.serving import serving
 
 
 @contextlib.asynccontextmanager
-async def answering(
+async def serve_probes(
     settings: Settings,
     client: redis.asyncio.Redis,
     role: str,
     holder: str,
     database: Database,
 ) -> AsyncIterator[None]:
-    """Answer on `HEALTH_PORT` while the context lasts; nothing happens when it is 0.
+    """Serve the probes on `HEALTH_PORT` while the context lasts; do nothing when it is 0.
 
     Raises:
         ConfigurationError: The port is taken.

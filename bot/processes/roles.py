@@ -1,4 +1,4 @@
-"""The processes of a running system: one table, which the command line and `serve` walk."""
+"""Roles of processes: the table that the command line and `serve` use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Process = Callable[[Settings, str], Coroutine[Any, Any, None]]
 
 @dataclass(frozen=True)
 class Role:
-    """A kind of process; `bot/processes/<name>.py` has its `run`."""
+    """Role of a process; `bot/processes/<name>.py` has its `run`."""
 
     name: str
     meaning: str
@@ -25,7 +25,7 @@ class Role:
     """Whether it imports Rasa, whose libraries then wait until they are used."""
 
     def load(self) -> Process:
-        """Import what this process needs, and nothing that only others do."""
+        """Import the process's code, and only that."""
         if self.has_rasa:
             late.install()
         run: Process = import_module(f"bot.processes.{self.name}").run

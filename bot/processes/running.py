@@ -1,4 +1,4 @@
-"""What all processes share: start, work beside leases, HTTP, and a clean stop."""
+"""Code all processes share: start, tasks with leases, HTTP, and a clean stop."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOG = structlog.get_logger(__name__)
 GARBAGE = (20_000, 20, 50)
 """Objects, and rounds, between rounds of the garbage collector; Python's own are 700, 10, 10."""
 DRAIN_S = 10.0
-"""Seconds a stopping process may spend on finishing what it has begun."""
+"""Seconds a stopping process has to finish work in progress."""
 
 
 def run(settings: Settings, role: str, name: str, log: Path | None = None) -> None:
@@ -58,7 +58,7 @@ def run(settings: Settings, role: str, name: str, log: Path | None = None) -> No
 
 
 async def until_stopped(work: Coroutine[Any, Any, object]) -> None:
-    """Run until it ends, or cancel it on SIGTERM or SIGINT, also where a shell had us ignore those.
+    """Run a coroutine until it ends; cancel it on SIGTERM or SIGINT, even if a shell ignores those.
 
     Raises:
         asyncio.CancelledError: It was stopped.
@@ -71,7 +71,7 @@ async def until_stopped(work: Coroutine[Any, Any, object]) -> None:
 
 
 async def together(leases: Sequence[Leases], *work: Awaitable[None]) -> None:
-    """Run tasks beside the leases; when one ends or we are stopped, stop all and give back."""
+    """Run tasks while renewing leases; when one ends or is cancelled, stop all and release."""
     settle_memory()
     keepers = [asyncio.ensure_future(held.keep()) for held in leases]
     tasks = [asyncio.ensure_future(part) for part in work]
@@ -93,9 +93,9 @@ async def together(leases: Sequence[Leases], *work: Awaitable[None]) -> None:
 
 
 def settle_memory() -> None:
-    """What was loaded stays: the collector need not walk it again and again, nor copy its pages.
+    """Exclude everything loaded so far from garbage collection, which would copy its pages.
 
-    What loading needed in between goes back to the system, where the C library can do that.
+    Memory that loading no longer needs goes back to the system, where the C library can do that.
     """
     gc.collect()
     gc.freeze()

@@ -1,13 +1,13 @@
-"""Drains the outbox through the channels' clients, and fetches customers' files from them."""
+"""The sender process: sends the outbox through the channels' clients, and fetches files."""
 
 from __future__ import annotations
 
 from bot.files.fetch import AT_ONCE
+from bot.processes.aside_report import report_set_aside
 from bot.processes.every import paced
 from bot.processes.fetching import make_fetcher
-from bot.processes.probes import answering
+from bot.processes.probes import serve_probes
 from bot.processes.running import together
-from bot.processes.telling import telling
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -26,13 +26,13 @@ async def run(settings: Settings, holder: str) -> None:
     fetcher = make_fetcher(settings, database, client)
     shown = TypingShown(settings, client, leases, channels, registry.typing_intervals())
     try:
-        async with answering(settings, client, "sender", holder, database):
+        async with serve_probes(settings, client, "sender", holder, database):
             await together(
                 [leases],
                 outbox.run(),
                 *(paced(fetcher.turn, name="files") for _ in range(AT_ONCE)),
                 shown.run(),
-                telling(client, holder, {"files": fetcher.aside, "typing": shown.aside}),
+                report_set_aside(client, holder, {"files": fetcher.aside, "typing": shown.aside}),
             )
     finally:
         await fetcher.aclose()

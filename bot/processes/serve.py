@@ -1,4 +1,4 @@
-"""`python -m bot serve`: one command starts everything, keeps it running, and stops it."""
+"""`python -m bot serve`: starts all processes, keeps them running, and stops them."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ STOP_TIMEOUT_S = 15
 RESTART_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 WATCH_S = 0.2
 CALM_S = 30
-"""A process that lived this long starts again with the shortest pause."""
+"""A process that ran this long is restarted with the shortest pause."""
 _PR_SET_PDEATHSIG = 1
 
 
 @dataclass
 class Child:
-    """A process we keep running."""
+    """A process that is kept running."""
 
     name: str
     arguments: list[str]
@@ -45,7 +45,7 @@ class Child:
 
 
 class Supervisor:
-    """Starts the processes, restarts what dies, stops all in the order of the message's way."""
+    """Supervisor of the processes: starts, restarts and stops them, in the order of messages."""
 
     def __init__(self, settings: Settings, *, engines: int, log_to_files: bool) -> None:
         self._settings = settings
@@ -63,14 +63,14 @@ class Supervisor:
 
     @property
     def stopping(self) -> bool:
-        """Somebody asked us to stop."""
+        """Tell whether a stop was requested."""
         return self._stopping
 
     def start(self) -> None:
         """Prepare, start everything, and wait until it answers.
 
         Raises:
-            SamvadError: A part does not come up; the message says which and what to do.
+            SamvadError: A part does not start; the message says which and what to do.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask_to_stop)
@@ -83,7 +83,7 @@ class Supervisor:
             self._wait_until_ready()
 
     def watch(self) -> None:
-        """Keep everything running until we are told to stop."""
+        """Keep everything running until a stop is requested."""
         while not self._stopping:
             time.sleep(WATCH_S)
             now = time.monotonic()
@@ -101,7 +101,7 @@ class Supervisor:
         self._stopping = True
 
     def stop(self) -> None:
-        """Stop: no new messages first, then finish turns, send, record; the store last."""
+        """Stop: first new messages, then turns, sending, recording; the store last."""
         for role in ROLES:
             group = [c for c in self._children if c.arguments[0] == role and c.process]
             for child in group:
@@ -224,6 +224,6 @@ def _healthy(host: str, port: int) -> bool:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to stop this child when the supervisor dies without a word; elsewhere nothing."""
+    """On Linux, have this child stopped when the supervisor dies; elsewhere do nothing."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

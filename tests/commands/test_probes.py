@@ -11,7 +11,7 @@ import redis.asyncio
 from running import free_port
 
 from bot.errors import ConfigurationError
-from bot.processes.probes import answering
+from bot.processes.probes import serve_probes
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
@@ -31,7 +31,7 @@ async def test_ready_while_it_renews_its_leases_and_live_all_the_time(
     redis: redis.asyncio.Redis, settings: Settings, database: Database
 ) -> None:
     asked = replace(settings, health_port=free_port())
-    async with answering(asked, redis, "engine", "engine-a", database):
+    async with serve_probes(asked, redis, "engine", "engine-a", database):
         assert await _status(asked.health_port, "/live") == 200
         assert await _status(asked.health_port, "/ready") == 503, "it has not asked for work yet"
         holders = redis_keys.holders("engine")
@@ -57,7 +57,7 @@ async def test_an_outage_of_redis_is_no_reason_to_restart_us(
         settings, health_port=free_port(), redis_url=f"redis://127.0.0.1:{free_port()}/0"
     )
     client = connect(asked)
-    async with answering(asked, client, "engine", "engine-a", database):
+    async with serve_probes(asked, client, "engine", "engine-a", database):
         assert await _status(asked.health_port, "/live") == 200
         assert await _status(asked.health_port, "/ready") == 503
     await client.aclose()
@@ -67,9 +67,9 @@ async def test_two_on_one_port_are_told_apart_by_the_setting(
     redis: redis.asyncio.Redis, settings: Settings, database: Database
 ) -> None:
     asked = replace(settings, health_port=free_port())
-    async with answering(asked, redis, "engine", "engine-a", database):
+    async with serve_probes(asked, redis, "engine", "engine-a", database):
         with pytest.raises(ConfigurationError, match="HEALTH_PORT"):
-            async with answering(asked, redis, "sender", "sender-a", database):
+            async with serve_probes(asked, redis, "sender", "sender-a", database):
                 pass
 
 
@@ -77,5 +77,5 @@ async def test_without_a_port_nothing_listens(
     redis: redis.asyncio.Redis, settings: Settings, database: Database
 ) -> None:
     assert settings.health_port == 0
-    async with answering(settings, redis, "engine", "engine-a", database):
+    async with serve_probes(settings, redis, "engine", "engine-a", database):
         pass

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from bot import health
 from bot.conversation.states import State
 from bot.desk.search import index as search_index
-from bot.processes import housekeeper, telling
+from bot.processes import aside_report, housekeeper
 from bot.processes.roles import ROLES
 from bot.routing import presence, teams
 from bot.settings import Settings
@@ -112,7 +112,9 @@ async def test_the_health_page_counts_what_is_set_aside(
     await redis.hset(redis_keys.SET_ASIDE, "dead", '{"closing": 9}')
     asides = [SetAside("closing"), SetAside("closing")]
     tasks = [
-        asyncio.create_task(telling.telling(redis, name, {"closing": aside, "snooze": ()}))
+        asyncio.create_task(
+            aside_report.report_set_aside(redis, name, {"closing": aside, "snooze": ()})
+        )
         for name, aside in zip(("one", "two"), asides, strict=True)
     ]
     assert "set_aside" not in await health.check(settings, redis, database)
@@ -122,7 +124,9 @@ async def test_the_health_page_counts_what_is_set_aside(
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     tasks = [
-        asyncio.create_task(telling.telling(redis, name, {"closing": aside, "snooze": ()}))
+        asyncio.create_task(
+            aside_report.report_set_aside(redis, name, {"closing": aside, "snooze": ()})
+        )
         for name, aside in zip(("one", "two"), asides, strict=True)
     ]
 

@@ -1,4 +1,4 @@
-"""Tells the health page how many rows a process has set aside (bot.stores.set_aside)."""
+"""Report of set-aside rows to the health page (bot.stores.set_aside)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from bot.stores.redis_client import guarded
 EVERY_S = 10.0
 
 
-async def telling(client: redis.asyncio.Redis, holder: str, loops: Mapping[str, Sized]) -> None:
-    """Tell until cancelled.
+async def report_set_aside(
+    client: redis.asyncio.Redis, holder: str, loops: Mapping[str, Sized]
+) -> None:
+    """Report until cancelled.
 
     Args:
         loops: Name of a loop → the rows it has set aside.
     """
-    last: dict[str, int] | None = None  # what a former process of this name told counts as well
+    reported: dict[str, int] | None = (
+        None  # the counts of a former process of this name are replaced as well
+    )
 
-    async def tell() -> None:
-        nonlocal last
+    async def report() -> None:
+        nonlocal reported
         counts = {name: len(rows) for name, rows in loops.items() if len(rows)}
-        if counts != last:
+        if counts != reported:
             if counts:
                 await guarded(client.hset(redis_keys.SET_ASIDE, holder, json.dumps(counts)))
             else:
                 await guarded(client.hdel(redis_keys.SET_ASIDE, holder))
-            last = counts
+            reported = counts
 
-    await every(EVERY_S, tell, name="set-aside")
+    await every(EVERY_S, report, name="set-aside")

@@ -1,1 +1,1 @@
-"""The agents' desk: an aiohttp application that starts without rasa; docs/desk.md."""
+"""The agents' desk: an aiohttp application that needs no rasa; docs/desk.md."""

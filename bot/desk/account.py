@@ -1,4 +1,4 @@
-"""The menu behind a user's name: status and language. Logging out is with the login."""
+"""The menu behind a user's name: status and language. Logging out is in the page of the login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages that act on a conversation share: where it is, notes, and replies held back."""
+"""Code that pages share for actions on a conversation: its address, notes, held-back replies."""
 
 from __future__ import annotations
 

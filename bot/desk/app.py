@@ -1,4 +1,4 @@
-"""The desk as an application: `make_app` wires it, `bot.processes.desk` serves it."""
+"""Application factory of the desk: `make_app`; `bot.processes.desk` serves the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What handlers find in the application, typed."""
+"""Typed keys of the application's shared objects."""
 
 from __future__ import annotations
 

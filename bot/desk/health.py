@@ -1,4 +1,4 @@
-"""GET /health: what is up, as on the ingress; 503 when a part is down."""
+"""GET /health: the health report, as on the ingress; 503 when a part is down."""
 
 from __future__ import annotations
 

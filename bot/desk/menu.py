@@ -1,4 +1,4 @@
-"""The menu at the top of every page: which pages it leads to, and for whom."""
+"""Menu at the top of every page: its entries, and who sees them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request to the desk passes through: session, CSRF, headers, errors."""
+"""Middleware of the desk: session, CSRF, headers, errors."""
 
 from __future__ import annotations
 
@@ -115,8 +115,10 @@ async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse
         check_origin(request, required=False)
         # The login form has a token of its own: a new login ends the session there is.
         if session is not None and request.path != "/login":
-            given = request.headers.get("X-CSRF-Token") or (await form(request)).get("csrf", "")
-            if not auth.same(given, session.csrf):
+            csrf_token = request.headers.get("X-CSRF-Token") or (await form(request)).get(
+                "csrf", ""
+            )
+            if not auth.same(csrf_token, session.csrf):
                 raise BadRequest("bad-csrf", "The form is too old: reload the page.", status=403)
     return await handler(request)
 

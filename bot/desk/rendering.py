@@ -1,4 +1,4 @@
-"""Templates, and the fragments of them that travel over the WebSocket."""
+"""Rendering of templates, and of the fragments sent over the WebSocket."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Piece:
 
 
 class Renderer:
-    """Jinja with our filters; autoescape on, undefined names are errors.
+    """Jinja environment with our filters; autoescape on, undefined names are errors.
 
     Every template has `t` (a text as HTML) and `say` (the same as plain text, for attributes whose
     text has placeholders) of the reader's language.

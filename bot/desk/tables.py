@@ -1,4 +1,4 @@
-"""Tables only the desk uses; on the same metadata as the rest, so migrations see them."""
+"""SQL tables that only the desk uses; in the common metadata, so migrations include them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters of the templates: how each stored value is written for the reader."""
+"""Template filters: how each stored value is written for the reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the desk says, in the language of the person who reads it.
+"""Texts of the desk in the reader's language.
 
 Every text is in `locales/<language>.yml`, one file per language, all with the same keys; nested
 keys are joined by dots. A text with plural forms is a mapping of CLDR categories (`one`, `few`, …,
@@ -206,7 +206,7 @@ def _make(language: str, own: Mapping[str, Entry], source: Mapping[str, Entry]) 
 
 def _by_quality(header: str) -> list[str]:
     """Languages of an `Accept-Language` header, best first; nonsense is passed over."""
-    found = []
+    languages = []
     for at, part in enumerate(header[:400].split(",")):
         tag, _, quality = part.strip().partition(";q=")
         try:
@@ -214,5 +214,5 @@ def _by_quality(header: str) -> list[str]:
         except ValueError:
             continue
         if tag and weight > 0:
-            found.append((-weight, at, tag.split(";")[0]))
-    return [tag for _, _, tag in sorted(found)]
+            languages.append((-weight, at, tag.split(";")[0]))
+    return [tag for _, _, tag in sorted(languages)]

@@ -1,4 +1,4 @@
-"""What the handlers of all pages use: session and texts of a request, forms, answers."""
+"""Code that handlers of all pages use: session and texts of a request, forms, answers."""
 
 from __future__ import annotations
 

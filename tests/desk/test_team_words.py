@@ -531,7 +531,7 @@ async def test_colleagues_and_labels_are_offered_where_they_are_needed(
     desk.database.call(lambda c: seed.conversation(c, "open"))
     assert await logins("ravi", "?conversation=open") == ["asha", "boss", "ravi"]
     asha, seen = (
-        desk.database.call(lambda c, n=name: labels.known(c, scope.of_id(c, n)))
+        desk.database.call(lambda c, n=name: labels.in_use(c, scope.of_id(c, n)))
         for name in ("u-asha", "u-ravi")
     )
     assert (asha, seen) == ([f"{WORD}-label"], [])

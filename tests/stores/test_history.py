@@ -203,7 +203,7 @@ def test_the_queue_and_those_put_aside_are_read(upgraded: Upgraded) -> None:
 
 
 def test_the_desk_reads_its_own(upgraded: Upgraded) -> None:
-    assert _look(upgraded, labels.known) == ["ด่วน"]
+    assert _look(upgraded, labels.in_use) == ["ด่วน"]
     assert [reply.text for reply in _look(upgraded, canned.list_all)] == ["สวัสดีค่ะ {name}"]
     assert [row["action"] for row in _look(upgraded, audit.latest)] == ["label.added"]
     assert [row["id"] for row in _look(upgraded, dead_letters.read_letters)] == ["m-ar-9"]

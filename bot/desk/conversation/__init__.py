@@ -1,1 +1,1 @@
-"""One conversation at the desk: what it shows, and what agents do with it."""
+"""One conversation at the desk: its thread, side panel and agents' actions."""

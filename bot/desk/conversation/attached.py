@@ -1,4 +1,4 @@
-"""Files of messages as the desk shows them."""
+"""Display of files in messages: size, icon, picture or not."""
 
 from __future__ import annotations
 

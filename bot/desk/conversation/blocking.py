@@ -1,4 +1,4 @@
-"""Block a customer: nothing of theirs is taken, nothing is sent to them, on all their channels.
+"""Blocking of customers: their messages are dropped and they get none, on all their channels.
 
 The mark stands in the conversation's row, so the engine knows it from the copy it reads anyway.
 A blocked customer's messages are counted (`message.refused`) and not kept.
@@ -15,7 +15,7 @@ from bot.conversation import store
 from bot.conversation.changes import Changes
 from bot.conversation.states import HUMAN, State
 from bot.conversation.store import Conversation
-from bot.desk.conversation.moves import event, found, update
+from bot.desk.conversation.moves import event, get_conversation, update
 from bot.desk.people import audit, scope
 from bot.desk.people.scope import EVERYTHING
 from bot.errors import TransitionRefused
@@ -47,30 +47,31 @@ async def block(
     Raises:
         TransitionRefused: Another agent has the conversation.
     """
-    for one in await database.read(lambda c: _all(c, conversation_id, agent)):
-        named = one == conversation_id
+    for id_ in await database.read(lambda c: _all(c, conversation_id, agent)):
+        named = id_ == conversation_id
         await changes.apply(
-            one, partial(_block, one=one, named=named, agent=agent, topic=topic, key=key)
+            id_,
+            partial(_block, conversation_id=id_, named=named, agent=agent, topic=topic, key=key),
         )
 
 
 async def unblock(database: Database, changes: Changes, conversation_id: str, agent: Agent) -> None:
     """Let the customer write again in the conversations the agent sees; states stay."""
 
-    def work(connection: Connection, one: str) -> Conversation:
-        current = found(connection, one)
+    def work(connection: Connection, id_: str) -> Conversation:
+        current = get_conversation(connection, id_)
         if not current.blocked:
             return current
-        audit.write(connection, agent.id, "customer.unblocked", one)
+        audit.write(connection, agent.id, "customer.unblocked", id_)
         return update(connection, current, blocked=False)
 
-    for one in await database.read(lambda c: _all(c, conversation_id, agent)):
-        await changes.apply(one, partial(work, one=one))
+    for id_ in await database.read(lambda c: _all(c, conversation_id, agent)):
+        await changes.apply(id_, partial(work, id_=id_))
 
 
 def _all(connection: Connection, conversation_id: str, agent: Agent) -> list[str]:
     """The conversation first, then the customer's others, as far as the agent sees them."""
-    current, c = found(connection, conversation_id), conversations.c
+    current, c = get_conversation(connection, conversation_id), conversations.c
     seen = EVERYTHING if agent.supervises else scope.of_id(connection, agent.id)
     others = connection.execute(
         sa.select(c.id).where(
@@ -81,22 +82,22 @@ def _all(connection: Connection, conversation_id: str, agent: Agent) -> list[str
 
 
 def _block(
-    connection: Connection, one: str, named: bool, agent: Agent, topic: str, key: str
+    connection: Connection, conversation_id: str, named: bool, agent: Agent, topic: str, key: str
 ) -> Conversation:
-    current = found(connection, one)
+    current = get_conversation(connection, conversation_id)
     if current.blocked:
         return current
     others = current.state in HUMAN and current.owner != agent.id
     if others and named:
-        raise TransitionRefused(one, current.state, State.RESOLVED)
-    audit.write(connection, agent.id, "customer.blocked", one)
+        raise TransitionRefused(conversation_id, current.state, State.RESOLVED)
+    audit.write(connection, agent.id, "customer.blocked", conversation_id)
     current = update(connection, current, blocked=True)
     if current.state == State.SNOOZED and not others:
         current = store.change(connection, current, State.ASSIGNED, key=f"{key}:woken")
     if current.state == State.ASSIGNED and not others:
-        told = event(current, ConversationResolved(topic, OUTCOME), key, agent)
-        return store.change(connection, current, State.RESOLVED, key=key, events=(told,))
+        ended = event(current, ConversationResolved(topic, OUTCOME), key, agent)
+        return store.change(connection, current, State.RESOLVED, key=key, events=(ended,))
     if current.state in {State.BOT, State.WAITING}:
-        told = event(current, EpisodeClosed("blocked"), key, agent)
-        return store.change(connection, current, State.CLOSED, key=key, events=(told,))
+        ended = event(current, EpisodeClosed("blocked"), key, agent)
+        return store.change(connection, current, State.CLOSED, key=key, events=(ended,))
     return current

@@ -17,7 +17,7 @@ _ENDS = ("conversation.resolved", "episode.closed")
 
 @dataclass(frozen=True)
 class Episode:
-    """One stretch of talk between a first message and an end."""
+    """Part of a conversation from a first message to an end."""
 
     id: str
     conversation: str

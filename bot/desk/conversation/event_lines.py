@@ -1,4 +1,4 @@
-"""What happened in a conversation, in one sentence each."""
+"""Events of a conversation as one sentence each."""
 
 from __future__ import annotations
 

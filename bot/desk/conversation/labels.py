@@ -1,4 +1,4 @@
-"""Labels: short words agents put on conversations to find them again."""
+"""Labels that agents put on conversations to find them again."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def remove(connection: Connection, conversation: str, label: str) -> None:
     )
 
 
-def known(connection: Connection, seen: Scope = EVERYTHING) -> list[str]:
-    """Labels on conversations that are seen, for the input's suggestions and the list's filter."""
+def in_use(connection: Connection, seen: Scope = EVERYTHING) -> list[str]:
+    """List every label in use, for the input's suggestions."""
     query = sa.select(labels.c.label).distinct().order_by(labels.c.label).limit(MOST_KNOWN)
     if seen.teams is not None:
         query = query.join(conversations, conversations.c.id == labels.c.conversation).where(

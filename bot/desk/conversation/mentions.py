@@ -70,12 +70,12 @@ def named(connection: Connection, text: str) -> dict[str, str]:
     rows = connection.execute(
         sa.select(users.c.login, users.c.id).where(users.c.login.in_(sorted(words)))
     )
-    found = {row.login: row.id for row in rows}
+    user_ids = {row.login: row.id for row in rows}
     chosen: dict[str, str] = {}
     for written in _MENTION.findall(text):
-        login = next((word for word in _spellings(written) if word in found), None)
+        login = next((word for word in _spellings(written) if word in user_ids), None)
         if login and len(chosen) < MOST:
-            chosen[login] = found[login]
+            chosen[login] = user_ids[login]
     return chosen
 
 

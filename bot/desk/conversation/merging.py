@@ -1,4 +1,4 @@
-"""Merge customers: the conversations of two channels under one person, and apart again.
+"""Merging of customers: conversations of two channels under one person; can be undone.
 
 Both customers' rows stay; what moved is written down, so that a merge can be taken back.
 """
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.conversation.changes import Changes
-from bot.desk.conversation.moves import found
+from bot.desk.conversation.moves import get_conversation
 from bot.desk.people import audit, scope
 from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.tables import merges
@@ -30,7 +30,7 @@ MOST_CONVERSATIONS = 50
 
 @dataclass(frozen=True)
 class Merge:
-    """A merge that stands."""
+    """A merge in effect."""
 
     id: str
     conversations: tuple[str, ...]
@@ -94,7 +94,8 @@ def conversations_of(connection: Connection, merge_id: str) -> list[str]:
 def _merge(
     connection: Connection, conversation_id: str, other_id: str, agent: Agent
 ) -> tuple[str, list[str]]:
-    staying, moving = found(connection, conversation_id), found(connection, other_id)
+    staying = get_conversation(connection, conversation_id)
+    moving = get_conversation(connection, other_id)
     if staying.customer_id == moving.customer_id:
         raise BadRequest("same-customer", "These are one customer already.", status=409)
     kept, joined = staying.customer_id, moving.customer_id
@@ -162,4 +163,4 @@ async def _refresh(changes: Changes, ids: Sequence[str]) -> None:
     """Give the engine's copies the rows as they are now; open desks hear of it."""
 
     for id_ in ids:
-        await changes.apply(id_, partial(found, conversation_id=id_))
+        await changes.apply(id_, partial(get_conversation, conversation_id=id_))

@@ -1,4 +1,4 @@
-"""What agents change beside the owner: reopening, priority; who may write at all is in `blocking`.
+"""Agents' changes beside the owner: reopening and priority. Blocking is in `blocking`.
 
 Like every change it is SQL first, compared with the row that was read, and written once per key.
 """
@@ -25,7 +25,7 @@ HIGHEST_PRIORITY = 3
 """0 is usual; the queue serves higher ones first."""
 
 
-def found(connection: Connection, conversation_id: str) -> Conversation:
+def get_conversation(connection: Connection, conversation_id: str) -> Conversation:
     """Read a conversation.
 
     Raises:
@@ -53,15 +53,21 @@ async def reopen(changes: Changes, conversation_id: str, agent: Agent, *, key: s
     """
 
     def work(connection: Connection) -> Conversation:
-        current = found(connection, conversation_id)
+        current = get_conversation(connection, conversation_id)
         if current.state not in ENDED and current.last_change != key:
             raise TransitionRefused(conversation_id, current.state, State.ASSIGNED)
         if current.blocked:
             raise BadRequest("customer-blocked", "Unblock the customer first.", status=409)
-        told = event(current, ConversationReopened(current.state.value), key, agent)
+        reopened = event(current, ConversationReopened(current.state.value), key, agent)
         team = current.team or team_of(connection, current, agent.id)
         return store.change(
-            connection, current, State.ASSIGNED, key=key, events=(told,), owner=agent.id, team=team
+            connection,
+            current,
+            State.ASSIGNED,
+            key=key,
+            events=(reopened,),
+            owner=agent.id,
+            team=team,
         )
 
     return await changes.apply(conversation_id, work)
@@ -86,12 +92,12 @@ async def prioritise(
 
     def work(connection: Connection) -> Conversation:
         nonlocal before
-        current = found(connection, conversation_id)
+        current = get_conversation(connection, conversation_id)
         before = current.priority
         if before == priority:
             return current
-        told = event(current, ConversationPrioritised(priority, before), key, agent)
-        write_events(connection, [told])
+        prioritised = event(current, ConversationPrioritised(priority, before), key, agent)
+        write_events(connection, [prioritised])
         return update(connection, current, priority=priority)
 
     await changes.apply(conversation_id, work)
@@ -112,4 +118,4 @@ def update(connection: Connection, current: Conversation, **values: Any) -> Conv
     )
     if done.rowcount != 1:
         raise StaleConversation(current.id, current.state, current.state)
-    return found(connection, current.id)
+    return get_conversation(connection, current.id)

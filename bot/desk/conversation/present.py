@@ -1,4 +1,4 @@
-"""Turn stored values into what people read; pure functions, most of them template filters.
+"""Formatting of stored values for readers; pure functions, most of them template filters.
 
 Those that need words take the reader's `Texts` first; templates pass them by themselves.
 """

@@ -1,4 +1,4 @@
-"""The bot's reading of messages, put into words and into a line."""
+"""The bot's reading of messages in words, and the line of the customer's mood."""
 
 from __future__ import annotations
 

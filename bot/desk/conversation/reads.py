@@ -1,4 +1,4 @@
-"""When each user last looked at a conversation; what came later is unread."""
+"""Times at which users last read a conversation; later messages are unread."""
 
 from __future__ import annotations
 

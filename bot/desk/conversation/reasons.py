@@ -1,4 +1,4 @@
-"""Say in one sentence why a conversation came to a person, with the numbers that decided it."""
+"""The reason of a handoff in one sentence, with the numbers of the decision."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ FAQ = "faq/"
 
 @dataclass(frozen=True)
 class Suggestion:
-    """One answer on offer."""
+    """An answer that is suggested."""
 
     entry: str
     title: str
@@ -40,7 +40,7 @@ class Suggestion:
 
 
 class Suggester:
-    """Loads threads with suggestions; keeps the live content in memory."""
+    """Loader of threads with suggestions; keeps the live content in memory."""
 
     def __init__(self, default_language: str) -> None:
         self._default = default_language
@@ -55,7 +55,7 @@ class Suggester:
         if content is None:
             return thread
         conversation = thread.conversation
-        found = suggest(
+        suggestions = suggest(
             content,
             last_ranking(thread.items),
             conversation.language,
@@ -63,7 +63,7 @@ class Suggester:
             self._default,
             date.fromtimestamp(time.time()),
         )
-        return replace(thread, suggestions=found)
+        return replace(thread, suggestions=suggestions)
 
     def _live(self, connection: Connection) -> Content | None:
         number = versions.live_number(connection)
@@ -89,7 +89,7 @@ def suggest(
     today: date,
 ) -> tuple[Suggestion, ...]:
     """Pick up to `MOST` entries that are likely, valid today and have an answer."""
-    found = []
+    suggestions = []
     for label, score in ranking:
         entry = content.by_id.get(label.removeprefix(FAQ))
         if score < LEAST_SCORE or not label.startswith(FAQ) or entry is None:
@@ -100,8 +100,8 @@ def suggest(
         if text:
             title = entry.title_in(default, default)
             text = placeholders.resolve(text, {})
-            found.append(Suggestion(entry.id, title, text, spoken, score))
-    return tuple(found[:MOST])
+            suggestions.append(Suggestion(entry.id, title, text, spoken, score))
+    return tuple(suggestions[:MOST])
 
 
 def _ranking(reading: Mapping[str, Any]) -> list[tuple[str, float]]:

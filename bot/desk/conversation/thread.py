@@ -1,4 +1,4 @@
-"""One conversation as a chat: messages, private notes and what happened in between."""
+"""Thread of a conversation: messages, private notes and events in order."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Thread:
-    """What the middle and the side of the inbox show."""
+    """Content of the inbox's middle and side."""
 
     conversation: Conversation
     row: Row
@@ -126,12 +126,12 @@ def _items(
     words = _comments(connection, conversation_id)
     rows = _newest(connection, messages, "created_at", conversation_id, before, seen)
     files = of_messages(connection, conversation_id, [row["id"] for row in rows])
-    found = [_message(row, files.get(row["id"], ())) for row in rows]
+    items = [_message(row, files.get(row["id"], ())) for row in rows]
     noted = _newest(connection, notes, "created_at", conversation_id, before, seen)
     # Who there is matters only where somebody may be named.
     named = any("@" in row["text"] for row in noted)
     logins = dict(mentions.people(connection)) if named else {}
-    found += [
+    items += [
         Item(
             row["id"],
             "note",
@@ -143,7 +143,7 @@ def _items(
         )
         for row in noted
     ]
-    found += [
+    items += [
         Item(
             row["id"],
             "event",
@@ -167,8 +167,8 @@ def _items(
             events.c.type.in_(SHOWN_EVENTS),
         )
     ]
-    found.sort(key=_place)
-    return found[-(WINDOW + 1) :]
+    items.sort(key=_place)
+    return items[-(WINDOW + 1) :]
 
 
 def _place(item: Item) -> tuple[float, int, str]:

@@ -1,4 +1,4 @@
-"""A conversation as plain text, for people outside the desk. Private notes stay inside."""
+"""Transcript of a conversation as plain text, without private notes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def write(
     if conversation is None:
         raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
     m = messages.c
-    found = connection.execute(
+    result = connection.execute(
         sa.select(messages)
         .where(m.conversation == conversation_id)
         .where(seen.reads(m.conversation, m.created_at, m.episode_id))
         .order_by(m.created_at.desc())
         .limit(MOST_MESSAGES)
     ).mappings()
-    rows = list(found)
+    rows = list(result)
     files = of_messages(connection, conversation_id, [row["id"] for row in rows])
     channel = texts.word("channel", conversation.channel)
     lines = [texts.say("transcript.title", id=conversation_id, channel=channel), ""]

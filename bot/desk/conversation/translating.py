@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk.conversation.moves import found
+from bot.desk.conversation.moves import get_conversation
 from bot.desk.people import scope
 from bot.desk.people.users import User
 from bot.desk.tables import translations
@@ -32,7 +32,7 @@ AT_ONCE = 2
 
 @dataclass(frozen=True)
 class Translated:
-    """A message in the reader's language, or why it is not."""
+    """A message in the reader's language, or the reason why not."""
 
     id: str
     source: str
@@ -44,7 +44,7 @@ class Translated:
 
 @dataclass(frozen=True)
 class Preview:
-    """A reply as the customer would read it, or why it cannot be said."""
+    """A reply as the customer would read it, or the reason why it cannot be sent."""
 
     language: str
     """The customer's."""
@@ -55,7 +55,7 @@ class Preview:
 
 
 class DeskTranslator:
-    """Translates messages of conversations and replies to them; one per process.
+    """Translator of messages and replies; one per process.
 
     Args:
         translator: None when no provider is set; nothing is offered then.
@@ -113,7 +113,7 @@ class DeskTranslator:
         Raises:
             BadRequest: There is no such conversation (status 404).
         """
-        conversation = await self._database.read(lambda c: found(c, conversation_id))
+        conversation = await self._database.read(lambda c: get_conversation(c, conversation_id))
         try:
             made, provider = await self._ask(text, source, conversation.language)
         except TranslationUnavailable as error:
@@ -140,7 +140,7 @@ def _look_up(
     reader: User | None,
 ) -> tuple[list[Translated], list[tuple[str, str, str, float]]]:
     """Stored translations, and what has none yet: id, text, language, time."""
-    conversation, t, m = found(connection, conversation_id), translations.c, messages.c
+    conversation, t, m = get_conversation(connection, conversation_id), translations.c, messages.c
     seen = scope.of(connection, reader) if reader else scope.EVERYTHING
     readable = connection.execute(
         sa.select(m.id).where(

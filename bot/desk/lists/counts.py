@@ -1,4 +1,4 @@
-"""Sizes of the views, counted for everybody at once."""
+"""Sizes of the inbox's views, counted once for all users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bot.stores.tables import conversations
 
 @dataclass(frozen=True)
 class Counts:
-    """Sizes of the views, for everybody at once."""
+    """Sizes of the views, for all users."""
 
     waiting: Mapping[str, int]
     """Team → waiting conversations; those of no team under ""."""

@@ -1,4 +1,4 @@
-"""Which conversations a list of the inbox shows, and in which order."""
+"""Views, filters and sort orders of the inbox's lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OPEN_STATES = (State.BOT, State.WAITING, State.ASSIGNED, State.SNOOZED)
 
 
 class View(StrEnum):
-    """Lists of the inbox."""
+    """Views of the inbox."""
 
     MINE = "mine"
     """Assigned to me."""
@@ -35,7 +35,7 @@ class View(StrEnum):
 
 
 class Sort(StrEnum):
-    """Orders of a list other than its own."""
+    """Sort orders besides a view's own."""
 
     PRIORITY = "priority"
     """Highest first; of the same, who waits longest."""
@@ -47,7 +47,7 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True)
 class Filters:
-    """Narrow a view down, and order it; an empty field does neither."""
+    """Filters and order of a list; empty fields do nothing."""
 
     language: str = ""
     channel: str = ""

@@ -51,10 +51,10 @@ def size(
 ) -> int:
     """Count what a view shows under these filters; a search in them does not count."""
     query = sa.select(sa.func.count()).select_from(conversations)
-    found = connection.execute(
+    count = connection.execute(
         query.where(belongs(view, user_id, scope), scope.condition(), *narrowed(filters, scope))
     )
-    return int(found.scalar_one())
+    return int(count.scalar_one())
 
 
 def facets(connection: Connection, scope: Scope = EVERYTHING) -> dict[str, list[str]]:
@@ -80,5 +80,5 @@ def facets(connection: Connection, scope: Scope = EVERYTHING) -> dict[str, list[
                 .order_by(c.topic)
             ).scalars()
         ),
-        "label": labels.known(connection, scope),
+        "label": labels.in_use(connection, scope),
     }

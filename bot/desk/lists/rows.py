@@ -1,4 +1,4 @@
-"""Rows of a list: everything one line about a conversation shows."""
+"""Rows of a list: everything a line about a conversation shows."""
 
 from __future__ import annotations
 
@@ -132,7 +132,7 @@ def rows_of(
         .where(c.id.in_(list(ids)))
     )
     marks, clocks = _labels_of(connection, ids, seen), policies.badges(connection, ids)
-    found: dict[str, Row] = {}
+    rows_by_id: dict[str, Row] = {}
     for row in connection.execute(query).mappings():
         values = dict(row)
         snippet_at = values.pop("snippet_at") or 0.0
@@ -146,8 +146,8 @@ def rows_of(
             labels=marks.get(row["id"], ()),
             sla=clocks.get(row["id"]),
         )
-        found[row["id"]] = Row(**values)
-    return [found[id_] for id_ in ids if id_ in found]
+        rows_by_id[row["id"]] = Row(**values)
+    return [rows_by_id[id_] for id_ in ids if id_ in rows_by_id]
 
 
 def _labels_of(

@@ -1,4 +1,4 @@
-"""Lists a user has put together and named: a view, filters and an order.
+"""Lists that users have saved: a view, filters and an order under a name.
 
 Searches are not kept: their words may be a customer's.
 """
@@ -26,7 +26,7 @@ MOST_PER_USER = 20
 
 @dataclass(frozen=True)
 class SavedFilter:
-    """One of a user's own lists."""
+    """A list that a user has saved."""
 
     id: str
     name: str

@@ -1,1 +1,1 @@
-"""What reaches open pages by itself: the hub of a process, and the WebSocket of a page."""
+"""Live updates of open pages: the hub of a process, and the WebSocket of a page."""

@@ -1,4 +1,4 @@
-"""What is live at the desk: one WebSocket per page, one Redis subscription per process.
+"""Hub of live updates: one WebSocket per page, one Redis subscription per process.
 
 A change arrives as (conversation, what) on `redis_keys.LIVE_CHANNEL`, new messages as a list of
 conversations on `NEWS_CHANNEL`. Changes are collected for `COALESCE_S`, read from SQL once,
@@ -47,7 +47,7 @@ RESYNC = '{"type":"resync"}'
 
 
 class Hub:
-    """Seats of this process and what keeps them up to date."""
+    """Hub of this process: its open pages and the tasks that keep them up to date."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Hub:
         for seat in self._seats.of_user(user_id):
             seat.lose()
 
-    async def look(self, seat: Seat, conversation: str, known: dict[str, str]) -> None:
+    async def look(self, seat: Seat, conversation: str, sent_versions: dict[str, str]) -> None:
         """Show a conversation on a page, and everything it has missed."""
         left = seat.conversation if seat.conversation != conversation else ""
         if left or not conversation:
@@ -126,7 +126,7 @@ class Hub:
             return
         # Only now: whatever is said of a conversation goes to all who show it.
         self._seats.turn(seat, conversation)
-        seat.sent = dict(known)
+        seat.sent = dict(sent_versions)
         await self._updates.show(seat)
         if seat.conversation != conversation:
             return

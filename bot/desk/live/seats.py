@@ -1,4 +1,4 @@
-"""Open pages of this process: what each is sent, and which conversation it shows."""
+"""Open pages of this process: their frames to send, and the conversations they show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page's WebSocket.
+"""WebSocket handler of a page.
 
 From the page: `look` {conversation, known: {item: digest}}, `list` {rows: ids of the list's rows,
 more: they come beside those of the frames before}, `typing` {kind: `reply` or `note`}.
@@ -56,9 +56,11 @@ async def _take(hub: Hub, seat: Seat, frame: dict[str, Any]) -> None:
     # Pages send what their user does, and nothing by themselves.
     await hub.active(seat)
     if frame["type"] == "look":
-        known = {str(k)[:128]: str(v)[:32] for k, v in dict(frame.get("known") or {}).items()}
+        sent_versions = {
+            str(k)[:128]: str(v)[:32] for k, v in dict(frame.get("known") or {}).items()
+        }
         try:
-            await hub.look(seat, str(frame.get("conversation") or "")[:64], known)
+            await hub.look(seat, str(frame.get("conversation") or "")[:64], sent_versions)
         except StoreUnavailable:
             seat.put(RESYNC)
     elif frame["type"] == "list":

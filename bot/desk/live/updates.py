@@ -1,4 +1,4 @@
-"""Sends changes to open pages: read once, rendered once per language, to all who may see them."""
+"""Updates for open pages: changes read once, rendered once per language."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Rows:
 
 
 class Updates:
-    """Reads what changed and puts it into the queues of the pages."""
+    """Reads what changed and queues frames for the pages."""
 
     def __init__(
         self, database: Database, renderer: Renderer, suggester: Suggester, seats: Seats

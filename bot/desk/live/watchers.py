@@ -1,4 +1,4 @@
-"""Who looks at which conversation and who writes there, on all desk processes together."""
+"""Users who look at or write in a conversation, on all desk processes together."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Watcher:
 
 
 class Watchers:
-    """What the notices of the live channel say about people; all of it wears off by itself."""
+    """Who looks at and writes in conversations, from live notices; entries expire."""
 
     def __init__(self) -> None:
         self._watchers: dict[str, dict[str, _Watcher]] = {}

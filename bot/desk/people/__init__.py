@@ -1,1 +1,1 @@
-"""Who works at the desk: accounts, sessions, what each may see, and what they did."""
+"""Users of the desk: accounts, sessions, rights and the audit log."""

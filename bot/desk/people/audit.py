@@ -1,4 +1,4 @@
-"""Who did what at the desk that the event log does not tell; never customer text."""
+"""Audit log: users' actions that are no events of a conversation; never customer text."""
 
 from __future__ import annotations
 

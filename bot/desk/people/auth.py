@@ -1,4 +1,4 @@
-"""Who is at the desk: passwords, sessions, lockout, CSRF; docs/desk.md#safety.
+"""Authentication of users: passwords, sessions, lockout, CSRF; docs/desk.md#safety.
 
 A session is a random token in an HttpOnly cookie; SQL holds its SHA-256 only. Every POST carries
 the session's CSRF token. Unknown logins cost the same time as known ones and get the same answer.
@@ -62,7 +62,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Started:
-    """A new session and the token for its cookie."""
+    """A new session with the token for its cookie."""
 
     session: Session
     token: str
@@ -231,9 +231,9 @@ def form_token(secret: bytes, browser: str) -> str:
     return signer(secret, "desk login").get_signature(browser).decode()
 
 
-def same(given: str, expected: str) -> bool:
+def same(actual: str, expected: str) -> bool:
     """Compare in constant time, any characters."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())
+    return hmac.compare_digest(actual.encode("utf-8", "replace"), expected.encode())
 
 
 def _verify(password_hash: str, password: str) -> bool:

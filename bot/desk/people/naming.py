@@ -1,4 +1,4 @@
-"""Names people give: any script, nothing invisible, nothing that turns the text around."""
+"""Cleaning of names people give: any script, no invisible or direction-changing characters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a user may see: the one place that decides; docs/routing.md#who-sees-what.
+"""Scope of a user: which conversations they may see; docs/routing.md#who-sees-what.
 
 Agents see the conversations of their teams, those that belong to no team (the bot has them), and
 their own. Of these they read what was said and noted in stints that no team had or one of theirs
@@ -29,7 +29,7 @@ _ANY = sa.true()
 
 @dataclass(frozen=True)
 class Scope:
-    """What one user sees."""
+    """What one user may see."""
 
     user_id: str
     teams: frozenset[str] | None

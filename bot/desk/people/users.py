@@ -1,4 +1,4 @@
-"""People who may use the desk: create, list, disable, change passwords.
+"""Users in SQL: create, list, disable, change passwords.
 
 A disabled user's password hash starts with `!`, as in /etc/shadow: it matches nothing, and
 enabling gives the old password back.
@@ -33,7 +33,7 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
 class Role(StrEnum):
-    """What a user may do."""
+    """Role of a user."""
 
     AGENT = "agent"
     """Work on conversations."""

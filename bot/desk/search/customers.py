@@ -1,4 +1,4 @@
-"""Customers by name or words, to merge one with another."""
+"""Search for customers by name or text, to merge one with another."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bot.desk.conversation.moves import found
+from bot.desk.conversation.moves import get_conversation
 from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.search import find
 from bot.stores.tables import conversations, customers
@@ -17,7 +17,7 @@ MOST = 12
 
 @dataclass(frozen=True)
 class Customer:
-    """One line of a choice of customers."""
+    """Row of a choice of customers."""
 
     conversation: str
     """Their latest conversation."""
@@ -34,7 +34,7 @@ def alike(
     Raises:
         BadRequest: There is no such conversation (status 404).
     """
-    own, c, k = found(connection, conversation_id), conversations.c, customers.c
+    own, c, k = get_conversation(connection, conversation_id), conversations.c, customers.c
     rows = sa.select(c.id, c.customer_id, c.channel, k.name).join(customers, k.id == c.customer_id)
     rows = rows.where(c.customer_id != own.customer_id, seen.condition()).order_by(
         c.last_message_at.desc()

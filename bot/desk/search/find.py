@@ -1,4 +1,4 @@
-"""Find conversations by what was said or noted, by customer, or by their id; any script."""
+"""Search for conversations by text, note, customer or id, in any script."""
 
 from __future__ import annotations
 

@@ -17,5 +17,5 @@ def available(connection: Connection) -> bool:
     """Whether this database folds."""
     if connection.dialect.name != "postgresql":
         return False
-    found = connection.exec_driver_sql(f"SELECT to_regprocedure('{FUNCTION}(text)')")
-    return found.scalar() is not None
+    function = connection.exec_driver_sql(f"SELECT to_regprocedure('{FUNCTION}(text)')")
+    return function.scalar() is not None

@@ -1,4 +1,4 @@
-"""Spell text one way for searching: what people leave out when they type does not count.
+"""Folding of text for search: removes differences that people do not type.
 
 Case, Latin, Greek and Cyrillic accents, Arabic vowel signs and letter forms, the Devanagari dot and
 invisible characters are folded away. Vowel signs of Indic scripts and Thai tone marks stay:

@@ -1,4 +1,4 @@
-"""A trigram index over messages, notes and customers' names, on SQLite (FTS5); docs/desk.md#search.
+"""Trigram index over messages, notes and customers' names on SQLite; docs/desk.md#search.
 
 Trigrams need no word boundaries, which Thai has not. The index is a copy: it is filled from the
 tables by row number and can be dropped at any time. Deleting or changing a text takes it out at
@@ -113,7 +113,7 @@ def catch_up(connection: Connection) -> int:
 
 
 class Indexer:
-    """Keeps the index up to date; one per process, and two do no harm."""
+    """Updater of the index; one per process, several do no harm."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -160,7 +160,7 @@ async def refresh(database: Database) -> int:
 
 @dataclass(frozen=True)
 class Finds:
-    """Where a word occurs."""
+    """Conversations in which a word occurs."""
 
     conversations: list[str]
     """Ids, latest occurrence first."""
@@ -174,10 +174,10 @@ def matching(connection: Connection, word: str, most: int) -> Finds:
     Args:
         most: Newest occurrences looked at.
     """
-    found = connection.exec_driver_sql(
+    ids = connection.exec_driver_sql(
         f"{_OCCURRENCES} MATCH ? ORDER BY s.rowid DESC LIMIT ?", (_phrase(word), most)
     ).all()
-    return Finds(list(dict.fromkeys(row[0] for row in found)), len(found) >= most)
+    return Finds(list(dict.fromkeys(row[0] for row in ids)), len(ids) >= most)
 
 
 def matching_all(
@@ -215,14 +215,14 @@ def readably(words: Sequence[str], seen: Scope) -> sa.ColumnElement[bool]:
     )
 
 
-def narrowed(connection: Connection, found: list[str], word: str) -> list[str]:
+def narrowed(connection: Connection, ids: list[str], word: str) -> list[str]:
     """Keep the conversations, in their order, in which a folded word of any length occurs too."""
     query = sa.text(
         "SELECT DISTINCT r.conversation FROM desk_search_rows r JOIN desk_search s"
         " ON s.rowid = r.id WHERE r.conversation IN :found AND instr(s.text, :word) > 0"
     ).bindparams(sa.bindparam("found", expanding=True))
-    kept = set(connection.execute(query, {"found": found, "word": word}).scalars())
-    return [id_ for id_ in found if id_ in kept]
+    kept = set(connection.execute(query, {"found": ids, "word": word}).scalars())
+    return [id_ for id_ in ids if id_ in kept]
 
 
 def _replace_outdated(connection: Connection) -> None:
@@ -237,10 +237,10 @@ def _replace_outdated(connection: Connection) -> None:
 def _occurs(word: str) -> sa.ColumnElement[bool] | sa.TextClause:
     """Condition over the table of conversations."""
     if len(word) >= LEAST_CHARS:
-        found = sa.text(f"{_OCCURRENCES} MATCH :word").bindparams(
+        match = sa.text(f"{_OCCURRENCES} MATCH :word").bindparams(
             sa.bindparam("word", _phrase(word), unique=True)
         )
-        return conversations.c.id.in_(found.columns(sa.column("conversation")))
+        return conversations.c.id.in_(match.columns(sa.column("conversation")))
     return sa.text(
         "EXISTS (SELECT 1 FROM desk_search_rows r JOIN desk_search s ON s.rowid = r.id"
         " WHERE r.conversation = conversations.id AND instr(s.text, :word) > 0)"
@@ -323,13 +323,13 @@ def _set_mark(connection: Connection, source: str, mark: int) -> None:
 
 
 def _mark(connection: Connection, source: str) -> int:
-    found = connection.execute(
+    mark = connection.execute(
         sa.text("SELECT done FROM desk_search_marks WHERE source = :source"), {"source": source}
     ).scalar()
-    return int(found or 0)
+    return int(mark or 0)
 
 
 def _newest(connection: Connection, source: str) -> int:
     table = _TABLES[source]
-    found = connection.exec_driver_sql(f"SELECT max(rowid) FROM {table}").scalar()  # noqa: S608
-    return int(found or 0)
+    newest = connection.exec_driver_sql(f"SELECT max(rowid) FROM {table}").scalar()  # noqa: S608
+    return int(newest or 0)

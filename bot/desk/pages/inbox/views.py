@@ -108,7 +108,7 @@ async def _thread_context(request: web.Request, thread: threads.Thread | None) -
     pieces = request.app[RENDERER].pieces(thread.items, thread.names, texts_of(request))
     user = session_of(request).user
     known_labels = await request.app[app_keys.DATABASE].read(
-        lambda c: labels.known(c, scope.of(c, user))
+        lambda c: labels.in_use(c, scope.of(c, user))
     )
     return {"thread": thread, "pieces": pieces, "known_labels": known_labels}
 

@@ -28,7 +28,7 @@ async def run(request: web.Request) -> web.StreamResponse:
     key, conversation = action_key(fields), conversation_of(request)
 
     def look(connection: Connection) -> tuple[Macro, str, Conversation]:
-        found = moves.found(connection, conversation)
+        found = moves.get_conversation(connection, conversation)
         name = rows_of(connection, [conversation])[0].name
         return queries.get(connection, request.match_info["macro"]), name, found
 

@@ -1,1 +1,1 @@
-"""The ways in and out: ingress, inbox, outbox and one folder a channel."""
+"""Channels: one folder per channel, and their registry."""

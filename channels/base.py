@@ -1,4 +1,4 @@
-"""What a channel is: one value in its folder, and a row of channels/registry.py.
+"""Definition of a channel: one value in its folder, and a row of channels/registry.py.
 
 Whoever serves, sends, fetches, sets up, reports or documents channels walks the registry and asks
 these fields; nobody asks for a channel by its name. docs/extending.md lists what a new one takes.
@@ -25,7 +25,7 @@ from channels.kit.vendor_http import VendorHttp
 
 @dataclass(frozen=True)
 class Costs:
-    """What the platform asks for messages of ours; nothing, unless something is said here."""
+    """Costs the platform charges for our messages; none by default."""
 
     per_message: float = 0.0
     currency: str = ""
@@ -36,7 +36,7 @@ class Costs:
 
 @dataclass(frozen=True)
 class Command:
-    """`python -m bot <channel> <name>`: what is set up or looked up by hand."""
+    """Command `python -m bot <channel> <name>` for set-up or queries."""
 
     name: str
     meaning: str
@@ -50,7 +50,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Channel:
-    """One way for customers to write to us."""
+    """A channel with everything the system needs to know of it."""
 
     name: str
     """In addresses, conversation ids and settings' names: a to z, for ever the same."""

@@ -1,4 +1,4 @@
-"""The channels there are, and what is made of those that are on."""
+"""List of all channels, and what is built from those that are on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sending to Messenger: within the window, in order, at the pace allowed, each part once."""
+"""Sending to Messenger: within the window, in order, at the allowed rate, each part once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ACTION_TIMEOUT_S = 2.0
 
 
 class FacebookClient:
-    """Sends for any of our pages."""
+    """Client that sends for any of our pages."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Where Messenger has customers' files: its messages name addresses of Meta's content network."""
+"""Customers' files at Messenger, whose messages have addresses in Meta's content network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from channels.facebook.settings import FacebookSettings
 
 @dataclass(frozen=True)
 class FacebookFiles:
-    """Finds files of Messenger's customers."""
+    """Finder of files of Messenger's customers."""
 
     hosts: Hosts
 

@@ -1,4 +1,4 @@
-"""What Messenger allows, and how its messages are made to fit (docs/facebook.md)."""
+"""Messenger's limits, and how its messages are made to fit (docs/facebook.md)."""
 
 from __future__ import annotations
 

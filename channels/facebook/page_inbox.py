@@ -1,4 +1,4 @@
-"""A person answers from the page's own inbox: the conversation is theirs, the bot is silent.
+"""Replies from the page's own inbox: the conversation becomes theirs, the bot is silent.
 
 Messenger echoes what they write. Nobody tells us when they are done: after `AGENT_GONE_S` without
 a word from the page's inbox its conversations wait for the desk (bot.housekeeping.closing).
@@ -34,7 +34,7 @@ SHOWN_AS = "Page inbox"
 
 
 class PageInbox:
-    """Takes conversations over for the people of a page's inbox."""
+    """Takes over conversations for people in a page's inbox."""
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis, database: Database) -> None:
         self._settings = settings
@@ -101,10 +101,10 @@ class PageInbox:
             created_at=event.at,
         )
         row = {**message_row(words, conversation.episode_id), "delivery": "sent"}
-        said = _event(conversation, AgentReplied(len(event.text)), key, owner)
+        replied = _event(conversation, AgentReplied(len(event.text)), key, owner)
         shard = redis_keys.shard_of(conversation.id, self._settings.shards)
         pipeline = self._redis.pipeline(transaction=False)
-        for body in (record_row("message", row), record_row("event", said.to_dict())):
+        for body in (record_row("message", row), record_row("event", replied.to_dict())):
             pipeline.xadd(redis_keys.record(shard), {"body": body})
         await guarded(pipeline.execute())
 

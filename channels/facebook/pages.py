@@ -1,4 +1,4 @@
-"""The pages we may speak for, by their ids."""
+"""Our Facebook pages, by id."""
 
 from __future__ import annotations
 

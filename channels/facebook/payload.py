@@ -1,4 +1,4 @@
-"""Messenger's webhook events as our messages, and our messages as the Send API's.
+"""Conversion between Messenger's webhook events or Send API and our messages.
 
 Events: developers.facebook.com/docs/messenger-platform/reference/webhook-events. A delivery holds
 several entries, each with several events, in no promised order. Nothing here raises on a strange
@@ -50,7 +50,7 @@ _ADDRESS_CHARS = 4096
 
 @dataclass(frozen=True)
 class Event:
-    """What one event means to us."""
+    """Our meaning of one webhook event."""
 
     kind: str
     """`message`, `echo`, `delivered`, `read`, `reaction` or `ignored`."""
@@ -111,50 +111,50 @@ def _event(item: dict[str, Any], page: str, settings: Settings, now: float) -> E
     message = object_at(item, "message")
     if message.get("is_echo") is True:
         return _echo(message, page, recipient, at, settings)
-    found = Event("ignored", page, sender, at)
+    parsed = Event("ignored", page, sender, at)
     if not sender or sender == page:
-        return replace(found, reason="no-sender")
+        return replace(parsed, reason="no-sender")
     if message:
-        return _message(found, message, settings, now)
+        return _message(parsed, message, settings, now)
     if postback := object_at(item, "postback"):
-        return _postback(found, postback, settings, now)
+        return _postback(parsed, postback, settings, now)
     for name, kind in (("delivery", "delivered"), ("read", "read")):
         if receipt := object_at(item, name):
             until = (number_at(receipt, "watermark") or 0) / 1000
-            return replace(found, kind=kind, at=until if until > 0 else at)
+            return replace(parsed, kind=kind, at=until if until > 0 else at)
     if isinstance(item.get("reaction"), dict):
-        return replace(found, kind="reaction")
+        return replace(parsed, kind="reaction")
     if referral := object_at(item, "referral"):
         # Somebody came back by a link or an advertisement: the chat is open before them.
-        inbound = _inbound(found, f"referral:{at}:{id_at(referral, 'ref')}", now)
-        return replace(found, kind="message", inbound=replace(inbound, kind="start"))
-    return replace(found, reason="other-event")
+        inbound = _inbound(parsed, f"referral:{at}:{id_at(referral, 'ref')}", now)
+        return replace(parsed, kind="message", inbound=replace(inbound, kind="start"))
+    return replace(parsed, reason="other-event")
 
 
-def _message(found: Event, message: dict[str, Any], settings: Settings, now: float) -> Event:
+def _message(parsed: Event, message: dict[str, Any], settings: Settings, now: float) -> Event:
     mid = id_at(message, "mid")
     if not mid:
-        return replace(found, reason="no-mid")
-    inbound = _inbound(found, mid, now)
+        return replace(parsed, reason="no-mid")
+    inbound = _inbound(parsed, mid, now)
     files = _files(message, inbound.id)
     text = text_at(message, "text", settings.max_text_chars)
     text = text if text or files else _shown(message)
     tap = id_at(object_at(message, "quick_reply"), "payload")
     if not text and not tap and not files:
-        return replace(found, reason="nothing-said")
+        return replace(parsed, reason="nothing-said")
     inbound = replace(inbound, text=text, attachments=files)
-    return _acted(replace(found, kind="message", mid=mid, inbound=inbound), tap)
+    return _acted(replace(parsed, kind="message", mid=mid, inbound=inbound), tap)
 
 
-def _postback(found: Event, postback: dict[str, Any], settings: Settings, now: float) -> Event:
+def _postback(parsed: Event, postback: dict[str, Any], settings: Settings, now: float) -> Event:
     payload = id_at(postback, "payload")
     # Postbacks have a mid since v11.0; without one, moment and payload name it.
-    mid = id_at(postback, "mid") or f"postback:{found.at}:{payload}"
+    mid = id_at(postback, "mid") or f"postback:{parsed.at}:{payload}"
     title = text_at(postback, "title", settings.max_text_chars)
-    inbound = replace(_inbound(found, mid, now), text=title)
-    event = replace(found, kind="message", mid=mid, inbound=inbound)
+    inbound = replace(_inbound(parsed, mid, now), text=title)
+    event = replace(parsed, kind="message", mid=mid, inbound=inbound)
     if not payload and not title:
-        return replace(found, reason="empty-postback")
+        return replace(parsed, reason="empty-postback")
     return _acted(event, payload)
 
 
@@ -185,22 +185,22 @@ def _echo(message: dict[str, Any], page: str, user: str, at: float, settings: Se
     )
 
 
-def _inbound(found: Event, mid: str, now: float) -> Inbound:
+def _inbound(parsed: Event, mid: str, now: float) -> Inbound:
     return Inbound(
-        id=message_id(found.conversation, mid),
-        conversation=found.conversation,
+        id=message_id(parsed.conversation, mid),
+        conversation=parsed.conversation,
         channel=NAME,
-        account=found.page,
-        vendor_user=found.user,
-        sent_at=found.at,
+        account=parsed.page,
+        vendor_user=parsed.user,
+        sent_at=parsed.at,
         received_at=now,
-        position=int(found.at * 1000),
+        position=int(parsed.at * 1000),
     )
 
 
 def _files(message: dict[str, Any], id_: str) -> tuple[Attachment, ...]:
     """Files to fetch; a sticker is a picture too, and stays a sign."""
-    found: list[Attachment] = []
+    attachments: list[Attachment] = []
     for item in objects_at(message, "attachments")[:MOST_FILES]:
         payload, kind = object_at(item, "payload"), FETCHED.get(id_at(item, "type"), "")
         address = payload.get("url")
@@ -209,10 +209,10 @@ def _files(message: dict[str, Any], id_: str) -> tuple[Attachment, ...]:
         name = clean(unquote(_path(address)), kind)
         usable = len(address) <= _ADDRESS_CHARS and address.isascii() and address.isprintable()
         source = address if usable else ""
-        found.append(
-            Attachment(file_id(id_, len(found)), kind, name, state=FETCHING, source=source)
+        attachments.append(
+            Attachment(file_id(id_, len(attachments)), kind, name, state=FETCHING, source=source)
         )
-    return tuple(found)
+    return tuple(attachments)
 
 
 def _path(address: str) -> str:

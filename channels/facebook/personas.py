@@ -1,4 +1,4 @@
-"""Agents under their own name in Messenger, apart from the page and its bot.
+"""Personas: agents under their own name in Messenger, apart from the page and its bot.
 
 developers.facebook.com/documentation/business-messaging/messenger-platform/send-messages/personas
 """
@@ -21,7 +21,7 @@ PAGES_READ = 20
 
 
 class Personas:
-    """Personas by page and name; made once, found again after a restart."""
+    """Personas by page and name; created once, found again after a restart."""
 
     def __init__(self, settings: Settings) -> None:
         self._picture = settings.of(FacebookSettings).persona_picture
@@ -31,15 +31,15 @@ class Personas:
         """Id of an agent's persona; empty when there is none to be had: words matter more."""
         if not self._picture:
             return ""
-        known = self._known.get((page.id, name))
-        if known is None:
+        persona_id = self._known.get((page.id, name))
+        if persona_id is None:
             try:
-                known = await self._find(page, name) or await self._make(page, name)
+                persona_id = await self._find(page, name) or await self._make(page, name)
             except DeliveryFailed as error:
                 LOG.warning("persona.failed", page=page.id, reason=error.reason)
                 return ""
-            self._known[page.id, name] = known
-        return known
+            self._known[page.id, name] = persona_id
+        return persona_id
 
     async def _find(self, page: Account, name: str) -> str:
         query: dict[str, str] = {"fields": "id,name", "limit": "100"}

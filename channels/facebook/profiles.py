@@ -1,4 +1,4 @@
-"""Names and locales of customers, where the page may know them; asked for beside the message.
+"""Names and locales of customers, requested beside their messages, where the page may.
 
 The name goes to SQL, where a customer's data is erased in one place; Redis holds the locale.
 """
@@ -36,7 +36,7 @@ _LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
 
 
 class Profiles:
-    """Asks for profiles, in tasks of its own; close it to end them."""
+    """Requests profiles in tasks of its own; close it to end them."""
 
     def __init__(
         self,
@@ -109,13 +109,13 @@ class Profiles:
         """Name and locale; what the page may not know is empty."""
         for fields in ("first_name,last_name,locale", "first_name,last_name"):
             try:
-                found = await page.get(user, {"fields": fields}, TIMEOUT_S)
+                answer = await page.get(user, {"fields": fields}, TIMEOUT_S)
             except DeliveryFailed as error:
                 if not error.permanent:
                     raise
                 continue
-            parts = (text_at(found, part, NAME_CHARS) for part in ("first_name", "last_name"))
-            locale = id_at(found, "locale")
+            parts = (text_at(answer, part, NAME_CHARS) for part in ("first_name", "last_name"))
+            locale = id_at(answer, "locale")
             return " ".join(filter(None, parts))[:256], (
                 locale if _LOCALE.fullmatch(locale) else ""
             )

@@ -1,4 +1,4 @@
-"""Taking Messenger's deliveries in: verify, read, keep; the 200 comes last.
+"""Receiving of Messenger's deliveries: verify, parse, store; the 200 comes last.
 
 Framework-neutral: the ingress and Rasa's input channel both use it.
 """
@@ -31,7 +31,7 @@ LOG = structlog.get_logger(__name__)
 
 
 class FacebookReceiver:
-    """Receives for all our pages; `aclose` ends what runs beside."""
+    """Receiver for all our pages; `aclose` ends its tasks."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Messenger's name and settings."""
+"""Settings of the Messenger channel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _tokens(raw: str) -> Mapping[str, str]:
 
 @dataclass(frozen=True)
 class FacebookSettings:
-    """What Messenger needs; docs/facebook.md tells where it comes from."""
+    """Settings of Messenger; docs/facebook.md says where to get the values."""
 
     graph_url: str = setting("FACEBOOK_GRAPH_URL", "https://graph.facebook.com/v25.0")
     """Address of the Graph API, with its version."""

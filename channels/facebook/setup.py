@@ -138,19 +138,19 @@ def _locales(settings: Settings) -> list[tuple[str, str]]:
 async def _present(page: Account) -> list[str]:
     """Tell what a page is set to."""
     apps = await page.get(f"{page.id}/subscribed_apps", {})
-    found = await page.get("me/messenger_profile", {"fields": ",".join(PROFILE)})
-    known: dict[str, Any] = {}
-    for part in objects_at(found, "data"):
-        known.update(part)
+    answer = await page.get("me/messenger_profile", {"fields": ",".join(PROFILE)})
+    profile: dict[str, Any] = {}
+    for part in objects_at(answer, "data"):
+        profile.update(part)
     lines = [
         "subscription: " + ", ".join(str(f) for f in app.get("subscribed_fields") or ())
         for app in objects_at(apps, "data")
     ]
-    payload = text_at(object_at(known, "get_started"), "payload", 100)
-    greeting = [text_at(g, "locale", 20) for g in objects_at(known, "greeting")]
+    payload = text_at(object_at(profile, "get_started"), "payload", 100)
+    greeting = [text_at(g, "locale", 20) for g in objects_at(profile, "greeting")]
     menus = [
         f"{text_at(m, 'locale', 20)} ({len(objects_at(m, 'call_to_actions'))})"
-        for m in objects_at(known, "persistent_menu")
+        for m in objects_at(profile, "persistent_menu")
     ]
     return [
         *(lines or ["subscription: none"]),

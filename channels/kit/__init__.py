@@ -1,1 +1,1 @@
-"""What channels share: reading and calling vendors, fitting messages, pacing, progress."""
+"""Code that channels share: reading and calling vendors, fitting messages, pacing, progress."""

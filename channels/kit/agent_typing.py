@@ -1,4 +1,4 @@
-"""Agents' typing, shown to customers of vendors while it lasts.
+"""Agents' typing indicators, shown to customers of vendors.
 
 Desks tell each other who writes (pub/sub, nothing depends on it); the sender that holds a
 conversation's shard tells its vendor. The widget's ingress listens for itself.
@@ -33,7 +33,7 @@ KNOWN = 4096
 
 @runtime_checkable
 class ShowsTyping(Protocol):
-    """A channel's client that can show that somebody writes."""
+    """Interface of a client that can show a typing indicator."""
 
     async def show_typing(self, account: str, vendor_user: str) -> None:
         """Show it once.
@@ -44,7 +44,7 @@ class ShowsTyping(Protocol):
 
 
 class TypingShown:
-    """Shows what agents do to the customers of the shards held by `leases`.
+    """Shows agents' typing to customers in the shards held by `leases`.
 
     Args:
         channels: Clients by channel.
@@ -117,11 +117,11 @@ class TypingShown:
 
     async def _tell(self, conversation: str) -> None:
         try:
-            known = await self._copies.of(conversation)
-            client = self._channels.get(str(known.get("channel", "")))
+            copy = await self._copies.of(conversation)
+            client = self._channels.get(str(copy.get("channel", "")))
             # The bot's and the queue's conversations show nobody: there is nobody.
-            if client is None or known.get("state") != State.ASSIGNED.value:
+            if client is None or copy.get("state") != State.ASSIGNED.value:
                 return
-            await client.show_typing(str(known["account"]), str(known["vendor_user"]))
+            await client.show_typing(str(copy["account"]), str(copy["vendor_user"]))
         except (DeliveryFailed, KeyError) as error:
             LOG.debug("typing.not_shown", reason=str(error))

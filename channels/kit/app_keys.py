@@ -1,4 +1,4 @@
-"""What every aiohttp application of ours carries, under typed keys.
+"""Typed keys of objects that all our aiohttp applications have.
 
 Whoever builds the application (bot/processes/ingress.py, a test) puts these in; routes only
 read them.

@@ -1,4 +1,4 @@
-"""Clean what strangers write: what no keyboard types and no store takes goes."""
+"""Cleaning of strangers' texts: removes characters no keyboard types and no store takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Redis knows of a conversation, for channels that must know without asking SQL."""
+"""Copies of conversations' rows in Redis, for channels that must not read SQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.stores.redis_client import guarded
 
 
 class Copies:
-    """Reads the copies of conversations' rows (bot.conversation.changes)."""
+    """Reader of the copies (bot.conversation.changes)."""
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
         self._settings = settings
@@ -29,5 +29,5 @@ class Copies:
     async def language(self, conversation: str, locale: str) -> str:
         """Language to speak on the customer's behalf: the conversation's, else the app's."""
         spoken = str((await self.of(conversation)).get("language", ""))
-        told = spoken or codes.normalise(locale)
-        return told if told in self._settings.languages else self._settings.default_language
+        reported = spoken or codes.normalise(locale)
+        return reported if reported in self._settings.languages else self._settings.default_language

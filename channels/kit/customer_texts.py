@@ -1,4 +1,4 @@
-"""Texts that channels send on the customer's behalf, when they choose from a menu.
+"""Texts sent on the customer's behalf when they choose from a menu.
 
 Words the bot is tested to understand, in `texts/<language>.json`: `person_message` asks for a
 person, `speak` for the language itself. Vendors' menus (channels.kit.menu) and the widget use them.

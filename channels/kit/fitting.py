@@ -1,4 +1,4 @@
-"""Make a message fit its platform: what does not fit is converted down, never dropped.
+"""Fitting of messages to a platform: what does not fit is converted, never dropped.
 
 Buttons become quick replies, those a numbered list whose numbers the customer may type
 (bot.dialogue.context), long text several messages. Each channel chooses how it shows buttons; the
@@ -17,7 +17,7 @@ from channels.kit.splitting import split
 
 @dataclass(frozen=True)
 class Part:
-    """One message as the platform takes it."""
+    """One message of the platform."""
 
     text: str
     style: str = ""
@@ -56,8 +56,8 @@ def parts(outbound: Outbound, shown: Shown, most: int) -> list[Part]:
 
 def whole(outbound: Outbound) -> list[Part]:
     """Leave a reply as it is, for a channel of our own that shows everything."""
-    said = outbound.text.strip() or outbound.quick_replies
-    first = [Part(outbound.text, "buttons", outbound.quick_replies)] if said else []
+    has_content = outbound.text.strip() or outbound.quick_replies
+    first = [Part(outbound.text, "buttons", outbound.quick_replies)] if has_content else []
     return [*first, *(Part("", attachment=file) for file in outbound.attachments)]
 
 

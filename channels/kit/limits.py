@@ -1,4 +1,4 @@
-"""What a platform allows, as rules with their sources; each channel has a table of its own."""
+"""Limits of platforms, as rules with their sources; each channel has its own table."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Limits:
-    """The rules of one platform; empty where nothing is limited."""
+    """Limits of one platform; empty where there are none."""
 
     rules: tuple[Rule, ...] = ()
 
@@ -39,9 +39,9 @@ class Limits:
         Raises:
             KeyError: There is none.
         """
-        for found in self.rules:
-            if found.what == what:
-                return found
+        for rule in self.rules:
+            if rule.what == what:
+                return rule
         raise KeyError(what)
 
     def most(self, what: str) -> int:

@@ -1,4 +1,4 @@
-"""Menus of the vendors' own: what they show in each language, and what choosing means.
+"""Vendors' own menus: their entries in each language, and what choosing one means.
 
 Choosing an item says something on the customer's behalf: words the bot is tested to understand
 (channels.kit.customer_texts). Only the item's key travels.
@@ -20,7 +20,7 @@ RESTART = "restart"
 
 @dataclass(frozen=True)
 class Item:
-    """One line of a menu."""
+    """Entry of a menu."""
 
     key: str
     """`person`, `restart`, or the code of a language."""

@@ -1,4 +1,4 @@
-"""Options that set-up commands of several channels have."""
+"""Command line options that set-up commands of several channels have."""
 
 from __future__ import annotations
 

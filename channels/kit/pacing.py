@@ -1,4 +1,4 @@
-"""Sending no faster than a platform allows, across all sender processes.
+"""Pacing: sends no faster than a platform allows, across all sender processes.
 
 Each place of the line is taken in Redis (the generic cell rate algorithm), so who comes later
 waits longer; a vendor's own "retry after" holds the line for everybody.
@@ -36,7 +36,7 @@ return math.ceil(start - now)
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a line moves."""
+    """Allowed rate of sending."""
 
     name: str
     """Such as `telegram-chat`; part of the key."""
@@ -47,7 +47,7 @@ class Pace:
 
 
 class Pacer:
-    """Takes places in lines."""
+    """Reserves moments for sending."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._redis = client

@@ -1,4 +1,4 @@
-"""Which parts of a message a vendor has taken: a retry goes on where the last try stopped.
+"""Progress of a message: the parts a vendor has taken, so that a retry continues after them.
 
 A call to a vendor cannot be fenced as a write to Redis can. So each part is *claimed* right before
 its call, under the sender's lease, and noted right after it. Whoever finds another sender's claim
@@ -92,7 +92,7 @@ async def claim() -> None:
 
 
 class Progress:
-    """Remembers sent parts for as long as a message may be tried again.
+    """Record of sent parts, kept while a message may be tried again.
 
     Args:
         fit: Makes the parts of a message, the same ones each time.
@@ -150,7 +150,7 @@ class Progress:
         deadline = time.monotonic() + patience_s
         while True:
             override = time.monotonic() >= deadline
-            found = await guarded(
+            result = await guarded(
                 self._redis.eval(
                     _CLAIM,
                     2,
@@ -162,9 +162,9 @@ class Progress:
                     int(override),
                 )
             )
-            if found == -1:
+            if result == -1:
                 raise LeaseLost(shard)
-            ids, by = json.loads(found[0]), found[1]
+            ids, by = json.loads(result[0]), result[1]
             if len(ids) > number:
                 raise _Taken(ids)
             if by == text:

@@ -1,4 +1,4 @@
-"""Makes input channels for Rasa's own server (`rasa run`), for people who work that way.
+"""Input channels for Rasa's own server (`rasa run`).
 
 The same receivers as in the ingress, the same inbox behind them: a message goes the durable way and
 `python -m bot engine` answers it, so Rasa's own handler is not called.
@@ -34,7 +34,7 @@ Handler = Callable[..., Coroutine[Any, Any, HTTPResponse]]
 
 @dataclass(frozen=True)
 class Parts:
-    """What the receivers of a channel are made of; no connection is open yet."""
+    """Objects a channel's receivers are made of; no connection is open yet."""
 
     settings: Settings
     redis: redis.asyncio.Redis
@@ -43,7 +43,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Route:
-    """One address below `/webhooks/<channel>`."""
+    """Address below `/webhooks/<channel>`."""
 
     method: str
     path: str
@@ -66,7 +66,7 @@ def rasa_input(
     """
 
     class Input(InputChannel):
-        """Serves the channel's webhooks in Rasa's server."""
+        """Rasa input channel that serves a channel's webhooks."""
 
         @classmethod
         def name(cls) -> str:

@@ -1,4 +1,4 @@
-"""Read strangers' JSON without trusting its size or shape: what is not as documented is absent."""
+"""Reading of strangers' JSON with checked size and types; anything unexpected counts as absent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts deliveries that were refused (wrong signature, no JSON, …), for whoever watches.
+"""Counters of refused deliveries (wrong signature, no JSON, …), for the health page.
 
 Counted in the process and written every few seconds: strangers decide how many there are.
 """
@@ -22,7 +22,7 @@ EVERY_S = 2.0
 
 
 class Refusals:
-    """What was refused since it was last written."""
+    """Refusals since they were last written."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:
         self._redis = client

@@ -1,4 +1,4 @@
-"""Cut long text where a reader would: at paragraphs, sentences, words, never within a character.
+"""Splitting of long text at paragraphs, sentences or words, never within a character.
 
 A character is what its reader sees: an extended grapheme cluster (Unicode UAX #29), with Indic
 conjuncts kept whole as its version 15.1 asks (rule GB9c).
@@ -52,20 +52,24 @@ def shorten(text: str, most: int) -> str:
 
 def _cut(text: str, most: int) -> int:
     ends = _boundaries(text, most)
-    known, least = set(ends), ends[-1] * LEAST_SHARE
+    end_set, least = set(ends), ends[-1] * LEAST_SHARE
     # One more than fits: a space right behind the room is as good a place as one within it.
     window = text[: ends[-1] + 1]
     for place in _PLACES:
-        found = [match.end() for match in place.finditer(window)]
-        good = [end for end in found if least <= min(end, ends[-1]) and _whole(text, end, known)]
+        ends_in_window = [match.end() for match in place.finditer(window)]
+        good = [
+            end
+            for end in ends_in_window
+            if least <= min(end, ends[-1]) and _whole(text, end, end_set)
+        ]
         if good:
             return good[-1]
     return ends[-1]
 
 
-def _whole(text: str, end: int, known: set[int]) -> bool:
+def _whole(text: str, end: int, end_set: set[int]) -> bool:
     """The place lies between two characters, or its tail is a space right behind the room."""
-    return end in known or (end - 1 in known and text[end - 1].isspace())
+    return end in end_set or (end - 1 in end_set and text[end - 1].isspace())
 
 
 def _boundaries(text: str, most: int) -> list[int]:

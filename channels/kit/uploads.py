@@ -1,4 +1,4 @@
-"""Files on their way to a vendor: read from the store, a few at a time, within the limits."""
+"""Uploads of files to a vendor: read from the store, a few at a time, within the limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT_ONCE = 4
 
 
 class Uploads:
-    """Opens files for sending.
+    """Opener of files for sending.
 
     Args:
         most: Bytes of the largest file the platform takes.

@@ -1,4 +1,4 @@
-"""Calls to vendors: one session a process, a deadline on every call, no token in any error.
+"""HTTP calls to vendors: one session per process, a deadline on every call, no token in errors.
 
 Addresses carry tokens (Telegram's path, Facebook's query), so errors of the HTTP library, which
 name addresses, end here.
@@ -27,7 +27,7 @@ ANSWER_BYTES = 1024 * 1024
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that goes with a call, as `multipart/form-data`."""
+    """File sent with a call, as `multipart/form-data`."""
 
     field: str
     name: str
@@ -37,7 +37,7 @@ class Upload:
 
 
 class VendorHttp:
-    """A lazily opened session; it must be closed by whoever made it.
+    """HTTP session, opened at the first call; its creator must close it.
 
     Args:
         timeout_s: Deadline of a whole call, connection and answer included.
@@ -75,10 +75,10 @@ class VendorHttp:
             async with self._session.request(
                 method, url, params=params, timeout=deadline, allow_redirects=False, **sent
             ) as answer:
-                told = _object(await _read(answer.content))
+                answer_body = _object(await _read(answer.content))
                 if (after_s := asked_to_wait(answer.headers.get("Retry-After", ""))) is not None:
-                    told[RETRY_AFTER] = after_s
-                return answer.status, told
+                    answer_body[RETRY_AFTER] = after_s
+                return answer.status, answer_body
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
             raise DeliveryFailed("unreachable") from None
 

@@ -1,4 +1,4 @@
-"""A REST channel for tests and load: loopback only; docs/operations.md."""
+"""REST channel for tests and load: loopback only; docs/operations.md."""
 
 from channels.base import Channel
 from channels.kit.fitting import whole

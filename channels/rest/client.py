@@ -1,4 +1,4 @@
-"""The REST channel's client: puts replies where the waiting request finds them."""
+"""Client of the REST channel: puts replies into the stream of the waiting requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_KEPT = 500
 
 
 class RestClient:
-    """Puts replies where the waiting request finds them."""
+    """Client that puts replies into the stream of the waiting requests."""
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
         self._shards = settings.shards

@@ -1,4 +1,4 @@
-"""Read what the REST channel is sent: bytes in, one of our messages out, or a clear refusal."""
+"""Parsing of REST requests: bytes in, one of our messages out, or a refusal."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def parse_message(body: bytes, settings: Settings, now: float) -> Inbound:
     text = clean(text)
     if not is_visible(text) and not tap:
         raise BadRequest("empty", "write a message, or tap a quick reply")
-    given = data.get("message_id") or uuid.uuid4().hex
-    if not _is_name(given, 128):
+    vendor_id = data.get("message_id") or uuid.uuid4().hex
+    if not _is_name(vendor_id, 128):
         raise BadRequest("message-id", "`message_id` must be a text of at most 128 characters")
     locale = data.get("locale", "")
     conversation = conversation_id(NAME, NAME, sender)
     return Inbound(
-        id=message_id(conversation, given),
+        id=message_id(conversation, vendor_id),
         conversation=conversation,
         channel=NAME,
         account=NAME,

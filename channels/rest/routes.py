@@ -1,4 +1,4 @@
-"""The REST channel's webhook: loopback only, the same durable way as every other channel.
+"""Webhook of the REST channel: loopback only, stored like messages of other channels.
 
 `POST /webhooks/rest/webhook {"sender": …, "message": …}` answers, as Rasa's own does, with the
 list of replies; they have gone through inbox, engine and outbox by then.

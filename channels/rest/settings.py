@@ -1,4 +1,4 @@
-"""The REST channel's name and settings."""
+"""Settings of the REST channel."""
 
 from __future__ import annotations
 

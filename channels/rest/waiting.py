@@ -1,4 +1,4 @@
-"""Requests that wait for the replies of their turn, and the one reader that hands these out."""
+"""Requests that wait for their replies, and the one reader that delivers these."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AGAIN_S = 0.2
 
 @dataclass
 class Awaited:
-    """What requests wait for: all replies of a turn."""
+    """Replies that a request waits for."""
 
     done: asyncio.Future[list[Outbound]]
     found: dict[str, Outbound] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Awaited:
 
 
 class Replies:
-    """Hands replies to the requests that wait for them: one reader for all of a process."""
+    """Reader of replies for all waiting requests of a process."""
 
     def __init__(self, client: redis.asyncio.Redis, shards: int) -> None:
         self._redis = client

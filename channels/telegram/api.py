@@ -1,4 +1,4 @@
-"""Calls of the Bot API, and its refusals as our errors. The token stays in this file."""
+"""Calls of the Bot API, with refusals as our errors. The token stays in this file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PATH = re.compile(r"\w[\w.-]*(?:/\w[\w.-]*){0,8}", re.ASCII)
 
 
 class ChatMoved(DeliveryFailed):
-    """The group became a supergroup; `chat` is its id now."""
+    """Error when a group has become a supergroup; `chat` is its id now."""
 
     def __init__(self, chat: str) -> None:
         super().__init__("chat-moved")
@@ -28,14 +28,14 @@ class ChatMoved(DeliveryFailed):
 
 
 class PhotoRefused(DeliveryFailed):
-    """Telegram does not make a photo of this picture; it takes it as a document."""
+    """Error when Telegram refuses a picture as photo; it takes it as document."""
 
     def __init__(self) -> None:
         super().__init__("refused", permanent=True)
 
 
 class BotApi:
-    """One bot.
+    """Bot API of one bot.
 
     Args:
         address: Of the Bot API.
@@ -107,11 +107,11 @@ def refusal(status: int, answer: dict[str, Any]) -> DeliveryFailed:
         # A wrong token: an operator can put it right, so the message is tried for a while.
         return DeliveryFailed("not-authorised")
     if code == 400:
-        told = str(answer.get("description", "")).casefold()
-        if any(sign in told for sign in PHOTO_SIGNS):
+        description = str(answer.get("description", "")).casefold()
+        if any(sign in description for sign in PHOTO_SIGNS):
             return PhotoRefused()
         words = {"chat not found": "unknown-chat", "file is too big": "too-large"}
-        word = next((word for sign, word in words.items() if sign in told), "refused")
+        word = next((word for sign, word in words.items() if sign in description), "refused")
         return DeliveryFailed(word, permanent=True)
     if code == 409:
         return DeliveryFailed("conflict")

@@ -1,4 +1,4 @@
-"""Sending to Telegram: in order, at the pace allowed, each part once."""
+"""Sending to Telegram: in order, at the allowed rate, each part once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BOT = Pace("telegram-bot", 1.05 / LIMITS.rule("messages of a bot").value)
 
 
 class TelegramClient:
-    """Sends as any of our bots.
+    """Client that sends as any of our bots.
 
     Args:
         chat, group, bot: Paces; slower ones are for Bot API servers with other limits.
@@ -78,8 +78,8 @@ class TelegramClient:
         api = self._bots.get(outbound.account)
         if api is None:
             raise DeliveryFailed("channel-off", permanent=True)
-        known, in_group = chat_of(outbound.vendor_user)
-        chat = await self._moves.now(outbound.account, known) if in_group else known
+        stored_chat, in_group = chat_of(outbound.vendor_user)
+        chat = await self._moves.now(outbound.account, stored_chat) if in_group else stored_chat
         hung = await self._hung_on(outbound) if in_group else {}
 
         async def send_shaped(body: dict[str, Any], more: bool, call: SendCall) -> str:
@@ -87,7 +87,7 @@ class TelegramClient:
             try:
                 return await self._send(api, outbound.account, body, in_group, more, call)
             except ChatMoved as error:
-                await self._moves.note(outbound.account, known, error.chat)
+                await self._moves.note(outbound.account, stored_chat, error.chat)
                 chat = error.chat
                 moved = {**body, "chat_id": int(chat)}
                 return await self._send(api, outbound.account, moved, in_group, False, call)
@@ -118,8 +118,8 @@ class TelegramClient:
             DeliveryFailed: See `send`.
         """
         if api := self._bots.get(account):
-            known, in_group = chat_of(vendor_user)
-            chat = await self._moves.now(account, known) if in_group else known
+            stored_chat, in_group = chat_of(vendor_user)
+            chat = await self._moves.now(account, stored_chat) if in_group else stored_chat
             await api.call(
                 "sendChatAction", action="typing", chat_id=int(chat), timeout_s=ACTION_TIMEOUT_S
             )
@@ -169,15 +169,15 @@ class TelegramClient:
             return {}
         key = origin_key(self._settings, outbound.conversation, outbound.in_reply_to)
         message, _, thread = str(await guarded(self._redis.get(key)) or "").partition(":")
-        found: dict[str, Any] = {}
+        options: dict[str, Any] = {}
         if message:
-            found["reply_parameters"] = {
+            options["reply_parameters"] = {
                 "message_id": int(message),
                 "allow_sending_without_reply": True,
             }
         if thread:
-            found["message_thread_id"] = int(thread)
-        return found
+            options["message_thread_id"] = int(thread)
+        return options
 
 
 def origin_key(settings: Settings, conversation: str, message: str) -> str:

@@ -1,4 +1,4 @@
-"""Where Telegram has customers' files: its messages name ids; the Bot API has paths for an hour."""
+"""Customers' files at Telegram, whose messages have ids; the Bot API gives paths for an hour."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from channels.telegram.settings import TelegramSettings
 
 
 class TelegramFiles:
-    """Finds files of Telegram's customers."""
+    """Finder of files of Telegram's customers."""
 
     def __init__(self, settings: Settings) -> None:
         self.hosts = Hosts(settings.of(TelegramSettings).api_url)

@@ -1,4 +1,4 @@
-"""What Telegram allows, and how its messages are made to fit (docs/telegram.md)."""
+"""Telegram's limits, and how its messages are made to fit (docs/telegram.md)."""
 
 from __future__ import annotations
 

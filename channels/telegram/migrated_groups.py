@@ -1,4 +1,4 @@
-"""Groups that became supergroups: their conversations keep their names under the new id.
+"""Groups that became supergroups: their conversations keep their ids.
 
 Kept in Redis for two days at a time; after a loss Telegram tells us again with the next send.
 """
@@ -13,7 +13,7 @@ from bot.stores.redis_client import guarded
 
 
 class Moves:
-    """Looks ids up, both ways."""
+    """Lookup of group ids, both ways."""
 
     def __init__(self, settings: Settings, client: redis.asyncio.Redis) -> None:
         self._shards = settings.shards

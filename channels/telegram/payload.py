@@ -1,4 +1,4 @@
-"""Telegram's updates as our messages, and our messages as Telegram's.
+"""Conversion between Telegram's updates or calls and our messages.
 
 Updates: https://core.telegram.org/bots/api#update (Bot API 10.1). Nothing here raises on a strange
 field: Telegram would send the update again and again.
@@ -72,7 +72,7 @@ _WIDE = 18
 
 @dataclass(frozen=True)
 class Update:
-    """What an update means to us."""
+    """Our meaning of an update."""
 
     inbound: Inbound | None = None
     callback: str = ""
@@ -133,35 +133,35 @@ class _Reader:
 
     def callback(self, query: dict[str, Any]) -> Update:
         message, sender = object_at(query, "message"), object_at(query, "from")
-        found = Update(callback=id_at(query, "id"), chat=_id(object_at(message, "chat")))
+        update = Update(callback=id_at(query, "id"), chat=_id(object_at(message, "chat")))
         tap = id_at(query, "data")
-        if not found.chat or not tap or not _id(sender):
-            return replace(found, ignored="empty-callback")
-        inbound = self._inbound(object_at(message, "chat"), sender, f"callback:{found.callback}")
-        return replace(found, inbound=replace(inbound, tap=tap[:64]))
+        if not update.chat or not tap or not _id(sender):
+            return replace(update, ignored="empty-callback")
+        inbound = self._inbound(object_at(message, "chat"), sender, f"callback:{update.callback}")
+        return replace(update, inbound=replace(inbound, tap=tap[:64]))
 
     def message(self, message: dict[str, Any]) -> Update:
         chat, sender = object_at(message, "chat"), object_at(message, "from")
-        found = Update(chat=_id(chat))
+        update = Update(chat=_id(chat))
         if moved := _id(message, "migrate_to_chat_id"):
-            return replace(found, moved_to=moved)
-        if not found.chat or not _id(sender) or sender.get("is_bot") is True:
-            return replace(found, ignored="not-from-a-person")
+            return replace(update, moved_to=moved)
+        if not update.chat or not _id(sender) or sender.get("is_bot") is True:
+            return replace(update, ignored="not-from-a-person")
         text, in_group = self._text(message), _kind(chat) in GROUPS
         if not in_group and _kind(chat) != "private":
-            return replace(found, ignored="not-a-chat")
+            return replace(update, ignored="not-a-chat")
         command = _COMMAND.match(text)
         if command and command[2] and command[2].casefold() != self.name.casefold():
-            return replace(found, ignored="for-another-bot")
+            return replace(update, ignored="for-another-bot")
         if in_group:
             if not command and not self._addressed(message, text):
-                return replace(found, ignored="not-addressed")
+                return replace(update, ignored="not-addressed")
             text = self._without_mention(text)
         inbound = self._inbound(chat, sender, f"message:{id_at(message, 'message_id')}")
         file = self._file(message, inbound.id)
         text = text if text or file else self._sign(message)
         if not text and not file:
-            return replace(found, ignored="nothing-said")
+            return replace(update, ignored="nothing-said")
         inbound = replace(inbound, text=text, attachments=(file,) if file else ())
         sent = number_at(message, "date") or 0
         if 0 < sent <= self.now:
@@ -169,7 +169,7 @@ class _Reader:
         if command and command[1].casefold() in ("start", "help"):
             inbound = replace(inbound, kind="start", text="", attachments=())
         return replace(
-            found,
+            update,
             inbound=inbound,
             command=command[1].casefold() if command else "",
             reply_to=int(number_at(message, "message_id") or 0) if in_group else 0,
@@ -180,11 +180,11 @@ class _Reader:
 
     def member(self, change: dict[str, Any]) -> Update:
         chat = object_at(change, "chat")
-        found = Update(chat=_id(chat))
+        update = Update(chat=_id(chat))
         status = object_at(change, "new_chat_member").get("status")
         if _kind(chat) != "private" or status not in ("kicked", "member"):
-            return replace(found, ignored="membership")
-        return replace(found, blocked=status == "kicked")
+            return replace(update, ignored="membership")
+        return replace(update, blocked=status == "kicked")
 
     def _inbound(self, chat: dict[str, Any], sender: dict[str, Any], what: str) -> Inbound:
         user = vendor_user(_id(chat), _id(sender), _kind(chat) in GROUPS)
@@ -226,23 +226,23 @@ class _Reader:
             best = max(sizes, key=lambda s: number_at(s, "width") or 0)
             return self._attachment(best, id_, "image", "image/jpeg")
         for field, (kind, type_) in FETCHED.items():
-            if told := object_at(message, field):
-                return self._attachment(told, id_, kind, type_)
+            if file := object_at(message, field):
+                return self._attachment(file, id_, kind, type_)
         return None
 
     @staticmethod
-    def _attachment(told: dict[str, Any], id_: str, kind: str, type_: str) -> Attachment | None:
-        source = id_at(told, "file_id")
+    def _attachment(file: dict[str, Any], id_: str, kind: str, type_: str) -> Attachment | None:
+        source = id_at(file, "file_id")
         if not source:
             return None
-        claimed = plain(text_at(told, "mime_type", 100)) or type_
-        name = text_at(told, "file_name", NAME_CHARS)
+        claimed = plain(text_at(file, "mime_type", 100)) or type_
+        name = text_at(file, "file_name", NAME_CHARS)
         return Attachment(
             file_id(id_, 0),
             kind_of(claimed) if kind == "file" else kind,
             clean(name, kind) if name else with_ending(kind, endings_of(claimed)),
             claimed,
-            max(0, number_at(told, "file_size") or 0),
+            max(0, number_at(file, "file_size") or 0),
             FETCHING,
             source=source,
         )

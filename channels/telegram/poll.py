@@ -1,4 +1,4 @@
-"""`python -m bot telegram poll`: fetch updates where Telegram cannot reach us, beside `serve`.
+"""`python -m bot telegram poll`: fetches updates where Telegram cannot reach us.
 
 An update is confirmed to Telegram only after it is in the inbox, so none is lost; one fetched
 twice is kept once.
@@ -50,14 +50,14 @@ class Poller:
             DeliveryFailed: Telegram did not answer, or a webhook is set (`conflict`).
             StoreUnavailable: The inbox is away; what is not kept is fetched again.
         """
-        found: Any = await self._api.call(
+        answer: Any = await self._api.call(
             "getUpdates",
             offset=self._next,
             timeout=wait_s,
             allowed_updates=list(ALLOWED_UPDATES),
             timeout_s=wait_s + 10.0,
         )
-        updates = objects_at({"updates": found}, "updates")
+        updates = objects_at({"updates": answer}, "updates")
         for update in updates:
             callback = await self._receiver.handle(self._name, self._bot, update)
             self._next = max(self._next, (number_at(update, "update_id") or 0) + 1)

@@ -1,4 +1,4 @@
-"""Taking Telegram's updates in: verify, read, keep; the answer to Telegram comes last.
+"""Receiving of Telegram's updates: verify, parse, store; the answer comes last.
 
 Framework-neutral: the ingress, Rasa's input channel and the poll command all use it.
 """
@@ -36,7 +36,7 @@ EDITED = "✏️ "
 
 
 class TelegramReceiver:
-    """Receives for all our bots."""
+    """Receiver for all our bots."""
 
     def __init__(
         self, settings: Settings, client: redis.asyncio.Redis, inbox: TakesMessages
@@ -100,13 +100,13 @@ class TelegramReceiver:
         """The customer blocked us, or took it back: agents see it; the same update again is one
         event."""
         conversation = conversation_id(NAME, name, update.chat)
-        known = await self._copies.of(conversation)
+        copy = await self._copies.of(conversation)
         event = Event.of(
             Subject(
                 conversation,
-                str(known.get("episode_id", "")),
+                str(copy.get("episode_id", "")),
                 NAME,
-                str(known.get("language", "")),
+                str(copy.get("language", "")),
             ),
             ContactLost("blocked") if update.blocked else ContactRegained(),
             key=message_id(conversation, f"{number}:member"),

@@ -1,4 +1,4 @@
-"""Telegram's name and settings."""
+"""Settings of the Telegram channel."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ class TelegramBot:
 def _bots(raw: str) -> Mapping[str, TelegramBot]:
     bots: dict[str, TelegramBot] = {}
     for part in split_at_semicolons(raw):
-        if not (found := _BOT.fullmatch(part)):
+        if not (match := _BOT.fullmatch(part)):
             raise ValueError("write name=token:secret, several with ; between")
-        bots[found[1]] = TelegramBot(found[2], found[3])
+        bots[match[1]] = TelegramBot(match[2], match[3])
     return bots
 
 
 @dataclass(frozen=True)
 class TelegramSettings:
-    """What Telegram needs; docs/telegram.md tells where it comes from."""
+    """Settings of Telegram; docs/telegram.md says where to get the values."""
 
     api_url: str = setting("TELEGRAM_API_URL", "https://api.telegram.org")
     """Address of the Bot API, or of a Bot API server of your own."""

@@ -128,10 +128,10 @@ async def _present(settings: Settings, api: BotApi) -> list[str]:
         lines.append(f"updates waiting: {waiting}")
     if error := text_at(info, "last_error_message", 300):
         lines.append(f"last error: {error}")
-    known = []
+    counts = []
     for code in ("", *settings.languages):
         spoken: dict[str, Any] = {"language_code": code} if code else {}
-        found = await api.call("getMyCommands", **spoken)
-        count = len(objects_at({"commands": found}, "commands"))
-        known.append(f"{code or 'default'} ({count})")
-    return [*lines, f"commands: {', '.join(known)}"]
+        answer = await api.call("getMyCommands", **spoken)
+        count = len(objects_at({"commands": answer}, "commands"))
+        counts.append(f"{code or 'default'} ({count})")
+    return [*lines, f"commands: {', '.join(counts)}"]

@@ -1,1 +1,1 @@
-"""What the platforms of Meta share: signatures, Graph calls, the window for answers, receipts."""
+"""Code that Meta's platforms share: signatures, Graph calls, the window for answers, receipts."""

@@ -1,4 +1,4 @@
-"""Calls of the Graph API, and its refusals as our errors. Tokens stay in this file."""
+"""Calls of the Graph API, with refusals as our errors. Tokens stay in this file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OUTSIDE_WINDOW = "outside-window"
 
 
 class Account:
-    """Calls in the name of one page or business account.
+    """Calls for one page or business account.
 
     Args:
         token: Its access token.

@@ -1,4 +1,4 @@
-"""Rules that hold for more than one platform of Meta."""
+"""Limits that hold for several of Meta's platforms."""
 
 from __future__ import annotations
 

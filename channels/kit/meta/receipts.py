@@ -1,4 +1,4 @@
-"""Delivery and read receipts: Meta names a moment, up to which all was delivered or read.
+"""Delivery and read receipts: Meta sends a moment up to which all was delivered or read.
 
 A short list per conversation in Redis knows what was sent when.
 """
@@ -49,7 +49,7 @@ return #ids
 
 
 class Receipts:
-    """Notes what was sent, and what receipts say about it."""
+    """Notes of what was sent, and the effects of receipts on it."""
 
     def __init__(self, shards: int, client: redis.asyncio.Redis) -> None:
         self._shards = shards
@@ -72,8 +72,14 @@ class Receipts:
             redis_keys.seen(shard, f"read-{outbound.conversation}"),
             redis_keys.seen(shard, f"delivered-{outbound.conversation}"),
         ]
-        told = (outbound.id, int(handed * 1000), outbound.conversation, redis_keys.SEEN_TTL_S, KEPT)
-        await guarded(batches_of(self._redis).script(_SENT, keys, *told))
+        arguments = (
+            outbound.id,
+            int(handed * 1000),
+            outbound.conversation,
+            redis_keys.SEEN_TTL_S,
+            KEPT,
+        )
+        await guarded(batches_of(self._redis).script(_SENT, keys, *arguments))
 
     async def note(self, conversation: str, state: str, until: float) -> int:
         """Record `delivered` or `read` for all sent up to a moment; return how many."""

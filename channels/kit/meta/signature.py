@@ -1,4 +1,4 @@
-"""Prove that a delivery is Meta's, and to Meta that the address is ours.
+"""Verification of Meta's deliveries, and of our address for Meta.
 
 developers.facebook.com/docs/graph-api/webhooks/getting-started
 """
@@ -48,8 +48,8 @@ def challenge(token: str, query: Mapping[str, str]) -> str:
     Raises:
         BadRequest: 403.
     """
-    given = query.get("hub.verify_token", "").encode("utf-8", "replace")
-    ours = hmac.compare_digest(given, token.encode())
+    given_token = query.get("hub.verify_token", "").encode("utf-8", "replace")
+    ours = hmac.compare_digest(given_token, token.encode())
     if query.get("hub.mode") != "subscribe" or not ours:
         raise BadRequest("wrong-token", "the verify token is not the right one", status=403)
     return query.get("hub.challenge", "")

@@ -1,4 +1,4 @@
-"""When the customer last wrote: Meta allows answers for a day, people's for a week.
+"""Meta's window for answers: a day after the customer last wrote, a week for agents.
 
 Kept in Redis by the receiver; where nothing is known the vendor decides.
 """
@@ -31,7 +31,7 @@ return redis.call('GET', KEYS[2])
 
 
 class Windows:
-    """Notes and looks up when customers wrote."""
+    """Notes and looks up when customers last wrote."""
 
     def __init__(self, shards: int, client: redis.asyncio.Redis) -> None:
         self._shards = shards
@@ -47,10 +47,10 @@ class Windows:
             The value there; empty without one.
         """
         key, ttl = self._key(conversation), int(HUMAN_AGENT_S)
-        found = await guarded(
+        result = await guarded(
             batches_of(self._redis).script(_NOTE, [key, beside or key], repr(at), ttl)
         )
-        return str(found or "") if beside else ""
+        return str(result or "") if beside else ""
 
     async def last(self, conversation: str) -> float | None:
         """Unix seconds; None when nothing is known."""

@@ -20,7 +20,7 @@ KINDS: dict[str, type[EventData]] = {}
 
 @dataclass(frozen=True)
 class EventData:
-    """What an event of one type tells; every type is a subclass.
+    """Data of an event of one type; every type is a subclass.
 
     A field with a default is left out of the row while it holds None. A field may end with an
     underscore where its key is a word of Python.
@@ -62,7 +62,7 @@ def data_of(type_: str, data: Mapping[str, Any]) -> EventData | None:
 
 
 class HasConversation(Protocol):
-    """What an event takes from a conversation; a row of `conversations` has it."""
+    """Fields an event takes from a conversation; a row of `conversations` has them."""
 
     @property
     def id(self) -> str: ...
@@ -76,7 +76,7 @@ class HasConversation(Protocol):
 
 @dataclass(frozen=True)
 class Subject:
-    """Whose event it is, where no row of a conversation is at hand; nobody's as it stands."""
+    """Conversation fields of an event, where no row is at hand; empty by default."""
 
     id: str = ""
     episode_id: str = ""

@@ -51,5 +51,5 @@ def typing_intervals() -> dict[str, float]:
 
 
 def titles() -> dict[str, str]:
-    """What people call the channels that customers write by, by name."""
+    """Return the titles of the channels that customers write by, by name."""
     return {channel.name: channel.title for channel in CHANNELS if channel.public}

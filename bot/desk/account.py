@@ -13,7 +13,7 @@ from bot.routing.model import Presence
 
 
 async def choose_presence(request: web.Request) -> web.StreamResponse:
-    """What the user wants to be from now on."""
+    """Store the presence a user chose."""
     wanted, user = (await form(request)).get("presence", ""), session_of(request).user
     if wanted not in set(Presence):
         raise BadRequest("bad-presence", "There is no such status.")

@@ -43,7 +43,7 @@ async def hold_back(request: web.Request, fields: dict[str, str]) -> None:
 
 
 async def write_note(request: web.Request, text: str, key: str) -> None:
-    """Store a note once per key; colleagues it names hear of it."""
+    """Store a note once per key, and notify the colleagues it names."""
     user, conversation = session_of(request).user, conversation_of(request)
 
     def work(connection: Connection) -> list[str]:

@@ -140,7 +140,7 @@ def done(request: web.Request, target: str, **more: Any) -> web.Response:
 
 
 def problem_of(request: web.Request, error: BadRequest) -> str:
-    """What was wrong with a form, in the user's language."""
+    """Return the fault of a form, in the user's language."""
     texts, key = texts_of(request), f"error.{error.code}"
     return texts.say(key if texts.has(key) else "error.other", **error.values)
 

@@ -1,9 +1,9 @@
-"""Libraries that Rasa imports at once and no turn of an engine uses: imported on first use.
+"""Late imports: libraries that Rasa imports at start and no engine uses, imported at first use.
 
 Rasa brings its web server, channels, scheduler and machine learning along with its core,
 more than half of what an engine imports. `install` puts a `LateModule` for each into `sys.modules`
-before Rasa comes. As soon as anything of it is asked for it becomes the real module, in place;
-names that Rasa takes `from` it are `LateName`s until they are used.
+before Rasa is imported. At the first access to an attribute it becomes the real module, in place;
+names that Rasa imports `from` it are `LateName`s until they are used.
 
 Only engines do so: Rasa's own commands import as ever. docs/decisions/0009-three-installs.md.
 """
@@ -30,17 +30,17 @@ LATE: Mapping[str, tuple[str, ...]] = {
     "sklearn": (),
     "sklearn.model_selection": ("train_test_split",),
 }
-"""Module → names that are taken from it while Rasa is imported. Parents stand before children."""
+"""Module → names imported from it while Rasa is imported. Parents come before children."""
 CHANNELS = "rasa.core.channels"
-"""Package that imports the channels of fourteen vendors; what the core asks it for is all in its
-`channel`, so that is where names are looked up first."""
+"""Package that imports the channels of fourteen vendors; all names the core needs are in its
+`channel`, which is searched first."""
 
 _LOCK = threading.RLock()
 _loading: set[str] = set()
 
 
 class LateName:
-    """A function or class of a late module; stands in annotations, calls and `isinstance`."""
+    """Function or class of a late module, for annotations, calls and `isinstance`."""
 
     def __init__(self, module: ModuleType, name: str) -> None:
         self._late = (module, name)
@@ -69,7 +69,7 @@ class LateName:
 
 
 class LatePath(list[str]):
-    """Where a late package's parts lie; whoever looks for one runs the package first, as usual."""
+    """Search path of a late package's parts; a search for one runs the package first."""
 
     def __init__(self, module: ModuleType, folders: Sequence[str]) -> None:
         super().__init__(folders)
@@ -111,7 +111,7 @@ def _core_of_channels() -> Mapping[str, Any]:
 
 
 def install() -> None:
-    """Put late modules where Rasa looks, but for those that somebody has imported already."""
+    """Register late modules where Rasa searches, except those already imported."""
     for name in (*LATE, CHANNELS):
         spec = None if name in sys.modules else _spec(name)
         if spec and spec.loader:

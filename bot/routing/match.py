@@ -53,7 +53,7 @@ def match(
 
 @dataclass(frozen=True)
 class _Kind:
-    """What decides which agents may take a conversation."""
+    """Everything that decides which agents may take a conversation."""
 
     team: str
     language: str

@@ -140,7 +140,7 @@ def _findings(connection: Connection) -> list[Finding]:
 
 
 def _verify(path: Path) -> None:
-    """Refuse a file that is no complete database of ours."""
+    """Refuse a file that is not a complete database of this system."""
     if not path.is_file():
         raise ConfigurationError(str(path), "there is no such file")
     try:

@@ -197,7 +197,7 @@ def _without_nul(
 
 
 def writes_are_taken(connection: Connection) -> None:
-    """Ask for a write, as a transaction that begins on SQLite does by itself.
+    """Check that the database takes writes; on SQLite the transaction itself does.
 
     Raises:
         StoreUnavailable: The server only reads: a replica, or one that was told so.

@@ -97,7 +97,7 @@ class FacebookClient:
         return ids[-1]
 
     async def show_typing(self, account: str, vendor_user: str) -> None:
-        """Show that somebody writes; it lasts 20 s, or until the next message.
+        """Show a typing indicator; it lasts 20 s, or until the next message.
 
         Raises:
             DeliveryFailed: See `send`.

@@ -42,7 +42,7 @@ class PageInbox:
         self._changes = Changes(settings.shards, database, client)
 
     async def note(self, event: Event) -> None:
-        """Somebody wrote `event.text` to the customer; the same echo again changes nothing.
+        """Record that a person wrote `event.text` to the customer; a repeated echo changes nothing.
 
         Raises:
             StoreUnavailable: Redis or SQL is away; Messenger must deliver it again.

@@ -159,7 +159,7 @@ def _postback(parsed: Event, postback: dict[str, Any], settings: Settings, now: 
 
 
 def _acted(event: Event, payload: str) -> Event:
-    """Tell what a payload of ours stands for: a greeting, a menu item, or a button's id."""
+    """Return what our payload stands for: a greeting, a menu item, or a button's id."""
     assert event.inbound is not None  # noqa: S101 - the callers have just made it
     if payload == GET_STARTED:
         return replace(event, inbound=replace(event.inbound, kind="start", text=""))

@@ -39,7 +39,7 @@ def items(settings: Settings, language: str) -> list[Item]:
 
 
 def said(settings: Settings, key: str, language: str) -> str | None:
-    """What choosing an item says, in the customer's language; None for an unknown key."""
+    """Return the customer's text for choosing an item; None for an unknown key."""
     texts = SystemTexts.load(settings.default_language)
     known = customer_texts()
     if key == PERSON:

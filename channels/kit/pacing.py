@@ -61,7 +61,7 @@ class Pacer:
         return await self._ask(pace, who, 0.0)
 
     async def hold(self, pace: Pace, who: str, for_s: float) -> None:
-        """Let nobody send before `for_s` seconds have passed: the vendor said so."""
+        """Let no process send before `for_s` seconds have passed, as the vendor demands."""
         await self._ask(pace, who, max(for_s, 0.001))
 
     async def wait(self, *lines: tuple[Pace, str]) -> None:

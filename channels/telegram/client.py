@@ -112,7 +112,7 @@ class TelegramClient:
         return (await self._progress.send(outbound, send_part))[-1]
 
     async def show_typing(self, account: str, vendor_user: str) -> None:
-        """Show that somebody writes; it lasts 5 s, or until the next message.
+        """Show a typing indicator; it lasts 5 s, or until the next message.
 
         Raises:
             DeliveryFailed: See `send`.

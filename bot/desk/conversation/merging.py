@@ -160,7 +160,7 @@ def _name(connection: Connection, customer_id: str) -> str:
 
 
 async def _refresh(changes: Changes, ids: Sequence[str]) -> None:
-    """Give the engine's copies the rows as they are now; open desks hear of it."""
+    """Write the present rows into the engine's copies, and notify open desks."""
 
     for id_ in ids:
         await changes.apply(id_, partial(get_conversation, conversation_id=id_))

@@ -172,13 +172,13 @@ def _items(
 
 
 def _place(item: Item) -> tuple[float, int, str]:
-    """What a message causes happens at its time: it stands behind it, a new episode in front."""
+    """Return the sort key of an event: after the message that caused it, new episodes before."""
     begins = item.kind == "event" and item.author == "episode.started"
     return (item.at, 0 if begins else 1 if item.kind == "message" else 2, item.id)
 
 
 def _comments(connection: Connection, conversation_id: str) -> dict[str, str]:
-    """What the customer wrote beside a rating, by episode; events hold no words."""
+    """Read customers' comments on ratings, by episode; events have no texts."""
     s = survey_answers.c
     query = sa.select(s.episode_id, s.comment).where(s.conversation == conversation_id)
     return {row.episode_id: row.comment for row in connection.execute(query)}

@@ -86,7 +86,7 @@ UNFILTERED = Filters()
 
 
 def belongs(view: View, user_id: str, seen: Scope = EVERYTHING) -> sa.ColumnElement[bool]:
-    """What a conversation must be to stand in a view; the same as `belongs` of static/list.js."""
+    """Return the conditions of a view; the same as `belongs` of static/list.js."""
     c = conversations.c
     if view == View.MINE:
         return sa.and_(c.owner == user_id, c.state == State.ASSIGNED.value)
@@ -105,7 +105,7 @@ def belongs(view: View, user_id: str, seen: Scope = EVERYTHING) -> sa.ColumnElem
 
 
 def order(view: View, sort: str, user_id: str) -> tuple[sa.ColumnElement[Any], ...]:
-    """What a view is ordered by: `sort` if it is a `Sort`, else the view's own order."""
+    """Return the order of a view: `sort` if it is a `Sort`, else the view's own."""
     c, m = conversations.c, mentions.c
     waits = sa.case((c.state == State.WAITING.value, c.waiting_since))
     longest = sa.nulls_last(waits.asc())
@@ -124,7 +124,7 @@ def order(view: View, sort: str, user_id: str) -> tuple[sa.ColumnElement[Any], .
 
 
 def narrowed(filters: Filters, seen: Scope = EVERYTHING) -> list[sa.ColumnElement[bool]]:
-    """What else a conversation must be under these filters; a search is not among them."""
+    """Return the conditions of these filters, without the search."""
     c = conversations.c
     conditions: list[sa.ColumnElement[bool]] = []
     if filters.language:

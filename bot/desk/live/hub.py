@@ -141,7 +141,7 @@ class Hub:
         seat.has(conversations)
 
     async def typing(self, seat: Seat, kind: str) -> None:
-        """Tell colleagues that somebody writes: a `reply`, or anything else as a note.
+        """Notify colleagues of typing: a `reply`, or anything else as a note.
 
         The widget shows `typing` to the customer (channels.webchat.server.hub), so that is only
         ever said of a reply by the agent who has the conversation.
@@ -290,7 +290,7 @@ class Hub:
             await self.publish(conversation, what, user=user.id, name=user.name)
 
     def _tell_watchers(self, conversation: str) -> None:
-        """Tell pages who else looks at the conversation they show; the same is not told again."""
+        """Send pages who else looks at their conversation, if that has changed."""
         self._watchers.drop_silent(conversation)
         for seat in self._seats.showing(conversation):
             others = self._watchers.others(conversation, seat.session.user.id)

@@ -22,7 +22,7 @@ class _Watcher:
 
 
 class Watchers:
-    """Who looks at and writes in conversations, from live notices; entries expire."""
+    """Users who look at and write in conversations, from live notices; entries expire."""
 
     def __init__(self) -> None:
         self._watchers: dict[str, dict[str, _Watcher]] = {}

@@ -29,7 +29,7 @@ _ANY = sa.true()
 
 @dataclass(frozen=True)
 class Scope:
-    """What one user may see."""
+    """Conversations one user may see."""
 
     user_id: str
     teams: frozenset[str] | None
@@ -168,7 +168,7 @@ def read_by(
 
 
 def of(connection: Connection, user: User) -> Scope:
-    """What a user sees now."""
+    """Return a user's present scope."""
     if user.supervises:
         return Scope(user.id, None)
     return Scope(user.id, teams.teams_of(connection, user.id))

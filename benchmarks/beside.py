@@ -96,16 +96,19 @@ def compared(runs: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return {
         "median": {
             name: {
-                figure: round(statistics.median(run[figure] for run in found), 2)
+                figure: round(statistics.median(run[figure] for run in runs_of_build), 2)
                 for figure in FIGURES
             }
-            for name, found in runs.items()
+            for name, runs_of_build in runs.items()
         },
-        "ratio": {figure: round(statistics.median(found), 3) for figure, found in rounds.items()},
+        "ratio": {figure: round(statistics.median(ratios), 3) for figure, ratios in rounds.items()},
         "rounds": rounds,
         "count": len(runs["now"]),
-        "failed": {name: sum(run["failed"] for run in found) for name, found in runs.items()},
-        "memory_mb": {name: found[-1]["memory_mb"] for name, found in runs.items()},
+        "failed": {
+            name: sum(run["failed"] for run in runs_of_build)
+            for name, runs_of_build in runs.items()
+        },
+        "memory_mb": {name: runs_of_build[-1]["memory_mb"] for name, runs_of_build in runs.items()},
     }
 
 

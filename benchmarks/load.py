@@ -155,7 +155,7 @@ async def _open(
     async with _session(MOST_UNDER_WAY) as session:
         client = Client(system, session, Tally(answers))
 
-        async def one(due: float) -> None:
+        async def begin_message(due: float) -> None:
             async with room:
                 while True:
                     if idle:
@@ -178,7 +178,7 @@ async def _open(
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             if measured is None and due >= begun + warm_s:
                 measured = _Measured(system, client, answers)
-            tasks.append(asyncio.create_task(one(due)))
+            tasks.append(asyncio.create_task(begin_message(due)))
             due += chance.expovariate(rate)
         await asyncio.gather(*tasks)
         if measured is None:

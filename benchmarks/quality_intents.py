@@ -85,15 +85,15 @@ def _pairs(file: Path) -> list[Pair]:
 
 def _banking(data: Path, run: Any) -> Iterator[Line]:
     train, test = banking(data)
-    found = run(train, test)
+    result = run(train, test)
     yield (
         "BANKING77, full training set, accuracy",
-        f"{_percent(found['accuracy'])}, calibration error {found['ece']:.3f}",
+        f"{_percent(result['accuracy'])}, calibration error {result['ece']:.3f}",
         "BERT tuned 93.66 · USE+ConveRT 93.36 · bge-small + linear SVM 93.08",
     )
     for count, theirs in ((10, "USE+ConveRT 85.2, ConveRT 83.3"), (5, "none published")):
         several = [run(few(train, count, seed), test) for seed in range(SEEDS)]
-        accuracy, error = (fmean(one[key] for one in several) for key in ("accuracy", "ece"))
+        accuracy, error = (fmean(repeat[key] for repeat in several) for key in ("accuracy", "ece"))
         yield (
             f"BANKING77, {count} examples an intent and its name, mean of {SEEDS} draws",
             f"{_percent(accuracy)}, calibration error {error:.3f}",
@@ -103,15 +103,15 @@ def _banking(data: Path, run: Any) -> Iterator[Line]:
 
 def _clinc(data: Path, run: Any) -> Iterator[Line]:
     train, test = clinc(data)
-    found = run(train, test, OUTSIDE)
+    result = run(train, test, OUTSIDE)
     yield (
         "CLINC150 full, own threshold: in scope / out-of-scope recall",
-        f"{_percent(found['in_scope_accuracy'])} / {_percent(found['out_of_scope_recall'])}; "
-        f"nothing refused {_percent(found['best_intent_accuracy'])}, "
-        f"calibration error {found['ece']:.3f}",
+        f"{_percent(result['in_scope_accuracy'])} / {_percent(result['out_of_scope_recall'])}; "
+        f"nothing refused {_percent(result['best_intent_accuracy'])}, "
+        f"calibration error {result['ece']:.3f}",
         "BERT 96.2 / 52.3 · MLP on USE 93.4 / 49.1 · Rasa 90.9 / 31.2",
     )
-    points = found["curve"]
+    points = result["curve"]
     near = min(points, key=lambda point: abs(point["out_of_scope_recall"] - 0.70))
     yield (
         "CLINC150 full, the threshold that refuses about 70 % out of scope",
@@ -126,10 +126,10 @@ def _cross_lingual(data: Path, run: Any) -> Line:
         data / "intents/xsid.tsv", "lang", "split", "text", "intent"
     ):
         rows[lang, split].append((text, intent))
-    found = {lang: run(rows["en", "valid"], rows[lang, "test"]) for lang in ("en", *TARGETS)}
-    others = fmean(found[lang]["accuracy"] for lang in TARGETS)
-    error = fmean(found[lang]["ece"] for lang in TARGETS)
-    english = found["en"]["accuracy"]
+    results = {lang: run(rows["en", "valid"], rows[lang, "test"]) for lang in ("en", *TARGETS)}
+    others = fmean(results[lang]["accuracy"] for lang in TARGETS)
+    error = fmean(results[lang]["ece"] for lang in TARGETS)
+    english = results["en"]["accuracy"]
     return (
         "xSID, trained on 300 English rows: English / mean of eleven languages / ratio",
         f"{_percent(english)} / {_percent(others)} / {others / english:.3f}, "

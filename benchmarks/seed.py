@@ -187,14 +187,14 @@ def _write(settings: Settings, rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _insert(part: list[dict[str, Any]], connection: sa.engine.Connection) -> None:
-    for table, found in (
+    for table, rows in (
         (conversations, [row["conversation"] for row in part]),
         (customers, [row["customer"] for row in part]),
         (messages, [message for row in part for message in row["messages"]]),
         (events, [event for row in part for event in row["events"]]),
         (trackers, [row["tracker"] for row in part]),
     ):
-        connection.execute(sa.insert(table), found)
+        connection.execute(sa.insert(table), rows)
 
 
 def _copy(client: redis.Redis, shards: int, part: list[dict[str, Any]]) -> None:

@@ -262,5 +262,5 @@ def _post(url: str, body: dict[str, str]) -> list[dict[str, Any]]:
         url, json.dumps(body).encode(), {"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=60) as answer:
-        found: list[dict[str, Any]] = json.load(answer)
-        return found
+        replies: list[dict[str, Any]] = json.load(answer)
+        return replies

@@ -50,8 +50,8 @@ def _lingua() -> Detector:
     detector = builder.build()
 
     def run(text: str) -> str:
-        found = detector.detect_language_of(text)
-        return found.iso_code_639_1.name.lower() if found else ""
+        language = detector.detect_language_of(text)
+        return language.iso_code_639_1.name.lower() if language else ""
 
     return run
 
@@ -63,10 +63,10 @@ def _cld2() -> Detector:
         # It refuses characters that do not print as "invalid UTF-8".
         printable = "".join(c if c.isprintable() else " " for c in text)
         try:
-            found = pycld2.detect(printable, bestEffort=True)[2][0][1]
+            code = pycld2.detect(printable, bestEffort=True)[2][0][1]
         except pycld2.error:
             return ""
-        return "" if found == "un" else found
+        return "" if code == "un" else code
 
     return run
 

@@ -115,8 +115,8 @@ class _WaitingPool(redis.asyncio.ConnectionPool):
             if turn.done() and not turn.cancelled():
                 self._wake()  # this turn is the next one's
             if isinstance(error, TimeoutError):
-                told = f"no connection became free within {WAIT_S:g} s"
-                raise exceptions.MaxConnectionsError(told) from error
+                problem = f"no connection became free within {WAIT_S:g} s"
+                raise exceptions.MaxConnectionsError(problem) from error
             raise
         finally:
             if turn in self._waiting:

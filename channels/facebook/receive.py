@@ -101,8 +101,8 @@ class FacebookReceiver:
         inbound = replace(event.inbound, locale=locale.removeprefix(UNKNOWN))
         if event.menu:
             language = await self._copies.language(inbound.conversation, inbound.locale)
-            said = menu.said(self._settings, event.menu, language)
-            inbound = replace(inbound, text=said or inbound.text)
+            chosen_text = menu.customer_text(self._settings, event.menu, language)
+            inbound = replace(inbound, text=chosen_text or inbound.text)
         fresh = await self._inbox.accept(inbound)
         LOG.info(
             "facebook.received",

@@ -30,22 +30,24 @@ class Item:
 def items(settings: Settings, language: str) -> list[Item]:
     """List a menu in one language; languages are named in themselves."""
     texts = SystemTexts.load(settings.default_language)
-    known = customer_texts()
+    texts_by_language = customer_texts()
     return [
         Item(PERSON, texts.render("utter_title_person", language)),
         Item(RESTART, texts.render("utter_title_restart", language)),
-        *(Item(code, codes.name(code)) for code in settings.languages if code in known),
+        *(Item(code, codes.name(code)) for code in settings.languages if code in texts_by_language),
     ]
 
 
-def said(settings: Settings, key: str, language: str) -> str | None:
+def customer_text(settings: Settings, key: str, language: str) -> str | None:
     """Return the customer's text for choosing an item; None for an unknown key."""
     texts = SystemTexts.load(settings.default_language)
-    known = customer_texts()
+    texts_by_language = customer_texts()
     if key == PERSON:
-        return (known.get(language) or known[settings.default_language])["person_message"]
+        return (texts_by_language.get(language) or texts_by_language[settings.default_language])[
+            "person_message"
+        ]
     if key == RESTART:
         return texts.render("utter_title_restart", language)
-    if key in settings.languages and key in known:
-        return known[key]["speak"]
+    if key in settings.languages and key in texts_by_language:
+        return texts_by_language[key]["speak"]
     return None

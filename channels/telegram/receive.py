@@ -132,8 +132,8 @@ class TelegramReceiver:
             inbound = replace(inbound, text=EDITED + inbound.text, attachments=())
         elif update.command and inbound.kind == "message":
             language = await self._copies.language(inbound.conversation, inbound.locale)
-            said = menu.said(self._settings, update.command, language)
-            inbound = replace(inbound, text=said or inbound.text)
+            chosen_text = menu.customer_text(self._settings, update.command, language)
+            inbound = replace(inbound, text=chosen_text or inbound.text)
         if update.reply_to:
             thread = str(update.thread or "")
             key = origin_key(self._settings, inbound.conversation, inbound.id)

@@ -30,19 +30,19 @@ def test_what_an_item_says_is_understood(
     reader: tuple[Understander, Knowledge], language: str, key: str, intent: str
 ) -> None:
     understander, knowledge = reader
-    said = menu.said(Settings(), key, language)
+    said = menu.customer_text(Settings(), key, language)
     assert said is not None
     assert (understander.command(said) or understander.read(said, knowledge).intent) == intent
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_asks_for_itself(language: str) -> None:
-    assert codes.language_named_in(menu.said(Settings(), language, "en") or "") == language
+    assert codes.language_named_in(menu.customer_text(Settings(), language, "en") or "") == language
 
 
 def test_an_unknown_item_says_nothing() -> None:
-    assert menu.said(Settings(), "no-such-item", "en") is None
-    assert menu.said(Settings(), "xx", "en") is None
+    assert menu.customer_text(Settings(), "no-such-item", "en") is None
+    assert menu.customer_text(Settings(), "xx", "en") is None
 
 
 def test_menus_hold_the_same_items_in_every_language() -> None:

@@ -55,13 +55,13 @@ class MessageHandler:
         mover = Mover(database, client, settings.away_after_s)
         wording = Wording(settings)
         self._bot = BotTurn(settings, listener, Answerer(engine), mover, wording)
-        self._thinking = listener.thinking
+        self._reading_thread = listener.reading_thread
         self._people = PeopleTurn(listener, mover, wording, settings.waiting_notice_s)
 
     @property
     def reading_since(self) -> float | None:
         """When the message began that is being understood; None when there is none."""
-        return self._thinking.since
+        return self._reading_thread.since
 
     async def handle(self, inbound: Inbound, ticket: Ticket) -> None:
         """Handle a row: understand, decide, answer, commit.

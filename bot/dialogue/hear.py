@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 import structlog
 
+from bot.dialogue.reading_thread import Priority, ReadingThread
 from bot.dialogue.situation import Situation, answer_language
-from bot.dialogue.thinking import Lane, Thinking
 from bot.errors import LeaseLost
 from bot.language.follow import Belief, follow
 from bot.settings import Settings
@@ -69,7 +69,7 @@ class Listener:
         self._settings = settings
         self._database = database
         self._understander = understander
-        self.thinking = Thinking()
+        self.reading_thread = ReadingThread()
 
     async def hear(self, situation: Situation) -> Heard:
         """Read a message that the bot answers: its button, or else its text."""
@@ -139,9 +139,9 @@ class Listener:
         if glance.reading is not None:
             return glance.reading
         budget_s = self._settings.understanding_s
-        return await self.thinking.run(
+        return await self.reading_thread.run(
             lambda: self._understander.read(text, knowledge, glance, Budget(budget_s)),
-            _lane(text, situation),
+            _priority(text, situation),
         )
 
     def _follow(
@@ -160,10 +160,10 @@ class Listener:
         return belief, switched and before is not None
 
 
-def _lane(text: str, situation: Situation) -> Lane:
+def _priority(text: str, situation: Situation) -> Priority:
     if situation.losses >= FREE_LOSSES:
-        return Lane.SUSPECT
-    return Lane.LONG if len(text) > LONG else Lane.SHORT
+        return Priority.SUSPECT
+    return Priority.LONG if len(text) > LONG else Priority.SHORT
 
 
 def _stored_button(

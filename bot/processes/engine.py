@@ -17,7 +17,7 @@ from bot.language import langdetect
 from bot.language.translate import Translator
 from bot.processes.aside_report import report_set_aside
 from bot.processes.every import every
-from bot.processes.lease_thread import kept_apart
+from bot.processes.lease_thread import keep_on_thread
 from bot.processes.probes import serve_probes
 from bot.processes.running import together
 from bot.settings import Settings
@@ -54,7 +54,7 @@ async def run(settings: Settings, holder: str) -> None:
     try:
         async with (
             serve_probes(settings, client, "engine", holder, database),
-            kept_apart(leases, leases_client, lambda: handler.reading_since),
+            keep_on_thread(leases, leases_client, lambda: handler.reading_since),
         ):
             # Not needed by the first messages, so nobody waits for it.
             warming = asyncio.ensure_future(asyncio.to_thread(langdetect.load))

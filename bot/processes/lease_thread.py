@@ -1,4 +1,4 @@
-"""Keeps an engine's leases on a thread of their own: understanding a message may hold up the loop.
+"""The thread that renews an engine's leases, since understanding may hold up the event loop.
 
 A lease that is not renewed in time passes on, and whatever was under way is begun anew elsewhere;
 some costly messages could so keep everybody busy with beginnings.
@@ -29,28 +29,29 @@ EXIT_CODE = 70
 
 
 def end_process() -> None:
-    """End at once: a loop that is stuck would not hear of a polite request."""
+    """End at once: a loop that is stuck would not see a signal to stop."""
     os._exit(EXIT_CODE)
 
 
 @contextlib.asynccontextmanager
-async def kept_apart(
+async def keep_on_thread(
     leases: Leases,
     client: redis.asyncio.Redis,
-    under_way: Callable[[], object],
+    current_work: Callable[[], object],
     *,
     give_up: Callable[[], None] = end_process,
     tick_s: float = TICK_S,
 ) -> AsyncIterator[None]:
-    """Keep leases while the context lasts, and give them back at its end.
+    """Renew leases on a thread while the context lasts, and release them at its end.
 
     Args:
-        client: The leases' own, used by nobody else; closed at the end.
-        under_way: Names the work under way, each another; None while there is none.
+        client: The Redis client of the leases, used by nobody else; closed at the end.
+        current_work: Returns a value that differs for each piece of work; None while there is
+            none.
         give_up: Called when the loop, or the work under way, is stuck.
         tick_s: Seconds between two looks for a sign of life.
     """
-    keeper = _Keeper(leases, client, under_way, give_up, tick_s)
+    keeper = _Keeper(leases, client, current_work, give_up, tick_s)
     thread = threading.Thread(target=keeper.run, name="leases", daemon=True)
     thread.start()
     pulse = asyncio.create_task(keeper.pulse())
@@ -67,13 +68,13 @@ class _Keeper:
         self,
         leases: Leases,
         client: redis.asyncio.Redis,
-        under_way: Callable[[], object],
+        current_work: Callable[[], object],
         give_up: Callable[[], None],
         tick_s: float,
     ) -> None:
         self._leases = leases
         self._client = client
-        self._under_way = under_way
+        self._current_work = current_work
         self._give_up = give_up
         self._tick_s = tick_s
         self._beats = 0
@@ -128,7 +129,7 @@ class _Keeper:
         same: Counter[str] = Counter()
         while True:
             await asyncio.sleep(self._tick_s)
-            for what, sign in (("loop", self._beats), ("understanding", self._under_way())):
+            for what, sign in (("loop", self._beats), ("understanding", self._current_work())):
                 same[what] = same[what] + 1 if sign is not None and sign == last.get(what) else 0
                 last[what] = sign
             what, ticks = same.most_common(1)[0]

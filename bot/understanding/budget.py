@@ -1,4 +1,4 @@
-"""What one message may cost: processor time of the thread that reads it."""
+"""What reading one message may cost: a budget of processor time on its thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import time
 
 
 class Budget:
-    """Runs out; asked between the steps of reading a message, none of which is long by itself.
+    """Processor time left for one message.
+
+    Checked between the steps of reading it, none of which is long by itself.
 
     Args:
         seconds: Processor time of the calling thread, so that a busy machine costs no message its

@@ -10,7 +10,7 @@ import builders
 import redis.asyncio
 
 from bot.processes import lease_thread
-from bot.processes.lease_thread import kept_apart
+from bot.processes.lease_thread import keep_on_thread
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import connect
@@ -29,7 +29,7 @@ async def test_a_computation_that_holds_the_loop_up_loses_no_lease(
     settings: Settings, redis: redis.asyncio.Redis, redis_url: str
 ) -> None:
     leases, client = _leases(settings, redis_url)
-    async with kept_apart(leases, client, lambda: None):
+    async with keep_on_thread(leases, client, lambda: None):
         await builders.until(lambda: len(leases.held) == SHARDS)
         grants = dict(leases.held)
         time.sleep(3 * LEASE_S)  # noqa: ASYNC251 - this is what holds the loop up
@@ -49,7 +49,7 @@ async def test_a_process_that_understands_one_message_for_ever_gives_up(
     leases, client = _leases(settings, redis_url)
     ended: list[bool] = []
     sign = ["the same"]
-    async with kept_apart(
+    async with keep_on_thread(
         leases, client, lambda: sign[0], give_up=lambda: ended.append(True), tick_s=0.05
     ):
         await builders.until(lambda: bool(ended))
@@ -64,12 +64,12 @@ async def test_a_process_whose_loop_turns_and_whose_messages_differ_goes_on(
     looks = iter(range(1_000_000))
     asked: list[int] = []
 
-    def under_way() -> int:
+    def current_work() -> int:
         asked.append(next(looks))
         return asked[-1]
 
-    async with kept_apart(
-        leases, client, under_way, give_up=lambda: ended.append(True), tick_s=0.05
+    async with keep_on_thread(
+        leases, client, current_work, give_up=lambda: ended.append(True), tick_s=0.05
     ):
         await builders.until(lambda: len(asked) > 20)
     assert not ended
@@ -79,7 +79,7 @@ async def test_redis_away_for_a_while_costs_the_leases_and_nothing_else(
     settings: Settings, redis: redis.asyncio.Redis, redis_url: str
 ) -> None:
     leases, client = _leases(settings, redis_url)
-    async with kept_apart(leases, client, lambda: None):
+    async with keep_on_thread(leases, client, lambda: None):
         await builders.until(lambda: len(leases.held) == SHARDS)
         await redis.config_set("maxmemory", "1")
         try:

@@ -246,7 +246,7 @@ async def test_redis_says_not_now_however_it_is_asked(
             await own_server.config_set(name, value)
 
     script = Script("return redis.call('XADD', KEYS[1], '*', 'body', ARGV[1])")
-    lane = batches_of(own_server)
+    batches = batches_of(own_server)
     await demand(value)
     pipeline = own_server.pipeline(transaction=False)
     pipeline.ping()
@@ -258,8 +258,8 @@ async def test_redis_says_not_now_however_it_is_asked(
         lambda: own_server.xadd("s", {"body": "1"}),
         pipeline.execute,
         transaction.execute,
-        lambda: lane.run(("XADD", "s", "*", "body", "1")),
-        lambda: lane.script(script, ["s"], "1"),
+        lambda: batches.run(("XADD", "s", "*", "body", "1")),
+        lambda: batches.script(script, ["s"], "1"),
         lambda: own_server.eval(script.text, 1, "s", "1"),
     ):
         with pytest.raises(StoreUnavailable) as refused:

@@ -1,4 +1,4 @@
-"""The thread that understands messages: short ones first, and nothing that nobody waits for.
+"""The thread that reads messages: short ones first, none whose result is no longer wanted.
 
 The embedding uses the core it runs on, so there is one thread per process. A long message costs up
 to thirty times a short one; were they worked off by arrival, some long ones would make everybody
@@ -27,8 +27,8 @@ SUSPECT_WAITS_S = 30.0
 """After which a suspect message is read although others wait."""
 
 
-class Lane(IntEnum):
-    """Where a message waits."""
+class Priority(IntEnum):
+    """Which waiting messages are read first."""
 
     SHORT = 0
     LONG = 1
@@ -41,17 +41,17 @@ class _Job:
     work: Callable[[], Any]
     answered: asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop
-    may_go_on: Callable[[], None]
+    check_lease: Callable[[], None]
     """Raises LeaseLost once the answer is of no use."""
     since: float = field(default_factory=time.monotonic)
 
 
-class Thinking:
+class ReadingThread:
     """Runs blocking work on one thread; safe to use from one event loop at a time."""
 
     def __init__(self) -> None:
-        self._lanes: dict[Lane, deque[_Job]] = {lane: deque() for lane in Lane}
-        self._there = threading.Condition()
+        self._waiting: dict[Priority, deque[_Job]] = {priority: deque() for priority in Priority}
+        self._changed = threading.Condition()
         self._shorts = 0
         """Short messages taken in a row while a long one waited."""
         self._began: float | None = None
@@ -62,7 +62,7 @@ class Thinking:
         """When the work under way began, monotonic seconds; None when there is none."""
         return self._began
 
-    async def run(self, work: Callable[[], Result], lane: Lane = Lane.SHORT) -> Result:
+    async def run(self, work: Callable[[], Result], priority: Priority = Priority.SHORT) -> Result:
         """Run work when its turn has come and return what it returns.
 
         Raises:
@@ -70,35 +70,35 @@ class Thinking:
         """
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[Result] = loop.create_future()
-        with self._there:
-            self._lanes[lane].append(_Job(work, answered, loop, lease_check()))
+        with self._changed:
+            self._waiting[priority].append(_Job(work, answered, loop, lease_check()))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._turn, name="understand", daemon=True)
                 self._thread.start()
-            self._there.notify()
+            self._changed.notify()
         return await answered
 
     def _turn(self) -> None:
         while True:
-            with self._there:
+            with self._changed:
                 while (job := self._next()) is None:
-                    self._there.wait(1.0)
+                    self._changed.wait(1.0)
             self._began = time.monotonic()
             try:
                 if job.answered.cancelled():
                     continue
-                job.may_go_on()
+                job.check_lease()
                 result = job.work()
             except BaseException as error:
-                _tell(job.loop, job.answered, error=error)
+                _resolve(job.loop, job.answered, error=error)
             else:
-                _tell(job.loop, job.answered, result)
+                _resolve(job.loop, job.answered, result)
             finally:
                 self._began = None
 
     def _next(self) -> _Job | None:
         """Take the job whose turn it is; for the holder of the condition's lock."""
-        short, long, suspect = (self._lanes[lane] for lane in Lane)
+        short, long, suspect = (self._waiting[priority] for priority in Priority)
         if suspect and time.monotonic() - suspect[0].since > SUSPECT_WAITS_S:
             return suspect.popleft()
         if short and (not long or self._shorts < SHORT_AT_ONCE):
@@ -111,13 +111,13 @@ class Thinking:
         return None
 
 
-def _tell(
+def _resolve(
     loop: asyncio.AbstractEventLoop,
     answered: asyncio.Future[Any],
     result: object = None,
     error: BaseException | None = None,
 ) -> None:
-    """Answer on the loop that waits, unless it has given up or is closed."""
+    """Hand the result to the loop that waits for it, unless it has given up or is closed."""
 
     def on_the_loop() -> None:
         if answered.done():

@@ -18,6 +18,7 @@ import redis.exceptions
 from bot.stores import redis_keys
 from bot.stores.redis_batches import Script, batches_of
 from bot.stores.redis_client import guarded, run_on_all_nodes
+from bot.streams import generations
 
 REWRITE_TIMEOUT_S = 60.0
 _BATCH = 500
@@ -67,6 +68,8 @@ async def erase(
     async for key in client.scan_iter(match=f"{redis_keys.PREFIX}:*", count=1000):
         if _belongs(key, conversations, vendor_users, message_ids):
             keys += int(await guarded(client.delete(key)))
+    # Who still has a token must not begin to fill the conversation anew with it.
+    await generations.end(client, conversations)
     return rows + keys
 
 

@@ -27,6 +27,7 @@ Redis Cluster. A conversation's shard follows from its id.
 | samvad:health                   | string | written to see that Redis takes writes | 60 s     | ingress, desk, probes | nobody |
 | samvad:refused                  | hash   | `<channel> <code>` → deliveries refused | none: bounded by codes | ingress | health |
 | samvad:set-aside                | hash   | process → JSON: loop → rows set aside | none: bounded by processes | all but ingress and desk | health |
+| samvad:generation:<who>         | string | how often the visitor's sessions were ended | 31 days: longer than a session | ingress, erasing | ingress |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
 
 Under `seen` there are also, with the life of its row unless said otherwise:
@@ -73,6 +74,7 @@ SEEN_TTL_S = 48 * 3600
 CONVERSATION_TTL_S = 7 * 24 * 3600
 TRANSITION_TTL_S = 5
 REPLIES_TTL_S = 60
+GENERATION_TTL_S = 31 * 86400
 TRANSLATION_TTL_S = 30 * 24 * 3600
 
 
@@ -140,6 +142,10 @@ def holders(role: str) -> str:
 
 def translation(source: str, target: str, digest: str) -> str:
     return f"{PREFIX}:translation:v1:{source}:{target}:{digest}"
+
+
+def generation(conversation: str) -> str:
+    return f"{PREFIX}:generation:{hashlib.sha256(conversation.encode()).hexdigest()[:32]}"
 
 
 def limit(name: str, subject: str, slot: int) -> str:

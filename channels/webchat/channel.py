@@ -15,6 +15,7 @@ from bot.stores import secrets
 from channels.kit.rasa_input import Parts, Route, rasa_input
 from channels.webchat.server import pages, receive, session
 from channels.webchat.server.client import WebchatClient
+from channels.webchat.server.guard import check_not_ended
 from channels.webchat.server.history import read_cursor, read_tail
 from channels.webchat.server.settings import NAME, WebchatSettings
 
@@ -32,16 +33,26 @@ class _Api:
         data = receive.read_object(request.body, self._settings)
         site, origin = receive.field(data, "site"), receive.field(data, "origin")
         pages.check_embedding(self._settings, site, origin, f"{request.scheme}://{request.host}")
-        visitor = ""
+        visitor, until, ended = "", 0.0, 0
         if token := receive.field(data, "token"):
-            known = session.verify(self._secret, token, self._settings, now=time.time())
+            known = await self._verified(token)
             visitor = known.visitor if known.site == site else ""
-        token, visitor = session.issue(self._secret, site, now=time.time(), visitor=visitor)
+            ended = known.generation if visitor else 0
+            # Nobody vouches for a customer here, so their session lives no longer than it did.
+            until = known.expires_at if visitor and known.is_identified else 0.0
+        token, visitor = session.issue(
+            self._secret,
+            site,
+            now=time.time(),
+            visitor=visitor,
+            generation=ended,
+            until=until,
+        )
         return json({"token": token, "visitor": visitor})
 
     async def take(self, request: Request) -> HTTPResponse:
         data = receive.read_object(request.body, self._settings)
-        opened = self._opened(request)
+        opened = await self._opened(request)
         inbound = receive.message_from(data, opened, self._settings, time.time())
         fresh = await self._inbox.accept(inbound)
         if inbound.kind == "message":
@@ -49,16 +60,21 @@ class _Api:
         return json({"id": data["id"], "message": inbound.id, "duplicate": not fresh}, status=202)
 
     async def poll(self, request: Request) -> HTTPResponse:
-        opened = self._opened(request)
+        opened = await self._opened(request)
         after = read_cursor(request.args.get("after"))
         tail = await read_tail(self._redis, self._settings, opened.conversation, after)
         return json({"frames": tail.frames, "cursor": tail.cursor, "gap": tail.gap})
 
-    def _opened(self, request: Request) -> session.Session:
+    async def _opened(self, request: Request) -> session.Session:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise NotAuthenticated
-        return session.verify(self._secret, token.strip(), self._settings, now=time.time())
+        return await self._verified(token.strip())
+
+    async def _verified(self, token: str) -> session.Session:
+        opened = session.verify(self._secret, token, self._settings, now=time.time())
+        await check_not_ended(self._redis, opened)
+        return opened
 
 
 def routes(parts: Parts) -> list[Route]:

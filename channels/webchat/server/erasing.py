@@ -34,7 +34,7 @@ ERASING = web.AppKey("webchat_erasing", asyncio.Lock)
 async def erase(request: web.Request) -> web.Response:
     """Answer 200 `{erased: true}` when nothing is left, and never before."""
     check_own_origin(request)
-    opened = authenticate(request)
+    opened = await authenticate(request)
     app = request.app
     data = receive.read_object(await read_body(request), app[SETTINGS])
     if data.get("confirm") is not True:

@@ -6,13 +6,15 @@ import time
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+import redis.asyncio
 from aiohttp import web
 
 from bot import remote
 from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
+from bot.streams import generations
 from bot.web import bodies
 from bot.web.tally import TALLY
-from channels.kit.app_keys import SETTINGS
+from channels.kit.app_keys import REDIS, SETTINGS
 from channels.webchat.server import session
 
 SECRET = web.AppKey("webchat_secret", bytes)
@@ -47,18 +49,29 @@ def refusal(code: str, message: str, status: int, retry_after_s: int = 0) -> web
     return web.json_response(body, status=status, headers=headers)
 
 
-def authenticate(request: web.Request) -> session.Session:
+async def authenticate(request: web.Request) -> session.Session:
     """Read the bearer token.
 
     Raises:
-        NotAuthenticated: There is none, or it is not valid.
+        NotAuthenticated: There is none, it is not valid, or its visitor's sessions were ended.
     """
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise NotAuthenticated
-    return session.verify(
-        request.app[SECRET], token.strip(), request.app[SETTINGS], now=time.time()
-    )
+    return await verified(request.app, token.strip())
+
+
+async def verified(app: web.Application, token: str) -> session.Session:
+    """Read a token that still opens its conversation; raises as `authenticate`."""
+    opened = session.verify(app[SECRET], token, app[SETTINGS], now=time.time())
+    await check_not_ended(app[REDIS], opened)
+    return opened
+
+
+async def check_not_ended(client: redis.asyncio.Redis, opened: session.Session) -> None:
+    """Let a session through whose visitor has not logged out since; raises as `authenticate`."""
+    if opened.generation < await generations.current(client, opened.conversation):
+        raise NotAuthenticated("session-ended", "the session was ended; ask for a new one")
 
 
 async def read_body(request: web.Request) -> bytes:

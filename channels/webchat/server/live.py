@@ -20,7 +20,14 @@ from bot.web.tally import TALLY
 from channels.kit.app_keys import REDIS, SETTINGS
 from channels.webchat.server import receive, session, throttle
 from channels.webchat.server.crowd import WINDOWS
-from channels.webchat.server.guard import RETRY_S, SECRET, address_of, check_own_origin
+from channels.webchat.server.ending import ENDING
+from channels.webchat.server.guard import (
+    RETRY_S,
+    address_of,
+    check_not_ended,
+    check_own_origin,
+    verified,
+)
 from channels.webchat.server.history import read_cursor
 from channels.webchat.server.hub import CUSTOMER, HUB, LEAVING, Listener
 from channels.webchat.server.intake import accept, take_read
@@ -103,9 +110,7 @@ async def _greet(
     hello = receive.read_object(first.data, app[SETTINGS])
     if hello.get("type") != "hello":
         raise NotAuthenticated("no-hello", "the first frame must be hello")
-    opened = session.verify(
-        app[SECRET], receive.field(hello, "token"), app[SETTINGS], now=time.time()
-    )
+    opened = await verified(app, receive.field(hello, "token"))
     return opened, read_cursor(receive.field(hello, "after"))
 
 
@@ -136,6 +141,11 @@ async def _serve(
 
 
 async def _show(window: Window, opened: session.Session, listener: Listener, after: str) -> None:
+    """Send what happens until the session ends.
+
+    Raises:
+        NotAuthenticated: It has expired, or was ended.
+    """
     hub, settings = window.request.app[HUB], window.request.app[SETTINGS]
     first = True
     while True:
@@ -153,6 +163,12 @@ async def _show(window: Window, opened: session.Session, listener: Listener, aft
             await window.send('{"type": "beat"}')
         while (passing := await listener.wait(LOOK_AGAIN_S)) is not None:
             await window.send(json.dumps(passing, ensure_ascii=False))
+            if passing.get("type") in ENDING:
+                break
+        # Whatever a window may still show, and whether or not the notice of its end arrived.
+        if opened.expires_at <= time.time():
+            raise NotAuthenticated("session-expired", "the session has expired")
+        await check_not_ended(window.request.app[REDIS], opened)
 
 
 async def _read(window: Window, opened: session.Session, address: str) -> None:

@@ -7,6 +7,7 @@ import time
 from aiohttp import web
 
 from bot.errors import NotAuthenticated
+from bot.streams import generations
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat.server import consent, pages, receive, session, throttle
 from channels.webchat.server.guard import (
@@ -16,6 +17,7 @@ from channels.webchat.server.guard import (
     check_own_origin,
     own_origin,
     read_body,
+    verified,
 )
 
 
@@ -32,7 +34,7 @@ async def open_session(request: web.Request) -> web.Response:
     pages.check_embedding(settings, site, receive.field(data, "origin"), own_origin(request))
     agreed = receive.field(data, "consent")
     consent.check_version(settings, agreed)
-    known = _known_visitor(request, receive.field(data, "token"), site, now)
+    known = await _known_visitor(request, receive.field(data, "token"), site)
     identity = receive.field(data, "identity")
     if identity:
         visitor = session.identified_visitor(secret, site, identity, now=now)
@@ -43,8 +45,22 @@ async def open_session(request: web.Request) -> web.Response:
             request.app[REDIS], (throttle.SESSIONS_PER_ADDRESS, address_of(request)), now=now
         )
     before = known.consent if known is not None and known.visitor == visitor else ""
-    token, visitor = session.issue(secret, site, now=now, visitor=visitor, consent=agreed or before)
-    opened = session.session_of(site, visitor, now + session.SESSION_S, agreed or before)
+    # Without the site's word a customer's session goes on as long as it had, and no longer.
+    vouched = identity or known is None or not known.is_identified
+    ended = 0
+    if visitor:
+        conversation = session.session_of(site, visitor, 0.0).conversation
+        ended = await generations.current(request.app[REDIS], conversation)
+    token, visitor = session.issue(
+        secret,
+        site,
+        now=now,
+        visitor=visitor,
+        consent=agreed or before,
+        generation=ended,
+        until=0.0 if vouched or known is None else known.expires_at,
+    )
+    opened = session.verify(secret, token, settings, now=now)
     if agreed and agreed != before:
         locale, zone = receive.field(data, "locale"), receive.zone(data)
         await request.app[DATABASE].run(
@@ -65,11 +81,9 @@ async def open_session(request: web.Request) -> web.Response:
     return web.json_response(body, headers=NO_STORE)
 
 
-def _known_visitor(
-    request: web.Request, token: str, site: str, now: float
-) -> session.Session | None:
+async def _known_visitor(request: web.Request, token: str, site: str) -> session.Session | None:
     try:
-        known = session.verify(request.app[SECRET], token, request.app[SETTINGS], now=now)
+        known = await verified(request.app, token)
     except NotAuthenticated:
         return None
     return known if known.site == site else None

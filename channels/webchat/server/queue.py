@@ -32,7 +32,7 @@ def look(connection: Connection, conversation: str, agents: int) -> dict[str, An
 
 
 async def show_queue(request: web.Request) -> web.Response:
-    opened = authenticate(request)
+    opened = await authenticate(request)
     app = request.app
     await throttle.spend(
         app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()

@@ -110,7 +110,7 @@ def keep(connection: Connection, conversation: str, rating: Rating, *, now: floa
 async def take_rating(request: web.Request) -> web.Response:
     """Answer 200 `{score, duplicate}` once it is stored."""
     check_own_origin(request)
-    opened = authenticate(request)
+    opened = await authenticate(request)
     app, now = request.app, time.time()
     rating = read(receive.read_object(await read_body(request), app[SETTINGS]))
     await throttle.spend(app[REDIS], (throttle.MESSAGES_PER_SESSION, opened.conversation), now=now)

@@ -16,6 +16,7 @@ from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat.server import receive, throttle
 from channels.webchat.server.client import WebchatClient
 from channels.webchat.server.crowd import POLLS, WINDOWS, Crowds
+from channels.webchat.server.ending import log_out
 from channels.webchat.server.erasing import ERASING, erase
 from channels.webchat.server.guard import (
     NO_STORE,
@@ -23,6 +24,7 @@ from channels.webchat.server.guard import (
     address_of,
     answering,
     authenticate,
+    check_not_ended,
     read_body,
 )
 from channels.webchat.server.history import read_cursor, read_history
@@ -77,6 +79,7 @@ def add_routes(app: web.Application) -> None:
             web.post(f"{PREFIX}/read", answering(read)),
             web.post(f"{PREFIX}/rating", answering(take_rating)),
             web.post(f"{PREFIX}/erase", answering(erase)),
+            web.post(f"{PREFIX}/logout", answering(log_out)),
             web.get(f"{PREFIX}/queue", answering(show_queue)),
             web.get(f"{PREFIX}/history", answering(show_history)),
             web.get(f"{PREFIX}/poll", answering(poll)),
@@ -102,7 +105,7 @@ async def _leave(app: web.Application) -> None:
 
 async def take_message(request: web.Request) -> web.Response:
     """Answer 202 once the message is in the inbox."""
-    opened = authenticate(request)
+    opened = await authenticate(request)
     data = receive.read_object(await read_body(request), request.app[SETTINGS])
     taken = await accept(request.app, opened, data, address_of(request))
     return web.json_response(taken, status=202, headers=NO_STORE)
@@ -110,13 +113,13 @@ async def take_message(request: web.Request) -> web.Response:
 
 async def read(request: web.Request) -> web.Response:
     """Take a receipt, where there is no WebSocket."""
-    opened = authenticate(request)
+    opened = await authenticate(request)
     data = receive.read_object(await read_body(request), request.app[SETTINGS])
     return web.json_response(await take_read(request.app, opened, data), headers=NO_STORE)
 
 
 async def show_history(request: web.Request) -> web.Response:
-    opened = authenticate(request)
+    opened = await authenticate(request)
     app = request.app
     await throttle.spend(
         app[REDIS], (throttle.READS_PER_SESSION, opened.conversation), now=time.time()
@@ -127,7 +130,7 @@ async def show_history(request: web.Request) -> web.Response:
 
 async def poll(request: web.Request) -> web.Response:
     """Wait up to 25 s for something new after a cursor; an empty answer says: ask again."""
-    opened = authenticate(request)
+    opened = await authenticate(request)
     app = request.app
     after = read_cursor(request.query.get("after"))
     await throttle.spend(
@@ -144,6 +147,7 @@ async def poll(request: web.Request) -> web.Response:
         if not stay.expired():
             raise
         raise TooMany(POLL_AGAIN_S) from error
+    await check_not_ended(app[REDIS], opened)  # while it waited
     return web.json_response(body, headers=NO_STORE)
 
 

@@ -24,6 +24,8 @@ from bot.streams.messages import conversation_id
 from channels.webchat.server.settings import NAME, WebchatSettings
 
 SESSION_S = 30 * 24 * 3600
+IDENTIFIED_S = 4 * 3600
+"""A session of a customer the site vouched for; only the site's word begins another."""
 IDENTITY_S = 3600
 """Longest time an identity token may have left to live."""
 CLOCK_SKEW_S = 60
@@ -31,6 +33,7 @@ VERSION = 1
 IDENTITY_ALGORITHM = "HS256"
 """The only one taken; what a token says of itself chooses nothing."""
 _LONGEST_TOKEN = 4096
+_IDENTIFIED = "u-"
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]+")
 _IDENTITY_CHECKS: jwt.types.Options = {
     "require": ["sub", "aud", "exp"],
@@ -55,25 +58,47 @@ class Session:
     """Unix seconds."""
     consent: str = ""
     """Version of the wording that was agreed to; empty without consent."""
+    generation: int = 0
+    """How often the visitor's sessions had been ended when this one began; see `ending`."""
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether the site vouched for this customer."""
+        return is_identified(self.visitor)
 
 
 def issue(
-    secret: bytes, site: str, *, now: float, visitor: str = "", consent: str = ""
+    secret: bytes,
+    site: str,
+    *,
+    now: float,
+    visitor: str = "",
+    consent: str = "",
+    generation: int = 0,
+    until: float = 0.0,
 ) -> tuple[str, str]:
     """Make a token.
 
     Args:
-        now: Unix seconds; the token lives 30 days from here.
+        now: Unix seconds; the token lives 30 days from here, `IDENTIFIED_S` for a customer whom the
+            site vouched for.
         visitor: Who it is for; a new random visitor when empty.
         consent: Version of the wording this visitor has agreed to, if any.
+        generation: As in `Session`.
+        until: Unix seconds after which it must not live, where that is earlier; 0 for none.
 
     Returns:
         The token and the visitor.
     """
     visitor = visitor or secrets.token_hex(16)
-    body: dict[str, Any] = {"v": VERSION, "s": site, "u": visitor, "e": int(now) + SESSION_S}
+    expires_at = int(now) + life_s(visitor)
+    if until:
+        expires_at = min(expires_at, int(until))
+    body: dict[str, Any] = {"v": VERSION, "s": site, "u": visitor, "e": expires_at}
     if consent:
         body["c"] = consent
+    if generation:
+        body["g"] = generation
     payload = base64_encode(json.dumps(body, separators=(",", ":")))
     return _signer(secret).sign(payload).decode(), visitor
 
@@ -92,14 +117,29 @@ def verify(secret: bytes, token: str, settings: Settings, *, now: float) -> Sess
         raise NotAuthenticated from error
     if body.get("v") != VERSION or body["s"] not in settings.of(WebchatSettings).sites:
         raise NotAuthenticated
-    if body["e"] <= now:
+    # A customer's that lives longer is from before these sessions ended after hours.
+    longest = now + IDENTIFIED_S + CLOCK_SKEW_S
+    if body["e"] <= now or (is_identified(body["u"]) and body["e"] > longest):
         raise NotAuthenticated("session-expired", "the session has expired; ask for a new one")
-    return session_of(body["s"], body["u"], body["e"], body.get("c", ""))
+    return session_of(body["s"], body["u"], body["e"], body.get("c", ""), body.get("g", 0))
 
 
-def session_of(site: str, visitor: str, expires_at: float, consent: str = "") -> Session:
+def session_of(
+    site: str, visitor: str, expires_at: float, consent: str = "", generation: int = 0
+) -> Session:
     """Put a session together from its parts."""
-    return Session(site, visitor, conversation_id(NAME, site, visitor), expires_at, consent)
+    conversation = conversation_id(NAME, site, visitor)
+    return Session(site, visitor, conversation, expires_at, consent, generation)
+
+
+def is_identified(visitor: str) -> bool:
+    """Tell whether a visitor is a customer whom the site vouched for."""
+    return visitor.startswith(_IDENTIFIED)
+
+
+def life_s(visitor: str) -> int:
+    """Seconds a session of this visitor lives."""
+    return IDENTIFIED_S if is_identified(visitor) else SESSION_S
 
 
 def identity_key(secret: bytes, site: str) -> str:
@@ -140,7 +180,7 @@ def identified_visitor(secret: bytes, site: str, token: str, *, now: float) -> s
         raise refused
     if not now - CLOCK_SKEW_S < expires <= now + IDENTITY_S + CLOCK_SKEW_S:
         raise refused
-    return "u-" + hashlib.sha256("\0".join((site, subject)).encode()).hexdigest()[:32]
+    return _IDENTIFIED + hashlib.sha256("\0".join((site, subject)).encode()).hexdigest()[:32]
 
 
 def _signer(secret: bytes) -> Signer:

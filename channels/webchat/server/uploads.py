@@ -62,7 +62,7 @@ async def upload(request: web.Request) -> web.Response:
     """Store a file that a message may name afterwards; answer 201."""
     app = request.app
     check_own_origin(request)
-    opened = authenticate(request)
+    opened = await authenticate(request)
     receive.check_consent(opened, app[SETTINGS])
     await throttle.spend(
         app[REDIS],
@@ -94,7 +94,7 @@ async def upload(request: web.Request) -> web.Response:
 async def make_link(request: web.Request) -> web.Response:
     """Give an address that opens one file for a few minutes, without the header."""
     check_own_origin(request)
-    row = await _own(request, authenticate(request).conversation)
+    row = await _own(request, (await authenticate(request)).conversation)
     expires = int(time.time()) + LINK_S
     key = _signature(request.app[SECRET], row, expires)
     url = f"{request.path.removesuffix('/link')}?expires={expires}&key={key}"
@@ -104,9 +104,10 @@ async def make_link(request: web.Request) -> web.Response:
 async def show(request: web.Request) -> web.StreamResponse:
     """Send a file of the session's own conversation."""
     key = request.query.get("key")
-    row = await (
-        _own(request, authenticate(request).conversation) if key is None else _linked(request, key)
-    )
+    if key is None:
+        row = await _own(request, (await authenticate(request)).conversation)
+    else:
+        row = await _linked(request, key)
     return await http.send_file(request, request.app[FILES], row)
 
 

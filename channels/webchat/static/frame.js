@@ -337,6 +337,8 @@ function hear({ source, origin, data }) {
     transport.renew(value);
   } else if (wish === "logout") {
     transport.stop();
+    // The token is read before it is cleared; without an answer the session ends by itself.
+    if (store.read().token) transport.request("logout", { body: {}, keepalive: true }).catch(() => {});
     store.clear();
     isForgotten = store.hold = false;
     wipe();

@@ -481,6 +481,55 @@ async def test_a_logged_in_customer_has_one_conversation_on_all_devices(
     assert len({s["conversation"] for s in (stranger, phone, other)}) == 3
 
 
+def _identity(shop: Shop, subject: str) -> str:
+    key = identity_key(shop.app[SECRET], "demo")
+    return jwt({"sub": subject, "aud": "demo", "exp": time.time() + 600}, key=key)
+
+
+async def test_a_customers_session_is_renewed_by_the_sites_word_alone(
+    client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await open_session(client, identity=_identity(shop, "c-1"))
+    later = first["expires_at"] - 100
+    monkeypatch.setattr("channels.webchat.server.opening.time.time", lambda: float(later))
+    same = await open_session(client, token=first["token"])
+    assert (same["visitor"], same["expires_at"]) == (first["visitor"], first["expires_at"])
+    monkeypatch.undo()
+    vouched = await open_session(client, identity=_identity(shop, "c-1"), token=first["token"])
+    assert vouched["expires_at"] >= first["expires_at"]
+    stranger = await open_session(client)
+    assert (await open_session(client, token=stranger["token"]))["visitor"] == stranger["visitor"]
+
+
+async def test_logging_out_ends_all_older_tokens_of_the_customer(
+    client: TestClient, shop: Shop
+) -> None:
+    phone = await open_session(client, identity=_identity(shop, "c-1"))
+    laptop = await open_session(client, identity=_identity(shop, "c-1"))
+    other = await open_session(client, identity=_identity(shop, "c-2"))
+    window = await open_socket(client, phone)
+    await until(window, "ready")
+    waiting = asyncio.create_task(
+        client.get(f"{API}/poll?after={laptop.get('cursor', '')}", headers=bearer(laptop))
+    )
+    answer = await client.post(f"{API}/logout", json={}, headers=bearer(laptop))
+    assert (answer.status, await answer.json()) == (200, {"ended": True})
+    assert (await until(window, "ended")) == {"type": "ended"}
+    async with asyncio.timeout(10):
+        while (frame := await window.receive()).type != WSMsgType.CLOSE:
+            assert frame.type == WSMsgType.TEXT
+    waiting.cancel()
+    for old in (phone, laptop):
+        refused = await client.get(f"{API}/history", headers=bearer(old))
+        assert (refused.status, (await refused.json())["error"]["code"]) == (401, "session-ended")
+        assert (await open_session(client, token=old["token"]))["visitor"] != old["visitor"]
+        assert (await client.post(f"{API}/logout", json={}, headers=bearer(old))).status == 401
+    assert await history(client, other)
+    again = await open_session(client, identity=_identity(shop, "c-1"))
+    assert again["conversation"] == phone["conversation"]
+    assert await history(client, again)
+
+
 async def test_typing_goes_both_ways_and_does_not_come_back(client: TestClient, shop: Shop) -> None:
     session = await open_session(client)
     socket = await open_socket(client, session)

@@ -197,7 +197,10 @@ async def test_everything_of_one_customer_goes_and_the_other_stays(
     assert session["visitor"] not in dump
     assert "Unbeteiligte" in dump
     assert [m["text"] for m in (await get(client, other, "history"))["messages"]]
-    assert (await get(client, session, "history"))["messages"] == []
+    gone = await client.get(f"{API}/history", headers={"Authorization": headers["Authorization"]})
+    assert (gone.status, (await gone.json())["error"]["code"]) == (401, "session-ended")
+    again = await client.post(f"{API}/session", json={"site": "demo", "token": session["token"]})
+    assert (await again.json())["visitor"] != session["visitor"]
 
 
 def _files_with(folder: Path, word: str) -> list[Path]:
@@ -254,9 +257,10 @@ async def test_deleting_wants_a_confirmation_and_has_an_allowance(
     for confirm in (None, "true", 1):
         answer = await post(client, session, "erase", confirm=confirm)
         assert (await answer.json())["error"]["code"] == "not-confirmed"
-    monkeypatch.setattr(throttle, "ERASURES_PER_SESSION", throttle.Allowance("erase-test", 1, 60))
+    monkeypatch.setattr(throttle, "ERASURES_PER_ADDRESS", throttle.Allowance("erase-test", 1, 60))
     assert (await post(client, session, "erase", confirm=True)).status == 200
-    assert (await post(client, session, "erase", confirm=True)).status == 429
+    other = await converse(client, shop)
+    assert (await post(client, other, "erase", confirm=True)).status == 429
 
 
 # Rating

@@ -20,6 +20,7 @@ from bot.stores import secrets
 from bot.streams.messages import conversation_id
 from channels.webchat.server.session import (
     CLOCK_SKEW_S,
+    IDENTIFIED_S,
     IDENTITY_S,
     SESSION_S,
     identified_visitor,
@@ -84,6 +85,27 @@ def test_tokens_are_the_same_in_every_version() -> None:
     assert made == token
     session = verify(SECRET, token, SETTINGS, now=NOW)
     assert (session.visitor, session.expires_at, session.consent) == ("f00d", NOW + 60, "2")
+
+
+def test_a_customers_session_ends_after_hours() -> None:
+    token, _ = issue(SECRET, "shop", now=NOW, visitor="u-1234")
+    assert verify(SECRET, token, SETTINGS, now=NOW).expires_at == NOW + IDENTIFIED_S
+    assert IDENTIFIED_S <= 12 * 3600
+    with pytest.raises(NotAuthenticated):
+        verify(SECRET, token, SETTINGS, now=NOW + IDENTIFIED_S)
+
+
+def test_a_customers_long_session_of_former_times_is_over() -> None:
+    """It was given out for 30 days, before such sessions ended after hours."""
+    token, _ = issue(SECRET, "shop", now=NOW + SESSION_S - IDENTIFIED_S, visitor="u-1234")
+    with pytest.raises(NotAuthenticated):
+        verify(SECRET, token, SETTINGS, now=NOW)
+
+
+def test_a_renewed_session_lives_no_longer_than_it_may() -> None:
+    token, _ = issue(SECRET, "shop", now=NOW, visitor="u-1234", until=NOW + 60, generation=3)
+    session = verify(SECRET, token, SETTINGS, now=NOW)
+    assert (session.expires_at, session.generation) == (NOW + 60, 3)
 
 
 def test_what_is_signed_for_another_purpose_opens_nothing() -> None:

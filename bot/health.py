@@ -7,12 +7,14 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import redis.asyncio
 import sqlalchemy as sa
+from aiohttp import web
 
+from bot import remote
 from bot.content import versions
 from bot.errors import StoreUnavailable
 from bot.language import translate
@@ -22,8 +24,43 @@ from bot.stores.database import Database, writes_are_taken
 from bot.stores.redis_client import guarded
 
 TIMEOUT_S = 3.0
+KEPT_S = 1.0
+"""Seconds for which a report is shown again."""
 ROLES = ("engine", "sender", "recorder", "housekeeper")
 """Roles of processes that the report checks; each keeps an entry among the holders."""
+
+
+class Latest:
+    """Report of a process's health page, made at most once a second, however many ask.
+
+    Args:
+        make: Looks at every part; `ok` says whether all are up.
+    """
+
+    def __init__(self, make: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._make = make
+        self._making = asyncio.Lock()
+        self._report: dict[str, Any] = {}
+        self._made_at = float("-inf")
+
+    async def answer(self, *, full: bool) -> web.Response:
+        """Answer a request: 503 when a part is down.
+
+        Args:
+            full: Show the whole report, not only whether all is up.
+        """
+        async with self._making:
+            if time.monotonic() - self._made_at >= KEPT_S:
+                self._report = await self._make()
+                self._made_at = time.monotonic()
+        report = self._report
+        if full and remote.UNTRUSTED.address:
+            report = {**report, "untrusted_proxy": remote.UNTRUSTED.address}
+        return web.json_response(
+            report if full else {"ok": report["ok"]},
+            status=200 if report["ok"] else 503,
+            headers={"Cache-Control": "no-store"},
+        )
 
 
 async def check(

@@ -6,8 +6,10 @@ import ipaddress
 from collections.abc import Sequence
 from functools import lru_cache
 
+import structlog
 from aiohttp import web
 
+LOG = structlog.get_logger(__name__)
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOCAL = "local"
@@ -21,7 +23,52 @@ _LINE_BITS = 64
 
 def address_of(request: web.Request, trusted: Sequence[str]) -> str:
     """Return the `client_address` of a request."""
-    return client_address(request.remote, request.headers.get("X-Forwarded-For", ""), trusted)
+    forwarded_for = request.headers.get("X-Forwarded-For", "")
+    if forwarded_for:
+        UNTRUSTED.note(request.remote or LOCAL, trusted)
+    return client_address(request.remote, forwarded_for, trusted)
+
+
+class Untrusted:
+    """Notices a proxy that `TRUSTED_PROXIES` does not name: its customers count as one address.
+
+    Any client can send the header as well, so it is said once, and nothing depends on it.
+    """
+
+    def __init__(self) -> None:
+        self.address = ""
+        """The first address that sent X-Forwarded-For without being trusted; empty so far."""
+
+    def note(self, sender: str, trusted: Sequence[str]) -> None:
+        if self.address or is_trusted(sender, trusted):
+            return
+        self.address = counted_as(sender)
+        LOG.warning("proxy.untrusted", address=self.address, setting="TRUSTED_PROXIES")
+
+
+UNTRUSTED = Untrusted()
+"""Of this process."""
+
+
+def is_local(request: web.Request) -> bool:
+    """Tell whether a request was made on this machine, and by no web page of another host.
+
+    A proxy on this machine adds one of the headers, or passes on the host it was asked for.
+    """
+    try:
+        host = request.url.host or ""
+    except ValueError:
+        return False
+    sender = _parsed((request.remote or "")[:_LONGEST_ADDRESS])
+    if sender is None or not sender.is_loopback:
+        return False
+    if any(name.lower().startswith(_PROXY_HEADERS) for name in request.headers):
+        return False
+    asked_for = _parsed(host[:_LONGEST_ADDRESS])
+    return host.lower() == "localhost" or (asked_for is not None and asked_for.is_loopback)
+
+
+_PROXY_HEADERS = ("x-forwarded-", "forwarded", "via", "x-real-ip", "cf-", "true-client-ip")
 
 
 def client_address(remote: str | None, forwarded_for: str, trusted: Sequence[str]) -> str:

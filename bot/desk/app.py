@@ -68,7 +68,7 @@ def _add_routes(app: web.Application) -> None:
     for page in PAGES:
         app.router.add_routes(page.routes)
     app.router.add_routes(account.ROUTES)
-    app.router.add_get("/health", health.health)
+    health.add_route(app)
     app.router.add_get("/socket", socket.socket)
     app.router.add_static(app[app_keys.ASSETS] + "/", STATIC)
 

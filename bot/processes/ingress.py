@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -15,6 +16,7 @@ from bot import health
 from bot.errors import BadRequest, StoreUnavailable
 from bot.housekeeping import erasure
 from bot.processes.running import serve_http
+from bot.remote import is_local
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -25,6 +27,7 @@ from channels.kit.app_keys import DATABASE, ERASE, INBOX, REDIS, SETTINGS, Erase
 from channels.kit.refusals import REFUSALS, add_counter
 
 LOG = structlog.get_logger(__name__)
+HEALTH = web.AppKey("health", health.Latest)
 RETRY_S = 2
 """When to come back after a store did not answer."""
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -47,6 +50,7 @@ def make_app(settings: Settings) -> web.Application:
     app[ERASE] = erase
     app.cleanup_ctx.append(_connections)
     add_counter(app)
+    app[HEALTH] = health.Latest(partial(_report, app))
     app.router.add_get("/health", show_health)
     for channel in registry.on(settings):
         channel.add_routes(app)
@@ -56,11 +60,14 @@ def make_app(settings: Settings) -> web.Application:
 
 
 async def show_health(request: web.Request) -> web.Response:
-    """Return the health report; 503 when a part is down."""
-    app = request.app
+    """Say whether all is up; on this machine also what is not."""
+    return await request.app[HEALTH].answer(full=is_local(request))
+
+
+async def _report(app: web.Application) -> dict[str, Any]:
     report = await health.check(app[SETTINGS], app[REDIS], app[DATABASE])
     report["channels"] = [channel.name for channel in registry.on(app[SETTINGS])]
-    return web.json_response(report, status=200 if report["ok"] else 503)
+    return report
 
 
 async def _connections(app: web.Application) -> AsyncIterator[None]:

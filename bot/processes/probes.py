@@ -17,6 +17,7 @@ from aiohttp import web
 
 from bot.errors import StoreUnavailable
 from bot.health import refusals
+from bot.remote import is_local
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
@@ -41,18 +42,22 @@ async def serve_probes(
         yield
         return
 
-    async def live(_request: web.Request) -> web.Response:
-        return web.json_response({"ok": True, "process": holder})
+    async def live(request: web.Request) -> web.Response:
+        return answered(request, ok=True)
 
-    async def ready(_request: web.Request) -> web.Response:
+    async def ready(request: web.Request) -> web.Response:
         try:
             until = await guarded(client.zscore(redis_keys.holders(role), holder))
         except StoreUnavailable:
             until = None
         why = await refusals(client, database)
         is_ready = until is not None and float(until) > time.time() and not why
-        answer = {"ok": is_ready, "process": holder, **({"why": why} if why else {})}
-        return web.json_response(answer, status=200 if is_ready else 503)
+        return answered(request, ok=is_ready, **({"why": why} if why else {}))
+
+    def answered(request: web.Request, *, ok: bool, **more: object) -> web.Response:
+        # On this machine with particulars; whoever starts containers looks at the status alone.
+        body = {"ok": ok, **({"process": holder, **more} if is_local(request) else {})}
+        return web.json_response(body, status=200 if ok else 503)
 
     app = web.Application()
     app.router.add_get("/live", live)

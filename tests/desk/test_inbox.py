@@ -319,3 +319,13 @@ async def test_unread_is_what_the_customer_wrote_since_this_user_looked(desk: De
     assert 'data-read="' in await asha.text("/inbox/waiting")
     desk.database.call(lambda c: seed.message(c, "c", "again", created_at=time.time() + 1))
     assert unread("u-asha")
+
+
+async def test_a_logged_in_user_sees_the_whole_health_report(desk: Desk) -> None:
+    from_outside = {"X-Forwarded-For": "203.0.113.9"}
+    user = await desk.browser()
+    shown = await (await user.client.get("/health", headers=from_outside)).json()
+    assert {"redis", "database", "engine", "inbox", "live"} <= set(shown)
+    stranger = TestClient(desk.server)
+    shown = await (await stranger.get("/health", headers=from_outside)).json()
+    assert set(shown) == {"ok"}

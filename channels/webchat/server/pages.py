@@ -30,6 +30,7 @@ from channels.webchat.server.settings import WebchatSettings
 FOLDER = Path(__file__).parents[1] / "static"
 TEXTS = FOLDER / "texts"
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]{1,255}")
+_HOST = re.compile(r"[a-z0-9.:-]{1,255}")
 _SITE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SMALL = 1024
 _ALONE = frozenset({"widget.js", "demo.js"})
@@ -221,12 +222,14 @@ def frame_policy(origins: tuple[str, ...], host: str) -> str:
         origins: Who may embed it.
         host: Our own host and port; named for browsers in which 'self' leaves WebSockets out.
     """
+    # The client chooses the Host header, and it becomes part of another header here.
+    own = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     ancestors = "*" if "*" in origins else " ".join(("'self'", *origins))
     # Pictures of cards may come from the shop's own site; a customer's own from their disk.
     shops = "".join(f" {origin}" for origin in origins if origin.startswith("https://"))
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:{shops}; "
-        f"connect-src 'self' ws://{host} wss://{host}; base-uri 'none'; form-action 'none'; "
+        f"connect-src 'self'{own}; base-uri 'none'; form-action 'none'; "
         f"frame-ancestors {ancestors}"
     )
 

@@ -67,6 +67,20 @@ def test_the_policy_names_who_may_embed() -> None:
     assert "default-src 'none'" in policy
 
 
+@pytest.mark.parametrize(
+    "host", ["x;script-src *", "x y", "x\ty", "", "X,*", "h\u00f6st", "x'y", "a" * 300]
+)
+def test_a_host_that_is_no_name_does_not_enter_the_policy(host: str) -> None:
+    policy = frame_policy(SITES["shop"], host)
+    assert "connect-src 'self'; base-uri" in policy
+    assert policy.count("script-src") == 1
+
+
+def test_the_policy_names_our_own_host_for_sockets() -> None:
+    policy = frame_policy(SITES["shop"], "chat.example:8080")
+    assert "connect-src 'self' ws://chat.example:8080 wss://chat.example:8080;" in policy
+
+
 async def test_the_frame_is_served_under_its_policy(client: TestClient) -> None:
     answer = await client.get("/webchat/frame", params={"site": "demo"})
     page = await answer.text()

@@ -351,6 +351,25 @@ async def test_admin_cannot_lock_themselves_out(desk: Desk) -> None:
     assert (await admin.act(f"/users/{boss.id}/disable"))[0] == 409
 
 
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        ("Ash\u202ea", "Asha"),
+        ("As\x00ha\u2066\u200b", "Asha"),
+        ("Asha\n\u2028Kulkarni", "Asha Kulkarni"),
+        ("  आशा   कुलकर्णी ", "आशा कुलकर्णी"),
+        ("क्\u200dष", "क्\u200dष"),
+        ("\u202e\x00", "neha"),
+        ("", "neha"),
+    ],
+)
+def test_names_of_users_hold_nothing_invisible(desk: Desk, name: str, kept: str) -> None:
+    made = desk.database.call(
+        lambda c: people.add_user(c, login="neha", name=name, role="agent", password=PASSWORD)
+    )
+    assert made.name == kept
+
+
 def test_passwords_have_a_least_length() -> None:
     with pytest.raises(BadRequest):
         people.hash_password("short")

@@ -16,12 +16,17 @@ def clean(name: str, most: int, code: str) -> str:
     Raises:
         BadRequest: Nothing is left, or it is longer than `most` characters; `code` says of what.
     """
+    spelled = plain(name)
+    if not spelled.strip(_JOINERS) or len(spelled) > most:
+        raise BadRequest(code, f"A name has 1 to {most} characters.")
+    return spelled
+
+
+def plain(name: str) -> str:
+    """The name on one line, without control and direction-changing characters; maybe empty."""
     kept = "".join(
         c
         for c in unicodedata.normalize("NFC", name)
         if c in _JOINERS or c.isspace() or unicodedata.category(c)[0] != "C"
     )
-    spelled = " ".join(kept.split())
-    if not spelled.strip(_JOINERS) or len(spelled) > most:
-        raise BadRequest(code, f"A name has 1 to {most} characters.")
-    return spelled
+    return " ".join(kept.split())

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from sqlalchemy.engine import Connection
 
+from bot.desk.people import naming
 from bot.errors import BadRequest
 from bot.stores.database import Database
 from bot.stores.tables import sessions, users
@@ -26,6 +27,7 @@ DISABLED = "!"
 PASSWORD_LEAST = 10
 """Characters a password must have; NIST SP 800-63B asks for 8 and length over rules."""
 PASSWORD_MOST = 256
+MOST_NAME = 128
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 
 HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
@@ -113,7 +115,7 @@ def add_user(
     row = {
         "id": f"u{secrets.token_hex(8)}",
         "login": login,
-        "name": (name.strip() or login)[:128],
+        "name": naming.clean(name if naming.plain(name) else login, MOST_NAME, "bad-user-name"),
         "role": role,
         "password_hash": digest,
         "languages": list(languages) or None,

@@ -8,7 +8,7 @@ from aiohttp import web
 from sqlalchemy.engine import Connection
 
 from bot.desk import app_keys
-from bot.desk.people import audit
+from bot.desk.people import audit, naming
 from bot.desk.web import done, form, page, problem_of, require_admin, session_of
 from bot.errors import BadRequest
 from bot.routing import policies, teams
@@ -58,7 +58,7 @@ def policy_of(fields: dict[str, str], policy_id: str = "") -> SlaPolicy:
     priority = fields.get("least_priority", "0")
     return SlaPolicy(
         id=policy_id,
-        name=fields.get("name", ""),
+        name=naming.plain(fields.get("name", "")),
         team=fields.get("team", "")[:64],
         channel=fields.get("channel", "")[:32],
         least_priority=int(priority) if priority in {"0", "1", "2", "3"} else 0,

@@ -7,6 +7,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError  # type: ignore[import-untyped]
 
+from bot.desk.people import naming
 from bot.desk.texts import Texts
 from bot.errors import BadRequest
 from bot.routing import hours
@@ -36,7 +37,7 @@ def team_of(fields: dict[str, Any]) -> Team:
     week = tuple(hours.parse_spans(fields.get(f"day-{day}", "")) for day in range(DAYS))
     return Team(
         id="",
-        name=fields.get("name", ""),
+        name=naming.plain(fields.get("name", "")),
         languages=frozenset(fields["languages"]),
         topics=frozenset(fields["topics"]),
         hours=Hours(zone, week, parse_exceptions(fields.get("exceptions", ""))),

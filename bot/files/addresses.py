@@ -17,7 +17,17 @@ from aiohttp.resolver import ThreadedResolver
 from yarl import URL
 
 MOST_CHARS = 4096
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+_NOT_PUBLIC = tuple(
+    map(
+        ipaddress.IPv6Network,
+        # Teredo and other protocol assignments, benchmarking, ORCHID; documentation; 6to4; the
+        # former 6bone; segment routing. Those of IANA's registry within 2000::/3.
+        ("2001::/23", "2001:db8::/32", "2002::/16", "3ffe::/16", "3fff::/20"),
+    )
+)
+"""https://www.iana.org/assignments/iana-ipv6-special-registry; NAT64 (64:ff9b::) and all other
+translations lie outside global unicast."""
 
 
 @dataclass(frozen=True)
@@ -76,17 +86,19 @@ class PublicOnly(AbstractResolver):
 
 
 def is_public(text: str) -> bool:
-    """Tell whether an IP address is on the public internet, also inside an IPv6 address."""
+    """Tell whether an IP address is on the public internet.
+
+    Of IPv6 only global unicast is, without the ranges that lead elsewhere: an address in a tunnel
+    or a translation stands for another one, which somebody on the way may take into our network.
+    """
     try:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address.teredo is not None:
-            inner = address.teredo[1]
-        if address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(str(inner))
-    return address.is_global and not address.is_multicast
+        if address.ipv4_mapped is not None:
+            # How a socket of both families names an IPv4 address; nothing translates it.
+            return is_public(str(address.ipv4_mapped))
+        if address not in _GLOBAL_UNICAST or any(address in part for part in _NOT_PUBLIC):
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved

@@ -29,6 +29,15 @@ def check_version(settings: Settings, version: str) -> None:
         raise BadRequest("bad-consent", "this wording is not the current one; load the page again")
 
 
+def is_kept(connection: Connection, opened: Session) -> bool:
+    """Tell whether the consent of `opened` is on its customer's row."""
+    c, k = conversations.c, customers.c
+    owner = sa.select(c.customer_id).where(c.id == opened.conversation).scalar_subquery()
+    customer = sa.func.coalesce(owner, f"c-{opened.conversation}")
+    version = connection.execute(sa.select(k.consent_version).where(k.id == customer)).scalar()
+    return version == opened.consent
+
+
 def keep(connection: Connection, opened: Session, *, locale: str, zone: str, now: float) -> None:
     """Store the consent of `opened`; the same version again changes nothing.
 

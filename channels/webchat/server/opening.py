@@ -40,11 +40,13 @@ async def open_session(request: web.Request) -> web.Response:
         visitor = session.identified_visitor(secret, site, identity, now=now)
     else:
         visitor = known.visitor if known is not None else ""
-    if not visitor:
+    before = known.consent if known is not None and known.visitor == visitor else ""
+    has_agreed = bool(agreed) and agreed != before
+    if not visitor or has_agreed:
+        # A new visitor, or a row to be written.
         await throttle.spend(
             request.app[REDIS], (throttle.SESSIONS_PER_ADDRESS, address_of(request)), now=now
         )
-    before = known.consent if known is not None and known.visitor == visitor else ""
     # Without the site's word a customer's session goes on as long as it had, and no longer.
     vouched = identity or known is None or not known.is_identified
     ended = 0
@@ -61,11 +63,10 @@ async def open_session(request: web.Request) -> web.Response:
         until=0.0 if vouched or known is None else known.expires_at,
     )
     opened = session.verify(secret, token, settings, now=now)
-    if agreed and agreed != before:
+    database = request.app[DATABASE]
+    if has_agreed and not await database.read(lambda c: consent.is_kept(c, opened)):
         locale, zone = receive.field(data, "locale"), receive.zone(data)
-        await request.app[DATABASE].run(
-            lambda c: consent.keep(c, opened, locale=locale, zone=zone, now=now)
-        )
+        await database.run(lambda c: consent.keep(c, opened, locale=locale, zone=zone, now=now))
     body = {
         "token": token,
         "visitor": visitor,

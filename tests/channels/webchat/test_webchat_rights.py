@@ -24,7 +24,7 @@ from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
 from bot.streams.messages import Inbound
 from bot.streams.recorder import store_rows
-from channels.webchat.server import photos, receive, throttle
+from channels.webchat.server import consent, photos, receive, throttle
 from channels.webchat.server.guard import SECRET
 from channels.webchat.server.session import identity_key, session_of
 from channels.webchat.server.settings import WebchatSettings
@@ -142,6 +142,32 @@ async def test_consent_is_kept_once_with_version_and_time(door: TestClient, stri
     inbound = strict.engine.taken[-1]
     await strict.engine.database.run(lambda c: store.open_for(c, inbound, "en"))
     assert [c["consent_version"] for c in rows(strict, customers)] == ["7"]
+
+
+async def test_consent_that_is_kept_is_not_written_again(
+    door: TestClient, strict: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = (await open_session(door))["token"]
+    written: list[str] = []
+    keep = consent.keep
+    monkeypatch.setattr(
+        consent, "keep", lambda *told, **more: (written.append("row"), keep(*told, **more))
+    )
+    for _ in range(5):
+        assert (await open_session(door, token=token, consent="7"))["consent"] == "7"
+    assert written == ["row"]
+
+
+async def test_consent_with_a_known_token_has_an_allowance(
+    door: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(throttle, "SESSIONS_PER_ADDRESS", throttle.Allowance("consents", 3, 3600))
+    token = (await open_session(door))["token"]
+    body = {"site": "demo", "token": token, "consent": "7"}
+    answers = [(await door.post(f"{API}/session", json=body)).status for _ in range(4)]
+    assert answers == [200, 200, 429, 429]
+    again = await door.post(f"{API}/session", json={"site": "demo", "token": token})
+    assert again.status == 200, "who comes back without it uses none of it"
 
 
 async def test_consent_to_another_wording_does_not_count(door: TestClient, strict: Shop) -> None:

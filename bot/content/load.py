@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import yaml
 
+from bot.content import yaml_files
 from bot.content.models import Content, Entry, Reply
 from bot.content.validate import check_content, check_entry, check_lines
 from bot.errors import ContentError
@@ -65,13 +66,16 @@ def load_folder(folder: Path, languages: tuple[str, ...]) -> Content:
     for path in files:
         name = str(path)
         try:
-            text = path.read_text("utf-8")
+            text = yaml_files.read_text(path)
+        except ContentError as error:
+            problems += error.problems
+            continue
         except (OSError, UnicodeDecodeError) as error:
             problems.append(f"{name}: cannot be read ({error}); save it as UTF-8")
             continue
         problems += check_lines(name, text)
         try:
-            document = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+            document = yaml_files.load(text, _Loader)
         except yaml.YAMLError as error:
             problems.append(f"{name}: not valid YAML: {_locate(error)}")
             continue

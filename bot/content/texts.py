@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from bot.content import yaml_files
 from bot.errors import ConfigurationError
 
 DOMAIN = Path("domain.yml")
@@ -39,7 +40,7 @@ class SystemTexts:
             ConfigurationError: The file is missing or not a domain.
         """
         try:
-            domain = yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506 - safe loader
+            domain = yaml_files.load(path.read_text("utf-8"))
             return cls(from_responses(domain["responses"], default), default)
         except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
             raise ConfigurationError(
@@ -83,6 +84,3 @@ def from_responses(responses: Mapping[str, Any], default: str) -> dict[str, dict
             for language in languages or [default]:
                 by_language[language] = variation["text"]
     return texts
-
-
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

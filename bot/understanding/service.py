@@ -21,6 +21,7 @@ import numpy.typing as npt
 import structlog
 import yaml
 
+from bot.content import yaml_files
 from bot.content.models import PERSON_WHEN_NEGATIVE, Content
 from bot.errors import ConfigurationError
 from bot.language.detect import LanguageReading, detect
@@ -52,7 +53,6 @@ ANGRY = "angry"
 CASCADE = "cascade.npy"
 KEPT_INDEXES = 8
 """Fitted indexes kept on disk: the live one, and those a rollback may need again."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -356,7 +356,7 @@ def load_dialogue_examples(folder: Path) -> list[Example]:
     examples: list[Example] = []
     for path in sorted(folder.glob("*.yml")):
         try:
-            document: Mapping[str, Any] = yaml.load(path.read_text("utf-8"), Loader=_LOADER)  # noqa: S506
+            document: Mapping[str, Any] = yaml_files.load(path.read_text("utf-8"))
             for item in document["nlu"]:
                 for line in item["examples"].splitlines():
                     text = line.strip().removeprefix("- ").strip()

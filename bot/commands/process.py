@@ -20,7 +20,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         parser.add_argument(
             "--port",
             type=int,
-            help="port to listen on; of `/live` and `/ready` where there are no pages",
+            help="port of its pages, or of `/live` and `/ready`",
         )
         parser.add_argument(
             "--log",

@@ -111,6 +111,8 @@ class MessageHandler:
             return
         turn_events.received(turn, inbound)
         is_waiting = conversation.state == State.WAITING
+        if inbound.excess:
+            return  # stored like every message, for people to read
         if conversation.state in HUMAN:
             await self._people.for_agent(situation, turn)
         # After a crash between SQL and commit this very message may have changed the state.

@@ -11,6 +11,7 @@ Redis Cluster. A conversation's shard follows from its id.
 | samvad:{s}:lease:<role>         | string | `<holder>|<fence>`                   | lease_s   | holder     | scripts |
 | samvad:{s}:fence:<role>         | string | counter of lease grants              | none: must only grow | holder | holder |
 | samvad:{s}:attempts             | hash   | inbox or outbox row → tries          | until done | engine, sender | engine, sender |
+| samvad:{s}:written:<digest>:<minute> | string | messages of a customer in a minute | 60 s   | ingress    | ingress |
 | samvad:{s}:seen:<message>       | string | 1: this delivery was taken           | 48 h      | ingress    | ingress |
 | samvad:{s}:tracker:v1:<conv>    | string | window, slots and context as JSON    | 7 days    | engine     | engine  |
 | samvad:{s}:owner:v1:<conv>      | string | copy of the conversation's SQL row   | 7 days    | whoever changes it | engine, ingress |
@@ -106,6 +107,11 @@ def fence(shard: int, role: str) -> str:
 
 def attempts(shard: int) -> str:
     return f"{PREFIX}:{{s{shard}}}:attempts"
+
+
+def written(shard: int, conversation: str, minute: int) -> str:
+    digest = hashlib.sha256(conversation.encode()).hexdigest()[:16]
+    return f"{PREFIX}:{{s{shard}}}:written:{digest}:{minute}"
 
 
 def seen(shard: int, message: str) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import redis.asyncio
 import structlog
@@ -35,11 +37,21 @@ MOST_LONG = 1024
 RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Pauses before a failed message is tried again."""
 
-# KEYS: seen, inbox. ARGV: seen ttl, inbound JSON. One script, so that a message is never marked
-# as seen without being in the inbox.
+ALLOWED = 60
+"""Messages of one customer per minute that are read; nobody types faster, and a program that writes
+to itself costs the others nothing. Channels that can tell the writer may refuse earlier."""
+WINDOW_S = 60
+UNLIMITED = 1_000_000_000
+
+# KEYS: seen, inbox, count. ARGV: seen ttl, inbound JSON, the same beyond the allowance, allowance,
+# its window. One script, so that a message is never marked as seen without being in the inbox.
 _ACCEPT = Script("""
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 0 end
-redis.call('XADD', KEYS[2], '*', 'body', ARGV[2])
+local count = redis.call('INCR', KEYS[3])
+if count == 1 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
+local body = ARGV[2]
+if count > tonumber(ARGV[4]) then body = ARGV[3] end
+redis.call('XADD', KEYS[2], '*', 'body', body)
 return 1
 """)
 
@@ -63,13 +75,17 @@ class Inbox:
             StoreUnavailable: It is not stored; the sender must try again.
         """
         shard = redis_keys.shard_of(inbound.conversation, self._shards)
-        keys = [redis_keys.seen(shard, inbound.id), redis_keys.inbox(shard)]
+        keys = [
+            redis_keys.seen(shard, inbound.id),
+            redis_keys.inbox(shard),
+            redis_keys.written(shard, inbound.conversation, int(time.time()) // WINDOW_S),
+        ]
         body = pack(inbound.to_dict())
-        return bool(
-            await guarded(
-                batches_of(self._redis).script(_ACCEPT, keys, redis_keys.SEEN_TTL_S, body)
-            )
-        )
+        excess = pack(replace(inbound, excess=True).to_dict())
+        # Who waits for the replies is a program on this machine, and cannot do without.
+        allowed = UNLIMITED if inbound.awaited else ALLOWED
+        values = (redis_keys.SEEN_TTL_S, body, excess, allowed, WINDOW_S)
+        return bool(await guarded(batches_of(self._redis).script(_ACCEPT, keys, *values)))
 
 
 class InboxReader:

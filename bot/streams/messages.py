@@ -77,6 +77,8 @@ class Inbound:
     attachments: tuple[Attachment, ...] = ()
     awaited: bool = False
     """Whether a request waits for this turn's replies and must be told when there are none."""
+    excess: bool = False
+    """Beyond what one customer may ask in a while: kept for people, neither read nor answered."""
 
     def to_dict(self) -> dict[str, Any]:
         values = {key: value for key, value in vars(self).items() if value not in ("", 0.0, ())}

@@ -540,6 +540,21 @@ async def test_an_agents_conversation_is_read_but_not_answered(talk: Talk) -> No
     assert replies[-1].text == "It is on its way."
 
 
+async def test_a_message_beyond_the_allowance_is_kept_for_people_and_not_answered(
+    talk: Talk,
+) -> None:
+    await talk.say("hello")
+    message = talk.message("talk to a person", excess=True)
+    await talk.handler.handle(message, await talk.arrive(message))
+    assert await talk.replies(message) == []
+    assert (await talk.state()).state == State.BOT
+    row = talk.database.call(
+        lambda c: c.execute(sa.select(messages).where(messages.c.id == message.id)).one()
+    )
+    assert (row.text, row.reading) == ("talk to a person", None)
+    assert (await talk.say("where is my order"))[-1].text == "It is on its way."
+
+
 async def test_a_message_wakes_a_snoozed_conversation(talk: Talk) -> None:
     snoozed = builders.brought_to(talk.database, State.SNOOZED, owner="asha")
     assert await talk.say("hello again") == []

@@ -290,3 +290,22 @@ async def test_a_lost_lease_is_not_the_messages_fault(redis: redis.asyncio.Redis
 async def _is_forgiven(client: redis.asyncio.Redis, shard: int) -> bool:
     (number,) = (await client.hgetall(redis_keys.attempts(shard))).values()
     return attempts.read(int(number)) == (0, 1)
+
+
+async def test_a_customer_who_writes_without_end_is_kept_but_not_read(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "ALLOWED", 3)
+    monkeypatch.setattr(inbox_module, "WINDOW_S", 3600)
+    inbox = Inbox(redis, SHARDS)
+    for n in range(5):
+        assert await inbox.accept(builders.inbound(f"{n}", n=n))
+    await inbox.accept(builders.inbound("other", user="bob"))
+    bodies = [
+        Inbound.from_dict(json.loads(fields["body"]))
+        for shard in range(SHARDS)
+        for _, fields in await redis.xrange(redis_keys.inbox(shard))
+    ]
+    excess = {body.text: body.excess for body in bodies}
+    assert excess == {"0": False, "1": False, "2": False, "3": True, "4": True, "other": False}
+    assert not await inbox.accept(builders.inbound("4", n=4)), "taken before"

@@ -6,7 +6,7 @@ INSTALL := dev
 export RASA_TELEMETRY_ENABLED := false
 export UV_COMPILE_BYTECODE := 1
 
-.PHONY: help env run test chaos attack train fitted lint validate bench evaluate diet peers-env clean \
+.PHONY: help env run test chaos attack audit train fitted lint validate bench evaluate diet peers-env clean \
     bench-env bench-throughput bench-growth bench-publish bench-desk bench-ingress bench-routing bench-beside \
     bench-imports
 
@@ -48,6 +48,9 @@ peers-env: $(UV)  ## Build the environment of other language detectors (170 MB)
 
 chaos: env  ## The long fault test: 5,000 deliveries while processes die (about 10 minutes)
 	$(RUN) python tests/faults/chaos.py $(ARGS)
+
+audit: env  ## Look the locked libraries up among known advisories, where the data can be had
+	@$(RUN) python deploy/audit.py $(UV)
 
 attack: env  ## Costly texts among ordinary conversations, against a system started for it
 	$(RUN) python tests/faults/costly_texts.py $(ARGS)

@@ -1,4 +1,4 @@
-"""Looks the locked libraries up among known advisories: `python deploy/audit.py UV`, or `make audit`.
+"""Looks the locked libraries up among known advisories: `python deploy/audit.py`, or `make audit`.
 
 pip-audit asks the package index or OSV; where neither has the data, this says so and passes. What
 is known and out of strangers' reach is listed with its reason in docs/dependencies.md; anything

@@ -189,6 +189,7 @@ def our_environment(folder: Path, cache_dir: Path | None = None, **settings: str
         "SAMVAD_CACHE_DIR": str(cache),
         "RASA_TELEMETRY_ENABLED": "false",
         "CONNECTIONS_PER_ADDRESS": "10000",
+        "HANDOFFS_PER_ADDRESS": "10000",
         **settings,
     }
 

@@ -196,6 +196,8 @@ class Settings:
     """Signs desk forms, 16 characters or more; made once in the state folder when empty."""
     connections_per_address: int = setting("CONNECTIONS_PER_ADDRESS", 100, between=(1, INF))
     """Most open connections, and open chats, of one address (IPv6: of one /64)."""
+    handoffs_per_address: int = setting("HANDOFFS_PER_ADDRESS", 10, between=(1, INF))
+    """Chats of one address that may wait for a person in ten minutes; others become messages."""
     trusted_proxies: tuple[str, ...] = setting("TRUSTED_PROXIES", (), read=_networks)
     """Addresses or networks whose X-Forwarded-For is believed."""
     romanised_answers: str = setting("ROMANISED_ANSWERS", "native", words=("native", "as-written"))

@@ -216,6 +216,8 @@ def running(state_dir: Path, **environment: str) -> Iterator[System]:
             "SAMVAD_CACHE_DIR": str(CACHE),
             "INGRESS_PORT": str(ports[0]),
             "DESK_PORT": str(ports[1]),
+            # All customers of a test come from one address.
+            "HANDOFFS_PER_ADDRESS": "10000",
             **environment,
         }
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.conversation.states import State
 from bot.dialogue import remember, turn_events
-from bot.dialogue.answer import Answerer
+from bot.dialogue.answer import Answerer, Output
 from bot.dialogue.decide import Choice, bot_failed, decide
 from bot.dialogue.hear import Heard, Listener
 from bot.dialogue.move import Handoff, Mover
@@ -15,6 +15,7 @@ from bot.dialogue.say import introduce_and_say, say
 from bot.dialogue.situation import Situation
 from bot.dialogue.turn import Turn
 from bot.dialogue.word import Wording
+from bot.handoff.allowance import HandoffAllowance
 from bot.settings import Settings
 
 ALBUM_S = 10.0
@@ -31,7 +32,9 @@ class BotTurn:
         answerer: Answerer,
         mover: Mover,
         wording: Wording,
+        allowance: HandoffAllowance,
     ) -> None:
+        self._allowance = allowance
         self._settings = settings
         self._listener = listener
         self._answerer = answerer
@@ -72,9 +75,7 @@ class BotTurn:
         introduce_and_say(turn, self._wording, sorry)
         if turn.conversation.state == State.BOT:
             await self._hand_off(choice, situation, turn)
-        queue_status = await self._mover.queue_status(turn.conversation, turn.inbound.received_at)
-        notice = self._wording.queue_status("handoff", queue_status, turn.inbound, turn.language)
-        say(turn, self._wording, notice)
+        say(turn, self._wording, await self._handoff_notice(turn))
 
     async def _answer(self, choice: Choice, situation: Situation, turn: Turn) -> None:
         """Get Rasa's answer, act on a handoff it requests, and word the replies."""
@@ -87,24 +88,31 @@ class BotTurn:
             await self.apologise(choice, situation, turn)
             return
         if answer.hands_off:
-            queue_status = await self._mover.queue_status(
-                turn.conversation, turn.inbound.received_at
-            )
-            notice = self._wording.queue_status(
-                "handoff", queue_status, turn.inbound, turn.language
-            )
-            outputs = answer.with_notice(notice)
+            outputs = answer.with_notice(await self._handoff_notice(turn))
         turn_events.answered_second(turn, choice, answer)
         introduce_and_say(turn, self._wording, *outputs)
         self._conclude(choice, turn)
 
     async def _hand_off(self, choice: Choice, situation: Situation, turn: Turn) -> None:
-        """Put the conversation into the queue, with the cause and numbers of the decision."""
-        handoff = Handoff.of(choice, situation.content)
+        """Put the conversation into the queue, with the cause and numbers of the decision.
+
+        Where many chats of the same address wait already, it is left there as a message.
+        """
         turn.conversation = await self._mover.hand_off(
-            turn.conversation, turn.inbound, handoff, turn.content_version
+            turn.conversation,
+            turn.inbound,
+            Handoff.of(choice, situation.content),
+            turn.content_version,
+            as_message=not await self._allowance.has_room(turn.inbound),
         )
         turn.context = remember.noticed(turn.context, turn.inbound)
+
+    async def _handoff_notice(self, turn: Turn) -> Output:
+        """Word the place in the queue, or that this message's handoff is left as a message."""
+        if turn.conversation.callback_at == turn.inbound.received_at:
+            return self._wording.in_queue("utter_left", turn.language)
+        queue_status = await self._mover.queue_status(turn.conversation, turn.inbound.received_at)
+        return self._wording.queue_status("handoff", queue_status, turn.inbound, turn.language)
 
     async def _leave_message(self, choice: Choice, situation: Situation, turn: Turn) -> None:
         """Put the conversation into the queue as a message that is answered later.
@@ -112,9 +120,10 @@ class BotTurn:
         The customer tapped the button of an old notice while the bot has the conversation.
         """
         await self._hand_off(choice, situation, turn)
-        turn.conversation = await self._mover.leave_message(
-            turn.conversation, turn.inbound, turn.content_version
-        )
+        if not turn.conversation.callback_at:
+            turn.conversation = await self._mover.leave_message(
+                turn.conversation, turn.inbound, turn.content_version
+            )
         output = self._wording.in_queue("utter_left", turn.language)
         introduce_and_say(turn, self._wording, output)
         self._conclude(choice, turn)

@@ -21,6 +21,7 @@ from bot.dialogue.situation import Situation, Situations
 from bot.dialogue.turn import Turn, commit
 from bot.dialogue.word import Wording
 from bot.errors import StaleConversation, TurnInterrupted
+from bot.handoff.allowance import HandoffAllowance
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
@@ -54,7 +55,8 @@ class MessageHandler:
         listener = Listener(settings, database, understander)
         mover = Mover(database, client, settings.away_after_s)
         wording = Wording(settings)
-        self._bot = BotTurn(settings, listener, Answerer(engine), mover, wording)
+        allowance = HandoffAllowance(client, settings.handoffs_per_address)
+        self._bot = BotTurn(settings, listener, Answerer(engine), mover, wording, allowance)
         self._reading_thread = listener.reading_thread
         self._people = PeopleTurn(listener, mover, wording, settings.waiting_notice_s)
 

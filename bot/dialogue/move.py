@@ -80,32 +80,45 @@ class Mover:
         self._away_after_s = away_after_s
 
     async def hand_off(
-        self, conversation: Conversation, inbound: Inbound, handoff: Handoff, version: int
+        self,
+        conversation: Conversation,
+        inbound: Inbound,
+        handoff: Handoff,
+        version: int,
+        *,
+        as_message: bool = False,
     ) -> Conversation:
         """Put a conversation into the queue.
 
         Args:
             version: Content version the message was decided with.
+            as_message: The customer does not wait for the answer, and goes before nobody.
         """
         detail = {**handoff.numbers, "message": inbound.id}
         requested_data = HandoffRequested(handoff.cause.value, **detail)
         conversation_in_language = in_language(conversation, handoff.language)
         requested = _event(conversation_in_language, inbound, requested_data, version, actor="bot")
+        events = [requested]
+        left: dict[str, Any] = {}
+        if as_message:
+            events.append(_event(conversation_in_language, inbound, HandoffLeft(), version))
+            left = {"callback_at": inbound.received_at}
         return await self._change(
             lambda c: store.change(
                 c,
                 conversation,
                 State.WAITING,
                 key=handoff_key(inbound.id),
-                events=(requested,),
+                events=tuple(events),
                 now=inbound.received_at or None,
                 cause=handoff.cause.value,
                 cause_detail=detail,
-                priority=PRIORITY.get(handoff.cause, 0),
+                priority=0 if as_message else PRIORITY.get(handoff.cause, 0),
                 language=handoff.language,
                 sentiment=handoff.sentiment,
                 topic=handoff.topic or conversation.topic,
                 team=team_for(handoff.language, handoff.topic, teams.list_teams(c)).id,
+                **left,
             )
         )
 

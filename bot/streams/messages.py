@@ -75,6 +75,8 @@ class Inbound:
     position: int = 0
     """Vendor's order among messages that wait together; 0: in order of arrival."""
     attachments: tuple[Attachment, ...] = ()
+    origin: str = ""
+    """Digest of the address it came from, for allowances; empty where the channel has none."""
     awaited: bool = False
     """Whether a request waits for this turn's replies and must be told when there are none."""
     excess: bool = False

@@ -13,6 +13,7 @@ from talk import Talk
 
 from bot.conversation.states import State
 from bot.dialogue import handler as handler_module
+from bot.handoff.allowance import WINDOW_S
 from bot.handoff.service import Agent, HandoffService
 from bot.housekeeping.closing import ConversationCloser
 from bot.routing import presence, teams
@@ -268,3 +269,18 @@ async def test_a_message_is_kept_for_its_own_time(talk: Talk) -> None:
         )
         await _late(talk)
         assert (await talk.state()).state == then
+
+
+async def test_an_address_with_many_waiting_chats_leaves_messages(talk: Talk) -> None:
+    key = redis_keys.limit("handoffs-address", "office", int(builders.NOW) // WINDOW_S)
+    others = [f"chat-{number}" for number in range(talk.settings.handoffs_per_address)]
+    await talk.redis.sadd(key, *others)
+    *_, elsewhere = await talk.say("talk to a person", user="ben", origin="home")
+    assert elsewhere.utter.startswith("utter_handoff")
+    *_, told = await talk.say("my card is lost", origin="office")
+    assert told.utter == "utter_left"
+    assert [q.action for q in told.quick_replies] == ["cancel"]
+    state = await talk.state()
+    assert (state.state, bool(state.callback_at), state.priority) == (State.WAITING, True, 0)
+    assert len(await talk.recorded("handoff.left")) == 1
+    assert len(await talk.recorded("handoff.requested")) >= 1

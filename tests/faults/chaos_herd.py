@@ -92,6 +92,7 @@ class Herd:
                 "SAMVAD_LEASE_S": str(lease_s),
                 "PYTHONUNBUFFERED": "1",
                 "CONNECTIONS_PER_ADDRESS": "10000",
+                "HANDOFFS_PER_ADDRESS": "10000",
                 **settings,
             }
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -12,6 +13,7 @@ from bot.streams.messages import message_id
 from channels.kit.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat.server import receive, session, throttle
 from channels.webchat.server.client import WebchatClient
+from channels.webchat.server.guard import SECRET, digest_of
 from channels.webchat.server.history import read_cursor
 from channels.webchat.server.receipts import note_read
 from channels.webchat.server.uploads import named
@@ -42,6 +44,7 @@ async def accept(
     identifier = message_id(opened.conversation, receive.field(data, "id"))
     attachments = await named(app, opened, ids, identifier) if ids else ()
     inbound = receive.message_from(data, opened, app[SETTINGS], now, attachments)
+    inbound = replace(inbound, origin=digest_of(app[SECRET], address))
     await throttle.spend(
         app[REDIS],
         (throttle.MESSAGES_PER_ADDRESS, address),

@@ -553,3 +553,17 @@ async def test_typing_goes_both_ways_and_does_not_come_back(client: TestClient, 
     await notify(shop.redis, shop.settings, session["conversation"], {"type": "state"})
     assert await socket.receive_json(timeout=10) == {"type": "state"}
     await socket.close()
+
+
+async def test_a_message_carries_a_digest_of_its_address_and_no_address(
+    client: TestClient, shop: Shop
+) -> None:
+    session = await open_session(client)
+    header = {"Authorization": f"Bearer {session['token']}"}
+    for number in range(2):
+        body = {"id": str(number), "text": "hello"}
+        assert (await client.post(f"{API}/message", json=body, headers=header)).status == 202
+    first, second = shop.engine.taken
+    assert first.origin == second.origin
+    assert len(first.origin) == 16
+    assert "127.0.0.1" not in str(first.to_dict())

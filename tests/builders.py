@@ -25,7 +25,7 @@ NOW = 1_700_000_000.0
 """A fixed clock, Unix seconds."""
 
 
-async def until(holds: Callable[[], bool | Awaitable[bool]], timeout_s: float = 10.0) -> None:
+async def until(holds: Callable[[], bool | Awaitable[bool]], timeout_s: float = 60.0) -> None:
     """Look again and again until something holds; for what announces itself in no other way."""
     async with asyncio.timeout(timeout_s):
         while True:

@@ -125,7 +125,7 @@ async def _open(desk: Desk, browser: Browser) -> ClientWebSocketResponse:
 
 
 async def _until(socket: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             frame: dict[str, Any] = json.loads(await socket.receive_str())
             if frame["type"] == kind:

@@ -418,7 +418,7 @@ async def _open(desk: Desk, login: str) -> ClientWebSocketResponse:
 
 
 async def _until(socket: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             frame: dict[str, Any] = json.loads(await socket.receive_str())
             if frame["type"] == kind:
@@ -428,7 +428,7 @@ async def _until(socket: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
 async def _all_before(socket: ClientWebSocketResponse, kind: str) -> list[dict[str, Any]]:
     """Frames up to the first of a kind, with it."""
     got = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not got or got[-1]["type"] != kind:
             got.append(json.loads(await socket.receive_str()))
     return got

@@ -473,7 +473,7 @@ async def test_a_turn_that_died_between_sql_and_commit_ends_as_if_it_had_not(
         with pytest.raises(RuntimeError):
             await talk.handler.handle(message, ticket)
     assert (await talk.state()).version == before.version + 1, "SQL has it already"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await talk.handler.handle(message, ticket)
     after = await talk.state()
     assert after.version == before.version + 1
@@ -510,7 +510,7 @@ async def test_an_agent_who_claims_while_the_bot_thinks_silences_it(talk: Talk, 
         claimed.append(made.result(10))
 
     talk.understander.meanwhile = claim
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         assert await talk.say(text) == []
     state = await talk.state()
     assert (state.state, state.owner) == (State.ASSIGNED, "asha")

@@ -292,7 +292,7 @@ async def test_a_replica_without_its_primary_and_who_waited_there_are_away(
 async def test_a_server_busy_with_a_script_is_away(own_server: redis.asyncio.Redis) -> None:
     await own_server.config_set("busy-reply-threshold", "1")
     endless = asyncio.ensure_future(guarded(own_server.eval("while true do end", 0)))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         why = ""
         while why != not_now.BUSY:
             await asyncio.sleep(0.02)

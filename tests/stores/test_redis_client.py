@@ -9,8 +9,10 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import builders
 import pytest
 import redis as blocking
+import redis.asyncio
 
 from bot.errors import ConfigurationError, StoreUnavailable
 from bot.settings import Settings
@@ -101,20 +103,32 @@ async def test_drivers_errors_become_ours() -> None:
         await redis_client.guarded(fails(blocking.ResponseError("our own mistake")))
 
 
+async def _blocked(client: redis.asyncio.Redis, count: int) -> None:
+    """Wait until so many clients of the server wait for something."""
+
+    async def are() -> bool:
+        return int((await client.info("clients"))["blocked_clients"]) >= count
+
+    await builders.until(are)
+
+
 async def test_commands_wait_for_a_connection_where_all_are_in_use(
-    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    redis: redis.asyncio.Redis,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(redis_client, "MOST_CONNECTIONS", 2)
     few = redis_client.connect(replace(settings, redis_url=redis_url))
     try:
         await few.delete("many")
-        waiting = [asyncio.create_task(few.blpop(["nothing"], timeout=0.2)) for _ in range(2)]
-        await asyncio.sleep(0.05)
+        waiting = [asyncio.create_task(few.blpop(["nothing"], timeout=1)) for _ in range(2)]
+        await _blocked(redis, 2)
         assert await asyncio.gather(*(few.incr("many") for _ in range(50))) is not None
         assert await few.get("many") == "50"
         await asyncio.gather(*waiting)
         cancelled = [asyncio.create_task(few.blpop(["nothing"], timeout=5)) for _ in range(4)]
-        await asyncio.sleep(0.05)
+        await _blocked(redis, 2)
         for task in cancelled:
             task.cancel()
         await asyncio.gather(*cancelled, return_exceptions=True)
@@ -124,14 +138,17 @@ async def test_commands_wait_for_a_connection_where_all_are_in_use(
 
 
 async def test_a_connection_that_never_becomes_free_counts_as_a_store_that_is_away(
-    settings: Settings, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    redis: redis.asyncio.Redis,
+    redis_url: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(redis_client, "MOST_CONNECTIONS", 1)
     monkeypatch.setattr(redis_client, "WAIT_S", 0.1)
     few = redis_client.connect(replace(settings, redis_url=redis_url))
     try:
-        blocked = asyncio.create_task(few.blpop(["nothing"], timeout=1))
-        await asyncio.sleep(0.05)
+        blocked = asyncio.create_task(few.blpop(["nothing"], timeout=3))
+        await _blocked(redis, 1)
         with pytest.raises(StoreUnavailable) as refused:
             await redis_client.guarded(few.get("x"))
         assert refused.value.why == "too-many-connections"

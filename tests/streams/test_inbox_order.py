@@ -62,7 +62,7 @@ async def worked_off(
             await builders.until(lambda: bool(reader._reader._backlogs))
         for message in late:
             await inbox.accept(message)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await done.wait()
     finally:
         task.cancel()

@@ -109,7 +109,7 @@ async def test_one_conversation_in_order_and_one_at_a_time_others_beside_it(
         if sum(map(len, seen.values())) == 18:
             done.set()
 
-    async with reading(redis, handle), asyncio.timeout(10):
+    async with reading(redis, handle), asyncio.timeout(60):
         await done.wait()
     assert all(texts == list("012345") for texts in seen.values())
 
@@ -132,7 +132,7 @@ async def test_rows_of_two_shards_may_have_the_same_id(redis: redis.asyncio.Redi
     for message in messages:
         key = redis_keys.inbox(redis_keys.shard_of(message.conversation, SHARDS))
         await redis.xadd(key, {"body": json.dumps(message.to_dict())}, id="1795311183495-0")
-    async with reading(redis, handle), asyncio.timeout(10):
+    async with reading(redis, handle), asyncio.timeout(60):
         await done.wait()
 
 
@@ -153,7 +153,7 @@ async def test_a_failing_message_is_tried_again_before_the_next_one(
         if message.text == "2":
             done.set()
 
-    async with reading(redis, handle), asyncio.timeout(10):
+    async with reading(redis, handle), asyncio.timeout(60):
         await done.wait()
     assert calls == ["1", "1", "1", "2"]
 
@@ -172,7 +172,7 @@ async def test_a_store_that_is_away_is_not_the_messages_fault(redis: redis.async
             return
         raise StoreUnavailable("database", "away") if len(counted) < 3 else RuntimeError("ours")
 
-    async with reading(redis, handle), asyncio.timeout(10):
+    async with reading(redis, handle), asyncio.timeout(60):
         await done.wait()
     assert counted == [1, 1, 1, 2]
 
@@ -191,7 +191,7 @@ async def test_a_new_grant_starts_with_what_was_left_unfinished(redis: redis.asy
         await _take_off(redis, ticket)
         done.set()
 
-    async with reading(redis, handle) as leases, asyncio.timeout(10):
+    async with reading(redis, handle) as leases, asyncio.timeout(60):
         await lost.wait()
         await builders.until(lambda: tickets[0].shard not in leases.held)
         await leases.step()
@@ -212,7 +212,7 @@ async def test_stopping_finishes_what_is_under_way(redis: redis.asyncio.Redis) -
         await _take_off(redis, ticket)
         finished.set()
 
-    async with reading(redis, handle), asyncio.timeout(10):
+    async with reading(redis, handle), asyncio.timeout(60):
         await begun.wait()
         asyncio.get_running_loop().call_later(0.01, may_end.set)
     assert finished.is_set()
@@ -239,7 +239,7 @@ async def test_a_cancellation_lost_in_the_driver_does_not_hold_up_the_stop(
         raise AssertionError("nothing comes in")
 
     monkeypatch.setattr(redis, "xread", xread)
-    async with asyncio.timeout(3) as limit, reading(redis, handle):
+    async with asyncio.timeout(60) as limit, reading(redis, handle):
         await builders.until(lambda: bool(waiting))
     assert not limit.expired()
     assert len(lost) == LOST
@@ -282,7 +282,7 @@ async def test_a_lost_lease_is_not_the_messages_fault(redis: redis.asyncio.Redis
         raise LeaseLost(ticket.shard)
 
     shard = redis_keys.shard_of(message.conversation, SHARDS)
-    async with reading(redis, handle), asyncio.timeout(10):
+    async with reading(redis, handle), asyncio.timeout(60):
         await lost.wait()
         await builders.until(lambda: _is_forgiven(redis, shard))
 

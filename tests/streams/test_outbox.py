@@ -226,7 +226,7 @@ async def test_a_sender_that_lost_its_lease_takes_nothing_off(redis: redis.async
             return await super().send(outbound)
 
     await _post(redis, message)
-    async with sending(redis, Slow()), asyncio.timeout(10):
+    async with sending(redis, Slow()), asyncio.timeout(60):
         await sent.wait()
     assert await redis.xlen(redis_keys.outbox(shard)) == 1
 

@@ -52,7 +52,7 @@ def test_nothing_of_them_is_left_in_any_file(system: System) -> None:
         assert _files_with(system.state_dir, *WORDS, who) == set()
         return True
 
-    until(gone, within_s=5, what="no file with their words")
+    until(gone, within_s=60, what="no file with their words")
     # Logs name conversations; what the name stood for is kept nowhere.
     named = _files_with(system.state_dir, conversation)
     assert all(name.startswith("logs/") for name in named), named

@@ -225,7 +225,7 @@ async def test_a_second_message_waits_for_its_second(
     telegram_settings: Settings, redis: redis.asyncio.Redis, bot_api: BotApiServer
 ) -> None:
     bot_api.per_chat_s = 0.1
-    pace = Pace("test-chat", 0.11)
+    pace = Pace("test-chat", 0.6)  # far more than asked: a busy machine delivers late
     client = TelegramClient(
         telegram_settings, redis, VendorHttp(2.0), chat=pace, group=FAST, bot=FAST
     )
@@ -234,4 +234,4 @@ async def test_a_second_message_waits_for_its_second(
         await client.send(message(str(n), n=n))
     await client.aclose()
     assert [m["text"] for m in bot_api.sent] == ["0", "1", "2"], "none was refused"
-    assert time.monotonic() - started > 0.2
+    assert time.monotonic() - started > 2 * bot_api.per_chat_s

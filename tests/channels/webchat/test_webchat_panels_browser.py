@@ -120,7 +120,7 @@ async def test_agents_learn_what_was_seen(visit: Visit) -> None:
     assert late.id not in await _read(visit.shop)
     await visit.launcher.click()
     await expect(visit.chat.locator(".message.agent")).to_be_in_viewport()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while late.id not in await _read(visit.shop):
             await visit.page.wait_for_timeout(20)
 

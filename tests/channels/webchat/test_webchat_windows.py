@@ -31,7 +31,7 @@ async def look(client: TestClient, session: dict[str, Any]) -> ClientWebSocketRe
 
 
 async def next_of(socket: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             frame: dict[str, Any] = await socket.receive_json()
             if frame["type"] == kind:
@@ -39,14 +39,14 @@ async def next_of(socket: ClientWebSocketResponse, kind: str) -> dict[str, Any]:
 
 
 async def closed(socket: ClientWebSocketResponse) -> int | None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while (await socket.receive()).type == WSMsgType.TEXT:
             pass
     return socket.close_code
 
 
 async def until(is_so: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not is_so():  # noqa: ASYNC110 - nothing tells, by design
             await asyncio.sleep(0.001)
 

@@ -23,6 +23,7 @@ from bot.errors import FileRefused, SamvadError, StoreUnavailable
 from bot.files import names, rows
 from bot.files.addresses import Hosts, PublicOnly
 from bot.files.content import Content, detect_type, endings_of
+from bot.files.metadata import without_metadata
 from bot.files.store import CHUNK_BYTES, FileStore
 from bot.settings import Settings
 from bot.stores.database import Database
@@ -206,7 +207,9 @@ class Fetcher:
         async with answer:
             stored = await self._store.put(
                 row["id"],
-                answer.content.iter_chunked(CHUNK_BYTES),
+                without_metadata(
+                    answer.content.iter_chunked(CHUNK_BYTES), self._settings.max_file_bytes
+                ),
                 self._settings.max_file_bytes,
                 lambda head: contents.append(
                     detect_type(head, row["name"], row["type"], self._settings.file_types)

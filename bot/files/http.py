@@ -123,8 +123,9 @@ async def send_file(
         **_HARDENED,
         "Content-Type": str(row["type"]),
         "Content-Disposition": disposition("inline" if inline else "attachment", row["name"]),
-        # Checked at each request, so that a viewer who lost the right no longer gets it.
-        "Cache-Control": "private, no-cache",
+        # Neither whoever lost the right to see it nor whoever comes after them on this computer
+        # gets it: it is on no disk but ours.
+        "Cache-Control": "no-store",
         "ETag": etag,
     }
     if row["type"].startswith("text/"):

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from bot.errors import FileRefused
 from bot.files import names, rows
 from bot.files.content import Content, detect_type, endings_of
+from bot.files.metadata import without_metadata
 from bot.files.store import FileStore, new_id
 from bot.settings import Settings
 from bot.stores.database import Database, insert_ignore
@@ -51,7 +52,7 @@ async def store_upload(
     id_ = new_id()
     stored = await store.put(
         id_,
-        chunks,
+        without_metadata(chunks, settings.max_file_bytes),
         settings.max_file_bytes,
         lambda head: contents.append(detect_type(head, name, claimed, settings.file_types)),
     )

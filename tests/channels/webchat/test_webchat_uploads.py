@@ -227,7 +227,7 @@ async def test_a_browser_is_told_to_run_nothing(
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in answer.headers["Content-Security-Policy"]
     assert answer.headers["Content-Disposition"].startswith(f'{how}; filename="{name}"')
-    assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert answer.headers["Cache-Control"] == "no-store"
     head = await client.head(f"{API}/files/{stored['id']}", headers=bearer(session))
     assert (head.status, head.headers["Content-Length"]) == (200, str(len(content)))
 

@@ -58,14 +58,16 @@ def take(
     )
 
 
-def team_of(connection: Connection, current: Conversation, owner: str) -> str:
-    """Id of the team that a conversation of no team gets with its new owner.
+def team_of(connection: Connection, current: Conversation, owner: str) -> str | None:
+    """Id of the team that a conversation of no team gets with its new owner, if any.
 
     Of an agent's several teams it is the one a handoff would wait for, else the first by name; an
     agent of none, and the people of a page's own inbox, work for everyone.
     """
     listed, theirs = teams.list_teams(connection), teams.teams_of(connection, owner)
     own = [team for team in listed if team.id in theirs]
-    fitting = team_for(current.language, current.topic or "", own)
     named = [team for team in own if not team.everyone]
-    return named[0].id if fitting.everyone and named else fitting.id
+    if not named:
+        return None
+    fitting = team_for(current.language, current.topic or "", own)
+    return named[0].id if fitting.everyone else fitting.id

@@ -29,7 +29,7 @@ from bot.desk.people import scope, users
 from bot.desk.search import find, index
 from bot.handoff.service import Agent
 from bot.routing import teams
-from bot.routing.model import EVERYONE, Team
+from bot.routing.model import Team
 from bot.stores.tables import conversations, dead_letters, files, messages, team_stints
 from bot.streams.messages import Inbound
 
@@ -301,10 +301,10 @@ async def test_a_merge_opens_nothing(desk: Desk, complaints: Team) -> None:
         assert "e-talk" not in told, "the episode is the team's, its topic, too"
 
 
-async def test_agents_of_no_team_work_for_everyone(desk: Desk) -> None:
+async def test_agents_of_no_team_leave_it_to_everyone(desk: Desk) -> None:
     desk.database.call(lambda c: seed.conversation(c, "plain"))
     changed = await desk.service.claim("plain", ASHA, key="claim-by-asha")
-    assert changed.team == EVERYONE
+    assert changed.team is None
     await desk.service.give_back("plain", ASHA, key="return-by-asha")
     ravi = await desk.browser("ravi")
     assert "plain" in await ravi.text("/inbox/open")

@@ -7,7 +7,10 @@ The same receivers as in the ingress, the same inbox behind them: a message goes
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+import ipaddress
+import itertools
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +28,7 @@ from bot.streams.inbox import Inbox
 from channels.kit.reading import BODY_BYTES
 
 LOG = structlog.get_logger(__name__)
+_told: list[str] = []
 RETRY_S = 2
 """When to come back after a store did not answer."""
 
@@ -48,6 +52,43 @@ class Route:
     method: str
     path: str
     handler: Handler
+
+
+def warn_if_open(words: Sequence[str] | None = None) -> None:
+    """Warn, once, where Rasa's server listens to everybody.
+
+    That is its default. What strangers send here has no allowance, and Rasa's own routes are open
+    to them as well; the ingress is what they may reach.
+
+    Args:
+        words: The command line; this process's own by default.
+    """
+    words = sys.argv[1:] if words is None else words
+    if "run" not in words or _told:
+        return
+    interface = _interface(words)
+    try:
+        local = interface == "localhost" or ipaddress.ip_address(interface).is_loopback
+    except ValueError:
+        local = False
+    if not local:
+        _told.append(interface)
+        LOG.warning(
+            "rasa.open",
+            interface=interface,
+            hint="start it with -i 127.0.0.1; strangers may reach the ingress alone",
+        )
+
+
+def _interface(words: Sequence[str]) -> str:
+    found = "0.0.0.0"  # noqa: S104 - Rasa's default
+    for word, following in itertools.pairwise([*words, ""]):
+        name, given, value = word.partition("=")
+        if name in {"-i", "--interface"}:
+            found = value if given else following
+        elif word.startswith("-i") and not word.startswith("--"):
+            found = word[2:]
+    return found
 
 
 def rasa_input(
@@ -74,6 +115,7 @@ def rasa_input(
 
         def blueprint(self, on_new_message: Callable[[UserMessage], Awaitable[Any]]) -> Blueprint:
             settings = settings_module.load()
+            warn_if_open()
             made = Blueprint(f"{channel}_webhook")
             if missing := settings_module.missing(settings.of(needs)):
                 LOG.warning("channel.off", channel=channel, missing=" ".join(missing))

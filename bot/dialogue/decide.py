@@ -199,6 +199,8 @@ def _with_intent(
         return replace(choice, parsed=parse_data.intent(name, reading, understanding))
     if intent == "faq":
         return replace(choice, parsed=parse_data.question(reading, understanding))
+    if intent == "change_language":
+        intent = "which_language"  # no language is named in the text, or it was changed already
     return replace(choice, parsed=parse_data.intent(intent, reading, understanding))
 
 

@@ -77,6 +77,8 @@ class ContentNlg(NaturalLanguageGenerator):
                 "text": text,
                 "language": self._texts.language_for(utter_action, language),
             }
+            if utter_action == "utter_which_language":
+                output["quick_replies"] = self._languages(language)
             if utter_action in OFFERS_PERSON:
                 output["quick_replies"] = [self._action("person", language)]
             return output
@@ -178,6 +180,15 @@ class ContentNlg(NaturalLanguageGenerator):
         name = f"utter_title_{action.replace('-', '_')}"
         title = self._texts.render(name, language)
         return {"title": title, "action": action, "payload": action}
+
+    def _languages(self, spoken: str) -> list[dict[str, Any]]:
+        """Buttons for the other languages, each by its own name."""
+        return [
+            {"title": codes.name(code), "action": action, "payload": action}
+            for code in self._settings.languages
+            if code != spoken
+            for action in [f"language:{code}"]
+        ]
 
     def _values(self, language: str) -> dict[str, Any]:
         return {

@@ -78,6 +78,8 @@ SCRIPT: Mapping[str, Meant] = {
     "my card is lost. where is my order": Meant("faq/lost-card", also="order-status"),
     "where is my order? when is my refund": Meant("faq/order-status", also="refund-time"),
     "hello": Meant("greet"),
+    "change language": Meant("change_language"),
+    "another language please": Meant("change_language"),
     "yes": Meant("affirm"),
     "no": Meant("deny"),
     "talk to a person": Meant("ask_human"),

@@ -67,6 +67,7 @@ def _summary(choice: Choice) -> tuple[str, str, Cause | None]:
         ("my card is lost", ("handoff", "handoff", Cause.POLICY)),
         ("👍", ("affirm", "answer", None)),
         ("please speak Hindi", ("change_language", "answer", None)),
+        ("change language", ("which_language", "answer", None)),
         ("please speak Japanese", ("language_unsupported", "answer", None)),
         ("talk to a person in Hindi", ("handoff", "handoff", Cause.ASKED)),
     ],

@@ -309,6 +309,18 @@ async def test_a_language_asked_for_is_spoken_from_then_on(talk: Talk) -> None:
     assert answer.text == "रास्ते में है।"
 
 
+@pytest.mark.parametrize("text", ["change language", "another language please"])
+async def test_who_names_no_language_is_asked_which(talk: Talk, text: str) -> None:
+    *_, asked = await talk.say(text)
+    assert asked.utter == "utter_which_language"
+    assert "{" not in asked.text
+    assert asked.language == "en"
+    hindi = next(reply for reply in asked.quick_replies if reply.action == "language:hi")
+    assert "language:en" not in [reply.action for reply in asked.quick_replies]
+    (changed,) = await talk.tap(hindi)
+    assert (changed.utter, changed.language) == ("utter_language_changed", "hi")
+
+
 async def test_a_language_we_cannot_answer_in_is_told(talk: Talk) -> None:
     _, reply = await talk.say("please speak Japanese")
     assert (reply.utter, reply.language) == ("utter_language_unsupported", "en")

@@ -127,8 +127,10 @@ class System:
 
     @property
     def logins(self) -> dict[str, str]:
-        """Demo logins, name → password, as printed."""
-        found = re.findall(r"^\s*Login\s+(\S+) / (\S+)", self.output, re.MULTILINE)
+        """Demo logins, name → password, from the file that was named when they were made."""
+        named = re.search(r"^\s*Logins\s.*: passwords in (.+); delete", self.output, re.MULTILINE)
+        text = Path(named[1]).read_text("utf-8") if named else ""
+        found = re.findall(r"^(\S+) / (\S+)$", text, re.MULTILINE)
         return dict(found)
 
     @property

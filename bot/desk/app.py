@@ -26,6 +26,7 @@ from bot.language.translate import Translator
 from bot.settings import Settings
 from bot.stores.database import Database
 from bot.stores.secrets import load_or_create
+from bot.web.answers import harden
 
 
 def make_app(
@@ -41,6 +42,7 @@ def make_app(
         channels: Names and titles of the channels that service levels may be promised for.
     """
     app = web.Application(middlewares=[headers, errors, sessions, scoped])
+    harden(app, settings.public_url)
     topics = Topics(database, client)
     renderer = Renderer(settings, topics, MENU)
     app[app_keys.SETTINGS] = settings

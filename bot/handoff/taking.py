@@ -62,7 +62,7 @@ def team_of(connection: Connection, current: Conversation, owner: str) -> str | 
     """Id of the team that a conversation of no team gets with its new owner, if any.
 
     Of an agent's several teams it is the one a handoff would wait for, else the first by name; an
-    agent of none, and the people of a page's own inbox, work for everyone.
+    agent of none, and the people of a page's own inbox, leave it to everyone, as it was.
     """
     listed, theirs = teams.list_teams(connection), teams.teams_of(connection, owner)
     own = [team for team in listed if team.id in theirs]

@@ -21,6 +21,7 @@ from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
 from bot.streams.inbox import Inbox
+from bot.web.answers import harden
 from bot.web.tally import TALLY
 from channels import registry
 from channels.kit.app_keys import DATABASE, ERASE, INBOX, REDIS, SETTINGS, Erase
@@ -41,6 +42,7 @@ async def run(settings: Settings, holder: str) -> None:
 def make_app(settings: Settings) -> web.Application:
     """Build the application; connections open when it starts and close when it stops."""
     app = web.Application(middlewares=[_errors])
+    harden(app, settings.public_url)
     client = redis_client.connect(settings)
     app[SETTINGS] = settings
     app[REDIS] = client

@@ -22,6 +22,7 @@ from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
 from bot.stores.redis_client import guarded
+from bot.web.answers import harden
 from bot.web.serving import serving
 
 
@@ -60,6 +61,7 @@ async def serve_probes(
         return web.json_response(body, status=200 if ok else 503)
 
     app = web.Application()
+    harden(app, "")
     app.router.add_get("/live", live)
     app.router.add_get("/ready", ready)
     async with serving(app, settings, settings.health_port, "HEALTH_PORT"):

@@ -20,7 +20,7 @@ from bot.errors import SamvadError
 from bot.processes import prepare
 from bot.processes.roles import ROLES
 from bot.settings import Settings
-from bot.stores import redis_client, state_folder
+from bot.stores import redis_client, secrets, state_folder
 from bot.web import descriptors
 
 READY_TIMEOUT_S = 120
@@ -29,6 +29,8 @@ RESTART_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 WATCH_S = 0.2
 CALM_S = 30
 """A process that ran this long is restarted with the shortest pause."""
+FIRST_LOGINS = "first-logins"
+"""File in `<state>/secrets` with the first passwords, where no terminal could show them."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -206,13 +208,26 @@ def _print_addresses(settings: Settings, logins: list[tuple[str, str]], log_to_f
         f"  Agents' desk                {desk}/",
         f"  Health                      {ingress}/health",
     ]
-    lines += [
-        f"  Login                       {name} / {password}   (shown only now)"
-        for name, password in logins
-    ]
+    lines += _login_lines(settings, logins)
     if log_to_files:
         lines.append(f"  Logs                        {settings.state_dir / 'logs'}")
     print("\n".join([*lines, "", "  Ctrl-C stops everything.", ""]), flush=True)
+
+
+def _login_lines(settings: Settings, logins: list[tuple[str, str]]) -> list[str]:
+    """Tell the first passwords to whoever looks on, and no log: a file has them otherwise."""
+    if not logins:
+        return []
+    if sys.stdout.isatty():
+        return [
+            f"  Login                       {name} / {password}   (shown only now)"
+            for name, password in logins
+        ]
+    path = secrets.keep(
+        settings.state_dir, FIRST_LOGINS, "".join(f"{name} / {word}\n" for name, word in logins)
+    )
+    names = ", ".join(name for name, _ in logins)
+    return [f"  Logins                      {names}: passwords in {path}; delete it then"]
 
 
 def _healthy(host: str, port: int) -> bool:

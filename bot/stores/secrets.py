@@ -55,6 +55,18 @@ def load_or_create(state_dir: Path, name: str, from_environment: str = "") -> by
     return value
 
 
+def keep(state_dir: Path, name: str, content: str) -> Path:
+    """Write a file beside the secrets, mode 0600, in place of an older one; return its path."""
+    folder = state_folder.ensure(state_dir) / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / name
+    path.unlink(missing_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(content)
+    return path
+
+
 def signer(secret: bytes, purpose: str) -> Signer:
     """Make what signs the links and forms we hand out: HMAC-SHA256, one key for each purpose."""
     return Signer(secret, salt=purpose, key_derivation="hmac", digest_method=hashlib.sha256)

@@ -13,10 +13,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from bot import remote
+from bot.web.answers import SERVER
 from bot.web.bodies import PATIENCE
 from bot.web.descriptors import Descriptors
 from bot.web.tally import TALLY
@@ -99,6 +100,10 @@ class Connections:
         return False
 
 
+_PLAIN = {**HARDENED, hdrs.SERVER: SERVER}
+"""Headers of what no application answers."""
+
+
 class Connection(web.RequestHandler):
     """aiohttp's side of a connection, which knows how long it has waited for the other side."""
 
@@ -150,12 +155,12 @@ class Connection(web.RequestHandler):
             raise exc
         if status < 500 or isinstance(exc, HttpProcessingError):
             TALLY.note("http.unreadable", why=type(exc).__name__, status=status)
-            response = web.Response(status=status, text="This cannot be read.", headers=HARDENED)
+            response = web.Response(status=status, text="This cannot be read.", headers=_PLAIN)
             response.force_close()
             return response
         # Its own line is `log_exception`'s.
         answer = super().handle_error(request, status, exc, message)
-        answer.headers.update(HARDENED)
+        answer.headers.update(_PLAIN)
         return answer
 
     def log_exception(self, *_args: object, exc_info: object = None, **_more: object) -> None:

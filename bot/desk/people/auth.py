@@ -89,7 +89,7 @@ async def log_in(
     usable = row is not None and not row["password_hash"].startswith(DISABLED)
     known_hash = str(row["password_hash"]) if row is not None and usable else _DUMMY_HASH
     # Outside any transaction: on SQLite a writer would hold everybody up meanwhile.
-    right = await _check(known_hash, password)
+    right = await is_right(known_hash, password)
     started = None
     if row is not None and usable:
         user = User.from_row(row)
@@ -104,7 +104,7 @@ async def log_in(
     return started
 
 
-async def _check(known_hash: str, password: str) -> bool:
+async def is_right(known_hash: str, password: str) -> bool:
     """Verify a password, four at a time: hashing is slow on purpose and must not hold others up.
 
     Raises:

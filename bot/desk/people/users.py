@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from argon2 import PasswordHasher
 from sqlalchemy.engine import Connection
 
-from bot.desk.people import naming
+from bot.desk.people import naming, passwords
 from bot.errors import BadRequest
 from bot.stores.database import Database
 from bot.stores.tables import sessions, users
@@ -109,7 +109,7 @@ def add_user(
         raise BadRequest("bad-login", "a login is 1–64 letters a–z, digits or . _ @ + -")
     if role not in set(Role):
         raise BadRequest("bad-role", f"a role is one of {', '.join(Role)}")
-    digest = hash_password(password)
+    digest = hash_password(password, login, name)
     if connection.execute(sa.select(users.c.id).where(users.c.login == login)).first():
         raise BadRequest("login-taken", f"the login {login!r} is taken", status=409)
     row = {
@@ -184,7 +184,7 @@ def set_disabled(connection: Connection, user_id: str, disabled: bool) -> User:
 def set_password(connection: Connection, user_id: str, password: str) -> User:
     """Give a user a new password, lift a lock, and end all their sessions."""
     user = get_user(connection, user_id)
-    digest = (DISABLED if user.disabled else "") + hash_password(password)
+    digest = (DISABLED if user.disabled else "") + hash_password(password, user.login, user.name)
     connection.execute(
         sa.update(users)
         .where(users.c.id == user_id)
@@ -219,11 +219,14 @@ def end_sessions(connection: Connection, user_id: str) -> None:
     connection.execute(sa.delete(sessions).where(sessions.c.user_id == user_id))
 
 
-def hash_password(password: str) -> str:
+def hash_password(password: str, *names: str) -> str:
     """Hash with argon2id.
 
+    Args:
+        names: Login and name of whom it is for.
+
     Raises:
-        BadRequest: Shorter than `PASSWORD_LEAST` or longer than 256 characters.
+        BadRequest: Shorter than `PASSWORD_LEAST` or longer than 256 characters, or easy to guess.
     """
     if not PASSWORD_LEAST <= len(password) <= PASSWORD_MOST:
         raise BadRequest(
@@ -232,4 +235,6 @@ def hash_password(password: str) -> str:
             least=PASSWORD_LEAST,
             most=PASSWORD_MOST,
         )
+    if passwords.is_easy(password, *names):
+        raise BadRequest("easy-password", "this password is easy to guess; take a longer phrase")
     return HASHER.hash(password)

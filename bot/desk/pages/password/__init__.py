@@ -1,0 +1,1 @@
+"""Choosing a new password for oneself."""

@@ -14,7 +14,10 @@ from bot.stores.redis_client import guarded
 # late (stopped, swapped out) would leave a number behind that nobody removes.
 COUNT = """
 if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return false end
-return redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
+local number = redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
+if number >= 0 then return number end
+redis.call('HSET', KEYS[1], ARGV[1], 0)
+return 0
 """
 
 

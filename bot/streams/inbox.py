@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -34,6 +35,7 @@ LONG = 600
 """Characters beyond which a message is read after shorter ones, and takes no room from them."""
 MOST_LONG = 1024
 """Conversations handled at once, those with a long message included."""
+MOST_OWED = 10_000
 RETRY_S = (0.05, 0.2, 0.5, 1.0, 2.0)
 """Pauses before a failed message is tried again."""
 
@@ -106,6 +108,8 @@ class InboxReader:
         self._redis = client
         self._leases = leases
         self._handle = handle
+        self._owed: OrderedDict[tuple[int, str], int] = OrderedDict()
+        """Shard and row → change of its count that Redis did not take."""
         self._reader = ShardReader(
             client,
             leases,
@@ -128,7 +132,10 @@ class InboxReader:
             self._reader.set_aside(inbound.conversation)
         failed = 0
         while self._leases.held.get(ticket.shard) == ticket.lease:
+            is_tried = False
             try:
+                await self._pay(ticket)
+                is_tried = True
                 await self._handle(inbound, ticket)
                 return
             except LeaseLost:
@@ -140,7 +147,8 @@ class InboxReader:
                 return
             except StoreUnavailable as error:
                 LOG.warning("message.delayed", conversation=inbound.conversation, reason=str(error))
-                await self._uncount(ticket)
+                if is_tried:
+                    await self._uncount(ticket)
             except Exception:
                 LOG.exception("message.failed", conversation=inbound.conversation)
             await asyncio.sleep(RETRY_S[min(failed, len(RETRY_S) - 1)])
@@ -152,6 +160,18 @@ class InboxReader:
         Args:
             loss: `attempts.LOST` to count a lost lease instead.
         """
+        key = (ticket.shard, ticket.row)
+        self._owed[key] = self._owed.get(key, 0) + loss - 1
+        if len(self._owed) > MOST_OWED:
+            self._owed.popitem(last=False)
         with contextlib.suppress(StoreUnavailable):
+            await self._pay(ticket)
+
+    async def _pay(self, ticket: Ticket) -> None:
+        """Bring a count up to date; what Redis refuses now is owed until the next try."""
+        key = (ticket.shard, ticket.row)
+        change = self._owed.get(key, 0)
+        if change:
             stream = redis_keys.inbox(ticket.shard)
-            await attempts.count(self._redis, ticket.shard, stream, ticket.row, loss - 1)
+            await attempts.count(self._redis, ticket.shard, stream, ticket.row, change)
+            self._owed.pop(key, None)

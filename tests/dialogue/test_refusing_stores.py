@@ -10,17 +10,23 @@ import builders
 import postgresql_server
 import redis.asyncio
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 from talk import LEASE, Talk
 
 from bot.dialogue.engine import Engine
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.stores.redis_client import guarded
 from bot.stores.tables import dead_letters
+from bot.streams import attempts
 from bot.streams.inbox import InboxReader
 from bot.streams.lease import Leases
 from bot.streams.messages import Inbound
+from bot.streams.shards import Row
+from bot.streams.ticket import Ticket
 
+LOOKS = 4
 TRIES = 8
 """More than a message that fails by itself gets before it is given up."""
 
@@ -101,8 +107,11 @@ async def test_a_redis_that_takes_no_writes_costs_only_time(talk: Talk) -> None:
     await talk.arrive(message)
     await talk.redis.config_set("maxmemory", "1")
     try:
-        async with _answering(talk) as tried:
-            await _tried(tried, TRIES)
+        async with _answering(talk):
+            with capture_logs() as logs:
+                await builders.until(
+                    lambda: [line["event"] for line in logs].count("message.delayed") >= LOOKS
+                )
             await _untouched(talk, message)
             await talk.redis.config_set("maxmemory", "0")
             await _answered(talk, message)
@@ -111,6 +120,44 @@ async def test_a_redis_that_takes_no_writes_costs_only_time(talk: Talk) -> None:
     assert (await talk.replies(message))[-1].text == "It is on its way."
     await talk.recorded()
     assert talk.database.call(lambda c: c.execute(sa.select(dead_letters)).all()) == []
+
+
+async def test_a_redis_that_fills_up_in_the_midst_of_tries_counts_none_of_them(talk: Talk) -> None:
+    message = talk.message("where is my order")
+    ticket = await talk.arrive(message)
+    rounds = talk.settings.attempts + 2
+    full: list[int] = []
+
+    async def handle(inbound: Inbound, ticket: Ticket) -> None:
+        # Full between the count of the try and the commit, as long as this test says.
+        situation = await talk.handler._situations.read(inbound, ticket)
+        assert situation is not None
+        assert situation.attempt == 1, "none before counted"
+        if len(full) < rounds:
+            full.append(1)
+            await talk.redis.config_set("maxmemory", "1")
+            await guarded(talk.redis.set("full", "1"))
+        await talk.redis.eval(attempts.COUNT, 2, *_counted(ticket), ticket.row, -1)
+        await talk.handler.handle(inbound, ticket)
+
+    leases = Leases(talk.redis, "engine", "engine-0", talk.settings.shards, 60.0)
+    leases.held = {shard: LEASE for shard in range(talk.settings.shards)}
+    reader = InboxReader(talk.redis, leases, handle)
+    work = asyncio.ensure_future(
+        reader._work(Row(ticket.shard, ticket.row, LEASE, message.to_dict()))
+    )
+    try:
+        while not work.done():
+            await asyncio.sleep(0.3)
+            await talk.redis.config_set("maxmemory", "0")
+        await work
+    finally:
+        await talk.redis.config_set("maxmemory", "0")
+    assert (await talk.replies(message))[-1].text == "It is on its way."
+
+
+def _counted(ticket: Ticket) -> tuple[str, str]:
+    return redis_keys.attempts(ticket.shard), redis_keys.inbox(ticket.shard)
 
 
 def _do(server: postgresql_server.Server, statement: str) -> None:

@@ -19,10 +19,13 @@ from pathlib import Path
 from typing import IO
 
 import aiohttp
+import redis.asyncio
+import sqlalchemy as sa
 from running import REPO, clean_environment, free_port
 
 from bot import health
 from bot.processes.roles import ROLES
+from bot.stores.database import with_our_driver
 from bot.stores.redis_client import EmbeddedServer
 
 READY_S = 120.0
@@ -41,6 +44,8 @@ PLAN = (
     ("recorder", "stop"),
     ("redis", "kill"),
     ("redis", "stop"),
+    ("redis", "refuse"),
+    ("database", "refuse"),
 )
 """What may happen to whom; all of it happens once before anything happens again."""
 
@@ -51,7 +56,8 @@ class Fault:
 
     role: str
     kind: str
-    """`kill` (SIGKILL; started again later) or `stop` (SIGSTOP, later SIGCONT)."""
+    """`kill` (SIGKILL; started again later), `stop` (SIGSTOP, later SIGCONT), or `refuse`: Redis is
+    out of memory, the database only reads."""
     began: float
     """Unix seconds."""
     ended: float
@@ -186,7 +192,30 @@ class Herd:
                 await asyncio.sleep(dice.uniform(*pause_s))
                 await self._do(role, kind, dice)
 
+    async def _refuse(self, role: str, for_s: float) -> None:
+        """Let a store answer writes with a refusal for a while."""
+        began = time.time()
+        try:
+            await self._set_refusing(role, refuses=True)
+            self.faults.append(Fault(role, "refuse", began, began + for_s))
+            await asyncio.sleep(for_s)
+        finally:
+            await self._set_refusing(role, refuses=False)
+
+    async def _set_refusing(self, role: str, *, refuses: bool) -> None:
+        if role == "redis":
+            async with redis.asyncio.Redis.from_url(self.environment["REDIS_URL"]) as client:
+                await client.config_set("maxmemory", "1" if refuses else "0")
+            return
+        what = "SET default_transaction_read_only = on" if refuses else "RESET ALL"
+        await asyncio.to_thread(_at_postgresql, self.environment["DATABASE_URL"], what)
+
     async def _do(self, role: str, kind: str, dice: random.Random) -> None:
+        if kind == "refuse":
+            if role == "redis" or self.environment["DATABASE_URL"].startswith("postgresql"):
+                with contextlib.suppress(redis.ConnectionError):  # it is dead just now
+                    await self._refuse(role, dice.uniform(0.5, 2 * self.lease_s))
+            return
         animal = None if role == "redis" else dice.choice(self._of(role))
         process = self.redis.process if animal is None else animal.process
         if process is None or process.poll() is not None:
@@ -266,6 +295,15 @@ class Herd:
             start_new_session=True,
             preexec_fn=_end_with_us,
         )
+
+
+def _at_postgresql(url: str, what: str) -> None:
+    """Change a setting of the whole server, and let it read it."""
+    engine = sa.create_engine(with_our_driver(url), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ALTER SYSTEM {what}")
+        connection.exec_driver_sql("SELECT pg_reload_conf()")
+    engine.dispose()
 
 
 def _end_with_us() -> None:

@@ -39,6 +39,8 @@ ENTRIES = (
     "return-policy",
 )
 PERSON = "I want to talk to a person"
+COSTLY = ("order " * 400)[:1990]
+"""As long as Messenger takes; anything may be said to it, once."""
 LANGUAGES = ("en", "es", "hi")
 
 
@@ -104,6 +106,8 @@ def write(
             )
             for number, entry in enumerate(entries)
         ]
+        if language == "en" and place % 5 == 4:
+            lines[-1] = Message(lines[-1].id, COSTLY, "")
         if leaves:
             lines.append(Message(f"mid-{place}-person", PERSON, ""))
             del lines[0]

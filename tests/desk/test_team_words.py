@@ -503,6 +503,38 @@ async def test_nobody_hears_who_looks_at_a_hidden_conversation(
     assert not [user for user in said if user == "u-ravi"], "and nobody hears that ravi tried"
 
 
+async def test_a_page_stops_listening_once_it_may_no_longer_look(
+    desk: Desk, complaints: Team
+) -> None:
+    await _return(desk)
+    ravi = await _open(desk, "ravi")
+    await ravi.send_json({"type": "look", "conversation": "talk", "known": {}})
+    await _until(ravi, "thread")
+
+    def quietly_taken(c: sa.Connection) -> None:
+        c.execute(sa.update(conversations).values(team=complaints.id, state="assigned"))
+        seed.conversation(c, "open")
+
+    desk.database.call(quietly_taken)
+    hub = desk.server.app[app_keys.HUB]
+    await ravi.send_json({"type": "look", "conversation": "talk", "known": {}})
+    await ravi.send_json({"type": "look", "conversation": "open", "known": {}})
+    while (await _until(ravi, "thread"))["conversation"] != "open":
+        pass
+    assert hub._seats.showing("talk") == ()
+
+
+async def test_a_label_of_another_team_stays_on(desk: Desk, complaints: Team) -> None:
+    await _return(desk)
+    ravi, asha = await desk.browser("ravi"), await desk.browser("asha")
+    for browser, left in ((ravi, [f"{WORD}-label"]), (asha, [])):
+        status, _ = await browser.act(
+            "/conversations/talk/labels", label=f"{WORD}-label", remove="1"
+        )
+        assert status == 200
+        assert desk.database.call(labels.in_use) == left
+
+
 async def test_a_mention_calls_who_may_see_the_conversation(desk: Desk, complaints: Team) -> None:
     ravi, boss = [await _open(desk, one) for one in ("ravi", "boss")]
     browser = await desk.browser("asha")

@@ -57,9 +57,12 @@ def add(connection: Connection, conversation: str, label: str) -> None:
     insert_ignore(connection, labels, [row])
 
 
-def remove(connection: Connection, conversation: str, label: str) -> None:
+def remove(connection: Connection, conversation: str, label: str, seen: Scope = EVERYTHING) -> None:
+    """Take a label off that may be read; others are left alone."""
     connection.execute(
-        sa.delete(labels).where(labels.c.conversation == conversation, labels.c.label == label)
+        sa.delete(labels).where(
+            labels.c.conversation == conversation, labels.c.label == label, readable(seen)
+        )
     )
 
 

@@ -122,7 +122,10 @@ class Hub:
             self._seats.turn(seat, "")
         if left:
             await self._announce(seat, "left", left)
-        if not conversation or not await self._updates.may_show(seat, conversation):
+        if not conversation:
+            return
+        if not await self._updates.may_show(seat, conversation):
+            self._seats.turn(seat, "")  # it may have shown it before
             return
         # Only now: whatever is said of a conversation goes to all who show it.
         self._seats.turn(seat, conversation)

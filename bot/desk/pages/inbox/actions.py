@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from bot.desk import app_keys
 from bot.desk.acting import conversation_of, hold_back, page_of, write_note
 from bot.desk.conversation import labels, mentions, notes, present, reads
+from bot.desk.people import scope
 from bot.desk.web import CONVERSATION, action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
 from bot.handoff import snooze
@@ -123,8 +124,15 @@ async def set_labels(request: web.Request) -> web.StreamResponse:
     fields = await form(request)
     conversation = conversation_of(request)
     label, remove = labels.clean(fields.get("label", "")), bool(fields.get("remove"))
-    change = labels.remove if remove else labels.add
-    await request.app[app_keys.DATABASE].run(lambda c: change(c, conversation, label))
+    user = session_of(request).user
+
+    def work(connection: Connection) -> None:
+        if remove:
+            labels.remove(connection, conversation, label, scope.of(connection, user))
+        else:
+            labels.add(connection, conversation, label)
+
+    await request.app[app_keys.DATABASE].run(work)
     await request.app[app_keys.HUB].publish(conversation, "label")
     undo = {"action": "labels", "fields": {"label": label, **({} if remove else {"remove": "1"})}}
     return done(request, page_of(request, "open"), undo=undo)

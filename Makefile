@@ -52,8 +52,8 @@ chaos: env  ## The long fault test: 5,000 deliveries while processes die (about 
 audit: env  ## Look the locked libraries up among known advisories, where the data can be had
 	@$(RUN) python deploy/audit.py $(UV)
 
-attack: env  ## Costly texts among ordinary conversations, against a system started for it
-	$(RUN) python tests/faults/costly_texts.py $(ARGS)
+attack: env  ## What a stranger may try, against a system started for it (about 4 minutes)
+	$(RUN) python tests/faults/attack.py $(ARGS)
 
 evaluate: env peers-env  ## Measure the understanding on public data (EVAL=folder) into docs/quality.md
 	$(RUN) python -m benchmarks.quality

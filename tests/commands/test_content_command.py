@@ -28,7 +28,7 @@ def bot(
     capsys: pytest.CaptureFixture[str],
 ) -> Any:
     """Runs a command on a database of its own, with nothing else running."""
-    settings.state_dir.mkdir()
+    settings.state_dir.mkdir(mode=0o700)
     shutil.copyfile(migrated, settings.state_dir / "samvad.sqlite3")
     monkeypatch.setenv("SAMVAD_STATE_DIR", str(settings.state_dir))
     monkeypatch.setenv("SAMVAD_LANGUAGES", "en")

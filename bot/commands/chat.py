@@ -82,6 +82,10 @@ def _post(url: str, body: dict[str, Any]) -> list[dict[str, Any]]:
             replies: list[dict[str, Any]] = json.load(answer)
             return replies
     except urllib.error.HTTPError as error:
+        if error.code == 404:
+            raise SamvadError(
+                f"{url} is not served: with PUBLIC_URL the channel is on with REST_CHANNEL=on only"
+            ) from error
         raise SamvadError(f"{url} said {error.code}: {error.read().decode()[:200]}") from error
     except OSError as error:
         raise SamvadError(f"nothing answers at {url}; start it with `make run`") from error

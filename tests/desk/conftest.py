@@ -8,6 +8,7 @@ from pathlib import Path
 
 import desk_seed
 import pytest
+import team_talk
 from aiohttp.test_utils import TestServer
 from desk_world import PASSWORD, Desk
 from playwright.async_api import Browser
@@ -17,6 +18,7 @@ from bot.desk import app_keys
 from bot.desk.app import make_app
 from bot.desk.people.users import hash_password
 from bot.handoff.service import HandoffService
+from bot.routing.model import Team
 from bot.settings import Settings
 from bot.stores import redis_client
 from bot.stores.database import Database
@@ -89,3 +91,9 @@ async def desk(
     await made.server.close()
     await client.aclose()
     database.close()
+
+
+@pytest.fixture
+async def complaints(desk: Desk) -> Team:
+    """A conversation that the team of complaints has, and talked in."""
+    return await team_talk.talked(desk)

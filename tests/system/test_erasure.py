@@ -92,4 +92,5 @@ def test_nothing_of_their_files_is_left(system: System, tmp_path: Path) -> None:
     erased = system.run("customer", "erase", visitor.conversation)
     assert erased.returncode == 0, erased.stderr
     assert _files_with(system.state_dir, word, name) == set()
-    assert visitor.get(f"files/{sent.json['id']}").status == 404
+    assert visitor.get(f"files/{sent.json['id']}").status == 401, "their sessions have ended"
+    assert system.sql("select 1 from files where id = ?", sent.json["id"]) == []

@@ -7,6 +7,7 @@ exactly (`quantise_columns`), so a text has the same vector on all of them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,8 @@ class GraphBuilder:
 
 def open_graph(path: Path) -> Any:
     """Open a graph with one thread per call; concurrent calls are safe."""
+    # Read while it is imported; here as well as in `bot.__main__`, for Rasa's own commands.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -3,7 +3,8 @@
 A stint begins when the bot takes a conversation over, and lasts until it does again. Each team that
 has the conversation in a stint gets a row: it may read everything in the stint up to the moment the
 conversation left it, also later, when the bot or another team has the conversation
-(`bot.desk.people.scope`). A stint without rows is anybody's.
+(`bot.desk.people.scope`). A stint without rows is anybody's, and so is one that an agent of no team
+had: its row names the team of everyone and says when it ended.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from sqlalchemy.engine import Connection
 from bot.stores.database import insert_ignore
 from bot.stores.tables import conversations, team_stints
 
+EVERYONE = "everyone"
+"""Id of the team that everybody is in (`bot.routing.model`, which lies above)."""
+
 
 class HasTeam(Protocol):
     """What is noted of a conversation; its row has it."""
@@ -27,6 +31,8 @@ class HasTeam(Protocol):
     def stint(self) -> int: ...
     @property
     def team(self) -> str | None: ...
+    @property
+    def owner(self) -> str | None: ...
     @property
     def episode_id(self) -> str: ...
     @property
@@ -44,6 +50,8 @@ def note(connection: Connection, current: HasTeam, team: str | None, moment: flo
     if current.team is not None:
         # While machines are updated, an older process may have noted nothing.
         _enter(connection, current, current.team)
+    elif team is None and current.owner is not None and not _is_noted(connection, current):
+        _enter(connection, current, EVERYONE)
     _leave(connection, current.id, max(moment, time.time()))
     if team is not None:
         _enter(connection, current, team)
@@ -88,6 +96,13 @@ def _enter(connection: Connection, current: HasTeam, team: str) -> None:
     if not insert_ignore(connection, team_stints, [row]):
         again = (s.conversation == current.id, s.stint == current.stint, s.team == team)
         connection.execute(sa.update(team_stints).where(*again).values(ended_at=None))
+
+
+def _is_noted(connection: Connection, current: HasTeam) -> bool:
+    """Tell whether a team had the stint, also if that is known from its events only."""
+    s = team_stints.c
+    query = sa.select(s.team).where(s.conversation == current.id, s.stint == current.stint)
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _leave(connection: Connection, conversation: str, moment: float) -> None:

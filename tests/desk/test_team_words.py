@@ -206,6 +206,27 @@ async def test_agents_of_no_team_leave_it_to_everyone(desk: Desk) -> None:
     assert "plain" in await ravi.text("/inbox/open")
 
 
+async def test_what_an_agent_of_no_team_heard_stays_everyones(desk: Desk, complaints: Team) -> None:
+    """The next team has what follows, not what was said before the conversation came back."""
+    orders = next(t for t in desk.database.call(teams.list_teams) if t.name == "Orders")
+    desk.database.call(lambda c: teams.set_members(c, orders.id, []))
+    await give_back(desk)
+    for agent, words in ((RAVI, "told to ravi"), (ASHA, "told to asha")):
+        await desk.service.claim("talk", agent, key=f"claim-{agent.id}")
+        say(desk, words)
+        await desk.service.give_back("talk", agent, key=f"return-{agent.id}")
+    asha, ravi = [
+        await read_all(desk, await desk.browser(one), "talk", ids=ids(desk))
+        for one in ("asha", "ravi")
+    ]
+    assert [words in asha for words in ("told to ravi", "told to asha", WORD)] == [True] * 3
+    assert [words in ravi for words in ("told to ravi", "told to asha", WORD)] == [
+        True,
+        False,
+        False,
+    ]
+
+
 def _team(desk: Desk, name: str, *members: str, **more: Any) -> str:
     def work(c: sa.Connection) -> str:
         team = teams.save_team(c, Team("", name, **more))

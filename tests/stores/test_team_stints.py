@@ -130,3 +130,25 @@ def test_without_events_it_is_the_team_of_the_conversation(url: str) -> None:
         _conversation(c, "b")
 
     assert _upgraded(url, past) == [("a", 1, "t-now", "e1", 10.0, None)]
+
+
+def test_what_came_before_an_episode_without_events_has_ended(url: str) -> None:
+    def past(c: sa.Connection) -> None:
+        _conversation(c, "a", stint=2, episode_id="e2", episode_started_at=50.0)
+        _event(c, "a", "episode.started", 10.0)
+        _event(c, "a", "sla.breached", 12.0, team="t-then")
+
+    assert _upgraded(url, past) == [("a", 1, "t-then", "e1", 10.0, 50.0)]
+
+
+def test_each_of_many_conversations_is_looked_at_once(url: str) -> None:
+    def past(c: sa.Connection) -> None:
+        for number in range(1001):
+            _conversation(c, f"c{number:04}", team="t-now", state="resolved")
+        _event(c, "c0777", "episode.started", 10.0)
+        _event(c, "c0777", "sla.breached", 12.0, team="t-then")
+
+    rows = _upgraded(url, past)
+    assert len({row[0] for row in rows}) == 1001
+    assert [row[2] for row in rows if row[0] == "c0777"] == ["t-now", "t-then"]
+    assert len(rows) == 1002

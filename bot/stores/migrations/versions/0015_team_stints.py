@@ -6,7 +6,7 @@ transfers and service levels name the team, else it is the teams of the agents w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -63,26 +63,42 @@ def upgrade() -> None:
         sa.Column("began_at", sa.Float, nullable=False),
         sa.Column("ended_at", sa.Float),
     )
-    rows = _past(op.get_bind())
-    for start in range(0, len(rows), _ROWS):
-        op.bulk_insert(made, rows[start : start + _ROWS])
+    connection = op.get_bind()
+    members: dict[str, set[str]] = {}
+    for user, team in connection.execute(sa.text("SELECT user_id, team_id FROM team_members")):
+        members.setdefault(user, set()).add(team)
+    # Some at a time: all at once would be gigabytes where there are millions.
+    for some in _some_at_a_time(connection):
+        if rows := _past(connection, some, members):
+            op.bulk_insert(made, rows)
 
 
 def downgrade() -> None:
     op.drop_table("team_stints")
 
 
-def _past(connection: sa.Connection) -> list[dict[str, Any]]:
-    members: dict[str, set[str]] = {}
-    for user, team in connection.execute(sa.text("SELECT user_id, team_id FROM team_members")):
-        members.setdefault(user, set()).add(team)
-    told = _stints(connection)
+def _some_at_a_time(connection: sa.Connection) -> Iterator[Sequence[sa.Row[Any]]]:
+    query = sa.text(
+        "SELECT id, stint, team, episode_id, episode_started_at FROM conversations"
+        " WHERE id > :last ORDER BY id LIMIT :most"
+    )
+    last = ""
+    while some := connection.execute(query, {"last": last, "most": _ROWS}).all():
+        yield some
+        last = some[-1].id
+
+
+def _past(
+    connection: sa.Connection, some: Sequence[sa.Row[Any]], members: Mapping[str, set[str]]
+) -> list[dict[str, Any]]:
+    told = _stints(connection, [one.id for one in some])
     rows: list[dict[str, Any]] = []
-    query = "SELECT id, stint, team, episode_id, episode_started_at FROM conversations"
-    for one in connection.execute(sa.text(query)):
+    for one in some:
         stints = told.get(one.id) or []
         if not stints or stints[-1].episode_id != one.episode_id:
             # Its events were forgotten.
+            if stints:
+                stints[-1].ended_at = one.episode_started_at
             stints.append(_Stint(one.episode_id, one.episode_started_at))
         if one.team:
             stints[-1].teams.add(one.team)
@@ -102,7 +118,7 @@ def _past(connection: sa.Connection) -> list[dict[str, Any]]:
     return rows
 
 
-def _stints(connection: sa.Connection) -> dict[str, list[_Stint]]:
+def _stints(connection: sa.Connection, ids: Sequence[str]) -> dict[str, list[_Stint]]:
     """Stints by conversation, oldest first, as the events tell of them."""
     events = sa.table(
         "events",
@@ -111,7 +127,7 @@ def _stints(connection: sa.Connection) -> dict[str, list[_Stint]]:
         sa.column("occurred_at"),
     )
     e = events.c
-    query = sa.select(events).where(e.type.in_(_BEGINS + _TELLS), e.conversation != "")
+    query = sa.select(events).where(e.conversation.in_(ids), e.type.in_(_BEGINS + _TELLS))
     # What begins a stint comes before what happens in it at the same moment.
     order = (e.conversation, e.occurred_at, sa.case((e.type.in_(_BEGINS), 0), else_=1))
     rows = connection.execute(query.order_by(*order)).mappings()

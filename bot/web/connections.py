@@ -179,7 +179,7 @@ class Connection(web.RequestHandler):
         if transport is None:
             return ""
         unsent = transport.get_write_buffer_size()
-        if not unsent or unsent < self._unsent:
+        if not self._unsent or unsent < self._unsent:
             self._unsent_since = now
         self._unsent = unsent
         if unsent and now - self._unsent_since > SEND_S:

@@ -21,6 +21,7 @@ from bot.web.connections import Connections
 from bot.web.descriptors import Descriptors
 
 HALF_HEADER = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-"
+MUCH = 30_000_000
 HALF_BODY = request("POST", "/ignores", Content_Length="100") + b"half"
 
 
@@ -73,7 +74,7 @@ async def _uploads(request: web.Request) -> web.Response:
 
 
 async def _much(_request: web.Request) -> web.Response:
-    return web.Response(body=bytes(30_000_000))
+    return web.Response(body=bytes(MUCH))
 
 
 async def _socket(request: web.Request) -> web.WebSocketResponse:
@@ -180,6 +181,24 @@ async def test_who_takes_no_answer_is_ended(serve: Serve, monkeypatch: pytest.Mo
         await wire.send(request("GET", "/much"))
         await until(lambda: len(server.open) == 0)
         wire.close()
+
+
+async def test_a_new_connection_has_time_to_take_its_first_answer(serve: Serve) -> None:
+    async with serve() as server:
+        wire = await connect(server.port)
+        wire.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await wire.send(request("GET", "/much"))
+        await until(lambda: _unsent(server))
+        await asyncio.sleep(10 * serving.LOOK_S)
+        assert len(server.open) == 1
+        wire.writer.transport.resume_reading()  # type: ignore[attr-defined]
+        assert len((await wire.answer()).body) == MUCH
+        wire.close()
+
+
+def _unsent(server: Server) -> int:
+    transports = [one.transport for one in server.open._open]
+    return sum(transport.get_write_buffer_size() for transport in transports if transport)
 
 
 async def test_an_open_window_is_not_overdue(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

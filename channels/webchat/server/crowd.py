@@ -37,7 +37,8 @@ class Crowd:
         if len(present) > self._most:
             oldest = next(iter(present))
             del present[oldest]
-            oldest.reschedule(asyncio.get_running_loop().time())
+            if not oldest.expired():  # another crowd may have ended it, and it is on its way out
+                oldest.reschedule(asyncio.get_running_loop().time())
         try:
             yield
         finally:

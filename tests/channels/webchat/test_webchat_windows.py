@@ -108,6 +108,31 @@ async def test_who_left_makes_room() -> None:
     assert few._open == {}
 
 
+async def test_who_is_on_the_way_out_of_one_crowd_gives_way_in_another() -> None:
+    addresses, conversations, slow = Crowd(1), Crowd(1), asyncio.Event()
+    told = asyncio.Event()
+
+    async def stay_long() -> None:
+        async with asyncio.timeout(None) as stay:
+            with addresses.joined("a", stay), conversations.joined("c", stay):
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    told.set()
+                    await slow.wait()  # as where Redis is told that a window goes
+
+    first = asyncio.create_task(stay_long())
+    await until(lambda: conversations._open)
+    async with asyncio.timeout(None) as stay:
+        with addresses.joined("a", stay):
+            await told.wait()
+            with conversations.joined("c", stay):
+                slow.set()
+                with pytest.raises(TimeoutError):
+                    await first
+    assert (addresses._open, conversations._open) == ({}, {})
+
+
 async def test_windows_share_one_read_per_wake_up(
     client: TestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

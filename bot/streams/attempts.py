@@ -10,19 +10,22 @@ import redis.asyncio
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
 
-# KEYS: attempts, stream. ARGV: row, change. A row that is done is not counted: a process that was
-# late (stopped, swapped out) would leave a number behind that nobody removes.
-COUNT = """
-if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return false end
-local number = redis.call('HINCRBY', KEYS[1], ARGV[1], ARGV[2])
-if number >= 0 then return number end
-redis.call('HSET', KEYS[1], ARGV[1], 0)
-return 0
-"""
-
-
 LOST = 1000
 """A loss in the number of a row; tries stay far below."""
+
+# KEYS: attempts, stream. ARGV: row, change. A row that is done is not counted: a process that was
+# late (stopped, swapped out) would leave a number behind that nobody removes. A try may be taken
+# back twice, where Redis did it and the answer got lost: no loss becomes tries by that.
+COUNT = f"""
+if #redis.call('XRANGE', KEYS[2], ARGV[1], ARGV[1]) == 0 then return false end
+local number = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0)
+local change = tonumber(ARGV[2])
+if change ~= 1 then
+  local back = -change % {LOST}
+  change = change + back - math.min(back, number % {LOST})
+end
+return redis.call('HINCRBY', KEYS[1], ARGV[1], change)
+"""
 FREE_LOSSES = 3
 """A slow machine loses leases through no fault of a message; beyond these it may be the message."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import threading
 from collections import Counter
@@ -52,7 +53,9 @@ async def keep_on_thread(
         tick_s: Seconds between two looks for a sign of life.
     """
     keeper = _Keeper(leases, client, current_work, give_up, tick_s)
-    thread = threading.Thread(target=keeper.run, name="leases", daemon=True)
+    # Its log lines name the process as all others do.
+    run = contextvars.copy_context().run
+    thread = threading.Thread(target=run, args=(keeper.run,), name="leases", daemon=True)
     thread.start()
     pulse = asyncio.create_task(keeper.pulse())
     try:

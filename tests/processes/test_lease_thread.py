@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import builders
 import redis.asyncio
+import structlog
 
 from bot.processes import lease_thread
 from bot.processes.lease_thread import keep_on_thread
@@ -88,3 +89,19 @@ async def test_redis_away_for_a_while_costs_the_leases_and_nothing_else(
             await redis.config_set("maxmemory", "0")
         await builders.until(lambda: len(leases.held) == SHARDS)
         await asyncio.sleep(0)
+
+
+async def test_what_the_thread_logs_names_the_process(
+    settings: Settings, redis: redis.asyncio.Redis, redis_url: str
+) -> None:
+    leases, client = _leases(settings, redis_url)
+    names: list[object] = []
+
+    def note() -> None:
+        """Called on the thread."""
+        names.append(structlog.contextvars.get_contextvars().get("process"))
+
+    with structlog.contextvars.bound_contextvars(process="engine-a@here"):
+        async with keep_on_thread(leases, client, note, tick_s=0.05):
+            await builders.until(lambda: bool(names))
+    assert names[0] == "engine-a@here"

@@ -215,6 +215,17 @@ async def test_a_label_of_another_team_stays_on(desk: Desk, complaints: Team) ->
         assert desk.database.call(labels.in_use) == left
 
 
+async def test_labels_of_another_team_leave_room_for_others(desk: Desk, complaints: Team) -> None:
+    for number in range(1, labels.MOST_PER_CONVERSATION):
+        desk.database.call(lambda c, n=number: labels.add(c, "talk", f"theirs-{n}"))
+    await give_back(desk)
+    ravi, asha = await desk.browser("ravi"), await desk.browser("asha")
+    status, answer = await ravi.act("/conversations/talk/labels", label="ours")
+    assert status == 200, answer
+    status, answer = await asha.act("/conversations/talk/labels", label="one-more")
+    assert (status, answer["code"]) == (400, "too-many-labels")
+
+
 async def test_a_mention_calls_who_may_see_the_conversation(desk: Desk, complaints: Team) -> None:
     ravi, boss = [await _open(desk, one) for one in ("ravi", "boss")]
     browser = await desk.browser("asha")

@@ -36,8 +36,10 @@ def clean(label: str) -> str:
     return spelled
 
 
-def add(connection: Connection, conversation: str, label: str) -> None:
+def add(connection: Connection, conversation: str, label: str, seen: Scope = EVERYTHING) -> None:
     """Put a label on a conversation; nothing happens if it is there.
+
+    Those that the user may not read leave as much room as if they were not there.
 
     Raises:
         BadRequest: No such conversation (status 404), or it has too many labels.
@@ -45,7 +47,7 @@ def add(connection: Connection, conversation: str, label: str) -> None:
     if store.get(connection, conversation) is None:
         raise BadRequest("unknown-conversation", "There is no such conversation.", status=404)
     number = connection.execute(
-        sa.select(sa.func.count()).where(labels.c.conversation == conversation)
+        sa.select(sa.func.count()).where(labels.c.conversation == conversation, readable(seen))
     ).scalar_one()
     if number >= MOST_PER_CONVERSATION:
         raise BadRequest(

@@ -127,10 +127,8 @@ async def set_labels(request: web.Request) -> web.StreamResponse:
     user = session_of(request).user
 
     def work(connection: Connection) -> None:
-        if remove:
-            labels.remove(connection, conversation, label, scope.of(connection, user))
-        else:
-            labels.add(connection, conversation, label)
+        change = labels.remove if remove else labels.add
+        change(connection, conversation, label, scope.of(connection, user))
 
     await request.app[app_keys.DATABASE].run(work)
     await request.app[app_keys.HUB].publish(conversation, "label")

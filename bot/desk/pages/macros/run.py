@@ -14,6 +14,7 @@ from bot.desk.lists.rows import rows_of
 from bot.desk.pages.macros import queries
 from bot.desk.pages.macros.queries import Macro
 from bot.desk.pages.macros.steps import ENDS, Step, filled
+from bot.desk.people import scope
 from bot.desk.web import action_key, agent_of, done, form, texts_of
 from bot.errors import TransitionRefused
 from bot.handoff.snooze import UNTIL_REPLY
@@ -56,7 +57,9 @@ async def _do(request: web.Request, conversation: str, step: Step, key: str, cus
         case "note":
             await write_note(request, step["text"], key)
         case "label":
-            await database.run(lambda c: labels.add(c, conversation, step["label"]))
+            await database.run(
+                lambda c: labels.add(c, conversation, step["label"], scope.of_id(c, agent.id))
+            )
             await app[app_keys.HUB].publish(conversation, "label")
         case "priority":
             await moves.prioritise(

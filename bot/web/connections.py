@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -32,7 +31,8 @@ KEEP_ALIVE_S = 75.0
 """For the next request."""
 LINGER_S = 5.0
 """For the rest of a body that was refused, so that its sender reads why."""
-
+TOO_MANY = "too-many-of-address"
+NO_DESCRIPTORS = "no-descriptors"
 
 HARDENED = {
     "X-Content-Type-Options": "nosniff",
@@ -59,32 +59,35 @@ class Connections:
         self._descriptors = descriptors
         self._open: dict[Connection, str] = {}
         """Oldest first, with whom they are counted for; nobody where it is a trusted proxy."""
-        self._counts: Counter[str] = Counter()
+        self._of_address: dict[str, dict[Connection, None]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
     def admit(self, connection: Connection, peer: str, descriptor: int, now: float) -> str:
-        """Count a new connection.
+        """Count a new connection; where there are too many, an idle one makes room for it.
 
         Returns:
             Why it must go; empty when it may stay.
         """
         address = "" if remote.is_trusted(peer, self._trusted) else remote.counted_as(peer)
-        if address and self._counts[address] >= self._most:
-            return "too-many-of-address"
-        if not self._descriptors.has_room(descriptor, now) and not self._end_an_idle_one():
-            return "no-descriptors"
+        theirs = self._of_address.get(address, {}) if address else {}
+        if len(theirs) >= self._most and not _end_an_idle_one(theirs, TOO_MANY):
+            return TOO_MANY
+        has_room = self._descriptors.has_room(descriptor, now)
+        if not has_room and not _end_an_idle_one(self._open, NO_DESCRIPTORS):
+            return NO_DESCRIPTORS
         self._open[connection] = address
-        self._counts[address] += 1
+        self._of_address.setdefault(address, {})[connection] = None
         return ""
 
     def leave(self, connection: Connection) -> None:
         address = self._open.pop(connection, None)
         if address is not None:
-            self._counts[address] -= 1
-            if not self._counts[address]:
-                del self._counts[address]
+            theirs = self._of_address[address]
+            del theirs[connection]
+            if not theirs:
+                del self._of_address[address]
 
     def look(self, now: float) -> None:
         """End what is overdue."""
@@ -92,12 +95,14 @@ class Connections:
             if reason := connection.overdue(now):
                 connection.end(reason)
 
-    def _end_an_idle_one(self) -> bool:
-        for connection in self._open:
-            if connection.is_idle:
-                connection.end("no-descriptors")
-                return True
-        return False
+
+def _end_an_idle_one(connections: Iterable[Connection], reason: str) -> bool:
+    """End the oldest that is between requests; tell whether there was one."""
+    for connection in connections:
+        if connection.is_idle:
+            connection.end(reason)
+            return True
+    return False
 
 
 _PLAIN = {**HARDENED, hdrs.SERVER: SERVER}

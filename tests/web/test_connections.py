@@ -230,6 +230,9 @@ async def _fill(server: Server, count: int, source: str = "127.0.0.1") -> list[W
 async def test_an_address_has_only_so_many_connections(serve: Serve) -> None:
     async with serve(connections_per_address=3) as server:
         wires = await _fill(server, 3)
+        for wire in wires:
+            await wire.send(request("POST", "/ignores", b"whole"))
+        await until(lambda: all(not one.is_idle for one in server.open._open))
         one_more = await connect(server.port)
         await one_more.end()
         other = await connect(server.port, "127.0.0.2")
@@ -240,6 +243,23 @@ async def test_an_address_has_only_so_many_connections(serve: Serve) -> None:
         assert (await ask(server.port, request("GET", "/"))).status == 200
         for wire in (*wires, other):
             wire.close()
+
+
+async def test_browsers_that_keep_connections_keep_nobody_of_their_office_out(serve: Serve) -> None:
+    async with serve(connections_per_address=3) as server:
+        wires = await _fill(server, 3)
+        for wire in wires:
+            await wire.send(request("GET", "/"))
+            assert (await wire.answer()).status == 200
+        (other,) = await _fill(server, 1, "127.0.0.2")
+        colleague = await connect(server.port)
+        await colleague.send(request("GET", "/"))
+        assert (await colleague.answer()).status == 200
+        await wires[0].end()
+        for kept in (*wires[1:], colleague, other):
+            await kept.send(request("GET", "/"))
+            assert (await kept.answer()).status == 200
+            kept.close()
 
 
 async def test_a_trusted_proxy_has_as_many_as_it_needs(serve: Serve) -> None:

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 SHORT_AT_ONCE = 4
 """Short messages read in a row while a long one waits."""
 SUSPECT_WAITS_S = 30.0
-"""After which a suspect message is read although others wait."""
+"""After which a suspect message is read although others wait, one for so many of theirs."""
 
 
 class Priority(IntEnum):
@@ -54,6 +54,8 @@ class ReadingThread:
         self._changed = threading.Condition()
         self._shorts = 0
         """Short messages taken in a row while a long one waited."""
+        self._others = SHORT_AT_ONCE
+        """Turns since a suspect message went before others."""
         self._began: float | None = None
         self._thread: threading.Thread | None = None
 
@@ -99,8 +101,11 @@ class ReadingThread:
     def _next(self) -> _Job | None:
         """Take the job whose turn it is; for the holder of the condition's lock."""
         short, long, suspect = (self._waiting[priority] for priority in Priority)
-        if suspect and time.monotonic() - suspect[0].since > SUSPECT_WAITS_S:
+        has_waited = suspect and time.monotonic() - suspect[0].since > SUSPECT_WAITS_S
+        if has_waited and self._others >= SHORT_AT_ONCE:
+            self._others = 0
             return suspect.popleft()
+        self._others += 1
         if short and (not long or self._shorts < SHORT_AT_ONCE):
             self._shorts = self._shorts + 1 if long else 0
             return short.popleft()

@@ -65,6 +65,16 @@ async def test_even_a_suspect_comes_some_time(monkeypatch: pytest.MonkeyPatch) -
     assert order[0] == "suspect-1"
 
 
+async def test_suspects_that_have_waited_let_others_through(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "SUSPECT_WAITS_S", 0.0)
+    suspects, shorts = [Priority.SUSPECT] * 3, [Priority.SHORT] * SHORT_AT_ONCE
+    order = await _behind(ReadingThread(), *suspects, *shorts)
+    kinds = [name.partition("-")[0] for name in order]
+    assert kinds == ["suspect", *["short"] * SHORT_AT_ONCE, "suspect", "suspect"]
+
+
 async def test_what_nobody_waits_for_is_not_begun(redis: redis.asyncio.Redis) -> None:
     reading_thread, gate, begun = ReadingThread(), _Gate(), list[str]()
     leases = Leases(redis, "engine", "engine-0", 1, 60.0)

@@ -22,6 +22,17 @@ async def current(client: redis.asyncio.Redis, conversation: str) -> int:
     return int(value or 0)
 
 
+async def for_new_session(client: redis.asyncio.Redis, conversation: str) -> int:
+    """The number for a token that is made now; it is kept for as long as any such token lives.
+
+    Were it forgotten earlier, the next end would count from one, and this token would go on.
+    """
+    key = redis_keys.generation(conversation)
+    commands = (("GET", key), ("EXPIRE", key, redis_keys.GENERATION_TTL_S))
+    value, _ = await guarded(batches_of(client).run(*commands))
+    return int(value or 0)
+
+
 async def end(client: redis.asyncio.Redis, conversations: Iterable[str]) -> None:
     """End all sessions of these conversations."""
     for conversation in conversations:

@@ -52,7 +52,7 @@ async def open_session(request: web.Request) -> web.Response:
     ended = 0
     if visitor:
         conversation = session.session_of(site, visitor, 0.0).conversation
-        ended = await generations.current(request.app[REDIS], conversation)
+        ended = await generations.for_new_session(request.app[REDIS], conversation)
     token, visitor = session.issue(
         secret,
         site,

@@ -21,6 +21,7 @@ from bot.conversation.changes import announce
 from bot.conversation.states import State
 from bot.desk import app_keys
 from bot.desk.conversation import labels, merging
+from bot.desk.live.updates import Rows
 from bot.desk.live.watchers import Watchers
 from bot.desk.people import scope
 from bot.handoff.service import Agent
@@ -126,6 +127,25 @@ async def test_live_rows_and_threads_carry_what_each_page_may_read(
     assert [row["id"] for frame in rows for row in frame["rows"]] == ["talk"] * 3
     assert [WORD in json.dumps(frame) for frame in rows] == [True, False, True]
     assert WORD not in json.dumps(shown)
+
+
+async def test_rows_are_read_again_only_for_who_may_not_read_all_of_them(
+    desk: Desk, complaints: Team
+) -> None:
+    """Each of them costs some queries, and many agents have pages open."""
+
+    def circles() -> list[set[str]]:
+        def work(c: sa.Connection) -> Rows:
+            return Rows.read(c, ["talk"], [scope.of_id(c, one) for one in ("u-asha", "u-ravi")])
+
+        rows = desk.database.call(work)
+        return [set(own) for own in rows.veiled.values()]
+
+    assert circles() == [], "asha has it like her colleagues, ravi does not see it"
+    await give_back(desk)
+    assert circles() == [{"talk"}]
+    await desk.service.assign("talk", BOSS, "u-ravi", key="assign-by-boss")
+    assert circles() == [{"talk"}]
 
 
 async def test_an_owner_from_outside_reads_their_own_stint_live(

@@ -22,7 +22,7 @@ from bot.desk.rendering import Renderer
 from bot.desk.texts import Texts
 from bot.routing import teams
 from bot.stores.database import Database
-from bot.stores.tables import team_stints
+from bot.stores.tables import conversations, team_stints
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Rows:
 
     @classmethod
     def read(cls, connection: Connection, ids: Sequence[str], scopes: Iterable[Scope]) -> Rows:
-        """Read rows once, and those with stints of a team again for each circle outside it."""
+        """Read rows once, and again for each circle those it sees and may not read all of."""
         rows = tuple(rows_of(connection, ids))
         found = connection.execute(
             sa.select(team_stints.c.conversation)
@@ -47,16 +47,18 @@ class Rows:
         made = cls(rows, {})
         circles = {made.circle(seen) for seen in scopes} if mixed else set()
         for circle in circles - {EVERYTHING}:
-            own = rows_of(connection, mixed, seen=circle)
-            made.veiled[circle] = {row.id: row for row in own}
+            partly = circle.only(connection, mixed, circle.veiled(conversations.c.id))
+            if own := rows_of(connection, partly, seen=circle):
+                made.veiled[circle] = {row.id: row for row in own}
         return made
 
     def circle(self, seen: Scope) -> Scope:
-        """Who reads the same: everybody of the same teams who has none of these conversations."""
-        if seen.teams is None:
+        """Who reads the same: everybody of the same teams who has none of another team's here."""
+        if (own := seen.teams) is None:
             return EVERYTHING
-        owns = any(row.owner == seen.user_id for row in self.rows)
-        return seen if owns else Scope("", seen.teams)
+        # Who has a conversation of their own team reads it as their colleagues do.
+        outside = any(row.owner == seen.user_id and row.team not in own for row in self.rows)
+        return seen if outside else Scope("", own)
 
     def of(self, seen: Scope) -> tuple[list[Row], frozenset[str], Scope]:
         """The rows one reader sees, the ids of the others, and who else sees them like this."""

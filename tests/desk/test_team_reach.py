@@ -21,6 +21,8 @@ from bot.conversation.changes import announce
 from bot.conversation.states import State
 from bot.desk import app_keys
 from bot.desk.conversation import labels, merging
+from bot.desk.lists import queries
+from bot.desk.lists.filters import Filters, View
 from bot.desk.live.updates import Rows
 from bot.desk.live.watchers import Watchers
 from bot.desk.people import scope
@@ -233,6 +235,20 @@ async def test_a_label_of_another_team_stays_on(desk: Desk, complaints: Team) ->
         )
         assert status == 200
         assert desk.database.call(labels.in_use) == left
+
+
+async def test_a_label_finds_the_conversation_for_who_may_read_it(
+    desk: Desk, complaints: Team
+) -> None:
+    await give_back(desk)
+    labelled = Filters(label=f"{WORD}-label")
+
+    def size(login: str) -> int:
+        return desk.database.call(
+            lambda c: queries.size(c, View.OPEN, login, labelled, scope.of_id(c, login))
+        )
+
+    assert [size(f"u-{login}") for login in ("asha", "ravi", "boss")] == [1, 0, 1]
 
 
 async def test_labels_of_another_team_leave_room_for_others(desk: Desk, complaints: Team) -> None:

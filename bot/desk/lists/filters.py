@@ -136,7 +136,11 @@ def narrowed(filters: Filters, seen: Scope = EVERYTHING) -> list[sa.ColumnElemen
     if filters.priority:
         conditions.append(c.priority >= int(filters.priority))
     if filters.label:
-        reads = seen.reads(labels.c.conversation, labels.c.created_at)
-        labelled = sa.select(labels.c.conversation).where(labels.c.label == filters.label, reads)
+        labelled = sa.select(labels.c.conversation).where(labels.c.label == filters.label)
         conditions.append(c.id.in_(labelled))
+        if seen.teams is not None:
+            # Asked only of those that are left: a label may be on very many.
+            reads = seen.reads(labels.c.conversation, labels.c.created_at)
+            put_on = labelled.where(labels.c.conversation == c.id, reads)
+            conditions.append(sa.exists(put_on.correlate(conversations)))
     return conditions

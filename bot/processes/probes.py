@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import redis.asyncio
 from aiohttp import web
 
 from bot.errors import StoreUnavailable
-from bot.health import refusals
+from bot.health import Latest, refusals
 from bot.remote import is_local
 from bot.settings import Settings
 from bot.stores import redis_keys
@@ -44,21 +45,22 @@ async def serve_probes(
         return
 
     async def live(request: web.Request) -> web.Response:
-        return answered(request, ok=True)
+        # On this machine with particulars; whoever starts containers looks at the status alone.
+        return web.json_response({"ok": True, **({"process": holder} if is_local(request) else {})})
 
-    async def ready(request: web.Request) -> web.Response:
+    async def report() -> dict[str, Any]:
         try:
             until = await guarded(client.zscore(redis_keys.holders(role), holder))
         except StoreUnavailable:
             until = None
         why = await refusals(client, database)
         is_ready = until is not None and float(until) > time.time() and not why
-        return answered(request, ok=is_ready, **({"why": why} if why else {}))
+        return {"ok": is_ready, "process": holder, **({"why": why} if why else {})}
 
-    def answered(request: web.Request, *, ok: bool, **more: object) -> web.Response:
-        # On this machine with particulars; whoever starts containers looks at the status alone.
-        body = {"ok": ok, **({"process": holder, **more} if is_local(request) else {})}
-        return web.json_response(body, status=200 if ok else 503)
+    latest = Latest(report)
+
+    async def ready(request: web.Request) -> web.Response:
+        return await latest.answer(full=is_local(request))
 
     app = web.Application()
     harden(app, "")

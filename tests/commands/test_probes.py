@@ -10,6 +10,7 @@ import pytest
 import redis.asyncio
 from running import free_port
 
+from bot import health
 from bot.errors import ConfigurationError
 from bot.processes.probes import serve_probes
 from bot.settings import Settings
@@ -28,8 +29,12 @@ async def _status(port: int, path: str) -> int:
 
 
 async def test_ready_while_it_renews_its_leases_and_live_all_the_time(
-    redis: redis.asyncio.Redis, settings: Settings, database: Database
+    redis: redis.asyncio.Redis,
+    settings: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(health, "KEPT_S", 0.0)
     asked = replace(settings, health_port=free_port())
     async with serve_probes(asked, redis, "engine", "engine-a", database):
         assert await _status(asked.health_port, "/live") == 200
@@ -48,6 +53,23 @@ async def test_ready_while_it_renews_its_leases_and_live_all_the_time(
         assert await _status(asked.health_port, "/ready") == 200
     with pytest.raises(aiohttp.ClientConnectionError):
         await _status(asked.health_port, "/live")
+
+
+async def test_who_asks_again_and_again_does_not_keep_the_stores_busy(
+    redis: redis.asyncio.Redis,
+    settings: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "KEPT_S", 3600.0)
+    asked = replace(settings, health_port=free_port())
+    await redis.zadd(redis_keys.holders("engine"), {"engine-a": time.time() + 60})
+    async with serve_probes(asked, redis, "engine", "engine-a", database):
+        assert await _status(asked.health_port, "/ready") == 200
+        await redis.delete(redis_keys.HEALTH)
+        for _ in range(5):
+            assert await _status(asked.health_port, "/ready") == 200
+    assert not await redis.exists(redis_keys.HEALTH), "asked for a write once"
 
 
 async def test_an_outage_of_redis_is_no_reason_to_restart_us(

@@ -29,7 +29,7 @@ Redis Cluster. A conversation's shard follows from its id.
 | samvad:refused                  | hash   | `<channel> <code>` → deliveries refused | none: bounded by codes | ingress | health |
 | samvad:set-aside                | hash   | process → JSON: loop → rows set aside | none: bounded by processes | all but ingress and desk | health |
 | samvad:generation:<who>         | string | how often the visitor's sessions were ended | 31 days since the last session began or ended: longer than one lives | ingress, erasing | ingress |
-| samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit              | its window | ingress, desk | same |
+| samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit; for handoffs a set of digests | its window | ingress, desk, engine | same |
 
 Under `seen` there are also, with the life of its row unless said otherwise:
 

@@ -279,6 +279,9 @@ async def test_an_address_with_many_waiting_chats_leaves_messages(talk: Talk) ->
     assert elsewhere.utter.startswith("utter_handoff")
     *_, told = await talk.say("my card is lost", origin="office")
     assert told.utter == "utter_left"
+    counted = await talk.redis.smembers(key)
+    assert len(counted) == len(others) + 1
+    assert told.conversation not in counted, "an erased conversation is named nowhere"
     assert [q.action for q in told.quick_replies] == ["cancel"]
     state = await talk.state()
     assert (state.state, bool(state.callback_at), state.priority) == (State.WAITING, True, 0)

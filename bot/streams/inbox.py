@@ -143,7 +143,8 @@ class InboxReader:
                 # it does not go on for ever (attempts.FREE_LOSSES). And only this grant is lost;
                 # by now we may hold the shard under a newer one.
                 self._leases.lose(ticket.shard, ticket.lease)
-                await self._uncount(ticket, attempts.LOST)
+                away = self._leases.ended_by_outage(ticket.shard, ticket.lease)
+                await self._uncount(ticket, 0 if away else attempts.LOST)
                 return
             except StoreUnavailable as error:
                 LOG.warning("message.delayed", conversation=inbound.conversation, reason=str(error))

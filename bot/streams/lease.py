@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import redis.asyncio
 import structlog
+from redis import exceptions
 
 from bot.errors import LeaseLost, StoreUnavailable
 from bot.stores import redis_keys
@@ -23,6 +24,9 @@ from bot.stores.redis_client import guarded
 from bot.stores.tasks import not_cancelled
 
 LOG = structlog.get_logger(__name__)
+
+MOST_ENDED = 10_000
+"""Grants ended by an outage that are remembered; work under older ones was long dropped."""
 
 # KEYS: lease, fence. ARGV: holder, ttl ms. A lease of the same name is free too: a restarted
 # process takes its shards back at once, with a new fencing number. Returns the lease text, or
@@ -67,6 +71,8 @@ class Leases:
         """Shard → lease text, as of the last `step`."""
         self._until: dict[int, float] = {}
         """Shard → monotonic seconds until which nobody else can have it."""
+        self._ended_by_outage: dict[tuple[int, str], None] = {}
+        """Shard and lease text, oldest first."""
 
     @property
     def lease_s(self) -> float:
@@ -129,6 +135,8 @@ class Leases:
             except StoreUnavailable as error:
                 if self.held:
                     LOG.warning("lease.delayed", role=self.role, reason=str(error))
+                if not isinstance(error.__cause__, exceptions.TimeoutError):
+                    self._note_outage()  # a late answer may be ours to answer for
                 self.held.clear()
                 self._until.clear()
             await asyncio.sleep(self._lease_s / 3)
@@ -137,6 +145,15 @@ class Leases:
         """Take a grant for lost that a write was refused under; a newer one stays."""
         if self.held.get(shard) == text:
             self._drop(shard)
+
+    def ended_by_outage(self, shard: int, text: str) -> bool:
+        """Tell whether a grant ended because Redis did not take its renewal."""
+        return (shard, text) in self._ended_by_outage
+
+    def _note_outage(self) -> None:
+        self._ended_by_outage.update(dict.fromkeys(list(self.held.items())))
+        while len(self._ended_by_outage) > MOST_ENDED:
+            del self._ended_by_outage[next(iter(self._ended_by_outage))]
 
     def _drop(self, shard: int) -> str:
         self._until.pop(shard, None)

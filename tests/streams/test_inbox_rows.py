@@ -284,12 +284,37 @@ async def test_a_lost_lease_is_not_the_messages_fault(redis: redis.asyncio.Redis
     shard = redis_keys.shard_of(message.conversation, SHARDS)
     async with reading(redis, handle), asyncio.timeout(60):
         await lost.wait()
-        await builders.until(lambda: _is_forgiven(redis, shard))
+        await builders.until(lambda: _numbers(redis, shard, (0, 1)))
 
 
-async def _is_forgiven(client: redis.asyncio.Redis, shard: int) -> bool:
+async def test_a_lease_that_goes_with_redis_is_no_loss_at_all(redis: redis.asyncio.Redis) -> None:
+    message = builders.inbound("hello")
+    await Inbox(redis, SHARDS).accept(message)
+    begun, is_back = asyncio.Event(), asyncio.Event()
+
+    async def handle(message: Inbound, ticket: Ticket) -> None:
+        await redis.hincrby(redis_keys.attempts(ticket.shard), ticket.row, 1)
+        begun.set()
+        await is_back.wait()
+        raise LeaseLost(ticket.shard)
+
+    shard = redis_keys.shard_of(message.conversation, SHARDS)
+    async with reading(redis, handle) as leases, asyncio.timeout(60):
+        await begun.wait()
+        await redis.config_set("maxmemory", "1")
+        keeping = asyncio.create_task(leases.keep())
+        try:
+            await builders.until(lambda: not leases.held)
+        finally:
+            await redis.config_set("maxmemory", "0")
+            keeping.cancel()
+        is_back.set()
+        await builders.until(lambda: _numbers(redis, shard, (0, 0)))
+
+
+async def _numbers(client: redis.asyncio.Redis, shard: int, wanted: tuple[int, int]) -> bool:
     (number,) = (await client.hgetall(redis_keys.attempts(shard))).values()
-    return attempts.read(int(number)) == (0, 1)
+    return attempts.read(int(number)) == wanted
 
 
 async def test_a_customer_who_writes_without_end_is_kept_but_not_read(

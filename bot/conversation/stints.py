@@ -34,6 +34,8 @@ class HasTeam(Protocol):
     @property
     def owner(self) -> str | None: ...
     @property
+    def waiting_since(self) -> float | None: ...
+    @property
     def episode_id(self) -> str: ...
     @property
     def episode_started_at(self) -> float: ...
@@ -50,7 +52,7 @@ def note(connection: Connection, current: HasTeam, team: str | None, moment: flo
     if current.team is not None:
         # While machines are updated, an older process may have noted nothing.
         _enter(connection, current, current.team)
-    elif team is None and current.owner is not None and not _is_noted(connection, current):
+    elif team is None and _had_people(current) and not _is_noted(connection, current):
         _enter(connection, current, EVERYONE)
     _leave(connection, current.id, max(moment, time.time()))
     if team is not None:
@@ -96,6 +98,11 @@ def _enter(connection: Connection, current: HasTeam, team: str) -> None:
     if not insert_ignore(connection, team_stints, [row]):
         again = (s.conversation == current.id, s.stint == current.stint, s.team == team)
         connection.execute(sa.update(team_stints).where(*again).values(ended_at=None))
+
+
+def _had_people(current: HasTeam) -> bool:
+    """Tell whether an agent has it, or it waits for one; what the bot alone had needs no row."""
+    return bool(current.owner or current.waiting_since)
 
 
 def _is_noted(connection: Connection, current: HasTeam) -> bool:

@@ -16,10 +16,12 @@ from desk_world import Desk
 from team_talk import ASHA, BOSS, FILE, RAVI, WORD, begin_anew, give_back, ids, say
 
 from bot.conversation import store
+from bot.conversation.states import State
 from bot.desk import app_keys
 from bot.desk.conversation import merging, suggestions
 from bot.desk.people import scope, users
 from bot.desk.search import find, index
+from bot.handoff.service import Agent
 from bot.routing import teams
 from bot.routing.model import Team
 from bot.stores.tables import team_stints
@@ -206,7 +208,25 @@ async def test_agents_of_no_team_leave_it_to_everyone(desk: Desk) -> None:
     assert "plain" in await ravi.text("/inbox/open")
 
 
-async def test_what_an_agent_of_no_team_heard_stays_everyones(desk: Desk, complaints: Team) -> None:
+async def _requeued_and_cancelled(desk: Desk, agent: Agent) -> None:
+    await desk.service.requeue("talk", agent, note="", key=f"requeue-{agent.id}")
+
+    def cancel(c: sa.Connection) -> None:
+        current = store.get(c, "talk")
+        assert current is not None
+        store.change(c, current, State.BOT, key=f"cancel-{agent.id}")
+
+    desk.database.call(cancel)
+
+
+async def _returned(desk: Desk, agent: Agent) -> None:
+    await desk.service.give_back("talk", agent, key=f"return-{agent.id}")
+
+
+@pytest.mark.parametrize("leave", [_returned, _requeued_and_cancelled])
+async def test_what_an_agent_of_no_team_heard_stays_everyones(
+    desk: Desk, complaints: Team, leave: Any
+) -> None:
     """The next team has what follows, not what was said before the conversation came back."""
     orders = next(t for t in desk.database.call(teams.list_teams) if t.name == "Orders")
     desk.database.call(lambda c: teams.set_members(c, orders.id, []))
@@ -214,7 +234,7 @@ async def test_what_an_agent_of_no_team_heard_stays_everyones(desk: Desk, compla
     for agent, words in ((RAVI, "told to ravi"), (ASHA, "told to asha")):
         await desk.service.claim("talk", agent, key=f"claim-{agent.id}")
         say(desk, words)
-        await desk.service.give_back("talk", agent, key=f"return-{agent.id}")
+        await leave(desk, agent)
     asha, ravi = [
         await read_all(desk, await desk.browser(one), "talk", ids=ids(desk))
         for one in ("asha", "ravi")

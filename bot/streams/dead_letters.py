@@ -25,11 +25,14 @@ EVENT = "event"
 """Direction of an event that a connector could not deliver."""
 
 
-def read_letters(connection: Connection, limit: int = 200) -> list[dict[str, Any]]:
+def read_letters(
+    connection: Connection, *conditions: sa.ColumnElement[bool], limit: int = 200
+) -> list[dict[str, Any]]:
     """List letters, newest first, replayed ones last; with the columns of `dead_letters`."""
     c = dead_letters.c
     rows = connection.execute(
         sa.select(dead_letters)
+        .where(*conditions)
         .order_by(c.replayed_at.is_not(None), c.created_at.desc())
         .limit(limit)
     ).mappings()

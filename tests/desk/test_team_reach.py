@@ -28,7 +28,7 @@ from bot.desk.live.watchers import Watchers
 from bot.desk.people import scope
 from bot.handoff.service import Agent
 from bot.routing.model import Team
-from bot.stores.tables import conversations
+from bot.stores.tables import conversations, dead_letters
 
 # -- merges, blocking
 
@@ -87,6 +87,26 @@ async def test_blocking_leaves_hidden_conversations_to_a_supervisor(
     assert blocked() == {"seen": True, "talk": True}
     assert (await ravi.act("/conversations/seen/unblock"))[0] == 200
     assert blocked() == {"seen": False, "talk": True}
+
+
+async def test_dead_letters_of_others_hide_none_of_ones_own(desk: Desk, complaints: Team) -> None:
+    def letters(c: sa.Connection) -> None:
+        seed.conversation(c, "open")
+        row = {"direction": "out", "error": "refused", "body": {}}
+        for number in range(300):
+            theirs = {
+                "id": f"theirs-{number}",
+                "conversation": "talk",
+                "created_at": 1000.0 + number,
+            }
+            c.execute(sa.insert(dead_letters).values(**row, **theirs))
+        own = {"id": "own", "conversation": "open", "created_at": 10.0}
+        c.execute(sa.insert(dead_letters).values(**row, **own))
+
+    desk.database.call(letters)
+    told = await (await desk.browser("ravi")).text("/dead-letters")
+    assert "/inbox/open/open" in told
+    assert "/inbox/open/talk" not in told
 
 
 # -- live

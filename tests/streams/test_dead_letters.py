@@ -69,5 +69,5 @@ def test_all_that_wait_go_in_the_order_they_were_given_up(database: Database) ->
     sent = sa.update(table).where(table.c.id == names[1]).values(replayed_at=NOW + 900)
     database.call(lambda c: c.execute(sent))
     assert database.look(dead_letters.unreplayed_ids) == [names[0], *names[2:]]
-    listed = database.look(lambda c: dead_letters.read_letters(c, 260))
+    listed = database.look(lambda c: dead_letters.read_letters(c, limit=260))
     assert listed[-1]["id"] == names[1], "what was sent again is listed last"

@@ -20,7 +20,7 @@ from bot.errors import StoreUnavailable
 from bot.language import translate
 from bot.settings import Settings
 from bot.stores import not_now, redis_keys
-from bot.stores.database import Database, writes_are_taken
+from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 
 TIMEOUT_S = 3.0
@@ -108,7 +108,7 @@ async def refusals(client: redis.asyncio.Redis, database: Database | None = None
         "redis": guarded(client.set(redis_keys.HEALTH, "1", ex=60))
     }
     if database is not None:
-        writes["database"] = database.run(writes_are_taken)
+        writes["database"] = database.check_writes()
     why = {}
     for store, answer in writes.items():
         try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,8 +24,11 @@ from bot.stores import not_now, state_folder
 from bot.stores.packing import pack, unpack
 
 Result = TypeVar("Result")
+_BUSY_TIMEOUT = "PRAGMA busy_timeout={}"
 
 CONNECT_TIMEOUT_S = 5
+BUSY_S = 15
+"""How long a writer of the SQLite file waits for another."""
 # Of a customer's words that come with a statement, none gets into an error's text.
 _ENGINE: dict[str, Any] = {
     "json_serializer": pack,
@@ -47,6 +51,7 @@ class Database:
     def __init__(self, url: str, threads: int = 4) -> None:
         self.engine = _engine(url)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="sql")
+        self._busy_since: float | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Database:
@@ -78,6 +83,31 @@ class Database:
     async def read(self, work: Callable[[Connection], Result]) -> Result:
         """Run `look` on a thread of the pool."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self.look, work)
+
+    async def check_writes(self) -> None:
+        """Check that writes are taken; on SQLite without waiting for whoever writes now.
+
+        Raises:
+            StoreUnavailable: They are not, or somebody writes for longer than others wait.
+        """
+        await asyncio.get_running_loop().run_in_executor(self._pool, self._check_writes)
+
+    def _check_writes(self) -> None:
+        try:
+            with (
+                as_unavailable(),
+                self.engine.connect().execution_options(at_once=True) as connection,
+                connection.begin(),
+            ):
+                writes_are_taken(connection)
+            self._busy_since = None
+        except StoreUnavailable as error:
+            if error.why != not_now.BUSY or self.engine.dialect.name != "sqlite":
+                raise
+            now = time.monotonic()
+            self._busy_since = self._busy_since or now
+            if now - self._busy_since > BUSY_S:
+                raise
 
     def compact(self) -> None:
         """Rewrite the SQLite file, so that deleted texts are gone from its free pages and log.
@@ -158,7 +188,7 @@ def _engine(url: str) -> Engine:
     if path and path != ":memory:":
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = sa.create_engine(
-        url, connect_args={"timeout": 15, "check_same_thread": False}, **_ENGINE
+        url, connect_args={"timeout": BUSY_S, "check_same_thread": False}, **_ENGINE
     )
     sa.event.listen(engine, "handle_error", _forget_if_lasting)
 
@@ -170,15 +200,20 @@ def _engine(url: str) -> Engine:
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
-        cursor.execute("PRAGMA busy_timeout=15000")
+        cursor.execute(_BUSY_TIMEOUT.format(BUSY_S * 1000))
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(
-            "BEGIN" if connection.get_execution_options().get("read_only") else "BEGIN IMMEDIATE"
-        )
+        options = connection.get_execution_options()
+        if options.get("at_once"):
+            connection.exec_driver_sql(_BUSY_TIMEOUT.format(0))
+        try:
+            connection.exec_driver_sql("BEGIN" if options.get("read_only") else "BEGIN IMMEDIATE")
+        finally:
+            if options.get("at_once"):
+                connection.exec_driver_sql(_BUSY_TIMEOUT.format(BUSY_S * 1000))
 
     return engine
 

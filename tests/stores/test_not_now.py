@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from redis import exceptions
 
 from bot.errors import StoreUnavailable
 from bot.settings import Settings
+from bot.stores import database as database_module
 from bot.stores import not_now, redis_client
 from bot.stores.database import Database, insert_ignore, writes_are_taken
 from bot.stores.redis_batches import Script, batches_of
@@ -76,6 +78,8 @@ def test_a_server_that_only_reads_is_away_and_its_connections_are_forgotten(
         with pytest.raises(StoreUnavailable) as refused:
             store.call(work)
         assert (refused.value.store, refused.value.why) == ("database", not_now.READ_ONLY)
+    with pytest.raises(StoreUnavailable):
+        store._check_writes()  # what the health page asks
     store.look(lambda c: c.execute(sa.select(customers)).all())
     _do(
         postgresql,
@@ -86,7 +90,7 @@ def test_a_server_that_only_reads_is_away_and_its_connections_are_forgotten(
     with pytest.raises(StoreUnavailable):
         store.call(_write)  # on the connection that was opened to read
     store.call(_write)
-    store.call(writes_are_taken)
+    store._check_writes()
 
 
 POSTGRESQL = {
@@ -353,3 +357,25 @@ async def test_our_own_mistakes_at_redis_raise(redis: redis.asyncio.Redis) -> No
 )
 def test_replies_are_told_by_their_code(reply: str, why: str) -> None:
     assert not_now.of_redis(exceptions.ResponseError(reply)) == why
+
+
+async def test_a_long_write_neither_fails_the_check_nor_holds_readers_up(
+    migrated: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Database(f"sqlite:///{migrated}", threads=1)
+    with contextlib.closing(sqlite3.connect(migrated, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        async with asyncio.timeout(database_module.BUSY_S / 2):
+            for _ in range(5):
+                await store.check_writes()
+            assert await store.read(lambda c: c.exec_driver_sql("SELECT 1").scalar()) == 1
+        monkeypatch.setattr(database_module, "BUSY_S", 0)
+        with pytest.raises(StoreUnavailable) as refused:
+            await store.check_writes()
+        assert refused.value.why == "busy", "others would not wait so long"
+        writer.execute("ROLLBACK")
+    monkeypatch.undo()
+    await store.check_writes()
+    waits = await store.read(lambda c: c.exec_driver_sql("PRAGMA busy_timeout").scalar())
+    assert waits == database_module.BUSY_S * 1000
+    store.close()

@@ -11,7 +11,8 @@ const LOOK_MS = 10_000;
 const LONGEST_WAIT_MS = 30_000;
 const RELOAD_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
-const RETRIED = new Set(["too-many", "unavailable"]);
+// Of no message's fault: no room, too many, a slow line.
+const RETRIED = new Set(["busy", "too-many", "too-slow", "unavailable"]);
 // A fault of the server's own may be the message's: asked again, but not for ever.
 const FAULT = "internal";
 const MOST_FAULTS = 5;

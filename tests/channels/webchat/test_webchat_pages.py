@@ -10,7 +10,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from webchat_shop import Shop
 
-from bot.errors import BadRequest
+from bot.errors import BadRequest, TooBusy, TooMany
 from bot.language.codes import direction, language_named_in
 from bot.settings import Settings
 from channels.webchat.server.pages import FOLDER, Assets, check_embedding, frame_policy
@@ -207,3 +207,10 @@ def test_nothing_is_ever_set_as_markup() -> None:
     for path in modules():
         assert "innerHTML" not in path.read_text(), path.name
         assert "insertAdjacentHTML" not in path.read_text(), path.name
+
+
+def test_the_widget_sends_again_what_the_server_had_no_room_for() -> None:
+    source = (FOLDER / "transport.js").read_text("utf-8")
+    (listed,) = re.findall(r"RETRIED = new Set\(\[(.*?)\]\)", source)
+    refused = {TooMany(1).code, TooBusy(1).code, "unavailable", "too-slow"}
+    assert set(re.findall(r'"([^"]+)"', listed)) == refused

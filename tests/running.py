@@ -290,7 +290,14 @@ class Visitor:
         body = {"id": uuid.uuid4().hex, "text": text, **more}
         if self.locale:
             body["locale"] = self.locale
-        answer = self.post("message", body)
+
+        def taken() -> Answer:
+            # As the widget does while a store is away; it is the same message each time.
+            answer = self.post("message", body)
+            assert answer.status != 503, answer.content
+            return answer
+
+        answer = until(taken, within_s=ANSWER_S, what="the message is taken")
         assert answer.status == 202, (answer.status, answer.content)
         return str(answer.json["message"])
 

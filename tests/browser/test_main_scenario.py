@@ -117,7 +117,7 @@ async def test_from_a_question_to_an_agent_and_back(
     await desk.get_by_label("Login").fill("agent")
     await desk.get_by_label("Password").fill(system.logins["agent"])
     await desk.get_by_role("button", name="Log in").click()
-    await desk.locator(".row-link").first.click()
+    await desk.locator(".row-link").first.click(timeout=WAIT_MS)
     await expect(desk.locator(".reason")).to_contain_text(re.compile(r"\d"), timeout=WAIT_MS)
     await expect(desk.locator("#thread")).to_contain_text(ANGRY)
     await expect(desk.locator("#thread")).to_contain_text(entry.answers["hi"][:40])

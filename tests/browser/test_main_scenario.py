@@ -24,7 +24,7 @@ from bot.settings import Settings
 
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 800}
-WAIT_MS = 30_000
+WAIT_MS = 60_000
 STATUS = "मेरा ऑर्डर अभी तक कहाँ पहुँचा है?"
 ANGRY = "बहुत ही घटिया और बकवास सेवा है! तुम लोग चोर हो, मुझे बहुत गुस्सा आ रहा है!!!"
 REPLY = "नमस्ते, मैं आपकी मदद करती हूँ।"

@@ -275,17 +275,25 @@ def _malformed(system: System) -> tuple[bool, str]:
         (system.ingress + "/webhooks/webchat/message", {}, b"[" * 50_000),
     )
     answers = [
-        call("POST", url, body, headers={"Origin": system.desk, **headers}).status
+        call("POST", url, body, headers={"Origin": _origin(url), **headers}).status
         for url, headers, body in tried
     ]
     return all(400 <= status < 500 for status in answers), " ".join(map(str, answers))
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 @probe("S20", "the name of a host in the frame's policy")
 def _host(system: System) -> tuple[bool, str]:
-    answer = call("GET", f"{system.ingress}/webchat/frame", headers={"Host": "x;script-src *"})
+    url = f"{system.ingress}/webchat/frame?site=demo"
+    usual = call("GET", url).headers.get("Content-Security-Policy", "")
+    answer = call("GET", url, headers={"Host": "x;script-src *"})
     policy = answer.headers.get("Content-Security-Policy", "")
-    return "script-src *" not in policy, f"{answer.status}"
+    held = "script-src *" not in policy and (answer.status != 200 or bool(policy))
+    return bool(usual) and held, f"{answer.status}, {len(policy)} characters"
 
 
 @probe("S28", "names of versions in headers")

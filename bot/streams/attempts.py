@@ -39,6 +39,6 @@ def read(number: int) -> tuple[int, int]:
 async def count(
     client: redis.asyncio.Redis, shard: int, stream: str, row: str, change: int = 1
 ) -> int:
-    """Count a try, or take one back; return the number of tries, 0 when the row is done."""
+    """Count a try, or take one back; return the row's number (`read`), 0 when the row is done."""
     keys = (redis_keys.attempts(shard), stream)
     return int(await guarded(client.eval(COUNT, 2, *keys, row, change)) or 0)

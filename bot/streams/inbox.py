@@ -11,7 +11,6 @@ import contextlib
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import redis.asyncio
 import structlog
@@ -45,14 +44,15 @@ to itself costs the others nothing. Channels that can tell the writer may refuse
 WINDOW_S = 60
 UNLIMITED = 1_000_000_000
 
-# KEYS: seen, inbox, count. ARGV: seen ttl, inbound JSON, the same beyond the allowance, allowance,
-# its window. One script, so that a message is never marked as seen without being in the inbox.
+# KEYS: seen, inbox, count. ARGV: seen ttl, inbound JSON, allowance, its window. One script, so that
+# a message is never marked as seen without being in the inbox. Beyond the allowance the JSON object
+# gets one more field, `Inbound.excess`.
 _ACCEPT = Script("""
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', ARGV[1]) then return 0 end
 local count = redis.call('INCR', KEYS[3])
-if count == 1 then redis.call('EXPIRE', KEYS[3], ARGV[5]) end
+if count == 1 then redis.call('EXPIRE', KEYS[3], ARGV[4]) end
 local body = ARGV[2]
-if count > tonumber(ARGV[4]) then body = ARGV[3] end
+if count > tonumber(ARGV[3]) then body = string.sub(body, 1, -2) .. ',"excess":true}' end
 redis.call('XADD', KEYS[2], '*', 'body', body)
 return 1
 """)
@@ -83,10 +83,9 @@ class Inbox:
             redis_keys.written(shard, inbound.conversation, int(time.time()) // WINDOW_S),
         ]
         body = pack(inbound.to_dict())
-        excess = pack(replace(inbound, excess=True).to_dict())
         # Who waits for the replies is a program on this machine, and cannot do without.
         allowed = UNLIMITED if inbound.awaited else ALLOWED
-        values = (redis_keys.SEEN_TTL_S, body, excess, allowed, WINDOW_S)
+        values = (redis_keys.SEEN_TTL_S, body, allowed, WINDOW_S)
         return bool(await guarded(batches_of(self._redis).script(_ACCEPT, keys, *values)))
 
 

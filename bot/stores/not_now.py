@@ -133,8 +133,8 @@ _CLASSES: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.SlotNotCoveredError, FAILING_OVER),
 )
 _CODE = re.compile(r"(?:^|of pipeline caused error: (?:\([\"'])?)-?([A-Z]{2,24})\b")
-"""The reply's first word; the driver writes in front of it which command of a pipeline it was, and
-for a transaction's the reply as Python writes a tuple."""
+"""The reply's first word; in a pipeline the driver writes in front of it which command it was, and
+the reply as Python writes a tuple (findings/redis-py-refusals-by-class.sh)."""
 _IN_SCRIPT = re.compile(r"@user_script: ?\d{1,9}: ?-?([A-Z]{2,24})\b")
 """How servers before Redis 7 quote what a command in a script was refused for."""
 _IN_TRANSACTION = re.compile(r"because of: ?-?([A-Z]{2,24})\b")

@@ -1,4 +1,4 @@
-"""`evaluate intents|language|sentiment`: quality of understanding on your own data."""
+"""`evaluate intents|language|sentiment|messages`: quality of understanding on your own data."""
 
 from __future__ import annotations
 
@@ -25,10 +25,13 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     language.set_defaults(run=_language)
     sentiment = kinds.add_parser("sentiment", help="F1, area under the curve of negative")
     sentiment.set_defaults(run=_sentiment)
+    messages = kinds.add_parser("messages", help="what customers get, as first messages")
+    messages.set_defaults(run=_messages)
     columns = {
         intents: "text, intent",
         language: "lang, text, optional script",
         sentiment: "text, sentiment",
+        messages: "text, gold, optional lang, script, kind, mood",
     }
     for parser, meaning in columns.items():
         parser.add_argument("--test", type=Path, required=True, help=f"TSV with {meaning}")
@@ -104,6 +107,25 @@ def _sentiment(options: argparse.Namespace) -> int:
     embedder = load_embedder(config.made_dir)
     model = load_or_fit(config.made_dir, config.data_dir, embedder)
     _print(evaluate_sentiment(rows, model, embedder), options.json)
+    return 0
+
+
+def _messages(options: argparse.Namespace) -> int:
+    from bot.content import publishing
+    from bot.dialogue.first_message import FirstMessages
+    from bot.dialogue.outcomes import Labelled, judge
+    from bot.understanding.service import Understander
+
+    optional = ("lang", "script", "kind", "mood")
+    rows = [Labelled(*cells) for cells in read_tsv(options.test, "text", "gold", optional=optional)]
+    config = settings_module.load()
+    understander = Understander.load(config)
+    knowledge = understander.learn(publishing.in_use(config))
+    report = judge(rows, FirstMessages(understander, knowledge, config))
+    if not options.json:
+        del report["rows"]
+        report["all"] = {"all": report["all"]}
+    _print(report, options.json)
     return 0
 
 

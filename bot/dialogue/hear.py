@@ -117,20 +117,13 @@ class Listener:
         """Understand the text and follow its language."""
         try:
             reading = await self._read(heard.inbound.text, situation)
-            belief, switched = self._follow(heard.inbound, reading, situation)
+            command = self._understander.command(heard.inbound.text)
+            return with_reading(heard, situation, reading, command, self._settings)
         except LeaseLost:
             raise  # somebody else answers
         except Exception:
             LOG.exception("understanding.failed", conversation=situation.conversation.id)
             return replace(heard, failed=True)
-        return replace(
-            heard,
-            reading=reading,
-            command=self._understander.command(heard.inbound.text),
-            belief=belief,
-            switched=switched,
-            language=answer_language(belief.explicit or belief.language, self._settings),
-        )
 
     async def _read(self, text: str, situation: Situation) -> Reading:
         # A first look takes a millisecond, less than passing it to the thread under load.
@@ -144,20 +137,28 @@ class Listener:
             _priority(text, situation),
         )
 
-    def _follow(
-        self, inbound: Inbound, reading: Reading, situation: Situation
-    ) -> tuple[Belief, bool]:
-        before = situation.context.belief
+
+def with_reading(
+    heard: Heard, situation: Situation, reading: Reading, command: str, settings: Settings
+) -> Heard:
+    """Add the reading of the text, and the language that follows from it."""
+    inbound, before = heard.inbound, situation.context.belief
+    belief, switched = follow(
+        before,
+        reading.language,
+        text=inbound.text,
+        prior=inbound.locale or situation.language,
         # With a translator the bot answers in any language.
-        answer_languages = None if self._settings.translation_provider else self._settings.languages
-        belief, switched = follow(
-            before,
-            reading.language,
-            text=inbound.text,
-            prior=inbound.locale or situation.language,
-            answer_languages=answer_languages,
-        )
-        return belief, switched and before is not None
+        answer_languages=None if settings.translation_provider else settings.languages,
+    )
+    return replace(
+        heard,
+        reading=reading,
+        command=command,
+        belief=belief,
+        switched=switched and before is not None,
+        language=answer_language(belief.explicit or belief.language, settings),
+    )
 
 
 def _priority(text: str, situation: Situation) -> Priority:

@@ -266,6 +266,18 @@ class Understander:
         prediction, also = self._find_questions(question, whole, knowledge, budget)
         return Reading(detect(text), prediction, mood, extract(text), also)
 
+    def understand(
+        self, text: str, knowledge: Knowledge, unrest: float = 0.0, budget: Budget = UNLIMITED
+    ) -> Reading:
+        """Understand one message as in a conversation: by the first look where that is sure.
+
+        Args:
+            unrest: Running mean of the conversation's negativity so far.
+            budget: What it may cost.
+        """
+        glance = self.glance(text, knowledge, unrest)
+        return glance.reading or self.read(text, knowledge, glance, budget)
+
     def _find_questions(
         self, text: str, whole: Prediction, knowledge: Knowledge, budget: Budget
     ) -> tuple[Prediction, str]:

@@ -1,5 +1,6 @@
 """Reopening, priority, snoozing until a reply, blocking, merging; and taking each back."""
 
+import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from bot.housekeeping.erasure import find_customer
 from bot.routing.queue import list_waiting
 from bot.stores import redis_keys
 from bot.stores.tables import conversations, customers, events
+from bot.streams import addresses
 from bot.streams.messages import Inbound
 
 ONE = "/conversations/webchat-1"
@@ -146,6 +148,46 @@ async def test_nobody_blocks_another_agents_customer(desk: Desk) -> None:
     asha = await desk.browser()
     assert (await asha.act(f"{ONE}/block"))[0] == 409
     assert not read(desk).blocked
+
+
+async def test_blocking_shuts_the_address_for_a_day_where_the_agent_says_so(desk: Desk) -> None:
+    add(desk, state="assigned", owner="u-asha")
+    assert await addresses.may_write(desk.redis, "webchat-1", "digest")
+    asha = await desk.browser()
+    assert json.loads(await asha.text(f"{ONE}/address.json")) == {"kept": True}
+    assert (await asha.act(f"{ONE}/block"))[0] == 200
+    assert not await addresses.is_blocked(desk.redis, "digest"), "not asked for"
+    assert (await asha.act(f"{ONE}/unblock"))[0] == 200
+
+    assert (await asha.act(f"{ONE}/block", key="with-address", address="1"))[0] == 200
+    assert await addresses.is_blocked(desk.redis, "digest")
+    assert (await asha.act(f"{ONE}/unblock", key="undo-key-2"))[0] == 200
+    assert not await addresses.is_blocked(desk.redis, "digest")
+    c = tables.audit.c
+    query = sa.select(c.user_id, c.subject).where(c.action.like("address.%")).order_by(c.id)
+    told = desk.database.call(lambda k: k.execute(query.add_columns(c.action)).all())
+    assert [tuple(row) for row in told] == [
+        ("u-asha", "webchat-1", "address.blocked"),
+        ("u-asha", "webchat-1", "address.unblocked"),
+    ]
+
+
+async def test_no_address_is_offered_where_none_is_kept(desk: Desk) -> None:
+    add(desk, state="assigned", owner="u-asha")
+    asha = await desk.browser()
+    assert json.loads(await asha.text(f"{ONE}/address.json")) == {"kept": False}
+    assert (await asha.act(f"{ONE}/block", address="1"))[0] == 200
+    audit = desk.database.call(
+        lambda k: k.execute(sa.select(tables.audit.c.action)).scalars().all()
+    )
+    assert "address.blocked" not in audit
+
+
+async def test_nobody_shuts_the_address_of_another_agents_customer(desk: Desk) -> None:
+    add(desk, state="assigned", owner="u-ravi")
+    await addresses.may_write(desk.redis, "webchat-1", "digest")
+    assert (await (await desk.browser()).act(f"{ONE}/block", address="1"))[0] == 409
+    assert not await addresses.is_blocked(desk.redis, "digest")
 
 
 async def test_a_blocked_customer_starts_no_episode(desk: Desk) -> None:

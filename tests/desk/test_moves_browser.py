@@ -15,6 +15,7 @@ from bot.conversation import store
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
 from bot.desk import tables
+from bot.streams import addresses
 
 
 def add(desk: Desk, ident: str, **values: Any) -> None:
@@ -104,6 +105,27 @@ async def test_blocking_asks_first_and_shows(desk: Desk, chromium: Chromium) -> 
     await page.keyboard.press("c")
     await page.wait_for_url("**/inbox/mine/webchat-b")
     assert read(desk, "webchat-b").state == State.ASSIGNED
+
+
+async def test_an_address_is_shut_along_with_the_customer(desk: Desk, chromium: Chromium) -> None:
+    for ident in ("telegram-n", "webchat-n"):
+        add(desk, ident, state="assigned", owner="u-asha")
+    await addresses.may_write(desk.redis, "webchat-n", "digest")
+    page = await log_in(desk, chromium, "asha")
+    await show(desk, page, "/inbox/mine/telegram-n")
+    async with page.expect_response("**/address.json"):
+        await page.keyboard.press("x")
+    await expect(page.locator("#block-address")).to_be_hidden()
+    await page.keyboard.press("Escape")
+    await show(desk, page, "/inbox/mine/webchat-n")
+    await page.keyboard.press("x")
+    await page.locator("#block-address input").check()
+    await page.locator("#dialog-block .primary").click()
+    await expect(page.locator(".toast").first).to_contain_text("Blocked")
+    assert await addresses.is_blocked(desk.redis, "digest")
+    await page.locator("[data-undo]").click()
+    await expect(page.locator(".toast").first).to_contain_text("Taken back")
+    assert not await addresses.is_blocked(desk.redis, "digest")
 
 
 async def test_resolving_is_taken_back_within_reach(desk: Desk, chromium: Chromium) -> None:

@@ -29,6 +29,7 @@ from bot.desk.people import scope
 from bot.handoff.service import Agent
 from bot.routing.model import Team
 from bot.stores.tables import conversations, dead_letters
+from bot.streams import addresses
 
 # -- merges, blocking
 
@@ -87,6 +88,25 @@ async def test_blocking_leaves_hidden_conversations_to_a_supervisor(
     assert blocked() == {"seen": True, "talk": True}
     assert (await ravi.act("/conversations/seen/unblock"))[0] == 200
     assert blocked() == {"seen": False, "talk": True}
+
+
+async def test_the_address_of_a_hidden_conversation_stays_open(
+    desk: Desk, complaints: Team
+) -> None:
+    await addresses.may_write(desk.redis, "talk", "digest")
+    ravi = await desk.browser("ravi")
+    assert (await ravi.act("/conversations/talk/block", address="1"))[0] == 404
+    hidden = await ravi.client.get("/conversations/talk/address.json")
+    assert hidden.status == 404
+    assert not await addresses.is_blocked(desk.redis, "digest")
+    desk.database.call(lambda c: seed.conversation(c, "seen", name="Zelda"))
+    await _merge(desk, BOSS)
+    assert (await ravi.act("/conversations/seen/block", address="1"))[0] == 200
+    assert not await addresses.is_blocked(desk.redis, "digest")
+    await addresses.block(desk.redis, "talk")
+    assert (await ravi.act("/conversations/talk/unblock"))[0] == 404
+    assert (await ravi.act("/conversations/seen/unblock"))[0] == 200
+    assert await addresses.is_blocked(desk.redis, "digest")
 
 
 async def test_dead_letters_of_others_hide_none_of_ones_own(desk: Desk, complaints: Team) -> None:

@@ -40,6 +40,7 @@ export function fill(dialog, name, value) {
     findCustomers();
   }
   if (name === "macros") fillMacros(dialog);
+  if (name === "block") offerAddress(dialog);
   if (name === "filter") dialog.querySelector("[name=name]").value = "";
 }
 
@@ -55,6 +56,20 @@ async function fillTargets(places) {
     const prefix = place.dataset.prefix ?? "";
     place.replaceChildren(...targets[place.dataset.targets].map(({ id, name, online }) =>
       new Option(online ? t("online", { name }) : name, prefix + id)));
+  }
+}
+
+// Only some channels tell an address, and it is forgotten after a day.
+async function offerAddress(dialog) {
+  const line = byId("block-address");
+  line.hidden = true;
+  dialog.querySelector("form").reset();
+  const id = thread.id();
+  try {
+    const { kept } = await get(`/conversations/${id}/address.json`);
+    if (id === thread.id()) line.hidden = !kept;
+  } catch (error) {
+    toast(error.message, true);
   }
 }
 

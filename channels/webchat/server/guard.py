@@ -12,12 +12,12 @@ import redis.asyncio
 from aiohttp import web
 
 from bot import remote
-from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable
-from bot.streams import generations
+from bot.errors import BadRequest, NotAuthenticated, StoreUnavailable, TooMany
+from bot.streams import addresses, generations
 from bot.web import bodies
 from bot.web.tally import TALLY
 from channels.kit.app_keys import REDIS, SETTINGS
-from channels.webchat.server import session
+from channels.webchat.server import session, throttle
 
 SECRET = web.AppKey("webchat_secret", bytes)
 RETRY_S = 2
@@ -107,6 +107,24 @@ def check_own_origin(request: web.Request, *, required: bool = False) -> None:
 
 def address_of(request: web.Request) -> str:
     return remote.address_of(request, request.app[SETTINGS].trusted_proxies)
+
+
+async def check_address(
+    app: web.Application, opened: session.Session, origin: str, *, keep: bool, now: float
+) -> None:
+    """Refuse a chat that begins at an address an agent has shut; keep where a message came from.
+
+    A customer the site vouches for can be blocked by name, so their address does not matter.
+
+    Args:
+        origin: From `digest_of`.
+
+    Raises:
+        TooMany: The same answer as for too many sessions.
+    """
+    may = await addresses.may_write(app[REDIS], opened.conversation, origin, keep=keep)
+    if not may and not opened.is_identified:
+        raise TooMany(throttle.SESSIONS_PER_ADDRESS.left_s(now))
 
 
 def digest_of(secret: bytes, address: str) -> str:

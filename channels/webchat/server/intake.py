@@ -13,7 +13,7 @@ from bot.streams.messages import message_id
 from channels.kit.app_keys import INBOX, REDIS, SETTINGS
 from channels.webchat.server import receive, session, throttle
 from channels.webchat.server.client import WebchatClient
-from channels.webchat.server.guard import SECRET, digest_of
+from channels.webchat.server.guard import SECRET, check_address, digest_of
 from channels.webchat.server.history import read_cursor
 from channels.webchat.server.receipts import note_read
 from channels.webchat.server.uploads import named
@@ -51,6 +51,8 @@ async def accept(
         (throttle.MESSAGES_PER_SESSION, opened.conversation),
         now=now,
     )
+    keep = inbound.kind == "message"
+    await check_address(app, opened, inbound.origin, keep=keep, now=now)
     fresh = await app[INBOX].accept(inbound)
     if inbound.kind == "message":
         await app[CLIENT].echo(inbound, data["id"])

@@ -6,8 +6,8 @@ import time
 
 from aiohttp import web
 
-from bot.errors import NotAuthenticated
-from bot.streams import generations
+from bot.errors import NotAuthenticated, TooMany
+from bot.streams import addresses, generations
 from channels.kit.app_keys import DATABASE, REDIS, SETTINGS
 from channels.webchat.server import consent, pages, receive, session, throttle
 from channels.webchat.server.guard import (
@@ -15,6 +15,7 @@ from channels.webchat.server.guard import (
     SECRET,
     address_of,
     check_own_origin,
+    digest_of,
     own_origin,
     read_body,
     verified,
@@ -44,9 +45,12 @@ async def open_session(request: web.Request) -> web.Response:
     has_agreed = bool(agreed) and agreed != before
     if not visitor or has_agreed:
         # A new visitor, or a row to be written.
-        await throttle.spend(
-            request.app[REDIS], (throttle.SESSIONS_PER_ADDRESS, address_of(request)), now=now
-        )
+        allowance, address = throttle.SESSIONS_PER_ADDRESS, address_of(request)
+        await throttle.spend(request.app[REDIS], (allowance, address), now=now)
+        if not visitor and await addresses.is_blocked(
+            request.app[REDIS], digest_of(secret, address)
+        ):
+            raise TooMany(allowance.left_s(now))
     # Without the site's word a customer's session goes on as long as it had, and no longer.
     vouched = identity or known is None or not known.is_identified
     ended = 0

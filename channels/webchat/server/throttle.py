@@ -31,6 +31,10 @@ class Allowance:
     count: int
     window_s: int
 
+    def left_s(self, now: float) -> int:
+        """Seconds until the next window begins."""
+        return self.window_s - int(now) % self.window_s
+
 
 SESSIONS_PER_ADDRESS = Allowance("webchat-sessions", 600, 3600)
 MESSAGES_PER_ADDRESS = Allowance("webchat-address", 600, 60)
@@ -61,4 +65,4 @@ async def spend(client: redis.asyncio.Redis, *claims: tuple[Allowance, str], now
     counts = await guarded(pipeline.execute())
     for (allowance, _), count in zip(claims, counts, strict=True):
         if int(count) > allowance.count:
-            raise TooMany(allowance.window_s - int(now) % allowance.window_s)
+            raise TooMany(allowance.left_s(now))

@@ -25,7 +25,9 @@ from channels.webchat.server.guard import (
     Handler,
     address_of,
     authenticate,
+    check_address,
     check_own_origin,
+    digest_of,
 )
 
 log = structlog.get_logger()
@@ -64,12 +66,14 @@ async def upload(request: web.Request) -> web.Response:
     check_own_origin(request)
     opened = await authenticate(request)
     receive.check_consent(opened, app[SETTINGS])
+    address, now = address_of(request), time.time()
     await throttle.spend(
         app[REDIS],
-        (throttle.UPLOADS_PER_ADDRESS, address_of(request)),
+        (throttle.UPLOADS_PER_ADDRESS, address),
         (throttle.UPLOADS_PER_SESSION, opened.conversation),
-        now=time.time(),
+        now=now,
     )
+    await check_address(app, opened, digest_of(app[SECRET], address), keep=False, now=now)
     arriving = await http.read_upload(request, app[SETTINGS].max_file_bytes)
     attachment = await store_upload(
         app[SETTINGS],

@@ -10,11 +10,12 @@ from sqlalchemy.engine import Connection
 from bot.desk import app_keys
 from bot.desk.acting import conversation_of, page_of
 from bot.desk.conversation import blocking, mentions, merging, moves, present
-from bot.desk.people import scope
+from bot.desk.people import audit, scope
 from bot.desk.search import customers, index
 from bot.desk.web import CONVERSATION, action_key, agent_of, done, form, session_of, texts_of
 from bot.errors import BadRequest
 from bot.routing import presence, teams
+from bot.streams import addresses
 
 
 async def reopen(request: web.Request) -> web.StreamResponse:
@@ -42,15 +43,19 @@ async def prioritise(request: web.Request) -> web.StreamResponse:
 
 
 async def block(request: web.Request) -> web.StreamResponse:
-    key = action_key(await form(request))
+    """Block the customer and, with `address`, new chats from where they wrote, for a day."""
+    fields = await form(request)
+    key, conversation = action_key(fields), conversation_of(request)
     await blocking.block(
         request.app[app_keys.DATABASE],
         request.app[app_keys.CHANGES],
-        conversation_of(request),
+        conversation,
         agent_of(request),
         topic=request.app[app_keys.TOPICS][-1],
         key=key,
     )
+    if fields.get("address") and await addresses.block(request.app[app_keys.REDIS], conversation):
+        await _note(request, "address.blocked")
     return done(request, page_of(request, "open"), undo={"action": "unblock", "fields": {}})
 
 
@@ -62,7 +67,22 @@ async def unblock(request: web.Request) -> web.StreamResponse:
         conversation_of(request),
         agent_of(request),
     )
+    if await addresses.unblock(request.app[app_keys.REDIS], conversation_of(request)):
+        await _note(request, "address.unblocked")
     return done(request, page_of(request, "open"))
+
+
+async def address(request: web.Request) -> web.StreamResponse:
+    """Whether there is an address to shut along with the customer (`kept`), as JSON."""
+    kept = await addresses.is_kept(request.app[app_keys.REDIS], conversation_of(request))
+    return web.json_response({"kept": kept})
+
+
+async def _note(request: web.Request, action: str) -> None:
+    user, conversation = session_of(request).user, conversation_of(request)
+    await request.app[app_keys.DATABASE].run(
+        lambda c: audit.write(c, user.id, action, conversation)
+    )
 
 
 async def targets(request: web.Request) -> web.StreamResponse:
@@ -142,6 +162,7 @@ ROUTES = (
     web.post(CONVERSATION + "/priority", prioritise),
     web.post(CONVERSATION + "/block", block),
     web.post(CONVERSATION + "/unblock", unblock),
+    web.get(CONVERSATION + "/address.json", address),
     web.get(CONVERSATION + "/customers.json", alike),
     web.post(CONVERSATION + "/merge", merge),
     web.post(CONVERSATION + "/part", part),

@@ -21,7 +21,7 @@ from bot.stores.tables import content_versions, events, messages
 COLUMNS = ("finding", "entry", "language", "count", "detail")
 SAMPLES = 20
 """Most questions without an entry in the report."""
-PRIVATE = frozenset({"email", "phone", "order-number"})
+PRIVATE = frozenset({"email", "phone", "order-number", "number"})
 """Kinds of entities that are replaced by their names in the report."""
 _FAQ = "faq/"
 _ASKED_BACK = ":clarification.asked"

@@ -10,6 +10,7 @@ from typing import Any
 
 from bot.content import placeholders
 from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Entry
+from bot.language.normalise import fold
 
 ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[a-z]{2})?")
@@ -99,7 +100,7 @@ def check_content(entries: Sequence[tuple[str, Entry]]) -> list[str]:
         files[entry.id] = file
         for texts in entry.examples.values():
             for text in texts:
-                key = unicodedata.normalize("NFKC", text).casefold().strip(" ?!.…")
+                key = fold(text).strip(" ?!.…")
                 if key in examples and examples[key] != entry.id:
                     problems.append(
                         f"{file}, entry {entry.id}: example {text!r} stands in "

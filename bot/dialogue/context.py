@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from bot.language.follow import Belief
+from bot.language.normalise import fold
 from bot.streams.messages import QuickReply
 
 KEPT_QUICK_REPLIES = 12
@@ -94,13 +95,13 @@ class Context:
         Channels without room for the titles list them with numbers (channels/kit/limits.py);
         digits of any script count, as in "2", "2.", "(२)" or "2️⃣".
         """
-        typed_text = text.strip().casefold().rstrip("?!. ")
+        typed_text = fold(text.strip()).rstrip("?!. ")
         if not self.shown or not typed_text:
             return None
         latest = self.shown[-1].message
         replies = [shown.reply for shown in self.shown if shown.message == latest]
         for reply in replies:
-            if reply.title.casefold().rstrip("?!. ") == typed_text:
+            if fold(reply.title).rstrip("?!. ") == typed_text:
                 return reply
         number = typed_text.strip("().#\ufe0f\u20e3")
         if 1 <= len(number) <= 2 and number.isdecimal():

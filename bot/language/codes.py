@@ -13,6 +13,8 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final, Literal
 
+from bot.language.normalise import fold
+
 UNDETERMINED: Final = "und"
 
 # Older ISO 639 codes, three-letter codes of vendors and of lid.176 with a two-letter equal, and
@@ -100,14 +102,8 @@ def direction(language: str) -> Literal["ltr", "rtl"]:
 
 
 def _fold(text: str) -> str:
-    """Lower the case and drop accents of Latin letters, so that "Español" equals "espanol"."""
-    folded = unicodedata.normalize("NFD", text.casefold().replace("'", "").replace("’", ""))
-    marks = [
-        mark
-        for position, mark in enumerate(folded)
-        if not (unicodedata.combining(mark) and position and mark <= "\u036f")
-    ]
-    return unicodedata.normalize("NFC", "".join(marks))
+    """Fold a text for comparing and take apostrophes out: "Can't" equals "cant"."""
+    return fold(text).replace("'", "").replace("’", "")
 
 
 @cache

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from bot.language import langdetect, scripts
 from bot.language.codes import UNDETERMINED
+from bot.language.normalise import tidy
 from bot.language.vote import Opinion, Ranking, vote
 
 # Text beyond this says nothing new about its language.
@@ -165,7 +166,7 @@ def _read(cleaned: str, script: str) -> Opinion:
 
 def examine(text: str) -> tuple[LanguageReading, bool]:
     """Detect the language as `detect` does; also return whether langdetect was needed."""
-    cleaned = scripts.without_noise(text[:_READ_CHARS])
+    cleaned = scripts.without_noise(tidy(text[:_READ_CHARS]))
     counts = scripts.count_scripts(cleaned)
     if not counts:
         return NOTHING, False

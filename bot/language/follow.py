@@ -35,6 +35,7 @@ from typing import Any, Final
 from bot.language import scripts
 from bot.language.codes import UNDETERMINED, language_named_in, normalise
 from bot.language.detect import LanguageReading
+from bot.language.normalise import tidy
 
 PRIOR: Final = 0.2
 HOLD: Final = 60.0
@@ -112,7 +113,7 @@ def _neutral() -> frozenset[str]:
 
 def _words_of_language(text: str) -> list[str]:
     """Return the message's words that belong to one language."""
-    words = scripts.without_noise(text[:_READ_CHARS]).lower().split()
+    words = scripts.without_noise(tidy(text[:_READ_CHARS])).lower().split()
     bare = ("".join(c for c in word if scripts.script_of(c) != scripts.NO_SCRIPT) for word in words)
     return [word for word in bare if word and word not in _neutral()]
 

@@ -10,7 +10,6 @@ import fcntl
 import hashlib
 import json
 import shutil
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from bot.content.models import PERSON_WHEN_NEGATIVE, Content
 from bot.errors import ConfigurationError
 from bot.language.detect import LanguageReading, detect
 from bot.language.entities import Entity, extract, without_identifiers
+from bot.language.normalise import fold
 from bot.settings import Settings
 from bot.understanding.budget import UNLIMITED, Budget
 from bot.understanding.embedding.default import load_embedder
@@ -380,7 +380,7 @@ def load_dialogue_examples(folder: Path) -> list[Example]:
 
 
 def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip(" \n.,!?؟।\"'“”")
+    return fold(text).strip(" \n.,!?؟।\"'“”")
 
 
 def _needs_person_when_negative(content: Content, *labels: str) -> bool:

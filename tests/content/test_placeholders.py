@@ -21,6 +21,9 @@ def said(answer: str, message: str) -> str:
         ("where is order A123456", "Order A123456 is on its way."),
         ("मेरा ऑर्डर १२३४५६७ कहाँ है", "Order १२३४५६७ is on its way."),
         ("where is it", "Order that you placed is on its way."),
+        ("BK-7741ถึงหรือยัง", "Order BK-7741 is on its way."),
+        ("is my order for post code 682001 sent", "Order that you placed is on its way."),
+        ("my otp 774190 for the order", "Order that you placed is on its way."),
         ("", "Order that you placed is on its way."),
     ],
 )

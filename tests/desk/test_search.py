@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from bot.desk.conversation import notes
 from bot.desk.people.scope import Scope
 from bot.desk.search import find, index
-from bot.desk.search.folding import fold
+from bot.language.normalise import fold
 from bot.stores.tables import conversations, customers, messages
 
 
@@ -253,3 +253,19 @@ def test_without_the_index_texts_are_searched_as_written(
 ) -> None:
     monkeypatch.setattr(index, "supported", lambda _: False)
     assert filled.database.call(lambda c: find.conversations(c, query)) == found
+
+
+def test_texts_folded_by_another_version_are_folded_again(filled: Desk) -> None:
+    assert search(filled, "camion") == ["es"]
+
+    def outdated(connection: Connection) -> None:
+        connection.exec_driver_sql("UPDATE desk_search SET text = 'as another version folded it'")
+        connection.exec_driver_sql(
+            "UPDATE desk_search_marks SET done = 0 WHERE source = 'spelling'"
+        )
+
+    filled.database.call(outdated)
+    filled.database.call(index.prepare)
+    assert search(filled, "camion") == ["es"]
+    filled.database.call(index.prepare)
+    assert not filled.database.call(index.behind), "the same version keeps its index"

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from bot.desk.conversation import notes
 from bot.desk.people.scope import Scope
 from bot.desk.search import find, folded_search, index
-from bot.desk.search.folding import fold
+from bot.language.normalise import fold
 from bot.stores import migrate
 from bot.stores.database import Database
 
@@ -172,6 +172,16 @@ TEXTS = (
     "İstanbul",
     "a\u202eb",
     "ΣΊΣΥΦΟΣ",
+    "ഓര്\u0d4d\u200dഡര്\u200d",
+    "എൻ്റെ എൻറെ എന്റെ",
+    "हिन्दी सम्बन्ध हाँ",
+    "डाॅक्टर अ\u200dॅप",
+    "นำ้ เเล้ว น้ำำ",
+    "𝓞𝓻𝓭𝓮𝓻 ᴏᴛᴘ 🅿 ❺",
+    "ﻃﻠﺒﻲ ۱۲۳ یہ",
+    "№ १२३ ๔๕",
+    "it´s a '%' of 5:30",
+    "ㅋㅋ 주문 ｶﾞｽ",
     "",
 )
 

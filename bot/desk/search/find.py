@@ -7,8 +7,8 @@ from sqlalchemy.engine import Connection
 
 from bot.desk.people.scope import EVERYTHING, Scope
 from bot.desk.search import folded_search, index
-from bot.desk.search.folding import fold
 from bot.desk.tables import notes
+from bot.language.normalise import fold
 from bot.stores.tables import conversations as conversation_table
 from bot.stores.tables import customers, messages
 

@@ -1,9 +1,9 @@
-"""`bot.desk.search.folding` as a function of PostgreSQL, so that its index folds like the one on
+"""`bot.language.normalise.fold` as a function of PostgreSQL, so that its index folds like ours on
 SQLite.
 
 PostgreSQL's `unaccent` is missing from many installations and knows Latin letters only. Revision
-0011 makes the function and its indexes; where it could not, search compares the texts as written.
-A change of `bot.desk.search.folding` needs a revision that makes the function anew.
+0016 makes the function, 0011 its indexes; where they could not, search compares the texts as
+written. A change of `fold` needs a revision that makes the function and its indexes anew.
 """
 
 from __future__ import annotations

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bot.desk.people.scope import Scope
-from bot.desk.search.folding import fold
 from bot.desk.tables import notes
 from bot.errors import StoreUnavailable
+from bot.language.normalise import VERSION, fold
 from bot.stores.database import Database
 from bot.stores.set_aside import SetAside
 from bot.stores.tables import conversations, messages
@@ -45,6 +45,8 @@ _OCCURRENCES = (
 )
 _TABLES = {"message": "messages", "note": "desk_notes", "name": "conversations"}
 
+_SPELLING = "spelling"
+"""Mark that says which version of the normaliser has folded the texts."""
 _FORGET = (
     "DELETE FROM desk_search WHERE rowid IN"
     " (SELECT id FROM desk_search_rows WHERE source = '{source}' AND {which});"
@@ -98,6 +100,7 @@ def prepare(connection: Connection) -> None:
         for statement in _SCHEMA:
             connection.exec_driver_sql(statement)
         _replace_outdated(connection)
+        _drop_other_spelling(connection)
 
 
 def behind(connection: Connection) -> bool:
@@ -232,6 +235,15 @@ def _replace_outdated(connection: Connection) -> None:
     connection.exec_driver_sql(f"DROP TRIGGER {_OUTDATED}")
     # Look through all names once more, for those it has lost.
     connection.exec_driver_sql("DELETE FROM desk_search_marks WHERE source = 'name'")
+
+
+def _drop_other_spelling(connection: Connection) -> None:
+    """Empty an index whose texts were folded by another version; it is filled anew in time."""
+    if _mark(connection, _SPELLING) == VERSION:
+        return
+    for table in ("desk_search", "desk_search_rows", "desk_search_marks"):
+        connection.exec_driver_sql(f"DELETE FROM {table}")  # noqa: S608
+    _set_mark(connection, _SPELLING, VERSION)
 
 
 def _occurs(word: str) -> sa.ColumnElement[bool] | sa.TextClause:

@@ -30,6 +30,7 @@ from typing import Protocol
 import numpy as np
 
 from bot.language.detect import detect
+from bot.language.normalise import VERSION, in_letters_of, tidy
 from bot.understanding.embedding import wheel_weights
 from bot.understanding.embedding.e5_encoder import E5Encoder, WheelEncoder, write_e5_files
 from bot.understanding.embedding.embedder import Vectors, clean, normalise
@@ -49,6 +50,8 @@ _CACHED_SECOND_VIEWS = 256
 _SHARE = np.float32(np.sqrt(0.5))  # length of each of two views
 _LATIN_WORD = re.compile(r"[A-Za-z]{3}")
 _SURELY_ROMANISED = 0.6
+_ARABIC_KEYBOARDS = re.compile("[\u0643\u0647\u0649\u064a\u06a9-\u06d3]")
+"""Letters that Arabic, Persian and Urdu keyboards have in different shapes."""
 
 
 class Encoder(Protocol):
@@ -68,7 +71,11 @@ def _lower_shouting(text: str) -> str:
 
 
 def _tidy(text: str) -> str:
-    return _lower_shouting(" ".join(clean(text).split()))
+    """Bring a text, of a message or of an example, into the spelling that is embedded."""
+    spelled = tidy(clean(text))
+    if _ARABIC_KEYBOARDS.search(spelled):
+        spelled = in_letters_of(spelled, detect(text).language)
+    return _lower_shouting(" ".join(spelled.split()))
 
 
 class TwoViews:
@@ -186,7 +193,7 @@ def open_two_views(state_dir: Path) -> TwoViews:
             if second is not None:
                 name, encoders = f"{name}-{second[0]}", [*encoders, second[1]]
         digest = hashlib.sha256(_PARALLEL.read_bytes()).hexdigest()[:8]
-        name = f"{name}-{digest}-{_FORMAT}"
+        name = f"{name}-{digest}-{_FORMAT}.{VERSION}"
         return TwoViews(name, encoders, parent / f"{name}.npz")
 
 

@@ -214,7 +214,7 @@ def fold(text: str) -> str:
     """Fold a text for comparing; both sides of a comparison must go through it."""
     if text.isascii():
         return text.lower()
-    folded = _COMPARED.apply(_JOINERS.apply(_run(text)).casefold())
+    folded = _COMPARED.apply(_JOINERS.apply(_run(text)).lower())
     folded = unicodedata.normalize("NFC", _ACCENTS.apply(unicodedata.normalize("NFD", folded)))
     return _COMPARED.apply(folded)
 

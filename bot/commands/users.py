@@ -1,10 +1,11 @@
-"""`users add|unlock`: create and unlock logins of the desk."""
+"""`users add|unlock|totp-reset`: create logins of the desk, and let their owners in again."""
 
 from __future__ import annotations
 
 import argparse
 import getpass
 import sys
+from collections.abc import Callable
 
 from sqlalchemy.engine import Connection
 
@@ -25,6 +26,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     unlocking = verbs.add_parser("unlock", help="lift the lock that wrong passwords put on a login")
     unlocking.add_argument("login")
     unlocking.set_defaults(run=_unlock)
+    resetting = verbs.add_parser(
+        "totp-reset", help="remove a login's second factor: phone and recovery codes are lost"
+    )
+    resetting.add_argument("login")
+    resetting.set_defaults(run=_reset_factor)
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -53,17 +59,34 @@ def _add(options: argparse.Namespace) -> int:
 def _unlock(options: argparse.Namespace) -> int:
     from bot.desk.people import audit, users
 
-    def work(connection: Connection) -> users.User:
+    def work(connection: Connection) -> str:
         user = users.unlock(connection, options.login)
         audit.write(connection, "command", "user.unlocked", user.id)
-        return user
+        return f"{user.login} can log in again"
 
+    print(_run(work))
+    return 0
+
+
+def _reset_factor(options: argparse.Namespace) -> int:
+    from bot.desk.people import audit, second_factor, users
+
+    def work(connection: Connection) -> str:
+        user = users.find_user(connection, options.login)
+        if not second_factor.remove(connection, user.id):
+            return f"{user.login} has no second factor"
+        audit.write(connection, "command", "user.factor_reset", user.id)
+        return f"{user.login} logs in with the password alone"
+
+    print(_run(work))
+    return 0
+
+
+def _run(work: Callable[[Connection], str]) -> str:
     config = settings_module.load()
     prepare.database(config)
     store = Database.of(config)
     try:
-        user = store.call(work)
+        return store.call(work)
     finally:
         store.close()
-    print(f"{user.login} can log in again")
-    return 0

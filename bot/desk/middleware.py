@@ -16,7 +16,9 @@ from bot.web.tally import TALLY
 log = structlog.get_logger()
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-PUBLIC = frozenset({"/login", "/health"})
+LOGIN = frozenset({"/login", "/login/code"})
+"""Paths whose forms have a token of their own."""
+PUBLIC = LOGIN | {"/health"}
 """Paths that need no session."""
 
 HEADERS = {
@@ -113,8 +115,8 @@ async def sessions(request: web.Request, handler: Handler) -> web.StreamResponse
         raise NotAuthenticated
     if request.method not in {"GET", "HEAD"}:
         check_origin(request, required=False)
-        # The login form has a token of its own: a new login ends the session there is.
-        if session is not None and request.path != "/login":
+        # A new login ends the session there is.
+        if session is not None and request.path not in LOGIN:
             csrf_token = request.headers.get("X-CSRF-Token") or (await form(request)).get(
                 "csrf", ""
             )

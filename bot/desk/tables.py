@@ -54,6 +54,27 @@ audit = sa.Table(
     sa.Column("detail", sa.JSON),
 )
 
+second_factors = sa.Table(
+    # The secret is not stored: it follows from the salt and this installation's own secret.
+    "desk_second_factors",
+    METADATA,
+    sa.Column("user_id", sa.String(64), primary_key=True),
+    sa.Column("salt", sa.String(64), nullable=False),
+    sa.Column("begun_at", sa.Float, nullable=False),
+    # Null until a first code has shown that the app has the secret.
+    sa.Column("on_since", sa.Float),
+    # The last time step whose code was taken.
+    sa.Column("last_step", sa.BigInteger, nullable=False, server_default="0"),
+)
+
+recovery_codes = sa.Table(
+    "desk_recovery_codes",
+    METADATA,
+    sa.Column("user_id", sa.String(64), primary_key=True),
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("used_at", sa.Float),
+)
+
 mentions = sa.Table(
     "desk_mentions",
     METADATA,

@@ -73,7 +73,7 @@ def pages_of(desk: Desk) -> list[str]:
         path = route.resource.canonical if route.resource else ""
         if route.method == "GET" and not any(sign in path for sign in ("{", ".", "/static")):
             found.add(path)
-    return sorted(found - {"/", "/health", "/socket", "/login"})
+    return sorted(found - {"/", "/health", "/socket", "/login", "/login/code"})
 
 
 def busy(connection: Connection, *, words: str = "{}") -> None:

@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from desk_world import PASSWORD, Desk, field
 
-from bot.desk.pages.password import views as password_page
+from bot.desk import confirming
 from bot.desk.people import audit, auth, users
 from bot.desk.people.passwords import is_easy
 from bot.desk.web import COOKIE
@@ -123,7 +123,7 @@ async def test_a_change_that_is_refused_changes_nothing(
 async def test_guessing_at_somebodys_open_desk_ends(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(password_page, "MOST_ATTEMPTS", 2)
+    monkeypatch.setattr(confirming, "MOST_ATTEMPTS", 2)
     wrong = {"current": "wrong password", "password": NEW, "again": NEW}
     answers = [(await _change(desk, **wrong))[0] for _ in range(3)]
     assert answers == [403, 403, 429]

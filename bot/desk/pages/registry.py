@@ -21,6 +21,7 @@ from bot.desk.pages.macros import views as macros
 from bot.desk.pages.overview import views as overview
 from bot.desk.pages.password import views as password
 from bot.desk.pages.policies import views as policies
+from bot.desk.pages.second_factor import views as second_factor
 from bot.desk.pages.teams import views as teams
 from bot.desk.pages.users import views as users
 from bot.desk.people.users import Role
@@ -40,6 +41,7 @@ class Page:
 PAGES: tuple[Page, ...] = (
     Page("login", login.ROUTES),
     Page("password", password.ROUTES),
+    Page("second_factor", second_factor.ROUTES),
     Page("inbox", inbox.ROUTES, Place("/inbox/waiting", "nav.inbox", "inbox")),
     Page("canned", canned.ROUTES, Place("/canned", "nav.canned", "quote")),
     Page("macros", macros.ROUTES),

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 import structlog
 from sqlalchemy.engine import Connection
 
-from bot.desk.people import audit
+from bot.desk.people import audit, second_factor
 from bot.desk.people.users import DISABLED, HASHER, User
 from bot.errors import BadRequest
 from bot.routing.model import Presence
@@ -68,9 +68,16 @@ class Started:
     token: str
 
 
+@dataclass(frozen=True)
+class CodeWanted:
+    """The password was right, and this user has a second factor: no session yet."""
+
+    user: User
+
+
 async def log_in(
     database: Database, login: str, password: str, *, known: bool = False, address: str = ""
-) -> Started | None:
+) -> Started | CodeWanted | None:
     """Check a password and start a session; a refusal takes `REFUSAL_S`, whatever the cause.
 
     Args:
@@ -79,7 +86,8 @@ async def log_in(
         address: Of the client, for the log.
 
     Returns:
-        None for a wrong password, an unknown, disabled or locked login: the caller cannot tell.
+        `CodeWanted` where the user has a second factor; None for a wrong password, an unknown,
+        disabled or locked login: the caller cannot tell.
 
     Raises:
         BadRequest: Too many passwords are being checked (status 429).
@@ -135,33 +143,106 @@ class _Attempt:
     known: bool
     address: str
 
+    @property
+    def told(self) -> dict[str, str]:
+        """What the log says of it."""
+        return {"user_id": self.user.id, "address": self.address}
 
-def _finish(connection: Connection, attempt: _Attempt, now: float) -> Started | None:
-    user, told = attempt.user, {"user_id": attempt.user.id, "address": attempt.address}
+
+async def log_in_by_code(
+    database: Database,
+    secret: bytes,
+    user_id: str,
+    code: str,
+    *,
+    known: bool = False,
+    address: str = "",
+) -> Started | None:
+    """Check the code of a user whose password was right, and start a session.
+
+    Wrong codes count like wrong passwords, and lock the login as they do.
+
+    Args:
+        secret: Of this installation (`second_factor`).
+        known: As in `log_in`.
+
+    Returns:
+        None for a wrong or used code, and for a login that is locked or disabled meanwhile.
+    """
+
+    def work(connection: Connection) -> Started | None:
+        row = connection.execute(sa.select(users).where(users.c.id == user_id)).mappings().first()
+        if row is None or row["password_hash"].startswith(DISABLED):
+            return None
+        now, attempt = time.time(), _Attempt(User.from_row(row), True, known, address)
+        failures = _failures(connection, attempt, now)
+        if failures is None:
+            return None
+        way = second_factor.accept(connection, secret, user_id, code, now)
+        if not way:
+            _count_failure(connection, attempt, failures, now, "code")
+            return None
+        if way == "recovery":
+            audit.write(connection, user_id, "user.recovery_code", user_id)
+        return _succeed(connection, attempt, now)
+
+    return await database.run(work)
+
+
+def _finish(connection: Connection, attempt: _Attempt, now: float) -> Started | CodeWanted | None:
+    failures = _failures(connection, attempt, now)
+    if failures is None:
+        return None
+    if not attempt.right:
+        _count_failure(connection, attempt, failures, now, "password")
+        return None
+    if second_factor.is_on(connection, attempt.user.id):
+        # Failures stay counted until the code is there: its guesses must not be forgiven by the
+        # password.
+        return CodeWanted(attempt.user)
+    return _succeed(connection, attempt, now)
+
+
+def _failures(connection: Connection, attempt: _Attempt, now: float) -> int | None:
+    """Failures in a row so far; None for a login that is locked, which is logged."""
+    # Read again, and held: guesses running side by side must not slip past the lock.
     state = connection.execute(
-        sa.select(users.c.failed_logins, users.c.locked_until).where(users.c.id == user.id)
+        sa.select(users.c.failed_logins, users.c.locked_until)
+        .where(users.c.id == attempt.user.id)
+        .with_for_update()
     ).first()
-    # Read again: guesses running side by side must not slip past the lock.
     if state is None or (state.locked_until > now and not attempt.known):
-        log.warning("desk.login_failed", **told, reason="locked")
+        log.warning("desk.login_failed", **attempt.told, reason="locked")
         return None
-    if not attempt.right:
-        log.warning("desk.login_failed", **told, reason="password")
+    return int(state.failed_logins)
+
+
+def _count_failure(
+    connection: Connection, attempt: _Attempt, failures: int, now: float, reason: str
+) -> None:
+    log.warning("desk.login_failed", **attempt.told, reason=reason)
+    if attempt.known:
+        return
+    failures += 1
+    locked_s = lock_s(failures)
+    connection.execute(
+        sa.update(users)
+        .where(users.c.id == attempt.user.id)
+        .values(failed_logins=failures, locked_until=now + locked_s)
+    )
+    if locked_s:
+        log.warning("desk.login_locked", **attempt.told, failures=failures, seconds=locked_s)
+
+
+def _succeed(connection: Connection, attempt: _Attempt, now: float) -> Started:
+    user_id = attempt.user.id
     if not attempt.known:
-        failures = 0 if attempt.right else state.failed_logins + 1
-        locked_s = lock_s(failures)
         connection.execute(
-            sa.update(users)
-            .where(users.c.id == user.id)
-            .values(failed_logins=failures, locked_until=now + locked_s if failures else 0.0)
+            sa.update(users).where(users.c.id == user_id).values(failed_logins=0, locked_until=0.0)
         )
-        if locked_s:
-            log.warning("desk.login_locked", **told, failures=failures, seconds=locked_s)
-    if not attempt.right:
-        return None
-    audit.write(connection, user.id, "user.logged_in", user.id, address=attempt.address)
-    log.info("desk.logged_in", **told)
-    return start_session(connection, user, now)
+    audit.write(connection, user_id, "user.logged_in", user_id, address=attempt.address)
+    log.info("desk.logged_in", **attempt.told)
+    return start_session(connection, attempt.user, now)
 
 
 def lock_s(failures: int) -> float:

@@ -167,6 +167,16 @@ def get_user(connection: Connection, user_id: str) -> User:
     return User.from_row(row)
 
 
+def find_user(connection: Connection, login: str) -> User:
+    """Read one user by login.
+
+    Raises:
+        BadRequest: There is none like this (status 404).
+    """
+    query = sa.select(users.c.id).where(users.c.login == login.strip().lower())
+    return get_user(connection, connection.execute(query).scalar() or "")
+
+
 def set_disabled(connection: Connection, user_id: str, disabled: bool) -> User:
     """Lock a user out and end their sessions, or let them in again."""
     user = get_user(connection, user_id)
@@ -195,13 +205,8 @@ def set_password(connection: Connection, user_id: str, password: str) -> User:
 
 
 def unlock(connection: Connection, login: str) -> User:
-    """Lift the lock that wrong passwords put on a login.
-
-    Raises:
-        BadRequest: There is none like this (status 404).
-    """
-    query = sa.select(users.c.id).where(users.c.login == login.strip().lower())
-    user = get_user(connection, connection.execute(query).scalar() or "")
+    """Lift the lock that wrong passwords put on a login; raises as `find_user`."""
+    user = find_user(connection, login)
     connection.execute(
         sa.update(users).where(users.c.id == user.id).values(failed_logins=0, locked_until=0.0)
     )

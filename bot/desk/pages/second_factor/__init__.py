@@ -1,0 +1,1 @@
+"""Switching the second factor on and off for oneself."""

@@ -1,13 +1,10 @@
 """Language detection for one message: language and script. Method: docs/language.md."""
 
-import json
-from collections import Counter
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from importlib import resources
+from functools import lru_cache
 from typing import Any, Final
 
-from bot.language import langdetect, scripts
+from bot.language import frame, langdetect, scripts, telling
 from bot.language.codes import UNDETERMINED
 from bot.language.normalise import tidy
 from bot.language.vote import Opinion, Ranking, vote
@@ -16,10 +13,6 @@ from bot.language.vote import Opinion, Ranking, vote
 _READ_CHARS: Final = 1000
 # A text is read in several places, and short ones come again and again.
 _CACHED_TEXTS: Final = 512
-_JAPANESE: Final = frozenset({"Hani", "Hira", "Kana"})
-_KANA_SHARE: Final = 0.1
-_LETTERS_PER_CHARACTER: Final = 3
-_OTHER_SCRIPT_SHARE: Final = 0.3
 _EMBEDDED_WORDS: Final = 2
 _SAMPLES: Final = ("hello there", "नमस्ते जी", "سلام", "привет", "你好")
 
@@ -101,34 +94,10 @@ class LanguageReading:
 NOTHING: Final = LanguageReading(UNDETERMINED, scripts.NO_SCRIPT, 0.0, False, (), ())
 
 
-def _main_script(counts: Counter[str]) -> str:
-    """Choose the script of the message's sentence.
-
-    People put Latin names and words ("order", "refund") into text of any other script, rarely the
-    other way round; kana make the Chinese characters around them Japanese, and one such character
-    says as much as a few letters.
-    """
-    kana, han = counts["Hira"] + counts["Kana"], counts["Hani"]
-    weights = Counter({script: n for script, n in counts.items() if script not in _JAPANESE})
-    chinese_or_japanese = "Jpan" if kana >= max(1, _KANA_SHARE * (kana + han)) else "Hani"
-    weights[chinese_or_japanese] = _LETTERS_PER_CHARACTER * (kana + han)
-    weights["Hang"] *= _LETTERS_PER_CHARACTER
-    other, weight = max(
-        ((script, n) for script, n in weights.items() if script != "Latn"),
-        key=lambda item: item[1],
-    )
-    return other if weight >= _OTHER_SCRIPT_SHARE * weights.total() else "Latn"
-
-
 def _tell_japanese(text: str) -> Ranking:
     """Tell Japanese without kana ("返品希望") from Chinese by characters only Japanese has."""
-    japanese = sum(mark in _japanese_characters() for mark in text)
+    japanese = not frozenset("".join(telling.words("ja"))).isdisjoint(text)
     return (("ja", 0.9), ("zh", 0.1)) if japanese else (("zh", 0.95), ("ja", 0.05))
-
-
-@cache
-def _japanese_characters() -> frozenset[str]:
-    return frozenset(_word_lists()["ja"][0])
 
 
 def _words_in_script(text: str, script: str) -> str:
@@ -141,19 +110,23 @@ def _words_in_script(text: str, script: str) -> str:
 def _has_english(words: list[str]) -> bool:
     """Tell whether the words contain English words that no romanised text shares."""
     return (
-        len({word.strip(".,!?").lower() for word in words} & _embedded_english()) >= _EMBEDDED_WORDS
+        len({word.strip(".,!?").lower() for word in words} & telling.words("en")) >= _EMBEDDED_WORDS
     )
 
 
-@cache
-def _word_lists() -> dict[str, list[str]]:
-    file = resources.files("bot.language").joinpath("data", "telling.json")
-    return {key: words.split() for key, words in json.loads(file.read_text("utf-8")).items()}
+def _also_present(sentence: str, language: str, script: str, romanised: bool) -> tuple[str, ...]:
+    """Name English where it stands in a sentence of another language.
 
-
-@cache
-def _embedded_english() -> frozenset[str]:
-    return frozenset(_word_lists()["en"])
+    In another script two words are enough, such as the name of a thing; between romanised words
+    only those count that no romanised text shares.
+    """
+    if language == "en" or (script == "Latn" and not romanised):
+        return ()
+    words = _words_in_script(sentence, "Latn").split()
+    if script == "Latn":
+        return ("en",) if _has_english(words) else ()
+    named = [word for word in words if sum(map(str.isalpha, word)) >= scripts.LEAST_LETTERS]
+    return ("en",) if len(named) >= _EMBEDDED_WORDS else ()
 
 
 def _read(cleaned: str, script: str) -> Opinion:
@@ -161,24 +134,24 @@ def _read(cleaned: str, script: str) -> Opinion:
         return Opinion(((_ONE_LANGUAGE[script], 1.0),), False, False)
     if script == "Hani":
         return Opinion(_tell_japanese(cleaned), False, False)
+    if script == "Latn":
+        return vote(_words_in_script(frame.without_names(cleaned), script), script)
     return vote(_words_in_script(cleaned, script), script)
 
 
 def examine(text: str) -> tuple[LanguageReading, bool]:
     """Detect the language as `detect` does; also return whether langdetect was needed."""
     cleaned = scripts.without_noise(tidy(text[:_READ_CHARS]))
-    counts = scripts.count_scripts(cleaned)
+    sentence = frame.without_quotes(cleaned)
+    counts = scripts.count_scripts(sentence)
     if not counts:
         return NOTHING, False
-    script = _main_script(counts)
-    opinion = _read(cleaned, script)
+    script = frame.main_script(sentence, counts)
+    opinion = _read(sentence, script)
     if not opinion.ranking:
         return LanguageReading(UNDETERMINED, script, 0.0, False, (), ()), opinion.used_langdetect
     language, confidence = opinion.ranking[0]
-    mixed: tuple[str, ...] = ()
-    if language != "en" and (opinion.romanised or (script != "Latn" and counts["Latn"])):
-        words = _words_in_script(cleaned, "Latn").split()
-        mixed = ("en",) if _has_english(words) else ()
+    mixed = _also_present(sentence, language, script, opinion.romanised)
     reading = LanguageReading(
         language, script, confidence, opinion.romanised, mixed, opinion.ranking[:5]
     )

@@ -14,9 +14,14 @@ The rule, in numbers:
   new one must lead by 0.02.
 - A clear switch flips at once: a weight of at least 0.5 from three words on, or a weight of at
   least 0.1 in another script than the customer's last, unless it is Latin (names, brands).
-- In a mixed message a language the customer has written before wins when it is among those
-  present; it also wins against a relative that short text does not tell apart (Malay and
-  Indonesian; romanised Urdu, which detection calls Hindi).
+- Once the customer has written a sentence, names and addresses, with a number or of up to four
+  words, change nothing: they answer a question of ours.
+- In a mixed message in Latin letters a language the customer has written before wins when it is
+  among those present; in another script the sentence is in the language of that script, and the
+  Latin words are names and loans.
+- Between relatives that short text does not tell apart (`alike` in `data/neutral.json`: Danish and
+  Norwegian, Serbian and Croatian, romanised Gujarati and Hindi) the conversation and the locale
+  decide, unless a sentence of five words and more is sure (0.97).
 - An explicit choice ("speak English", a button) wins until another is made; evidence goes on
   being collected meanwhile. A wish for a language we do not answer in is refused, and the belief
   stays.
@@ -41,6 +46,10 @@ PRIOR: Final = 0.2
 HOLD: Final = 60.0
 FADE: Final = 0.4
 NAME_SHARE: Final = 0.3
+NAME_WORDS: Final = 4
+SMALL_WORD: Final = 3
+SURE_OF_RELATIVE: Final = 0.97
+SENTENCE_WORDS: Final = 5
 LEAST_LEAD: Final = 0.02
 CLEAR_WEIGHT: Final = 0.5
 CLEAR_WORDS: Final = 3
@@ -120,7 +129,20 @@ def _words_of_language(text: str) -> list[str]:
 
 def _looks_like_name(text: str) -> bool:
     words = [word for word in text[:_READ_CHARS].split() if word[0].isalpha()]
+    if any(map(str.isdigit, text)):  # an address: "Avenue des Champs 9"
+        words = [word for word in words if len(word) > SMALL_WORD or word[0].isupper()]
     return len(words) > 1 and all(word[0].isupper() and not word.isupper() for word in words)
+
+
+def _answers_a_question(text: str) -> bool:
+    """Tell whether names are few, or an address: what people write when asked for it."""
+    return len(text.split()) <= NAME_WORDS or any(map(str.isdigit, text))
+
+
+def _is_relative(reading: LanguageReading, language: str, words: list[str]) -> bool:
+    """Tell whether a message may as well be in a relative of the language it reads as."""
+    is_sure = reading.confidence >= SURE_OF_RELATIVE and len(words) >= SENTENCE_WORDS
+    return not is_sure and reading.tag in _data()["alike"].get(language, ())
 
 
 def _count_letters(words: list[str]) -> int:
@@ -204,14 +226,21 @@ def follow(
     words = _words_of_language(text)
     if reading.language == UNDETERMINED or not words:
         return previous, False
+    is_name = _looks_like_name(text)
+    if is_name and previous.script != scripts.NO_SCRIPT and _answers_a_question(text):
+        return previous, False
     message_language, confidence = _in_context(reading, previous)
     weight = confidence * min(1.0, _count_letters(words) / FULL_LETTERS)
-    if _looks_like_name(text):
+    if is_name:
         weight *= NAME_SHARE
     message_languages = {message_language, reading.language}
-    if previous.script != scripts.NO_SCRIPT and previous.language in reading.mixed:
+    if (
+        reading.script == "Latn"
+        and previous.script != scripts.NO_SCRIPT
+        and previous.language in reading.mixed
+    ):
         message_language = previous.language
-    elif reading.tag in _data()["alike"].get(previous.language, ()):
+    elif _is_relative(reading, previous.language, words):
         message_language = previous.language
         message_languages.add(message_language)
     is_clear = (weight >= CLEAR_WEIGHT and len(words) >= CLEAR_WORDS) or (

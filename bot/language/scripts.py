@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Final
 
 NO_SCRIPT: Final = "Zyyy"
+LEAST_LETTERS: Final = 3
+"""Letters from which a text says anything about its language."""
 
 # First and last code point of each run of blocks, in ascending order.
 _BLOCKS: Final = (
@@ -71,13 +73,17 @@ _BLOCKS: Final = (
 )
 _STARTS: Final = tuple(block[0] for block in _BLOCKS)
 
-# Addresses, mentions and anything with a digit in it (order numbers) have no language. Each
-# alternative is a run of one class, so matching is linear in the text.
+# Addresses, mentions and anything with a digit in it (order numbers) have no language, and neither
+# has the ending that Indian languages write on to a number. Each alternative is a run of one class,
+# so matching is linear in the text. Thai, Chinese and others write the next word on to all of them:
+# only Latin letters go on.
+_LATIN: Final = r"0-9A-Za-z_\u00c0-\u024f"
 _NOISE: Final = re.compile(
-    r"(?:https?://|www\.)\S{1,500}"
-    r"|[^\s@]{1,100}@[^\s@]{1,100}"
+    r"(?:https?://|www\.)[!-~]{1,500}"
+    rf"|[{_LATIN}.+%-]{{1,100}}@[{_LATIN}.-]{{1,100}}"
     r"|(?<!\w)[@#/]\w{1,100}"
-    r"|[\u0041-\u024f]{0,40}\d[\w-]{0,100}"
+    rf"|(?:[A-Za-z]{{1,20}}-)?[\u0041-\u024f]{{0,40}}\d[{_LATIN}-]{{0,100}}"
+    r"(?:[\u0900-\u0dff\u200c\u200d]{1,12}(?![^\W\d_]))?"
 )
 _REPEATED: Final = re.compile(r"(.)\1{2,}", re.DOTALL)
 

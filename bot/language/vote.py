@@ -5,15 +5,12 @@ knows chat and romanised text, fastText (the "fast" detector) the vocabulary of 
 the words of 83; langdetect (the "slow" one) runs when these leave a doubt.
 """
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Final
 
 import numpy as np
 
-from bot.language import cld2, fasttext, langdetect, ngrams, romanised
+from bot.language import cld2, fasttext, langdetect, ngrams, romanised, telling
 from bot.language.ngrams import Floats
 
 Ranking = tuple[tuple[str, float], ...]
@@ -39,13 +36,6 @@ _SLOW_LETTERS: Final = 8
 _LISTED: Final = 5
 _LEAST_LETTERS: Final = 3
 _EDGES: Final = ".,;:!?()\"'…-"
-
-
-@cache
-def _word_lists() -> dict[str, frozenset[str]]:
-    file = resources.files("bot.language").joinpath("data", "telling.json")
-    lists = json.loads(file.read_text(encoding="utf-8"))
-    return {name: frozenset(words.split()) for name, words in lists.items()}
 
 
 @dataclass(frozen=True)
@@ -89,7 +79,7 @@ def _without_loans(text: str) -> str:
     The remaining words show the language of the sentence; a text without others stays whole.
     """
     words = [
-        word for word in text.split() if word.lower().strip(_EDGES) not in _word_lists()["loans"]
+        word for word in text.split() if word.lower().strip(_EDGES) not in telling.words("loans")
     ]
     return " ".join(words) if sum(map(len, words)) >= _LEAST_LETTERS else text
 
@@ -103,7 +93,7 @@ def vote(text: str, script: str) -> Opinion:
     """
     if script == "Latn":
         text = _without_loans(text)
-    unlikely = _word_lists()["unlikely"]
+    unlikely = telling.words("unlikely")
     fast_shares = {tag: share for tag, share in fasttext.rank(text) if tag not in unlikely}
     model = ngrams.model_for(script)
     if model is None:

@@ -2,8 +2,9 @@
 
 Phones write these beside the picture (EXIF, XMP, IPTC, comments). They are cut out of the bytes as
 they pass, without decoding anything, so the picture itself stays as it was. How the camera was
-turned is kept, or photos would lie on their side. https://www.w3.org/Graphics/JPEG/itu-t81.pdf
-(annex B), https://www.w3.org/TR/png/#11Chunks, https://developers.google.com/speed/webp/docs/riff_container
+turned is kept, or photos would lie on their side. HEIC pictures and films are in `boxes`.
+https://www.w3.org/Graphics/JPEG/itu-t81.pdf (annex B), https://www.w3.org/TR/png/#11Chunks,
+https://developers.google.com/speed/webp/docs/riff_container
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import struct
 from collections.abc import AsyncIterator, Iterator
 
 from bot.errors import FileRefused
+from bot.files.boxes import Boxes, is_boxes
+from bot.files.cutter import Cutter
 
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _EXIF, _ICC = b"Exif\x00\x00", b"ICC_PROFILE\x00"
@@ -27,15 +30,16 @@ _WEBP_FLAGS = 0x0C
 
 
 async def without_metadata(chunks: AsyncIterator[bytes], most: int) -> AsyncIterator[bytes]:
-    """Pass a file on; JPEG, PNG and WebP without what tells about their sender.
+    """Pass a file on; pictures and films without what tells about their sender.
 
     Args:
         most: Bytes that may arrive, what is cut included.
 
     Raises:
-        FileRefused: `too-large`.
+        FileRefused: `too-large`; `type-not-allowed` or `content-mismatch` for a HEIC picture whose
+            metadata cannot be told from the picture.
     """
-    cutter: _Cutter | None = None
+    cutter: Cutter | None = None
     head, size = b"", 0
     async for chunk in chunks:
         size += len(chunk)
@@ -56,37 +60,19 @@ async def without_metadata(chunks: AsyncIterator[bytes], most: int) -> AsyncIter
         yield piece
 
 
-def _cutter_for(head: bytes) -> _Cutter:
+def _cutter_for(head: bytes) -> Cutter:
     if head.startswith(_JPEG):
         return _Jpeg()
     if head.startswith(_PNG):
         return _Png()
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return _Webp()
-    return _Cutter()
+    if is_boxes(head):
+        return Boxes()
+    return Cutter()
 
 
-class _Cutter:
-    """Passes everything on; the others cut."""
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        yield chunk
-
-    def end(self) -> Iterator[bytes]:
-        """What is left when nothing more comes: a file that is cut short stays so."""
-        if self._held:
-            yield bytes(self._held)
-
-    def _take(self, count: int) -> bytes:
-        taken = bytes(self._held[:count])
-        del self._held[:count]
-        return taken
-
-
-class _Jpeg(_Cutter):
+class _Jpeg(Cutter):
     """Cuts segments, and what stands behind the end of the picture: other pictures, films."""
 
     def __init__(self) -> None:
@@ -187,7 +173,7 @@ def _turned(orientation: int) -> bytes:
     return struct.pack(">BBH", 0xFF, _APP1, len(body) + 2) + body
 
 
-class _Png(_Cutter):
+class _Png(Cutter):
     """Cuts chunks of text, and what stands behind the last one."""
 
     def __init__(self) -> None:
@@ -223,7 +209,7 @@ class _Png(_Cutter):
             yield from super().end()
 
 
-class _Webp(_Cutter):
+class _Webp(Cutter):
     """Overwrites chunks, under a name nobody reads: the sizes that stand in front stay right."""
 
     def __init__(self) -> None:

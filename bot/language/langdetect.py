@@ -88,7 +88,7 @@ def rank(text: str) -> dict[str, float]:
 
     with _LOADING:
         detector = _factory().create()
-    detector.append(text)
+    detector.append(text.encode("utf-8", "ignore").decode("utf-8"))  # the table takes no surrogates
     try:
         probabilities = detector.get_probabilities()
     except LangDetectException:

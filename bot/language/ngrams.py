@@ -125,6 +125,11 @@ def _priors() -> dict[str, float]:
     return loaded
 
 
+def prior(tag: str) -> float:
+    """Return how much likelier than even customers write a language, in nats."""
+    return _priors().get(tag, 0.0)
+
+
 @cache
 def _load(script: str) -> Model | None:
     file = resources.files("bot.language").joinpath("data", f"{script}.npz")

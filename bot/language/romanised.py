@@ -8,7 +8,9 @@ detector, which is wrong on romanised text but seldom sure.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -29,6 +31,9 @@ _UNKNOWN: Final = -1.0
 # Nobody types these languages with accents on a telephone; names in them may have some.
 _ACCENT: Final = 3.0
 _MOST_ACCENTS: Final = 3
+
+
+NOTHING_NAMED: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ def weigh(
     trust: float = 1.0,
     *,
     accents: int = 0,
+    named: Mapping[str, float] = NOTHING_NAMED,
 ) -> Romanised:
     """Weigh a Latin text's romanised languages against all others.
 
@@ -62,6 +68,7 @@ def weigh(
         unknown: The fast detector's highest probability of any other language, 0.0–1.0.
         trust: How far to trust the fast detector on a text of this length, 0.0–1.0.
         accents: How many letters of the text have an accent.
+        named: What speaks for other languages beside the fast detector, in nats, by tag.
     """
     is_romanised = model.romanised
     romanised_scores = scores[is_romanised]
@@ -74,6 +81,14 @@ def weigh(
         float(other_scores[~is_romanised].max()),
         _UNKNOWN + weight * math.log(max(unknown, _FAST_FLOOR)),
     )
+    for tag, more in named.items():
+        place = model.index.get(tag)
+        score = (
+            _UNKNOWN + weight * math.log(max(unknown, _FAST_FLOOR))
+            if place is None
+            else float(other_scores[place])
+        )
+        rival = max(rival, score + more)
     lead = float(top) + math.log(total) - rival - _LEAD
     lead = min(30.0, max(-30.0, lead - _ACCENT * min(accents, _MOST_ACCENTS)))
     probability = 1.0 / (1.0 + math.exp(-lead))

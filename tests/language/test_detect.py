@@ -158,3 +158,18 @@ def test_detection_works_without_cld2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cld2_takes_what_does_not_print() -> None:
     assert set(cld2.rank("wo ist denn mein Paket\x00\u202e geblieben")) == {"de"}
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Mae'r parsel wedi cyrraedd ond mae'r cwpan wedi torri yn y blwch", "cy"),
+        ("An bhfuil sé ar fáil i ndath eile, agus cathain a bheidh sé anseo", "ga"),
+        ("Mutengo webhutsu idzi imarii, uye zvichasvika rini kumba kwangu", "sn"),
+        ("Ndicela ukwazi ukuba iya kufika nini impahla yam endiyithengileyo", "xh"),
+    ],
+)
+def test_a_sentence_of_a_language_few_customers_write_is_recognised(
+    text: str, language: str
+) -> None:
+    assert detect(text).tag == language

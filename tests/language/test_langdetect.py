@@ -78,3 +78,9 @@ print(private_kb() - before)
 def test_it_takes_little_memory() -> None:
     found = subprocess.run([sys.executable, "-c", _GROWTH], capture_output=True, check=True)
     assert int(found.stdout) / 1024 < 40, "langdetect's own table takes 63 MB"
+
+
+def test_a_lone_surrogate_is_left_out() -> None:
+    assert langdetect.rank("wo bleibt mein Paket \ud800") == langdetect.rank(
+        "wo bleibt mein Paket "
+    )

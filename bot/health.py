@@ -24,6 +24,8 @@ from bot.stores.database import Database
 from bot.stores.redis_client import guarded
 
 TIMEOUT_S = 3.0
+WRITE_S = 1.0
+"""How long a store may take to write. An orchestrator that asks `/ready` waits hardly longer."""
 KEPT_S = 1.0
 """Seconds for which a report is shown again."""
 ROLES = ("engine", "sender", "recorder", "housekeeper")
@@ -78,16 +80,13 @@ async def check(
         do not count; `ok` is False when a part is down, and HTTP answers 503 then.
     """
     report: dict[str, Any] = {"ok": True, "redis": False, "database": False}
-    why = await refusals(client, database)
-    with contextlib.suppress(StoreUnavailable, TimeoutError):
-        async with asyncio.timeout(TIMEOUT_S):
-            await _redis_parts(settings, client, report)
-            report["redis"] = "redis" not in why
-    with contextlib.suppress(StoreUnavailable, TimeoutError, sa.exc.SQLAlchemyError):
-        async with asyncio.timeout(TIMEOUT_S):
-            live = await database.read(versions.live_number)
-            report["database"] = "database" not in why
-            report.setdefault("content", {})["live"] = live
+    why, *_ = await asyncio.gather(
+        refusals(client, database),
+        _look_at_redis(settings, client, report),
+        _look_at_database(database, report),
+    )
+    for store in why:
+        report[store] = False
     if why:
         report["why"] = why
     report["ok"] = bool(
@@ -97,6 +96,23 @@ async def check(
         and report.get("content", {}).get("live")
     )
     return report
+
+
+async def _look_at_redis(
+    settings: Settings, client: redis.asyncio.Redis, report: dict[str, Any]
+) -> None:
+    with contextlib.suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(TIMEOUT_S):
+            await _redis_parts(settings, client, report)
+            report["redis"] = True
+
+
+async def _look_at_database(database: Database, report: dict[str, Any]) -> None:
+    with contextlib.suppress(StoreUnavailable, TimeoutError, sa.exc.SQLAlchemyError):
+        async with asyncio.timeout(TIMEOUT_S):
+            live = await database.read(versions.live_number)
+            report.setdefault("content", {})["live"] = live
+            report["database"] = True
 
 
 async def refusals(client: redis.asyncio.Redis, database: Database | None = None) -> dict[str, str]:
@@ -109,18 +125,23 @@ async def refusals(client: redis.asyncio.Redis, database: Database | None = None
     }
     if database is not None:
         writes["database"] = database.check_writes()
-    why = {}
-    for store, answer in writes.items():
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                await answer
-        except StoreUnavailable as error:
-            why[store] = error.why
-        except TimeoutError:
-            why[store] = not_now.TIMED_OUT
-        except sa.exc.SQLAlchemyError:
-            why[store] = not_now.SYSTEM
-    return why
+    # At once: where both hang, whoever asks whether we live waits no longer than for one.
+    reasons = await asyncio.gather(*(_refusal(answer) for answer in writes.values()))
+    return {store: why for store, why in zip(writes, reasons, strict=True) if why}
+
+
+async def _refusal(write: Awaitable[object]) -> str:
+    """Return why a store did not take a write within `WRITE_S`; empty when it did."""
+    try:
+        async with asyncio.timeout(WRITE_S):
+            await write
+    except StoreUnavailable as error:
+        return error.why
+    except TimeoutError:
+        return not_now.TIMED_OUT
+    except sa.exc.SQLAlchemyError:
+        return not_now.SYSTEM
+    return ""
 
 
 async def _redis_parts(
@@ -139,7 +160,8 @@ async def _redis_parts(
             alive = names
     ready: Any = await guarded(client.hgetall(redis_keys.CONTENT_READY))
     reports = {name: json.loads(text) for name, text in ready.items() if name in alive}
-    report["content"] = {"engines": {name: item["version"] for name, item in reports.items()}}
+    engines = {name: item["version"] for name, item in reports.items()}
+    report.setdefault("content", {})["engines"] = engines
     report["model"] = next((item["model"] for item in reports.values()), None)
     pipeline = client.pipeline(transaction=False)
     for shard in range(settings.shards):

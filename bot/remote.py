@@ -46,6 +46,15 @@ class Untrusted:
         LOG.warning("proxy.untrusted", address=self.address, setting="TRUSTED_PROXIES")
 
 
+def warn_of_unnamed_proxy(public_url: str, trusted: Sequence[str]) -> None:
+    """Say at the start that all customers will count as one address.
+
+    We speak no TLS: who is reached by https is behind a proxy.
+    """
+    if public_url.startswith("https://") and not trusted:
+        LOG.warning("proxy.unnamed", public_url=public_url, setting="TRUSTED_PROXIES")
+
+
 UNTRUSTED = Untrusted()
 """Of this process."""
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import builders
@@ -94,3 +96,36 @@ async def test_a_translation_provider_is_shown_and_its_pause_hinders_nobody(
     report = await health.check(replace(settings, translation_provider="libre"), redis, database)
     assert report["translation"] == {"provider": "libre", "state": "paused", **figures}
     assert report["ok"] is True
+
+
+async def test_a_redis_that_hangs_is_told_within_a_second(
+    redis: redis.asyncio.Redis, database: Database
+) -> None:
+    """Whoever asks `/ready` waits little longer, and must not take us for dead."""
+    assert health.WRITE_S <= 1.0
+    await redis.execute_command("CLIENT", "PAUSE", "60000", "WRITE")
+    try:
+        assert await health.refusals(redis, database) == {"redis": "timed-out"}
+    finally:
+        await redis.execute_command("CLIENT", "UNPAUSE")
+
+
+async def test_stores_are_asked_at_the_same_time(
+    redis: redis.asyncio.Redis, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "WRITE_S", 30.0)
+    both, begun = asyncio.Event(), []
+
+    def after_both(write: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def written(*told: object, **more: object) -> object:
+            begun.append(write)
+            if len(begun) == 2:
+                both.set()
+            await both.wait()
+            return await write(*told, **more)
+
+        return written
+
+    monkeypatch.setattr(redis, "set", after_both(redis.set))
+    monkeypatch.setattr(database, "check_writes", after_both(database.check_writes))
+    assert await health.refusals(redis, database) == {}

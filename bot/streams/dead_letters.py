@@ -92,8 +92,11 @@ async def replay(
         return
     shard = redis_keys.shard_of(letter["conversation"], shards)
     key = redis_keys.inbox(shard) if letter["direction"] == "in" else redis_keys.outbox(shard)
-    body = letter["body"]
+    # It is new again: its old time would be over what was said since, over allowances and limits.
+    body, now = letter["body"], time.time()
     if letter["direction"] == "in":
         # A new name, or the record of the failed try would count as this message's.
-        body = {**body, "id": f"{body['id']}r"}
+        body = {**body, "id": f"{body['id']}r", "received_at": now}
+    else:
+        body = {**body, "created_at": now}
     await guarded(client.xadd(key, {"body": json.dumps(body, ensure_ascii=False)}))

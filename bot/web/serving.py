@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 import structlog
 from aiohttp import web
 
+from bot import remote
 from bot.errors import ConfigurationError
 from bot.settings import Settings
 from bot.web import descriptors
@@ -77,6 +78,7 @@ async def serving(
     Raises:
         ConfigurationError: The port is taken.
     """
+    remote.warn_of_unnamed_proxy(settings.public_url, settings.trusted_proxies)
     connections = Connections(
         settings.connections_per_address,
         settings.trusted_proxies,

@@ -16,6 +16,7 @@ from bot.errors import StoreUnavailable
 from bot.stores import redis_keys
 from bot.stores.redis_batches import batches_of
 from bot.stores.redis_client import guarded
+from bot.web.tally import TALLY
 from channels.kit.app_keys import REDIS
 
 EVERY_S = 2.0
@@ -40,7 +41,11 @@ class Refusals:
         self._counts[f"{channel} {code}"] += 1
 
     async def write(self) -> None:
-        """Add what was counted to the totals; what cannot be written is kept for the next time."""
+        """Add what was counted to the totals; what cannot be written now is kept for the next time.
+
+        After an error of any other kind some may be written and some not: these figures are given
+        up, said in the log, and counting goes on.
+        """
         counts, self._counts = self._counts, Counter()
         if not counts:
             return
@@ -51,6 +56,8 @@ class Refusals:
             await guarded(batches_of(self._redis).run(*commands))
         except StoreUnavailable:
             self._counts += counts
+        except Exception as error:
+            TALLY.note("refusals.failed", error=error)
 
     async def run(self) -> None:
         """Write until cancelled."""

@@ -7,7 +7,10 @@ from dataclasses import replace
 
 import pytest
 import redis.asyncio
+import structlog
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from builders import until
 from vendors.graph_server import APP_SECRET, PAGE, TOKEN, delivery, said, signed
 
 from bot.errors import StoreUnavailable
@@ -15,8 +18,10 @@ from bot.processes.ingress import make_app
 from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.database import Database
+from bot.web.tally import Tally
 from channels.facebook.settings import FacebookSettings
 from channels.kit import refusals
+from channels.kit.app_keys import REDIS
 from channels.kit.refusals import Refusals
 
 WEBHOOK = "/webhooks/facebook/webhook"
@@ -70,3 +75,27 @@ async def test_what_cannot_be_written_is_kept(
         "telegram wrong-secret": "1",
         "other not-json": "1",
     }
+
+
+async def test_an_error_that_nobody_foresaw_is_logged_and_counting_goes_on(
+    redis: redis.asyncio.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refusals, "EVERY_S", 0.01)
+    monkeypatch.setattr(refusals, "TALLY", Tally())
+    app = web.Application()
+    app[REDIS] = redis
+    refusals.add_counter(app)
+    await redis.set(redis_keys.REFUSED, "not a hash")
+    counter = app[refusals.REFUSALS]
+    async with TestServer(app):
+        with structlog.testing.capture_logs() as lines:
+            counter.note("/webhooks/telegram/MelaBot/webhook", "wrong-secret")
+            await until(lambda: any(line["event"] == "refusals.failed" for line in lines))
+        await redis.delete(redis_keys.REFUSED)
+        counter.note("/webhooks/telegram/MelaBot/webhook", "wrong-secret")
+        await until(lambda: _is_there(redis))
+    assert await redis.hgetall(redis_keys.REFUSED) == {"telegram wrong-secret": "1"}
+
+
+async def _is_there(client: redis.asyncio.Redis) -> bool:
+    return bool(await client.exists(redis_keys.REFUSED))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
@@ -55,6 +57,23 @@ async def test_a_message_goes_back_to_the_inbox_under_a_new_name(database: Datab
     body = json.loads(rows[0][1]["body"])
     assert body["text"] == "why"
     assert body["id"] != failed.id
+
+
+@pytest.mark.parametrize(
+    ("direction", "time_of", "stream"),
+    [("in", "received_at", redis_keys.inbox), ("out", "created_at", redis_keys.outbox)],
+)
+async def test_what_goes_on_its_way_again_has_the_time_of_now(
+    database: Database, redis, direction: str, time_of: str, stream: Callable[[int], str]
+) -> None:
+    """An old reply that a vendor slows down would be given up at once."""
+    began = time.time()
+    name = keep(database, direction, {"id": "m1", "text": "hello", time_of: NOW})
+    await dead_letters.replay(database, redis, SHARDS, name)
+    rows = await redis.xrange(stream(redis_keys.shard_of("rest-1", SHARDS)))
+    assert json.loads(rows[0][1]["body"])[time_of] >= began
+    [letter] = database.look(dead_letters.read_letters)
+    assert letter["body"][time_of] == NOW, "the letter says how it was"
 
 
 async def test_an_unknown_letter_is_refused(database: Database, redis) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
+from aiohttp import web
 from edge_wire import Served, ask, request
 
 from bot import health, remote
 from bot.errors import ConfigurationError
 from bot.remote import client_address, counted_as, is_trusted
-from bot.settings import load
+from bot.settings import Settings, load
+from bot.web.serving import serving
 
 PROXIES = ("10.0.0.0/8", "2001:db8:ffff::/48")
 
@@ -129,3 +132,22 @@ async def test_the_stores_are_asked_once_a_second_however_many_ask() -> None:
     latest = health.Latest(make)
     await asyncio.gather(*(latest.answer(full=False) for _ in range(50)))
     assert len(made) == 1
+
+
+@pytest.mark.parametrize(
+    ("public_url", "trusted", "told"),
+    [
+        ("https://chat.example", (), ["proxy.unnamed"]),
+        ("https://chat.example", ("10.0.0.0/8",), []),
+        ("http://localhost:8080", (), []),
+        ("", (), []),
+    ],
+)
+async def test_a_start_behind_a_proxy_without_a_name_is_warned_of(
+    tmp_path: Path, public_url: str, trusted: tuple[str, ...], told: list[str]
+) -> None:
+    settings = Settings(state_dir=tmp_path, public_url=public_url, trusted_proxies=trusted)
+    with structlog.testing.capture_logs() as lines:
+        async with serving(web.Application(), settings, 0, "INGRESS_PORT"):
+            pass
+    assert [line["event"] for line in lines if line["event"] == "proxy.unnamed"] == told

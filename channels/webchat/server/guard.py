@@ -124,7 +124,7 @@ async def check_address(
     """
     may = await addresses.may_write(app[REDIS], opened.conversation, origin, keep=keep)
     if not may and not opened.is_identified:
-        raise TooMany(throttle.SESSIONS_PER_ADDRESS.left_s(now))
+        raise TooMany(throttle.sessions_per_address(app[SETTINGS]).left_s(now))
 
 
 def digest_of(secret: bytes, address: str) -> str:

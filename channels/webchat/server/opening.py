@@ -45,7 +45,7 @@ async def open_session(request: web.Request) -> web.Response:
     has_agreed = bool(agreed) and agreed != before
     if not visitor or has_agreed:
         # A new visitor, or a row to be written.
-        allowance, address = throttle.SESSIONS_PER_ADDRESS, address_of(request)
+        allowance, address = throttle.sessions_per_address(settings), address_of(request)
         await throttle.spend(request.app[REDIS], (allowance, address), now=now)
         if not visitor and await addresses.is_blocked(
             request.app[REDIS], digest_of(secret, address)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.settings import setting, split_at_semicolons
+from bot.settings import INF, setting, split_at_semicolons
 
 NAME = "webchat"
 
@@ -49,5 +49,7 @@ class WebchatSettings:
         hint="write an address with https://",
     )
     """Address of the privacy policy, linked from the widget; empty links nothing."""
+    sessions_per_address: int = setting("WEBCHAT_SESSIONS_PER_ADDRESS", 600, between=(1, INF))
+    """New visitors of one address in an hour; more where many share one (mobile carriers)."""
     agent_photos: Path = setting("AGENT_PHOTOS", Path)
     """Folder of agents' photos: `<display name>.jpg`, `.png` or `.webp`; empty shows initials."""

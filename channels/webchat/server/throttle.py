@@ -11,8 +11,10 @@ from dataclasses import dataclass
 import redis.asyncio
 
 from bot.errors import TooMany
+from bot.settings import Settings
 from bot.stores import redis_keys
 from bot.stores.redis_client import guarded
+from channels.webchat.server.settings import WebchatSettings
 
 # KEYS: counter. ARGV: window in seconds. Counting and expiry in one step: a counter whose expiry
 # got lost would lock its owner out for ever.
@@ -36,7 +38,7 @@ class Allowance:
         return self.window_s - int(now) % self.window_s
 
 
-SESSIONS_PER_ADDRESS = Allowance("webchat-sessions", 600, 3600)
+SESSIONS_S = 3600
 MESSAGES_PER_ADDRESS = Allowance("webchat-address", 600, 60)
 MESSAGES_PER_SESSION = Allowance("webchat-session", 30, 60)
 UPLOADS_PER_ADDRESS = Allowance("webchat-uploads-address", 120, 3600)
@@ -44,6 +46,12 @@ UPLOADS_PER_SESSION = Allowance("webchat-uploads", 30, 600)
 ERASURES_PER_ADDRESS = Allowance("webchat-erase-address", 20, 3600)
 ERASURES_PER_SESSION = Allowance("webchat-erase", 5, 3600)
 READS_PER_SESSION = Allowance("webchat-reads", 240, 60)
+
+
+def sessions_per_address(settings: Settings) -> Allowance:
+    """New visitors of one address: many, where a mobile carrier has its customers behind it."""
+    count = settings.of(WebchatSettings).sessions_per_address
+    return Allowance("webchat-sessions", count, SESSIONS_S)
 
 
 async def spend(client: redis.asyncio.Redis, *claims: tuple[Allowance, str], now: float) -> None:

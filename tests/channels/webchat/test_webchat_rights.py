@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from bot.stores.redis_client import EmbeddedServer
 from bot.stores.tables import conversations, customers, events, messages, survey_answers
 from bot.streams.messages import Inbound
 from bot.streams.recorder import store_rows
+from channels.kit.app_keys import SETTINGS
 from channels.webchat.server import consent, photos, receive, throttle
 from channels.webchat.server.guard import SECRET
 from channels.webchat.server.session import identity_key, session_of
@@ -161,13 +163,26 @@ async def test_consent_that_is_kept_is_not_written_again(
 async def test_consent_with_a_known_token_has_an_allowance(
     door: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "SESSIONS_PER_ADDRESS", throttle.Allowance("consents", 3, 3600))
+    allowance = throttle.Allowance("consents", 3, 3600)
+    monkeypatch.setattr(throttle, "sessions_per_address", lambda settings: allowance)
     token = (await open_session(door))["token"]
     body = {"site": "demo", "token": token, "consent": "7"}
     answers = [(await door.post(f"{API}/session", json=body)).status for _ in range(4)]
     assert answers == [200, 200, 429, 429]
     again = await door.post(f"{API}/session", json={"site": "demo", "token": token})
     assert again.status == 200, "who comes back without it uses none of it"
+
+
+@pytest.mark.parametrize("most", [1, 3])
+async def test_how_many_visitors_an_address_may_have_is_a_setting(shop: Shop, most: int) -> None:
+    """Behind one address of a mobile carrier there may be a whole town."""
+    shop.app[SETTINGS] = shop.settings.with_parts(
+        replace(shop.settings.of(WebchatSettings), sessions_per_address=most)
+    )
+    async with TestClient(TestServer(shop.app)) as client:
+        body = {"site": "demo"}
+        answers = [(await client.post(f"{API}/session", json=body)).status for _ in range(most + 1)]
+    assert answers == [200] * most + [429]
 
 
 async def test_consent_to_another_wording_does_not_count(door: TestClient, strict: Shop) -> None:

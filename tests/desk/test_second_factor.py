@@ -9,10 +9,12 @@ import hmac
 import re
 import struct
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+import structlog
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient
 from desk_world import PASSWORD, Browser, Desk, field
@@ -26,6 +28,16 @@ from bot.desk.web import COOKIE
 from bot.stores.tables import sessions, users
 
 NOW = 1_700_000_000.0
+
+
+@pytest.fixture
+def desk_database(request: pytest.FixtureRequest) -> str:
+    """What must happen once is SQL: on both databases."""
+    kind = getattr(request, "param", "sqlite")
+    return request.getfixturevalue("postgresql_url") if kind == "postgresql" else ""
+
+
+on_both = pytest.mark.parametrize("desk_database", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +111,7 @@ async def code_step(client: TestClient, code: str) -> Any:
 # -- codes
 
 
+@on_both
 def test_a_code_is_taken_once(desk: Desk) -> None:
     switch_on(desk)
     letters, later = secret_of(desk), NOW + 300
@@ -131,6 +144,7 @@ def test_what_is_no_code_is_refused(desk: Desk, code: str) -> None:
     assert accept(desk, code, NOW + 300) == ""
 
 
+@on_both
 def test_a_recovery_code_is_taken_once_and_only_its_digest_is_kept(desk: Desk) -> None:
     codes = switch_on(desk)
     assert len(set(codes)) == 10
@@ -192,6 +206,7 @@ async def test_the_password_alone_opens_nothing(desk: Desk) -> None:
     assert desk.database.call(lambda c: c.execute(sa.select(sessions.c.digest)).first()) is None
 
 
+@on_both
 async def test_password_and_code_open_the_desk(desk: Desk) -> None:
     switch_on(desk)
     client = client_of(desk)
@@ -269,6 +284,7 @@ def test_the_cookie_between_the_steps_is_for_one_browser_user_and_password(desk:
     assert read(cookie) is None
 
 
+@on_both
 async def test_wrong_codes_lock_the_login_as_wrong_passwords_do(desk: Desk) -> None:
     switch_on(desk)
     client = client_of(desk)
@@ -298,6 +314,7 @@ async def test_wrong_codes_use_up_the_attempts_of_an_address(
     assert answers == [401, 401, 401, 429]
 
 
+@on_both
 async def test_codes_side_by_side_pass_neither_limit_nor_step(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -316,6 +333,24 @@ async def test_codes_side_by_side_pass_neither_limit_nor_step(
     assert answers.count(303) == 1, "one code, one session"
     assert set(answers) <= {303, 401, 429, 200}
     assert len(desk.database.call(lambda c: c.execute(sa.select(sessions.c.digest)).all())) == 1
+
+
+@on_both
+@pytest.mark.parametrize("wrong", ["code", "password"])
+async def test_no_more_is_tried_side_by_side_than_one_after_another(desk: Desk, wrong: str) -> None:
+    switch_on(desk)
+    secret = desk.server.app[app_keys.SECRET]
+
+    def guess() -> Awaitable[object]:
+        if wrong == "password":
+            return auth.log_in(desk.database, "boss", "wrong password")
+        return auth.log_in_by_code(desk.database, secret, "u-boss", "000000")
+
+    with structlog.testing.capture_logs() as told:
+        assert await asyncio.gather(*(guess() for _ in range(40))) == [None] * 40
+    reasons = [line["reason"] for line in told if line["event"] == "desk.login_failed"]
+    assert reasons.count(wrong) == auth.FREE_FAILURES
+    assert reasons.count("locked") == 40 - auth.FREE_FAILURES
 
 
 async def test_a_disabled_user_gets_no_further_than_the_password(desk: Desk) -> None:
@@ -428,6 +463,7 @@ async def test_new_recovery_codes_end_the_old_ones(desk: Desk) -> None:
     assert accept(desk, new[0], time.time()) == "recovery"
 
 
+@on_both
 async def test_it_is_switched_off_with_password_and_code(desk: Desk) -> None:
     switch_on(desk)
     browser = await desk.browser("boss")

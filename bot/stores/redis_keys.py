@@ -29,7 +29,7 @@ Redis Cluster. A conversation's shard follows from its id.
 | samvad:refused                  | hash   | `<channel> <code>` → deliveries refused | none: bounded by codes | ingress | health |
 | samvad:set-aside                | hash   | process → JSON: loop → rows set aside | none: bounded by processes | all but ingress and desk | health |
 | samvad:generation:<who>         | string | how often the visitor's sessions were ended | 31 days since the last session began or ended: longer than one lives | ingress, erasing | ingress |
-| samvad:address-of:<conv>        | string | keyed digest of the address it last wrote from | 1 day | ingress   | ingress, desk |
+| samvad:address-of:<conv>        | string | keyed digest of the address it last wrote from, and the hour | 1 day | ingress   | ingress, desk |
 | samvad:address-blocked-by:<conv> | string | digest of the address that was shut with it | 1 day   | desk       | desk    |
 | samvad:blocked-address:<digest> | set    | digests of the conversations it was shut for | 1 day  | desk       | ingress |
 | samvad:limit:<what>:<who>:<slot>| string | counter of a rate limit; for handoffs a set of digests | its window | ingress, desk, engine | same |

@@ -8,6 +8,7 @@ shut it; chats that were under way from there go on, since others may share the 
 from __future__ import annotations
 
 import hashlib
+import time
 
 import redis.asyncio
 
@@ -17,6 +18,8 @@ from bot.stores.redis_client import guarded
 
 BLOCKED_S = 24 * 3600
 """How long an address stays shut, and how long the one a conversation wrote from is kept."""
+KEPT_ANEW_S = 3600
+"""How often that one is written again while the conversation goes on."""
 
 
 async def is_blocked(client: redis.asyncio.Redis, origin: str) -> bool:
@@ -37,13 +40,14 @@ async def may_write(
     Returns:
         False if the address is shut, and the conversation has not been written to for a day.
     """
-    key = redis_keys.address_of(conversation)
-    commands = (("EXISTS", redis_keys.blocked_address(origin)), ("GETEX", key, "EX", BLOCKED_S))
+    key, now = redis_keys.address_of(conversation), f"{origin} {int(time.time()) // KEPT_ANEW_S}"
+    commands = (("EXISTS", redis_keys.blocked_address(origin)), ("GET", key))
     shut, before = await guarded(batches_of(client).run(*commands))
     if shut and before is None:
         return False
-    if keep and before != origin:
-        await guarded(batches_of(client).run(("SET", key, origin, "EX", BLOCKED_S)))
+    # Once an hour: each write waits for Redis' disk.
+    if keep and before != now:
+        await guarded(batches_of(client).run(("SET", key, now, "EX", BLOCKED_S)))
     return True
 
 
@@ -57,9 +61,10 @@ async def is_kept(client: redis.asyncio.Redis, conversation: str) -> bool:
 
 async def block(client: redis.asyncio.Redis, conversation: str) -> bool:
     """Shut the address a conversation last wrote from for a day; False if none is kept."""
-    (origin,) = await guarded(batches_of(client).run(("GET", redis_keys.address_of(conversation))))
-    if not origin:
+    (kept,) = await guarded(batches_of(client).run(("GET", redis_keys.address_of(conversation))))
+    if not kept:
         return False
+    origin = kept.partition(" ")[0]
     key, mine = redis_keys.blocked_address(origin), redis_keys.blocked_by(conversation)
     await guarded(
         batches_of(client).run(

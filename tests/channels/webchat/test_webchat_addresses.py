@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient
 from webchat_shop import Shop, jwt
@@ -98,6 +99,24 @@ async def test_it_is_open_again_after_a_day_and_when_taken_back(
     assert await addresses.unblock(shop.redis, blocked["conversation"])
     assert (await _open(client))[0] == 200
     assert not await addresses.unblock(shop.redis, blocked["conversation"])
+
+
+async def test_the_address_kept_is_the_last_one_and_lives_on_with_the_conversation(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = redis_keys.address_of("webchat-1")
+    await addresses.may_write(shop.redis, "webchat-1", "home")
+    await shop.redis.expire(key, 100)
+    await addresses.may_write(shop.redis, "webchat-1", "home", keep=False)
+    assert await shop.redis.ttl(key) <= 100
+    later = time.time() + addresses.KEPT_ANEW_S
+    monkeypatch.setattr(addresses.time, "time", lambda: later)
+    await addresses.may_write(shop.redis, "webchat-1", "home")
+    assert await shop.redis.ttl(key) > 86_300
+    await addresses.may_write(shop.redis, "webchat-1", "office")
+    await addresses.block(shop.redis, "webchat-1")
+    assert await addresses.is_blocked(shop.redis, "office")
+    assert not await addresses.is_blocked(shop.redis, "home")
 
 
 async def test_an_address_shut_for_two_opens_when_both_are_taken_back(

@@ -85,7 +85,7 @@ def _languages(raw: str) -> tuple[str, ...]:
 class Thresholds:
     """Numbers that decide between answer, clarification and handoff; stored with each handoff."""
 
-    confidence: float = setting("SAMVAD_THRESHOLD_CONFIDENCE", 0.7, between=(0, 1))
+    confidence: float = setting("SAMVAD_THRESHOLD_CONFIDENCE", 0.65, between=(0, 1))
     """Lowest calibrated confidence (0–1) that is answered; 0 leaves it to the classifier's own."""
     margin: float = setting("SAMVAD_THRESHOLD_MARGIN", 0.08, between=(0, 1))
     """Smallest lead (0–1) of the best entry over the second; below it the bot asks back."""

@@ -13,6 +13,9 @@ from typing import Any
 from bot.conversation.states import Cause
 from bot.settings import Thresholds
 
+SOONER = 0.1
+"""How much sooner an entry hands off whose policy is a person in a bad mood."""
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -24,10 +27,14 @@ class Signals:
     """Best entry, whatever its confidence."""
     entry_needs_person: bool = False
     """The entry's policy sends it to a person."""
+    person_when_negative: bool = False
+    """Whether the entry's policy sends it to a person in a bad mood."""
     aimed_at_us: bool = False
     """Whether a bad mood is about us: anger, a complaint about the service, or a matter of the shop
     the bot has no answer to. A problem it can answer is no reason by itself to hand off, nor is
     bad news about something else."""
+    angry: bool = False
+    """Whether the message is anger at us in whatever words, beside whatever else it says."""
     confidence: float = 0.0
     """Calibrated, 0–1."""
     threshold: float = 0.0
@@ -92,7 +99,10 @@ def decide(signals: Signals, thresholds: Thresholds) -> Decision:
 
 
 def _too_negative(signals: Signals, thresholds: Thresholds) -> bool:
-    if signals.aimed_at_us and signals.negative >= thresholds.negative_message:
+    if signals.angry:
+        return True
+    sooner = SOONER if signals.person_when_negative else 0.0
+    if signals.aimed_at_us and signals.negative >= thresholds.negative_message - sooner:
         return True
     return (
         signals.negative_count >= thresholds.negative_messages

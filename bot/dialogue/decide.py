@@ -152,6 +152,7 @@ def _choose_for_text(
         also=also,
         intent="change_language" if requested_language else intent,
         asked_for_person=intent == "ask_human"
+        or reading.asks_for_person
         or (requested_language is not None and codes.person_named_in(heard.inbound.text)),
         not_helped=not_helped,
         negative_mean=mean,

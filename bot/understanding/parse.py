@@ -7,7 +7,7 @@ from typing import Any
 
 from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content, Entry
 from bot.conversation.escalation import Decision, Signals
-from bot.understanding.service import FAQ_PREFIX, Reading
+from bot.understanding.service import FAQ_PREFIX, IS_ANGRY, Reading
 
 CHOICES = 3
 """Entries offered when the bot asks back."""
@@ -15,10 +15,14 @@ FEW_EXAMPLES = 8
 """Examples in all languages up to which an entry counts as young."""
 LEAST_COSINE = 0.4
 """Cosine to an example from which a young entry is worth offering."""
+ANGER_AT_US = 0.25
+"""Anger from which a very negative message is taken to be about us."""
+LEAST_ANGER = 0.1
+"""Anger below which a half understood matter is a plain report, however bad the news."""
 ABOUT_US = 0.5
 """Confidence from which a message too unsure to be answered is still taken to be about us."""
-LEAST_CHOICE = 0.12
-"""Below this share an entry is a guess not worth a button."""
+LEAST_CHOICE = 0.1
+"""Score below which an entry is a guess not worth a button."""
 
 
 def parse_intent(reading: Reading) -> dict[str, Any]:
@@ -67,9 +71,10 @@ def choices(reading: Reading, content: Content, today: date) -> list[str]:
     nearest of all, is offered first.
     """
     prediction = reading.prediction
+    scores = prediction.scores or [confidence for _, confidence in prediction.ranking]
     ranked = [
         label.removeprefix(FAQ_PREFIX)
-        for label, score in prediction.ranking
+        for label, score in zip(prediction.labels, scores, strict=True)
         if label.startswith(FAQ_PREFIX) and score >= LEAST_CHOICE
     ]
     if prediction.nearest:
@@ -102,20 +107,24 @@ def signals(reading: Reading, content: Content, *, also: str = "", **more: Any) 
         "intent": reading.intent,
         "entry": needing or reading.entry,
         "entry_needs_person": bool(needing),
+        "person_when_negative": reading.intent == "faq" and PERSON_WHEN_NEGATIVE in policies,
         "aimed_at_us": (
             reading.intent == "angry"
+            or reading.anger >= ANGER_AT_US
             or (reading.intent == "faq" and PERSON_WHEN_NEGATIVE in policies)
             or (
                 not reading.intent
                 and prediction.best.startswith(FAQ_PREFIX)
                 and prediction.confidence >= ABOUT_US
+                and reading.anger >= LEAST_ANGER
             )
         ),
         "confidence": prediction.confidence,
         "threshold": prediction.threshold,
         "margin": prediction.margin,
         "rival_is_entry": second.startswith(FAQ_PREFIX),
-        "asked_for_person": reading.intent == "ask_human",
+        "asked_for_person": reading.intent == "ask_human" or reading.asks_for_person,
+        "angry": reading.anger >= IS_ANGRY,
         "negative": reading.sentiment.negative,
         "negative_mean": reading.sentiment.negative,
         "negative_count": 1,

@@ -95,7 +95,7 @@ def test_a_saved_index_answers_alike(index: IntentIndex, tmp_path: Path) -> None
 
 def test_many_at_once_are_as_one_by_one(index: IntentIndex) -> None:
     texts = ["order soon", "size please now", "poem"]
-    best, confidences = index.predict_many(WordEmbedder().embed(texts))
+    best, confidences = index.predict_many(texts, WordEmbedder().embed(texts))
     singles = [index.predict(text) for text in texts]
     assert best == [single.best for single in singles]
     assert confidences == pytest.approx([single.confidence for single in singles], abs=1e-5)

@@ -4,13 +4,14 @@ import pytest
 from bot.understanding.embedding.embedder import normalise
 from bot.understanding.intents import ridge as head_module
 from bot.understanding.intents.ridge import BACKGROUND, fit_ridge, patch_ridge, refit_ridge
+from bot.understanding.intents.rows import Rows, Spelling
 
 
-def clusters(labels: int, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def clusters(labels: int, each: int, seed: int = 0) -> tuple[Rows, np.ndarray]:
     random = np.random.default_rng(seed)
     centres = random.normal(size=(labels, 16))
     rows = np.repeat(centres, each, axis=0) + 0.5 * random.normal(size=(labels * each, 16))
-    return normalise(rows.astype(np.float32)), np.repeat(np.arange(labels), each)
+    return Rows(normalise(rows.astype(np.float32))), np.repeat(np.arange(labels), each)
 
 
 def test_leaving_out_in_closed_form_is_leaving_out() -> None:
@@ -25,11 +26,11 @@ def test_leaving_out_in_closed_form_is_leaving_out() -> None:
 def test_background_lowers_scores_around_it() -> None:
     rows, labels = clusters(5, 10)
     near_first = rows[labels == 0]
-    asked = normalise(near_first.mean(axis=0, keepdims=True))
+    asked = Rows(normalise(near_first.meaning.mean(axis=0, keepdims=True)))
     without, _ = fit_ridge(rows[labels != 0], labels[labels != 0] - 1, 4)
     labels = np.where(labels == 0, BACKGROUND, labels - 1)
     with_background, _ = fit_ridge(rows, labels, 4)
-    assert with_background.scores(asked).max() < without.scores(asked).max()
+    assert with_background.scores(asked)[:, :-1].max() < without.scores(asked)[:, :-1].max()
 
 
 def test_many_rows_are_spanned_by_landmarks(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,10 +58,10 @@ def test_refitting_by_the_difference_is_fitting_anew(monkeypatch: pytest.MonkeyP
     gone = changed | (labels == 1)
     names = np.array([0, 2, 3, 4, 5])
     number = np.array([0, -9, 1, 2, 3, 4])
-    come_rows = np.concatenate([-rows[changed], rows[labels == 5]])
+    come_rows = Rows.join([Rows(-rows[changed].meaning), rows[labels == 5]])
     come_labels = np.concatenate([labels[changed], labels[labels == 5]])
     keep = old & ~gone
-    all_rows = np.concatenate([rows[keep], come_rows])
+    all_rows = Rows.join([rows[keep], come_rows])
     all_labels = number[np.concatenate([labels[keep], come_labels])]
     refitted = refit_ridge(
         head,
@@ -81,12 +82,13 @@ def test_patching_around_what_changed_is_nearly_fitting_anew() -> None:
     """Label 1 goes, label 5 is new, two rows of label 0 change; a hint stays."""
     rows, labels = clusters(6, 60)
     old = labels < 5
-    hint = (normalise(rows[labels == 2].mean(axis=0, keepdims=True)), np.array([2]), 0.5)
+    hint_row = Rows(normalise(rows[labels == 2].meaning.mean(axis=0, keepdims=True)))
+    hint = (hint_row, np.array([2]), 0.5)
     head, _ = fit_ridge(rows[old], labels[old], 5, hint)
     changed = np.isin(np.arange(len(rows)), [0, 1])
     stays = old & ~changed & (labels != 1)
     number = np.array([0, -9, 1, 2, 3, 4])
-    now = np.concatenate([rows[stays], -rows[changed], rows[labels == 5]])
+    now = Rows.join([rows[stays], Rows(-rows[changed].meaning), rows[labels == 5]])
     of = number[np.concatenate([labels[stays], labels[changed], labels[labels == 5]])]
     source = np.full(len(now), -1)
     source[: stays.sum()] = np.flatnonzero(stays[old])
@@ -121,7 +123,8 @@ def test_a_new_landmark_is_known_by_the_rows_near_it(monkeypatch: pytest.MonkeyP
     random = np.random.default_rng(3)
     centres = random.normal(size=(20, 12))
     labels = np.repeat(np.arange(20), 30)
-    rows = normalise((centres[labels] + 0.5 * random.normal(size=(600, 12))).astype(np.float32))
+    meaning = (centres[labels] + 0.5 * random.normal(size=(600, 12))).astype(np.float32)
+    rows = Rows(normalise(meaning))
     first, _ = fit_ridge(rows[:-3], labels[:-3], 20)
     scores = []
     for near in (60, 600):
@@ -133,3 +136,27 @@ def test_a_new_landmark_is_known_by_the_rows_near_it(monkeypatch: pytest.MonkeyP
         scores.append(again.scores(rows))
     assert np.abs(scores[0] - scores[1]).mean() < 0.02
     assert (scores[0].argmax(axis=1) == scores[1].argmax(axis=1)).mean() > 0.97
+
+
+def test_spelling_counts_in_the_table_as_in_the_kernel() -> None:
+    """The same scores whether letters are looked up or compared with every example."""
+    rows, labels = clusters(3, 8)
+    words = ["parcel late", "refund please", "new password"]
+    texts = [f"{words[label]} {i % 8}" for i, label in enumerate(labels)]
+    spelling = Spelling.fit(texts, 3)
+    spelled = Rows(rows.meaning, spelling.map(texts))
+    model, _ = fit_ridge(spelled, labels, 3)
+    asked = Rows(rows.meaning[:2], spelling.map(["my pasword", "refund plz"]))
+    assert model.spelled is not None
+    by_kernel = model.kernel(asked) @ model.weights
+    assert np.abs(model.scores(asked) - by_kernel).max() < 5e-3
+    assert model.scores(asked)[0, 2] > fit_ridge(rows, labels, 3)[0].scores(asked)[0, 2]
+
+
+def test_rows_taken_and_joined_keep_their_spelling() -> None:
+    texts = ["parcel late", "refund please", "new password"]
+    spelling = Spelling.fit(texts, 3).map(texts)
+    rows = Rows(np.eye(3, dtype=np.float32), spelling)
+    again = Rows.join([rows[[2]], rows[np.array([0, 1])]])
+    assert np.allclose(again.spelling.toarray(), spelling.toarray()[[2, 0, 1]])
+    assert np.allclose(again.meaning, np.eye(3)[[2, 0, 1]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.understanding.mood.features import FEATURE_NAMES, surface_features
-from bot.understanding.mood.ngrams import BUCKETS, ngram_weights, romanise
+from bot.understanding.ngrams import BUCKETS, ngram_weights, romanise
 
 
 def _measure(text: str) -> dict[str, float]:

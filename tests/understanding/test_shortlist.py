@@ -7,6 +7,7 @@ from bot.understanding.embedding.embedder import Vectors, normalise
 from bot.understanding.intents import ridge as head_module
 from bot.understanding.intents import shortlist
 from bot.understanding.intents.ridge import RidgeModel, fit_ridge
+from bot.understanding.intents.rows import Rows
 from bot.understanding.intents.shortlist import Shortlist
 
 LABELS, EACH, DIMENSIONS = 600, 4, 48
@@ -20,7 +21,7 @@ def fitted() -> tuple[RidgeModel, Vectors]:
     far = normalise(chance.normal(size=(LABELS, DIMENSIONS)).astype(np.float32))
     rows = centres[labels] + 0.06 * chance.normal(size=(len(labels), DIMENSIONS)).astype(np.float32)
     rows[EACH - 1 :: EACH] = far
-    return fit_ridge(normalise(rows), labels, LABELS)[0], normalise(rows)
+    return fit_ridge(Rows(normalise(rows)), labels, LABELS)[0], normalise(rows)
 
 
 def test_the_best_labels_and_their_scores_are_the_same() -> None:
@@ -29,8 +30,8 @@ def test_the_best_labels_and_their_scores_are_the_same() -> None:
     ahead = Shortlist(head, np.arange(0, len(rows) + 1, EACH))
     noise = np.random.default_rng(8).normal(size=rows.shape).astype(np.float32)
     for row in normalise(rows + 0.05 * noise)[::7]:
-        every = head.scores(row[None])[0]
-        some, scores = ahead.scores(row[None])
+        every = head.scores(Rows(row[None]))[0]
+        some, scores = ahead.scores(Rows(row[None]))
         assert len(set(some)) == len(some) == shortlist.MOST_LABELS
         assert scores == pytest.approx(every[some], abs=1e-4)
         assert some[scores.argmax()] == every.argmax()

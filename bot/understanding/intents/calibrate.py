@@ -15,7 +15,7 @@ import numpy.typing as npt
 from bot.understanding.embedding.embedder import Vectors
 from bot.understanding.intents.ridge import BACKGROUND, HeldOut
 
-_SHARE_FEW, _SHARE_MANY = 0.5, 0.3
+_SHARE_FEW, _SHARE_MANY = 0.45, 0.3
 """Threshold as a share of the score a known message usually gets. Half of it loses .017 of Matthews
 correlation against the best threshold, mean of twelve kinds of bots cut out of BANKING77, CLINC150,
 xSID and NLU++ (docs/understanding.md); rules that simulate strange messages lose .023 to .09.
@@ -43,11 +43,13 @@ class Calibration:
 def calibrate(held_out: HeldOut, examples_by_label: Sequence[int]) -> Calibration:
     """Fit confidence and threshold; `examples_by_label` counts those in one language."""
     in_scope = held_out.labels != BACKGROUND
-    scores = held_out.scores[in_scope]
+    scores = held_out.scores[in_scope, :-1]
     best = scores.max(axis=1)
     right = scores.argmax(axis=1) == held_out.labels[in_scope]
     background = (
-        held_out.scores[~in_scope].max(axis=1) if (~in_scope).any() else np.zeros(0, np.float32)
+        held_out.scores[~in_scope, :-1].max(axis=1)
+        if (~in_scope).any()
+        else np.zeros(0, np.float32)
     )
     slope, offset = _logistic(best, right, background)
     usual = float(np.median(best[right])) if right.any() else 1.0

@@ -72,7 +72,8 @@ def evaluate_intents(
         embedder=embedder,
         background=_shipped_background() if background is None else background,
     )
-    best, confidence = index.predict_many(embed([text for text, _ in test_rows]))
+    test_texts = [text for text, _ in test_rows]
+    best, confidence = index.predict_many(test_texts, embed(test_texts))
     outside = "" if out_of_scope is None else out_of_scope
     truth = np.array([label for _, label in test_rows])
     guess = np.array(best)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
 from bot.understanding.embedding.vector_cache import VectorCache
@@ -32,12 +33,21 @@ from bot.understanding.intents.ridge import (
     patch_ridge,
     refit_ridge,
 )
+from bot.understanding.intents.rows import Rows, Spelling
 from bot.understanding.intents.spaces import Space
+from bot.understanding.ngrams import BUCKETS
 
 __all__ = ["OUT_OF_SCOPE", "Example", "IntentIndex", "Prediction", "VectorCache"]
 
 OUT_OF_SCOPE = "out_of_scope"
 """Label of examples that belong to no label: they push every score down around them."""
+
+OWN_QUESTIONS = ("ask_human", "angry")
+"""Labels asked of every message beside what else it says: they must not lose against an entry."""
+STRANGE = 0.7
+"""Share of the best label's score that out-of-scope text must reach to refuse a message. Among
+messages and strangers by writers who had not seen the examples, it refuses three of four strangers
+that would be answered, and one in a hundred messages."""
 
 _RANKED = 10
 _NEAREST = 5
@@ -63,11 +73,22 @@ class Prediction:
 
     label: str | None  # None: out of scope, or not sure enough
     best: str  # the top label whatever its confidence
-    confidence: float  # calibrated chance that `best` is right, 0.0-1.0
+    confidence: float  # calibrated chance that `best` is right, 0.0-1.0; 0.0 out of scope
     margin: float  # confidence of `best` less that of the runner-up
     threshold: float  # confidence `best` had to reach
     ranking: tuple[tuple[str, float], ...]  # labels with confidence, best first, at most 10
     nearest: tuple[tuple[str, str, float], ...]  # closest examples: text, label, cosine
+    scores: tuple[float, ...] = ()  # raw scores of the ranking, about 0 to 1
+    own: tuple[tuple[str, float], ...] = ()  # raw scores of OWN_QUESTIONS, whatever is best
+
+    @property
+    def labels(self) -> list[str]:
+        """List the ranked labels, best first."""
+        return [label for label, _ in self.ranking]
+
+    def score_of(self, label: str) -> float:
+        """Return the raw score of one of `OWN_QUESTIONS`, 0 where it has no examples."""
+        return dict(self.own).get(label, 0.0)
 
 
 class IntentIndex:
@@ -78,7 +99,8 @@ class IntentIndex:
         examples: tuple[Example, ...],
         labels: tuple[str, ...],
         space: Space,
-        rows: npt.NDArray[np.float16],
+        spelling: Spelling,
+        rows: Rows,
         head: RidgeModel,
         calibration: Calibration,
         embedder: Embedder | None,
@@ -88,13 +110,14 @@ class IntentIndex:
 
         Args:
             examples: Sorted by label, in the order of `labels`; those out of scope come last.
-            rows: The examples in `space`, shape (len(examples), d).
+            rows: The examples in `space`, as `spelling` weighs them.
             patches: How often it was refitted by differences since the last full fit.
         """
         self.examples = examples
         self.labels = labels
         self.embedder = embedder
         self._space = space
+        self._spelling = spelling
         self._rows = rows
         self._model = head
         self._calibration = calibration
@@ -104,6 +127,9 @@ class IntentIndex:
         for example in examples:
             counts[place[example.label]] += 1
         self._starts = np.cumsum(counts)
+        # The columns of the model that are asked for whatever is best; the last is out of scope.
+        self._own = [labels.index(label) for label in OWN_QUESTIONS if label in labels]
+        self._own.append(len(labels))
         self._shortlist = None
         if shortlist.is_worthwhile(head, len(labels)):
             self._shortlist = shortlist.Shortlist(head, self._starts[: len(labels) + 1])
@@ -162,18 +188,22 @@ class IntentIndex:
             readable=_are_readable(sorted_examples[:labelled], embedder),
             reference=getattr(embedder, "reference", None),
         )
-        rows = fitted = space.map(vectors)
+        texts = [example.text for example in sorted_examples]
+        spelling = Spelling.fit(texts[:labelled], len(labels))
+        rows = fitted = Rows(space.map(vectors), spelling.map(texts))
         if background:
-            extra = space.map(_require(embedder).embed(list(background)))
-            extra = extra[_are_unlike(extra, rows[:labelled])]
-            fitted = np.concatenate([rows, extra])
+            strange = list(background)
+            extra = Rows(space.map(_require(embedder).embed(strange)), spelling.map(strange))
+            extra = extra[_are_unlike(extra.meaning, rows.meaning[:labelled])]
+            fitted = Rows.join([rows, extra])
             label_numbers = np.concatenate([label_numbers, np.full(len(extra), BACKGROUND)])
-        hints = _name_hints(labels, space, rows[:labelled], label_numbers[:labelled], embedder)
+        hints = _name_hints(
+            labels, space, spelling, rows.meaning[:labelled], label_numbers[:labelled], embedder
+        )
         head, held_out = fit_ridge(fitted, label_numbers, len(labels), hints)
         calibration = calibrate(held_out, _count_wordings(sorted_examples[:labelled]))
-        return cls(
-            sorted_examples, labels, space, rows.astype(np.float16), head, calibration, embedder
-        )
+        kept = Rows(rows.meaning.astype(np.float16), rows.spelling)
+        return cls(sorted_examples, labels, space, spelling, kept, head, calibration, embedder)
 
     def _refitted(
         self,
@@ -198,17 +228,21 @@ class IntentIndex:
             return None
         numbers = {label: i for i, label in enumerate(self.labels)}
         places = {label: i for i, label in enumerate(labels)}
-        added_rows = self._space.map(np.asarray(vectors[np.asarray(order)[added]], np.float32))
-        rows = self._rows[np.maximum(source, 0)]
-        rows[added] = added_rows
+        added_rows = Rows(
+            self._space.map(np.asarray(vectors[np.asarray(order)[added]], np.float32)),
+            self._spelling.map([examples[i].text for i in added]),
+        )
+        # The new rows stand behind the old ones until they are put in their places.
+        place = np.where(source >= 0, source, 0)
+        place[added] = len(self._rows) + np.arange(len(added))
+        rows = Rows.join([self._rows, added_rows])[place]
+        rows = Rows(rows.meaning.astype(np.float16), rows.spelling)
         label_numbers = np.array([places.get(example.label, BACKGROUND) for example in examples])
         columns = np.array([numbers.get(label, -1) for label in labels])
-        removed_rows = self._rows[removed].astype(np.float32)
+        removed_rows = self._rows[removed].single()
         head: RidgeModel | None
         if exact:
-            head = patch_ridge(
-                self._model, columns, source, removed_rows, rows.astype(np.float32), label_numbers
-            )
+            head = patch_ridge(self._model, columns, source, removed_rows, rows, label_numbers)
         else:
             removed_labels = [numbers.get(self.examples[i].label, BACKGROUND) for i in removed]
             head = refit_ridge(
@@ -225,6 +259,7 @@ class IntentIndex:
             examples,
             labels,
             self._space,
+            self._spelling,
             rows,
             head,
             self._calibration,
@@ -236,33 +271,50 @@ class IntentIndex:
         """Classify one message; `vector` is its embedding when the caller has it already."""
         if vector is None:
             vector = _require(self.embedder).embed([text])[0]
-        row = self._space.map(vector[None])
+        row = Rows(self._space.map(vector[None]), self._spelling.map([text]))
         if self._shortlist is not None:
-            labels, scores = self._shortlist.scores(row)
+            labels, scores = self._shortlist.scores(row, self._own)
         else:
-            labels, scores = np.arange(len(self.labels)), self._model.scores(row)[0]
-        order = np.argsort(-scores)[:_RANKED]
+            labels, scores = np.arange(len(self.labels) + 1), self._model.scores(row)[0]
+        places = {int(label): place for place, label in enumerate(labels)}
+        strangeness = float(scores[places[len(self.labels)]])
+        order = np.argsort(-scores)
+        order = order[labels[order] < len(self.labels)][:_RANKED]
         top, chances = labels[order], self._chances(scores[order])
         ranking = tuple((self.labels[i], float(c)) for i, c in zip(top, chances, strict=True))
         best, confidence = ranking[0]
+        own = tuple((self.labels[i], float(scores[places[i]])) for i in self._own[:-1])
+        if strangeness > STRANGE * float(scores[order[0]]):
+            confidence = 0.0
         return Prediction(
+            scores=tuple(map(float, scores[order])),
+            own=own,
             label=best if confidence >= self.threshold else None,
             best=best,
             confidence=confidence,
-            margin=confidence - (ranking[1][1] if len(ranking) > 1 else 0.0),
+            margin=max(0.0, confidence - (ranking[1][1] if len(ranking) > 1 else 0.0)),
             threshold=self.threshold,
             ranking=ranking,
-            nearest=self._nearest(normalise(row)[0], top[:_NEAREST_LABELS]),
+            nearest=self._nearest(normalise(row.meaning)[0], top[:_NEAREST_LABELS]),
         )
 
-    def predict_many(self, vectors: Vectors) -> tuple[list[str], Vectors]:
-        """Best label and its confidence for many messages, without explanations."""
+    def predict_many(self, texts: Sequence[str], vectors: Vectors) -> tuple[list[str], Vectors]:
+        """Best label and its confidence for many messages, 0 where out-of-scope text is as near.
+
+        Args:
+            vectors: Embeddings of the texts, shape (len(texts), dimensions).
+        """
         best: list[str] = []
         confidences = []
         for start in range(0, len(vectors), 512):
-            scores = self._model.scores(self._space.map(vectors[start : start + 512]))
+            part = slice(start, start + 512)
+            rows = Rows(self._space.map(vectors[part]), self._spelling.map(texts[part]))
+            scores = self._model.scores(rows)
+            scores, strangeness = scores[:, :-1], scores[:, -1]
             best.extend(self.labels[i] for i in scores.argmax(axis=1))
-            confidences.append(self._calibration.confidence(scores.max(axis=1)))
+            confidence = self._calibration.confidence(scores.max(axis=1))
+            confidence[strangeness > STRANGE * scores.max(axis=1)] = 0.0
+            confidences.append(confidence)
         return best, np.concatenate(confidences) if confidences else np.zeros(0, np.float32)
 
     def _chances(self, scores: Vectors) -> Vectors:
@@ -279,7 +331,7 @@ class IntentIndex:
     ) -> tuple[tuple[str, str, float], ...]:
         starts = self._starts
         near = np.concatenate([np.arange(starts[label], starts[label + 1]) for label in labels])
-        cosines = normalise(self._rows[near].astype(np.float32)) @ row
+        cosines = normalise(self._rows.meaning[near].astype(np.float32)) @ row
         best = np.lexsort((-near, -cosines))[:_NEAREST]
         neighbours = ((self.examples[near[i]], float(cosines[i])) for i in best)
         return tuple(
@@ -290,10 +342,13 @@ class IntentIndex:
         """Write the index; `index.json` comes last, so a folder that has one is complete."""
         folder.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, npt.NDArray[Any]] = {
-            "rows": self._rows,
-            "landmarks": self._model.landmarks,
+            **_arrays("rows", self._rows),
+            **_arrays("landmarks", self._model.landmarks),
             "weights": self._model.weights,
+            "rarity": self._spelling.rarity,
         }
+        if self._model.spelled is not None:
+            arrays["spelled"] = self._model.spelled
         if self._model.sums is not None:
             arrays |= {"moments": self._model.sums.moments, "targets": self._model.sums.targets}
         for name, array in arrays.items():
@@ -304,6 +359,7 @@ class IntentIndex:
             "labels": self.labels,
             "calibration": asdict(self._calibration),
             "patches": self._patches,
+            "spelling": self._spelling.weight,
         }
         text = json.dumps(meta, ensure_ascii=False)
         _replace(folder / "index.json", lambda path: path.write_text(text, encoding="utf-8"))
@@ -312,22 +368,21 @@ class IntentIndex:
     def load(cls, folder: Path, embedder: Embedder | None = None) -> IntentIndex:
         """Open a saved index; arrays stay memory-mapped, shared between processes."""
         meta = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        rows, landmarks, weights = (
-            np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)
-            for name in ("rows", "landmarks", "weights")
+        arrays = {
+            path.stem: np.load(path, mmap_mode="r").view(np.ndarray)
+            for path in folder.glob("*.npy")
+        }
+        sums = Sums(arrays["moments"], arrays["targets"]) if "moments" in arrays else None
+        model = RidgeModel(
+            _rows_of("landmarks", arrays), arrays["weights"], sums, arrays.get("spelled")
         )
-        sums = None
-        if (folder / "moments.npy").exists():
-            sums = Sums(
-                np.load(folder / "moments.npy", mmap_mode="r"),
-                np.load(folder / "targets.npy", mmap_mode="r"),
-            )
         return cls(
             tuple(Example(*fields) for fields in meta["examples"]),
             tuple(meta["labels"]),
             Space.load(folder / "space.npz"),
-            rows,
-            RidgeModel(landmarks, weights, sums),
+            Spelling(arrays["rarity"], meta["spelling"]),
+            _rows_of("rows", arrays),
+            model,
             Calibration(**meta["calibration"]),
             embedder,
             meta["patches"],
@@ -352,17 +407,19 @@ def _count_wordings(examples: Sequence[Example]) -> list[int]:
 def _name_hints(
     labels: Sequence[str],
     space: Space,
+    spelling: Spelling,
     rows: Vectors,
     labels_of_rows: npt.NDArray[np.int64],
     embedder: Embedder | None,
-) -> tuple[Vectors, npt.NDArray[np.int64], float] | None:
+) -> tuple[Rows, npt.NDArray[np.int64], float] | None:
     """Return names of labels as further rows, their labels and weight; None when no name fits."""
     texts = [in_words(label) for label in labels]
     named = np.flatnonzero([bool(text) for text in texts])
     if embedder is None or not len(named) or not fits_exactly(len(rows) + len(named)):
         return None
-    names = space.map(embedder.embed([texts[i] for i in named]))
-    fit = fits_examples(names, named, rows, labels_of_rows)
+    spoken = [texts[i] for i in named]
+    names = Rows(space.map(embedder.embed(spoken)), spelling.map(spoken))
+    fit = fits_examples(names.meaning, named, rows, labels_of_rows)
     return (names[fit], named[fit], NAME_WEIGHT) if fit.any() else None
 
 
@@ -383,6 +440,28 @@ def _are_unlike(background: Vectors, rows: Vectors) -> npt.NDArray[np.bool_]:
         similarities.max(axis=1)
     )
     return result
+
+
+def _arrays(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:
+    """List the arrays of rows by the names of their files."""
+    if rows.spelling is None:
+        return {name: rows.meaning}
+    return {
+        name: rows.meaning,
+        f"{name}-letters": rows.spelling.indices,
+        f"{name}-letter-weights": rows.spelling.data,
+        f"{name}-starts": rows.spelling.indptr,
+    }
+
+
+def _rows_of(name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Rows:
+    """Return what `_arrays` listed; nothing is copied."""
+    parts = [f"{name}-letter-weights", f"{name}-letters", f"{name}-starts"]
+    if parts[0] not in arrays:
+        return Rows(arrays[name])
+    spelling = sparse.csr_matrix((len(arrays[name]), BUCKETS), dtype=np.float32)
+    spelling.data, spelling.indices, spelling.indptr = (arrays[part] for part in parts)
+    return Rows(arrays[name], spelling)
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

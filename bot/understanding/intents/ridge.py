@@ -17,13 +17,15 @@ import numpy.typing as npt
 from scipy import linalg
 
 from bot.understanding.embedding.embedder import Vectors
+from bot.understanding.intents.rows import Rows
 
 Labels = npt.NDArray[np.int64]
 
 BACKGROUND = -1
-"""Label of rows that belong to no label."""
+"""Label of rows that belong to no label; a column of its own, the last, scores them."""
 
 _SHARPNESS = 1.5  # exp(-sharpness * (1 - product)); 1 to 2 measured alike
+_FEW_LABELS = 512  # up to which the spelling is folded into one table
 _RIDGE = 0.05  # .03 to .1 measured alike
 _EXACT_ROWS = 16_000  # cubic time: 1 s for 4,500 rows, half a minute for 15,000
 _LANDMARKS = 2_048
@@ -47,16 +49,35 @@ class Sums:
 class RidgeModel:
     """Fitted scoring of labels; `scores` is safe to call from several threads."""
 
-    landmarks: Vectors  # (m, d)
-    weights: Vectors  # (m, labels), a label's lying together
+    landmarks: Rows  # m of them
+    weights: Vectors  # (m, labels + 1), a label's lying together; the background's last
     sums: Sums | None = None  # None: every row is a landmark
+    spelled: npt.NDArray[np.float16] | None = None
+    """(BUCKETS, labels + 1): what each group of letters adds to each label's score, since spelling
+    counts linearly; None without spelling or with very many labels."""
 
-    def scores(self, rows: Vectors) -> Vectors:
-        """Score every label, shape (len(rows), labels); about 0 to 1."""
-        result: Vectors = self.kernel(rows) @ self.weights
-        return result
+    @classmethod
+    def of(cls, landmarks: Rows, weights: Vectors, sums: Sums | None = None) -> RidgeModel:
+        """Make a model, with the table of the spelling."""
+        spelled = None
+        if landmarks.spelling is not None and weights.shape[1] <= _FEW_LABELS:
+            spelled = (landmarks.spelling.T @ weights).astype(np.float16)
+        return cls(landmarks, weights, sums, spelled)
 
-    def kernel(self, rows: Vectors) -> Vectors:
+    def scores(self, rows: Rows) -> Vectors:
+        """Score every label and the background, shape (len(rows), labels + 1); about 0 to 1."""
+        if self.spelled is None or rows.spelling is None:
+            scores: Vectors = self.kernel(rows) @ self.weights
+            return scores
+        scores = _alike(rows.meaning, self.landmarks.meaning) @ self.weights
+        spelling = rows.spelling
+        for row in range(len(rows)):
+            part = slice(spelling.indptr[row], spelling.indptr[row + 1])
+            table = self.spelled[spelling.indices[part]].astype(np.float32)
+            scores[row] += spelling.data[part] @ table
+        return scores
+
+    def kernel(self, rows: Rows) -> Vectors:
         """Return the similarity of rows and landmarks, shape (len(rows), m)."""
         return _kernel(rows, self.landmarks)
 
@@ -65,7 +86,7 @@ class RidgeModel:
 class HeldOut:
     """Leave-one-out scores of training rows."""
 
-    scores: Vectors  # (k, labels): each row left out alone
+    scores: Vectors  # (k, labels + 1): each row left out alone
     labels: Labels  # (k,), BACKGROUND for background rows
 
 
@@ -75,15 +96,15 @@ def fits_exactly(rows: int) -> bool:
 
 
 def fit_ridge(
-    rows: Vectors,
+    rows: Rows,
     labels: Labels,
     count: int,
-    hints: tuple[Vectors, Labels, float] | None = None,
+    hints: tuple[Rows, Labels, float] | None = None,
 ) -> tuple[RidgeModel, HeldOut]:
     """Fit scores for `count` labels.
 
     Args:
-        rows: Shape (n, d), of length at most 1.
+        rows: The examples.
         labels: 0 to count-1, or BACKGROUND.
         hints: More rows, their labels, and what one of them weighs beside a row, 0-1; they are
             never left out. Ignored where `fits_exactly` says no.
@@ -104,9 +125,9 @@ def fit_ridge(
 def refit_ridge(
     model: RidgeModel,
     columns: npt.NDArray[np.int64],
-    removed: tuple[Vectors, Labels],
-    added: tuple[Vectors, Labels],
-    rows: Vectors,
+    removed: tuple[Rows, Labels],
+    added: tuple[Rows, Labels],
+    rows: Rows,
     labels: Labels,
 ) -> RidgeModel | None:
     """Fit again after some rows changed, in a fraction of the time; None when it needs a fresh fit.
@@ -122,24 +143,23 @@ def refit_ridge(
     """
     if model.sums is None or len(model.landmarks) + len(added[0]) > _MOST_LANDMARKS:
         return None
-    old, count = np.asarray(model.landmarks), len(columns)
-    subtracted, summed = _sums(old, *removed, model.weights.shape[1]), _sums(old, *added, count)
-    targets = (model.sums.targets - subtracted.targets)[:, np.maximum(columns, 0)]
-    targets[:, columns < 0] = 0.0
+    old, count = model.landmarks, len(columns)
+    subtracted = _sums(old, *removed, model.weights.shape[1] - 1)
+    summed = _sums(old, *added, count)
+    targets = _moved(model.sums.targets - subtracted.targets, columns)
     sums = Sums(model.sums.moments - subtracted.moments + summed.moments, targets + summed.targets)
     if not len(added[0]):
         return _solve(old, sums)[0]
-    return _solve(np.concatenate([old, added[0]]), _widen_sums(sums, old, added[0], rows, labels))[
-        0
-    ]
+    widened = _widen_sums(sums, old, added[0], rows, labels)
+    return _solve(Rows.join([old.single(), added[0].single()]), widened)[0]
 
 
 def patch_ridge(
     model: RidgeModel,
     columns: npt.NDArray[np.int64],
     source: npt.NDArray[np.int64],
-    removed: Vectors,
-    rows: Vectors,
+    removed: Rows,
+    rows: Rows,
     labels: Labels,
 ) -> RidgeModel:
     """Fit an exact model again around the rows that changed; leave the other rows' weights.
@@ -151,18 +171,18 @@ def patch_ridge(
         columns: For each label of the new model, its number in `model`, or -1 when it is new.
         source: For each row there is now, its number among the rows `model` was fitted to, or -1.
         removed: Rows no longer there.
-        rows: All rows there are now, float32; `labels`: theirs.
+        rows: All rows there are now; `labels`: theirs.
     """
     before = len(removed) + int((source >= 0).sum())
-    hints = np.asarray(model.landmarks[before:], np.float32)
-    old_weights = np.asarray(model.weights)[:, np.maximum(columns, 0)]
-    old_weights[:, columns < 0] = 0.0
-    weights = np.zeros((len(rows) + len(hints), len(columns)), np.float32, order="F")
+    rows = rows.single()
+    hints = model.landmarks[before:].single()
+    old_weights = _moved(np.asarray(model.weights), columns)
+    weights = np.zeros((len(rows) + len(hints), len(columns) + 1), np.float32, order="F")
     weights[: len(rows)][source >= 0] = old_weights[source[source >= 0]]
     weights[len(rows) :] = old_weights[before:]
-    landmarks = np.concatenate([rows, hints])
+    landmarks = Rows.join([rows, hints])
     added = np.flatnonzero(source < 0)
-    near = _nearest(rows, np.concatenate([rows[added], removed]), _PATCHED_ROWS)
+    near = _nearest(rows, Rows.join([rows[added], removed.single()]), _PATCHED_ROWS)
     changed = np.union1d(added, near)
     similarities = _kernel(rows[changed], landmarks)
     missing = (
@@ -171,10 +191,17 @@ def patch_ridge(
     system = similarities[:, changed].astype(np.float64)
     system[np.diag_indices_from(system)] += _RIDGE
     weights[changed] += linalg.solve(system, missing, assume_a="pos", check_finite=False)
-    return RidgeModel(landmarks, weights)
+    return RidgeModel.of(landmarks, weights)
 
 
-def _widen_sums(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: Labels) -> Sums:
+def _moved(of_labels: Vectors, columns: npt.NDArray[np.int64]) -> Vectors:
+    """Put columns of labels in a new order, zeros for new labels; the background stays last."""
+    moved = of_labels[:, np.append(np.maximum(columns, 0), of_labels.shape[1] - 1)]
+    moved[:, :-1][:, columns < 0] = 0.0
+    return moved
+
+
+def _widen_sums(sums: Sums, old: Rows, new: Rows, rows: Rows, labels: Labels) -> Sums:
     """Return the sums with further landmarks, computed from the rows near them alone.
 
     What a new landmark says of a row is, away from it, nearly what the old ones can say together.
@@ -184,25 +211,25 @@ def _widen_sums(sums: Sums, old: Vectors, new: Vectors, rows: Vectors, labels: L
         _factor(_kernel(old, old).astype(np.float64)), _kernel(old, new), check_finite=False
     ).astype(np.float32)
     near = _nearest(rows, new, _NEAR_ROWS)
-    near_rows = rows[near].astype(np.float32)
+    near_rows = rows[near].single()
     similarities = _kernel(near_rows, old)
     residual = _kernel(near_rows, new) - similarities @ imitation
     across = sums.moments @ imitation + similarities.T @ residual
     mixed = imitation.T @ (similarities.T @ residual)
     new_moments = imitation.T @ sums.moments @ imitation + mixed + mixed.T + residual.T @ residual
-    near_targets = _targets(labels[near], sums.targets.shape[1])
+    near_targets = _targets(labels[near], sums.targets.shape[1] - 1)
     return Sums(
         np.block([[sums.moments, across], [across.T, new_moments]]),
         np.concatenate([sums.targets, imitation.T @ sums.targets + residual.T @ near_targets]),
     )
 
 
-def _nearest(rows: Vectors, new: Vectors, most: int) -> Labels:
-    """Return the numbers of the rows nearest to each of `new`, each row once."""
+def _nearest(rows: Rows, new: Rows, most: int) -> Labels:
+    """Return the numbers of the rows whose meaning is nearest to each of `new`, each row once."""
     count = min(most, len(rows))
     products = np.concatenate(
         [
-            rows[start : start + _BATCH].astype(np.float32) @ new.T
+            rows.meaning[start : start + _BATCH].astype(np.float32) @ new.meaning.T
             for start in range(0, len(rows), _BATCH)
         ]
     )
@@ -210,13 +237,22 @@ def _nearest(rows: Vectors, new: Vectors, most: int) -> Labels:
 
 
 def _targets(labels: Labels, count: int) -> Vectors:
-    targets = np.zeros((len(labels), count), np.float32)
-    labelled = np.flatnonzero(labels != BACKGROUND)
-    targets[labelled, labels[labelled]] = 1.0
+    targets = np.zeros((len(labels), count + 1), np.float32)
+    targets[np.arange(len(labels)), np.where(labels == BACKGROUND, count, labels)] = 1.0
     return targets
 
 
-def _kernel(left: Vectors, right: Vectors) -> Vectors:
+def _kernel(left: Rows, right: Rows) -> Vectors:
+    similarities = _alike(left.meaning, right.meaning)
+    if left.spelling is not None and right.spelling is not None:
+        turned = right.spelling.T.tocsr()
+        for start in range(0, len(left), _BATCH):
+            part = left.spelling[start : start + _BATCH] @ turned
+            similarities[start : start + _BATCH] += part.toarray()
+    return similarities
+
+
+def _alike(left: Vectors, right: Vectors) -> Vectors:
     products = left @ right.T
     products -= 1.0
     products *= _SHARPNESS
@@ -225,13 +261,13 @@ def _kernel(left: Vectors, right: Vectors) -> Vectors:
 
 
 def _fit_exactly(
-    rows: Vectors, labels: Labels, count: int, hints: tuple[Vectors, Labels, float] | None
+    rows: Rows, labels: Labels, count: int, hints: tuple[Rows, Labels, float] | None
 ) -> tuple[RidgeModel, HeldOut]:
     checked = _pick_checked(labels)
     ridge = np.full(len(rows), _RIDGE, np.float32)
     if hints is not None:
         hint_rows, hint_labels, weight = hints
-        rows, labels = np.concatenate([rows, hint_rows]), np.concatenate([labels, hint_labels])
+        rows, labels = Rows.join([rows, hint_rows]), np.concatenate([labels, hint_labels])
         ridge = np.concatenate([ridge, np.full(len(hint_rows), _RIDGE / weight, np.float32)])
     targets = _targets(labels, count)
     gram = _kernel(rows, rows)
@@ -243,13 +279,13 @@ def _fit_exactly(
     inverse = linalg.cho_solve(factor, unit, overwrite_b=True, check_finite=False)
     diagonal = inverse[checked, np.arange(len(checked))]
     left_out = targets[checked] - weights[checked] / diagonal[:, None]
-    return RidgeModel(rows, weights), HeldOut(left_out, labels[checked])
+    return RidgeModel.of(rows, weights), HeldOut(left_out, labels[checked])
 
 
-def _sums(landmarks: Vectors, rows: Vectors, labels: Labels, count: int) -> Sums:
+def _sums(landmarks: Rows, rows: Rows, labels: Labels, count: int) -> Sums:
     size = len(landmarks)
     moments = np.zeros((size, size), np.float32, order="F")
-    targets = np.zeros((size, count), np.float32)
+    targets = np.zeros((size, count + 1), np.float32)
     for start in range(0, len(rows), _BATCH):
         products = _kernel(rows[start : start + _BATCH], landmarks)
         moments = linalg.blas.ssyrk(
@@ -260,13 +296,11 @@ def _sums(landmarks: Vectors, rows: Vectors, labels: Labels, count: int) -> Sums
     return Sums(np.ascontiguousarray(lower + lower.T + np.diag(np.diag(moments))), targets)
 
 
-def _solve(
-    landmarks: Vectors, sums: Sums
-) -> tuple[RidgeModel, tuple[npt.NDArray[np.float64], bool]]:
+def _solve(landmarks: Rows, sums: Sums) -> tuple[RidgeModel, tuple[npt.NDArray[np.float64], bool]]:
     system = sums.moments.astype(np.float64) + _RIDGE * _kernel(landmarks, landmarks)
     factor = _factor(system)
     weights = linalg.cho_solve(factor, sums.targets, check_finite=False)
-    return RidgeModel(landmarks, weights.astype(np.float32), sums), factor
+    return RidgeModel.of(landmarks, weights.astype(np.float32), sums), factor
 
 
 def _factor(system: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], bool]:

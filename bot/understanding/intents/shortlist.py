@@ -6,11 +6,14 @@ kernel says before which labels have an example near; the others' scores would b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from bot.understanding.embedding.embedder import Vectors
 from bot.understanding.intents.ridge import RidgeModel
+from bot.understanding.intents.rows import Rows
 
 Numbers = npt.NDArray[np.int64]
 
@@ -42,16 +45,19 @@ class Shortlist:
         self._model = model
         self._starts, self._end = starts[:-1], int(starts[-1])
 
-    def scores(self, row: Vectors) -> tuple[Numbers, Vectors]:
+    def scores(self, row: Rows, also: Sequence[int] = ()) -> tuple[Numbers, Vectors]:
         """Score a message.
 
         Args:
-            row: Shape (1, d).
+            row: A single one.
+            also: Labels to score in any case.
 
         Returns:
-            Numbers of the labels that may be best, and their scores; shape (`MOST_LABELS`,) both.
+            Numbers of the labels that may be best, at least `MOST_LABELS`, and their scores.
         """
         similarities = self._model.kernel(row)[0]
         near = np.maximum.reduceat(similarities[: self._end], self._starts)
         labels = np.argpartition(-near, MOST_LABELS)[:MOST_LABELS]
+        if also:
+            labels = np.concatenate([labels, np.setdiff1d(np.array(also), labels)])
         return labels, self._model.weights.T[labels] @ similarities

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from bot.understanding.embedding.embedder import Embedder
 from bot.understanding.mood.features import FEATURE_NAMES, surface_features
-from bot.understanding.mood.ngrams import BUCKETS, ngram_weights
+from bot.understanding.ngrams import BUCKETS, ngram_weights
 
 Floats = npt.NDArray[np.float32]
 LABELS = ("negative", "neutral", "positive")

@@ -85,6 +85,17 @@ _NOISE: Final = re.compile(
     rf"|(?:[A-Za-z]{{1,20}}-)?[\u0041-\u024f]{{0,40}}\d[{_LATIN}-]{{0,100}}"
     r"(?:[\u0900-\u0dff\u200c\u200d]{1,12}(?![^\W\d_]))?"
 )
+# Arabic in Latin letters writes its own sounds as digits: "3ayez", "el 7aga", "ba3d". Letter pairs
+# that no language has stand for them, so that the models see them; a unit behind a number is none.
+_CHAT_WORD: Final = re.compile(
+    r"(?<![\w@#./+-])(?![23579](?:rd|nd|th|st|am|pm|[kmg]?gb?|m?mb|[cmk]?m|m?l|hrs?|h|min|sec|days?|din"
+    r"|dias?|d[ií]as|weeks?|months?|years?|yrs?|x|pcs?|packs?|stars?|inch|ft|items?|baa?r|baje|log|lakh"
+    r"|vez|veces|jours?|tage?)\b)"
+    r"(?=[a-z]*[23579][a-z])[a-z]*(?:[23579][a-z']{1,12}){1,3}[35]?(?![\w@.-]\w|\w)"
+    r"|(?<![\w@#./+-])[a-z]{1,6}[aoie]3(?![\w@-])",
+    re.IGNORECASE,
+)
+_CHAT_LETTERS: Final = str.maketrans({"2": "vx", "3": "qx", "5": "kx", "7": "hx", "9": "sx"})
 _REPEATED: Final = re.compile(r"(.)\1{2,}", re.DOTALL)
 
 
@@ -105,6 +116,17 @@ def count_scripts(text: str) -> Counter[str]:
     return counts
 
 
+def _spell_out(word: re.Match[str]) -> str:
+    """Write the digits of a chat word as letters; "h2o" and "b2b" are none."""
+    letters = sum(map(str.isalpha, word[0]))
+    if word[0][0].isdigit():
+        is_word = word[0][0] in "37" and letters >= LEAST_LETTERS - 1
+    else:
+        is_word = letters >= LEAST_LETTERS - word[0].endswith("3")
+    return word[0].translate(_CHAT_LETTERS) if is_word else word[0]
+
+
 def without_noise(text: str) -> str:
     """Remove links, addresses and numbers, and shorten runs ("pleaseeee" to "please")."""
-    return _REPEATED.sub(r"\1", _NOISE.sub(" ", text))
+    spelled = _CHAT_WORD.sub(_spell_out, text)
+    return _REPEATED.sub(r"\1", _NOISE.sub(" ", spelled))

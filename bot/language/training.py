@@ -21,6 +21,7 @@ from typing import Any, Final
 import numpy as np
 
 from bot.language import ngrams, scripts
+from bot.language.normalise import tidy
 
 Row = tuple[str, str]
 
@@ -195,7 +196,9 @@ def matrix(texts: list[str], bits: int) -> Any:
     """Return L2-normalised feature counts, a sparse matrix of shape (texts, 2**bits)."""
     from scipy import sparse
 
-    rows = [ngrams.features(ngrams.normalise(scripts.without_noise(text)), bits) for text in texts]
+    rows = [
+        ngrams.features(ngrams.normalise(scripts.without_noise(tidy(text))), bits) for text in texts
+    ]
     starts = np.cumsum([0, *map(len, rows)])
     values = np.concatenate([np.full(len(row), max(1, len(row)) ** -0.5) for row in rows])
     shape = (len(texts), 1 << bits)

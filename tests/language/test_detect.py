@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.language import cld2, fasttext, langdetect, ngrams
+from bot.language import cld2, fasttext, langdetect, ngrams, scripts
 from bot.language.detect import LanguageReading, detect, examine
 
 
@@ -173,3 +173,24 @@ def test_a_sentence_of_a_language_few_customers_write_is_recognised(
     text: str, language: str
 ) -> None:
     assert detect(text).tag == language
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"),
+    [
+        ("3ayez as2al 3ala el se3r bta3 el shanta", "ar-Latn"),
+        ("le7ad delwa2ty mafish 7ad kalemny", "ar-Latn"),
+        ("abgha a3raf wain el be9a3a", "ar-Latn"),
+        ("enakku innum panam thirumbi varala", "ta-Latn"),
+        ("amar jinish ta ekhono pelam na keno", "bn-Latn"),
+    ],
+)
+def test_arabic_tamil_and_bengali_in_latin_letters_are_recognised(text: str, tag: str) -> None:
+    assert detect(text).tag == tag
+
+
+@pytest.mark.parametrize(
+    "text", ["is the 3rd one 5kg", "2 b2b h2o mp3 ps5", "iphone15 for 3days please", "covid19 4pm"]
+)
+def test_units_and_models_are_no_chat_words(text: str) -> None:
+    assert not any("x" in word for word in scripts.without_noise(text).split())

@@ -12,6 +12,7 @@ import re
 import unicodedata
 import zlib
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
 from itertools import pairwise
 
@@ -19,6 +20,7 @@ BUCKETS = 1 << 15
 _LONGEST = 4
 _LETTERS_SEEN = 600
 _REMEMBERED_WORDS = 8192
+_REMEMBERED_TEXTS = 64  # intent and mood read the same message
 
 # Offsets inside an Indic block (U+0900–U+0D7F, 128 code points each) and what they sound like.
 _CONSONANT_SOUNDS = (
@@ -46,7 +48,8 @@ _INNER_A = re.compile(r"(?<!^)a")
 _PIECES = re.compile(r"(?:[^\W\d_][\u0300-\u036f\u0e31-\u0e4e\u064b-\u0652]*)+|0+|[^\w\s]")
 
 
-def ngram_weights(text: str) -> dict[int, float]:
+@lru_cache(maxsize=_REMEMBERED_TEXTS)
+def ngram_weights(text: str) -> Mapping[int, float]:
     """Weigh the letter groups and words of a message.
 
     Returns:

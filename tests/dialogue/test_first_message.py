@@ -99,3 +99,43 @@ def test_the_commands_say_the_same(
     assert line.items() <= row.items()
     assert main(["parse", "where is my order"]) == 0
     assert "the answer of order-status" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "entries"),
+    [
+        ("shipping charge kitna, cod milega kya", {"delivery-cost", "cash-on-delivery"}),
+        ("cancel my order, when do i get the money", {"cancel-order", "refund-time"}),
+        ("cuanto cuesta el envio, y cuanto tarda", {"delivery-cost", "delivery-time"}),
+    ],
+)
+def test_two_matters_without_a_question_mark_are_both_answered(
+    messages: FirstMessages, text: str, entries: set[str]
+) -> None:
+    assert set(messages.choose(text).entries) == entries
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "i want my cash back, put me through to somebody real",
+        "parcel abhi tak nahi mila, kisi bande se baat karao",
+        "no me llego el paquete, paseme con alguien de ahi",
+        "زفت عليكم، خلوني اكلم موظف",
+    ],
+)
+def test_a_person_is_heard_beside_a_matter(messages: FirstMessages, text: str) -> None:
+    assert messages.choose(text).kind == "handoff"
+
+
+@pytest.mark.parametrize("text", ["parcle trak", "oder nt recvd yet", "refnd hasnt came"])
+def test_what_is_misspelt_is_answered_or_offered_among_several(
+    messages: FirstMessages, text: str
+) -> None:
+    message = messages.choose(text)
+    assert message.entries or len(message.offered) > 1
+
+
+def test_what_no_entry_answers_is_refused_without_a_person(messages: FirstMessages) -> None:
+    message = messages.choose("which river is the longest on earth")
+    assert (message.kind, message.entries) == ("clarify", ())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.understanding.intents.two_questions import split_questions
+from bot.understanding.intents.two_questions import cuttable, split_questions
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,15 @@ def test_two_questions_are_cut(text: str, parts: list[str]) -> None:
 )
 def test_one_question_stays_whole(text: str) -> None:
     assert split_questions(text) == []
+
+
+def test_commas_cut_only_where_asked_for() -> None:
+    text = "shipping cost, cash ok"
+    assert split_questions(text) == []
+    assert split_questions(text, at_commas=True) == ["shipping cost", "cash ok"]
+
+
+def test_short_messages_may_be_cut_between_any_words() -> None:
+    assert cuttable("shipping cost cash") == ["shipping", "cost", "cash"]
+    assert cuttable("shipping") == []
+    assert cuttable(" ".join(["word"] * 40)) == []

@@ -49,6 +49,8 @@ STRANGE = 0.7
 messages and strangers by writers who had not seen the examples, it refuses three of four strangers
 that would be answered, and one in a hundred messages."""
 
+LEAST_SPELLED = 0.05
+"""Least score that each half of a message has by its spelling alone where it may be cut."""
 _RANKED = 10
 _NEAREST = 5
 _NEAREST_LABELS = 3  # nearest examples are looked for among those of the best labels
@@ -122,6 +124,8 @@ class IntentIndex:
         self._model = head
         self._calibration = calibration
         self._patches = patches
+        lengths = np.linalg.norm(np.asarray(rows.meaning, np.float32), axis=1)
+        self._lengths = np.maximum(lengths, 1e-9)
         counts = np.zeros(len(labels) + 2, np.int64)
         place = {label: i + 1 for i, label in enumerate((*labels, OUT_OF_SCOPE))}
         for example in examples:
@@ -298,6 +302,34 @@ class IntentIndex:
             nearest=self._nearest(normalise(row.meaning)[0], top[:_NEAREST_LABELS]),
         )
 
+    def best_cut(self, words: Sequence[str], likely: Sequence[str]) -> tuple[str, ...]:
+        """Choose where to cut a message in two by its spelling alone, which costs little.
+
+        Args:
+            words: The message's words in order.
+            likely: Labels each half may have.
+
+        Returns:
+            The halves that are both spelled most like examples of two of these labels; empty when
+            there are none.
+        """
+        table = self._model.spelled
+        if len(words) < 2 or table is None:
+            return ()
+        columns = [self.labels.index(label) for label in likely]
+        by_word = self._spelling.map(words) @ table[:, columns].astype(np.float32)
+        left = by_word.cumsum(axis=0)[:-1]
+        right = by_word.sum(axis=0) - left
+        counts = np.arange(1, len(words), dtype=np.float32)[:, None]
+        # As if each half had been mapped as one row of the usual length.
+        left, right = left / np.sqrt(counts), right / np.sqrt(counts[::-1])
+        both = np.minimum(left.max(axis=1), right.max(axis=1))
+        both[left.argmax(axis=1) == right.argmax(axis=1)] = 0.0
+        cut = int(both.argmax()) + 1
+        if both[cut - 1] <= LEAST_SPELLED:
+            return ()
+        return " ".join(words[:cut]), " ".join(words[cut:])
+
     def predict_many(self, texts: Sequence[str], vectors: Vectors) -> tuple[list[str], Vectors]:
         """Best label and its confidence for many messages, 0 where out-of-scope text is as near.
 
@@ -331,7 +363,11 @@ class IntentIndex:
     ) -> tuple[tuple[str, str, float], ...]:
         starts = self._starts
         near = np.concatenate([np.arange(starts[label], starts[label + 1]) for label in labels])
-        cosines = normalise(self._rows.meaning[near].astype(np.float32)) @ row
+        # Where every example is a landmark, a label's examples lie there in single precision.
+        meaning = self._rows.meaning if self._model.sums else self._model.landmarks.meaning
+        blocks = [meaning[starts[label] : starts[label + 1]] for label in labels]
+        products = np.concatenate([np.asarray(block, np.float32) @ row for block in blocks])
+        cosines = products / self._lengths[near]
         best = np.lexsort((-near, -cosines))[:_NEAREST]
         neighbours = ((self.examples[near[i]], float(cosines[i])) for i in best)
         return tuple(

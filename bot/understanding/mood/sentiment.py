@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -246,7 +246,7 @@ def _dense(texts: Sequence[str], centred: Floats) -> Floats:
     return np.hstack([centred, _SURFACE_WEIGHT * signs]).astype(np.float32)
 
 
-def _spelling(counts: dict[int, float], rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+def _spelling(counts: Mapping[int, float], rarity: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
     """Return a message's buckets and their weights, scaled to length 1."""
     buckets = np.fromiter(counts, np.int64, len(counts))
     weights = np.fromiter(counts.values(), np.float32, len(counts)) * rarity[buckets]

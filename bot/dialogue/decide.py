@@ -137,7 +137,7 @@ def _choose_for_text(
     start: Choice, heard: Heard, reading: Reading, situation: Situation, settings: Settings
 ) -> Choice:
     context, content = situation.context, situation.content
-    mean = running_mean(context.negative_mean, reading.sentiment.negative)
+    mean = running_mean(context.negative_mean, parse.negative_about_us(reading))
     # A word the bot told the customer to write has the meaning the bot gave it.
     intent = _after_answer(heard.command or reading.intent, context.answered)
     not_helped = intent == "not_helped"

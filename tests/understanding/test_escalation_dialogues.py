@@ -35,7 +35,7 @@ def _play(world: World, messages: Sequence[str]) -> list[Decision]:
     mean, failures = 0.0, 0
     for count, text in enumerate(messages, start=1):
         reading = understander.read(text, knowledge)
-        mean = running_mean(mean, reading.sentiment.negative)
+        mean = running_mean(mean, parse.negative_about_us(reading))
         signals = parse.signals(
             reading,
             knowledge.content,
@@ -145,3 +145,25 @@ def test_two_messages_nobody_understands_bring_a_person(world: World) -> None:
 def test_an_answer_in_between_starts_the_count_again(world: World) -> None:
     strange = ["the moon is made of green cheese", "where is my order", "fjords sing on tuesdays"]
     assert [decision.kind for decision in _play(world, strange)] == ["clarify", "answer", "clarify"]
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [
+            "the lamp arrived in pieces",
+            "and one of the bulbs was not in the box at all",
+            "the refund for it has not reached my bank",
+            "the app closes by itself when i look it up",
+            "the payment for the new one failed twice",
+        ],
+        [
+            "el paquete llegó abierto",
+            "faltaba una taza",
+            "no me llegó el código por sms",
+            "me cobraron dos veces",
+        ],
+    ],
+)
+def test_a_row_of_plain_reports_summons_nobody(world: World, messages: list[str]) -> None:
+    assert all(decision.kind != "handoff" for decision in _play(world, messages))

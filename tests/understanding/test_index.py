@@ -93,6 +93,34 @@ def test_a_saved_index_answers_alike(index: IntentIndex, tmp_path: Path) -> None
         assert after.nearest[0][:2] == before.nearest[0][:2]
 
 
+def test_what_a_killed_process_left_in_the_folder_is_not_read(
+    index: IntentIndex, tmp_path: Path
+) -> None:
+    (tmp_path / "4711.tmp.rows.npy").write_bytes(b"")
+    np.save(tmp_path / "moments.npy", np.zeros((3, 3), np.float32))
+    np.save(tmp_path / "targets.npy", np.zeros((3, 2), np.float32))
+    index.save(tmp_path)
+    loaded = IntentIndex.load(tmp_path, WordEmbedder())
+    assert loaded.predict("order soon").ranking == index.predict("order soon").ranking
+    assert loaded.predict("order soon").nearest == index.predict("order soon").nearest
+
+
+@pytest.mark.parametrize(
+    ("text", "halves"),
+    [
+        ("order order refund", ("order order", "refund")),
+        ("please password size", ("please password", "size")),
+        ("order now order please", ()),
+        ("zzz zzz", ()),
+        ("order", ()),
+    ],
+)
+def test_a_message_is_cut_where_its_halves_are_spelled_like_two_labels(
+    index: IntentIndex, text: str, halves: tuple[str, ...]
+) -> None:
+    assert index.best_cut(text.split(), index.labels) == halves
+
+
 def test_many_at_once_are_as_one_by_one(index: IntentIndex) -> None:
     texts = ["order soon", "size please now", "poem"]
     best, confidences = index.predict_many(texts, WordEmbedder().embed(texts))

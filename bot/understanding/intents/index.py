@@ -396,6 +396,8 @@ class IntentIndex:
             "calibration": asdict(self._calibration),
             "patches": self._patches,
             "spelling": self._spelling.weight,
+            # A process that was killed while saving may have left others.
+            "arrays": sorted(arrays),
         }
         text = json.dumps(meta, ensure_ascii=False)
         _replace(folder / "index.json", lambda path: path.write_text(text, encoding="utf-8"))
@@ -405,8 +407,8 @@ class IntentIndex:
         """Open a saved index; arrays stay memory-mapped, shared between processes."""
         meta = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         arrays = {
-            path.stem: np.load(path, mmap_mode="r").view(np.ndarray)
-            for path in folder.glob("*.npy")
+            name: np.load(folder / f"{name}.npy", mmap_mode="r").view(np.ndarray)
+            for name in meta["arrays"]
         }
         sums = Sums(arrays["moments"], arrays["targets"]) if "moments" in arrays else None
         model = RidgeModel(

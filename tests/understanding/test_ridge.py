@@ -102,6 +102,17 @@ def test_patching_around_what_changed_is_nearly_fitting_anew() -> None:
     assert agree.mean() > 0.98
 
 
+def test_one_message_is_compared_by_its_spelling_as_many_are() -> None:
+    rows, _ = clusters(3, 4)
+    texts = [f"order {i} refund" if i % 2 else f"password size {i}" for i in range(len(rows))]
+    spelled = Rows(rows.meaning, Spelling.fit(texts, 3).map(texts))
+    head = head_module.RidgeModel(spelled, np.eye(len(rows), dtype=np.float32))
+    together = head.kernel(spelled)
+    assert (together - head.kernel(rows)).max() > 0.05
+    for i in range(len(rows)):
+        assert head.kernel(spelled[i : i + 1])[0] == pytest.approx(together[i], abs=1e-5)
+
+
 def test_a_head_without_landmarks_needs_a_fresh_fit() -> None:
     rows, labels = clusters(2, 5)
     head, _ = fit_ridge(rows, labels, 2)

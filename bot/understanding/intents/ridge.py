@@ -244,7 +244,11 @@ def _targets(labels: Labels, count: int) -> Vectors:
 
 def _kernel(left: Rows, right: Rows) -> Vectors:
     similarities = _alike(left.meaning, right.meaning)
-    if left.spelling is not None and right.spelling is not None:
+    if left.spelling is None or right.spelling is None:
+        return similarities
+    if len(left) == 1:  # a message: turning what it is compared with would cost ten times more
+        similarities[0] += right.spelling @ left.spelling.toarray()[0]
+    else:
         turned = right.spelling.T.tocsr()
         for start in range(0, len(left), _BATCH):
             part = left.spelling[start : start + _BATCH] @ turned

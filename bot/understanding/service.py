@@ -266,11 +266,11 @@ class Understander:
                 sure.setdefault(prediction_of_part.best, prediction_of_part)
             elif prediction_of_part.confidence >= UNLIKELY_BELOW:
                 possible.add(prediction_of_part.best)
-        if mood.negative > CALM and _needs_person_when_negative(
-            knowledge.content, whole.best, *sure
-        ):
+        may_be_two = len(sure) < 2 and _may_be_two(whole)
+        about = {whole.best, *sure, *possible, *(_likely(whole) if may_be_two else ())}
+        if mood.negative > CALM and _needs_person_when_negative(knowledge.content, *about):
             return NOTHING_SURE
-        if len(sure) < 2 and _may_be_two(whole):
+        if may_be_two:
             return Glance(whole=whole, mood=mood)
         if possible and len(possible | sure.keys() | {whole.best}) > 1:
             return Glance(whole=whole, mood=mood)  # it may be two questions
@@ -347,7 +347,7 @@ class Understander:
             quick: The cut has no mark: only entries count that the whole message may be about,
                 since words torn out mean other things, and the second view is enough.
         """
-        likely = [label for label in whole.labels if _is_faq(label)][:LIKELY]
+        likely = _likely(whole)
         sure: dict[str, Prediction] = {}
         for part in parts:
             if budget.is_spent:
@@ -404,6 +404,11 @@ def _is_touchy(whole: Prediction) -> bool:
 def _not_understood(text: str) -> Reading:
     nothing = Prediction(None, "", 0.0, 0.0, 1.0, (), ())
     return Reading(detect(text), nothing, SentimentReading("neutral", 0.0, 0.0, 0.0), ())
+
+
+def _likely(whole: Prediction) -> list[str]:
+    """List the entries that parts of a message without a mark may be about."""
+    return [label for label in whole.labels if _is_faq(label)][:LIKELY]
 
 
 def _may_be_two(whole: Prediction) -> bool:

@@ -16,7 +16,7 @@ from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
 from bot.understanding.intents.cascade import CALM, DOUBT, Cascade, SecondView
 from bot.understanding.intents.index import Example, Prediction
 from bot.understanding.mood.sentiment import SentimentReading, read_rows
-from bot.understanding.service import Glance, Knowledge, Understander
+from bot.understanding.service import LIKELY, NOTHING_SURE, Glance, Knowledge, Understander
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
@@ -169,6 +169,19 @@ def test_a_message_that_may_need_a_person_is_read_by_both_views(
     glances = [understander.glance(text, knowledge).reading for text in texts]
     assert all(reading.sentiment.negative <= CALM for reading in glances if reading)
     assert sum(reading is None for reading in glances) > len(texts) / 2
+
+
+def test_a_second_matter_that_may_need_a_person_is_read_by_both_views(
+    understander: Understander, knowledge: Knowledge
+) -> None:
+    """Its first matter is sure and goes to nobody; the mood of one view must not decide alone."""
+    text = "delivery man was rude where can I complain"
+    assert understander.glance(text, knowledge) == NOTHING_SURE
+    assert knowledge.cascade
+    seen = knowledge.index.predict(text, knowledge.cascade.embed(text))
+    needing = {f"faq/{e.id}" for e in knowledge.content.entries if e.policy == PERSON_WHEN_NEGATIVE}
+    assert seen.best not in needing
+    assert needing & set(seen.labels[:LIKELY])
 
 
 def test_a_doubtful_mood_is_looked_at_again_where_it_may_tip_the_conversation(

@@ -48,7 +48,16 @@ def test_commas_cut_only_where_asked_for() -> None:
     assert split_questions(text, at_commas=True) == ["shipping cost", "cash ok"]
 
 
+@pytest.mark.parametrize("comma", [",", "،", "、", "\uff0c"])
+def test_commas_of_every_script_cut(comma: str) -> None:
+    assert split_questions(f"退货运费多少{comma}什么时候到账", at_commas=True) == [
+        "退货运费多少",
+        "什么时候到账",
+    ]
+
+
 def test_short_messages_may_be_cut_between_any_words() -> None:
     assert cuttable("shipping cost cash") == ["shipping", "cost", "cash"]
     assert cuttable("shipping") == []
     assert cuttable(" ".join(["word"] * 40)) == []
+    assert cuttable("เรื่องยาว" * 50 + " " + "มาก" * 50) == []

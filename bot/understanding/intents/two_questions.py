@@ -40,6 +40,8 @@ def split_questions(text: str, *, at_commas: bool = False) -> list[str]:
 
 def cuttable(text: str) -> list[str]:
     """List the words of a message that may be cut at any gap; none for very short and long ones."""
+    if len(text) > MOST_CHARS:
+        return []
     words = text.split()
     return words if LEAST_WORDS <= len(words) <= MOST_WORDS else []
 
@@ -57,6 +59,6 @@ def _cuts(at_commas: bool) -> regex.Pattern[str]:
     spaced = {word for listed in words.values() for word in listed} - unspaced
     either = "|".join(sorted(map(regex.escape, spaced), key=len, reverse=True))
     tight = "|".join(sorted(map(regex.escape, unspaced), key=len, reverse=True))
-    commas = ",،、" if at_commas else ""
+    commas = ",،、\uff0c" if at_commas else ""
     ends = rf"[?!؟।。？！;{commas}\n]+|\.(?=\s)"
     return regex.compile(rf"(?:{ends})|(?<=\s)(?:{either})(?=\s)|(?:{tight})", regex.IGNORECASE)

@@ -45,6 +45,11 @@ ENGLISH = Catalogue.load().of("en")
             "The customer has been unhappy for several messages. "
             "Negative on average 75%, limit 72%.",
         ),
+        (
+            Cause.NEGATIVE_SENTIMENT,
+            doubt(negative=0.6, negative_mean=0.24),
+            "The customer sounds unhappy. Negative 60%.",
+        ),
         (Cause.POLICY, doubt(entry="fraud"), "Questions about “fraud” always go to a person."),
         (Cause.AGENT_TAKEOVER, {"agent": "u1"}, "Asha took the conversation over from the bot."),
         (Cause.BOT_FAILURE, {"error": "timeout"}, "The bot had a technical error (timeout)."),

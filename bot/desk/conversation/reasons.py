@@ -121,6 +121,9 @@ def _negative(texts: Texts, n: _Numbers, _names: Mapping[str, str]) -> Markup:
     over_one = message is not None and (limit is None or message >= limit)
     if over_one or mean is None:
         return _with_shares(texts, texts.html("reason.unhappy"), "negative", message, limit)
+    if mean_limit is not None and mean < mean_limit:
+        # Below both limits: its words are angry, or its entry goes to a person sooner.
+        return _with_shares(texts, texts.html("reason.unhappy"), "negative", message, None)
     return _with_shares(texts, texts.html("reason.unhappy_mean"), "mean", mean, mean_limit)
 
 

@@ -246,6 +246,14 @@ def test_a_process_that_needs_no_rasa_starts_without_it(
     assert output.strip() == ""
 
 
+def test_what_a_text_would_get_is_told_without_rasa() -> None:
+    code = "import sys, bot.dialogue.first_message; print({'rasa', 'sanic'} & set(sys.modules))"
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
+    assert (told.stdout.strip(), told.returncode) == ("set()", 0), told.stderr
+
+
 def test_packages_do_no_work_when_imported() -> None:
     for path in [*ROOT.glob("bot/**/__init__.py"), *ROOT.glob("channels/**/__init__.py")]:
         body = ast.parse(path.read_text("utf-8")).body

@@ -13,9 +13,8 @@ from typing import Any
 import structlog
 from rasa.core.channels.channel import UserMessage
 
-from bot.content.models import PERSON
 from bot.dialogue import replay
-from bot.dialogue.decide import Choice
+from bot.dialogue.decide import Choice, answers_second
 from bot.dialogue.engine import CollectingChannel, Engine
 from bot.dialogue.nlg import FAILED
 from bot.dialogue.rasa_call import AnswerOptions, RasaCall, Tracker, calling_rasa
@@ -145,14 +144,3 @@ def options_of(choice: Choice, inbound: Inbound, situation: Situation) -> Answer
         belief=choice.belief,
         values=values,
     )
-
-
-def answers_second(choice: Choice, situation: Situation) -> bool:
-    """Tell whether the second question of a message is answered as well.
-
-    With a handoff, only an entry that the bot may answer by itself is answered first.
-    """
-    if not choice.also or choice.intent == "faq":
-        return bool(choice.also)
-    by_bot = situation.content.by_id[choice.also].policy != PERSON
-    return choice.intent == "handoff" and choice.answers_first and by_bot

@@ -130,6 +130,17 @@ def bot_failed(choice: Choice | None, situation: Situation, settings: Settings) 
     return replace(choice, decision=decision)
 
 
+def answers_second(choice: Choice, situation: Situation) -> bool:
+    """Tell whether the second question of a message is answered as well.
+
+    With a handoff, only an entry that the bot may answer by itself is answered first.
+    """
+    if not choice.also or choice.intent == "faq":
+        return bool(choice.also)
+    by_bot = situation.content.by_id[choice.also].policy != PERSON
+    return choice.intent == "handoff" and choice.answers_first and by_bot
+
+
 # — text —
 
 

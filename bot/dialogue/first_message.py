@@ -12,9 +12,8 @@ from typing import Any
 
 from bot.conversation.states import State
 from bot.conversation.store import Conversation
-from bot.dialogue.answer import answers_second
 from bot.dialogue.context import Context
-from bot.dialogue.decide import Choice, decide
+from bot.dialogue.decide import Choice, answers_second, decide
 from bot.dialogue.hear import Heard, with_reading
 from bot.dialogue.situation import Situation, first_language
 from bot.settings import Settings

@@ -13,8 +13,8 @@ from talk import CONTENT
 from bot.conversation.escalation import Decision
 from bot.conversation.states import Cause
 from bot.dialogue import parsed, rasa_call
-from bot.dialogue.answer import HANDOFF, Answerer, answers_second, options_of
-from bot.dialogue.decide import Choice
+from bot.dialogue.answer import HANDOFF, Answerer, options_of
+from bot.dialogue.decide import Choice, answers_second
 from bot.dialogue.rasa_call import RasaCall
 from bot.errors import StoreUnavailable
 from bot.language.follow import Belief

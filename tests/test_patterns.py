@@ -85,7 +85,10 @@ def _modules() -> Iterator[str]:
 
 def _patterns() -> dict[str, Any]:
     """Name → pattern, of modules and of calls with a text in them."""
-    found: dict[str, Any] = {"two_questions._cuts()": two_questions._cuts()}
+    found: dict[str, Any] = {
+        f"two_questions._cuts(at_commas={at_commas})": two_questions._cuts(at_commas)
+        for at_commas in (False, True)
+    }
     for name in _modules():
         module = importlib.import_module(name)
         for attribute, value in vars(module).items():

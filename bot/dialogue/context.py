@@ -103,7 +103,8 @@ class Context:
         for reply in replies:
             if fold(reply.title).rstrip("?!. ") == typed_text:
                 return reply
-        number = typed_text.strip("().#\ufe0f\u20e3")
+        # Not from the folded text, where a footnote's "²" is a 2.
+        number = text.strip().rstrip("?!. ").strip("().#\ufe0f\u20e3")
         if 1 <= len(number) <= 2 and number.isdecimal():
             return next((r for r in replies if r.position + 1 == int(number)), None)
         return None

@@ -21,7 +21,8 @@ from bot.streams.messages import Inbound
 from bot.understanding.budget import Budget
 from bot.understanding.service import Knowledge, Reading, Understander
 
-_CHANNEL = "webchat"
+_CHANNEL = ""
+"""No channel's: wording, the only thing that a channel changes, is left out."""
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ _ORDER_NAMED = re.compile(
 )
 # What is surely a code, whatever stands around it: letters with many digits, or in groups.
 _SURE_SHAPE = re.compile(
-    r"[A-Za-z]{1,6}-?\d{5,}|[A-Za-z]{1,6}-[\dA-Za-z-]*\d{3}|\d{3,}(?:-\d{3,})+"
+    r"[A-Za-z]{1,6}-?\d{5,40}|[A-Za-z]{1,6}-[\dA-Za-z-]{0,40}\d{3}|\d{3,20}(?:-\d{3,20}){1,6}"
 )
 _ANSWER_LETTERS = 8
 """Letters beside a bare number up to which it is taken for the answer to a question of ours."""

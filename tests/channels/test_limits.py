@@ -50,7 +50,8 @@ words = st.lists(
 
 
 def bare(text: str) -> str:
-    return regex.sub(r"\s", "", text)
+    """Leave out all that `str.split` takes for space; the pattern's \\s knows fewer."""
+    return "".join(text.split())
 
 
 @given(words, st.sampled_from([" ", "", "\n"]), st.integers(30, 200))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import segno
 import sqlalchemy as sa
 from aiohttp import web
 from markupsafe import Markup
@@ -142,6 +141,8 @@ def _drawn(address: str) -> Markup:
     """A QR code as SVG, dark on light in every scheme, or cameras do not find it."""
     if not address:
         return Markup()
+    import segno  # a megabyte that few processes ever need
+
     made = segno.make(address, error="m", micro=False)
     svg = made.svg_inline(scale=1, border=4, dark="#000", light="#fff", omitsize=True)
     return Markup(svg)  # noqa: S704 - made of squares

@@ -243,8 +243,12 @@ class Understander:
             return NOTHING_SURE
         question = without_identifiers(text)
         parts = split_questions(question)
-        if not parts and cascade.embedder.cached(question) is not None:
-            return Glance(self.read(text, knowledge))
+        known = None if parts else cascade.embedder.cached(question)
+        if known is not None:
+            whole, mood = self._whole(text, question, known, knowledge)
+            if _may_be_two(whole) and any(_unmarked_cuts(question, whole, knowledge)):
+                return Glance(whole=whole, mood=mood)  # its parts cost more than a look
+            return Glance(Reading(detect(text), whole, mood, extract(text)))
         language = detect(text)
         if language.romanised or language.language not in cascade.embedder.second_view_languages:
             return NOTHING_SURE
@@ -296,8 +300,7 @@ class Understander:
         whole, mood = glance.whole, glance.mood
         if whole is None or mood is None:
             vector: npt.NDArray[np.float32] = self.embedder.embed([question])[0]
-            whole = knowledge.index.predict(question, vector)
-            mood = self.sentiment.predict(text, vector)
+            whole, mood = self._whole(text, question, vector, knowledge)
         prediction, also = self._find_questions(question, whole, knowledge, budget)
         return Reading(detect(text), prediction, mood, extract(text), also)
 
@@ -313,6 +316,12 @@ class Understander:
         glance = self.glance(text, knowledge, unrest)
         return glance.reading or self.read(text, knowledge, glance, budget)
 
+    def _whole(
+        self, text: str, question: str, vector: npt.NDArray[np.float32], knowledge: Knowledge
+    ) -> tuple[Prediction, SentimentReading]:
+        """Return prediction and mood of a whole message; `vector` is that of its question."""
+        return knowledge.index.predict(question, vector), self.sentiment.predict(text, vector)
+
     def _find_questions(
         self, text: str, whole: Prediction, knowledge: Knowledge, budget: Budget
     ) -> tuple[Prediction, str]:
@@ -320,10 +329,9 @@ class Understander:
         least = max(whole.threshold, self._settings.thresholds.confidence)
         sure, whole = self._sure_parts(split_questions(text), whole, knowledge, budget, least)
         if len(sure) < 2 and _may_be_two(whole):
-            parts = split_questions(text, at_commas=True)
+            parts, cut = _unmarked_cuts(text, whole, knowledge)
             unmarked, whole = self._sure_parts(parts, whole, knowledge, budget, least, quick=True)
             if len(unmarked) < 2:
-                cut = knowledge.index.best_cut(cuttable(text), whole.labels[:LIKELY])
                 least = max(least, SURE_OF_HALF)
                 unmarked, whole = self._sure_parts(cut, whole, knowledge, budget, least, quick=True)
             if len(unmarked) > 1:
@@ -409,6 +417,14 @@ def _not_understood(text: str) -> Reading:
 def _likely(whole: Prediction) -> list[str]:
     """List the entries that parts of a message without a mark may be about."""
     return [label for label in whole.labels if _is_faq(label)][:LIKELY]
+
+
+def _unmarked_cuts(
+    text: str, whole: Prediction, knowledge: Knowledge
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Cut a message at commas, and between two words; each is empty where there is no such cut."""
+    halves = knowledge.index.best_cut(cuttable(text), whole.labels[:LIKELY])
+    return split_questions(text, at_commas=True), halves
 
 
 def _may_be_two(whole: Prediction) -> bool:

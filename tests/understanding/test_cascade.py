@@ -151,6 +151,19 @@ def test_a_text_embedded_before_is_read_at_once(
     assert understander.glance(text, knowledge).reading == whole
 
 
+def test_a_known_text_that_may_be_two_questions_is_cut_by_no_glance(
+    understander: Understander, knowledge: Knowledge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "എന്റെ ഓർഡർ എവിടെ, റീഫണ്ട് എപ്പോൾ"
+    whole = understander.read(text, knowledge)
+    assert whole.also
+    with monkeypatch.context() as patch:
+        patch.setattr(Understander, "_predict_part", lambda *_, **__: pytest.fail("cut"))
+        glance = understander.glance(text, knowledge)
+    assert (glance.reading, glance.mood) == (None, whole.sentiment)
+    assert understander.read(text, knowledge, glance) == whole
+
+
 def test_a_glance_finds_two_questions(understander: Understander, knowledge: Knowledge) -> None:
     text = "where is my order? and what are your opening hours?"
     whole = understander.read(text, knowledge)

@@ -40,7 +40,8 @@ lint: env  ## Style and types
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 
-test: env  ## All tests
+test: env  ## All tests; first the models are prepared, which no test's time limit allows for
+	@$(RUN) python -m bot prepare
 	$(RUN) pytest $(ARGS)
 
 peers-env: $(UV)  ## Build the environment of other language detectors (170 MB)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -224,6 +225,7 @@ class Understander:
                     cascade.save(folder / CASCADE)
                 index.save(folder)  # its last file says that the folder is complete
                 _remove_old_indexes(indexes_dir, keep=KEPT_INDEXES)
+        os.utime(folder)  # what is in use is not the oldest
         cascade = Cascade.load(folder / CASCADE, self.embedder)
         return Knowledge(content, IntentIndex.load(folder, self.embedder), cascade)
 
@@ -456,7 +458,7 @@ def _log_progress(embedded: int, total: int) -> None:
 
 
 def _remove_old_indexes(indexes_dir: Path, keep: int) -> None:
-    """Remove the oldest indexes; a process that still maps one keeps it."""
+    """Remove the indexes not opened for longest; a process that still maps one keeps it."""
     folders = sorted(indexes_dir.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
     for folder in folders[keep:]:
         shutil.rmtree(folder, ignore_errors=True)

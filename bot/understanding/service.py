@@ -90,6 +90,8 @@ class Reading:
     def intent(self) -> str:
         """Return the best label, `faq` for any entry; empty when no label is sure enough."""
         label = self.prediction.label or ""
+        if label == ASK_HUMAN and self.prediction.caution and not self.asks_for_person:
+            return ""  # asked back, with a button for a person
         return "faq" if label.startswith(FAQ_PREFIX) else label
 
     @property
@@ -101,12 +103,12 @@ class Reading:
     @property
     def asks_for_person(self) -> bool:
         """Tell whether the message asks for a person, alone or beside a matter."""
-        return self.prediction.score_of(ASK_HUMAN) >= WANTS_PERSON
+        return self.prediction.score_of(ASK_HUMAN) >= WANTS_PERSON + self.prediction.caution
 
     @property
     def anger(self) -> float:
         """Return how much the message is anger at us, about 0 to 1; `IS_ANGRY` and more is."""
-        return self.prediction.score_of(ANGRY)
+        return self.prediction.score_of(ANGRY) - self.prediction.caution
 
     def to_dict(self) -> dict[str, Any]:
         """Shape for `parse --json`: language, intent, ranking, sentiment, entities and more."""

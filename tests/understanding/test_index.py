@@ -241,3 +241,17 @@ def test_translations_of_an_example_do_not_lower_the_threshold() -> None:
     told_apart = IntentIndex.fit(rows, vectors)
     unknown = [Example(row.text, row.label, "") for row in rows]
     assert told_apart.threshold > IntentIndex.fit(unknown, vectors).threshold
+
+
+def test_a_small_pack_is_not_outweighed_by_examples_of_dialogue() -> None:
+    """Three entries of three examples beside sixty requests for a person."""
+    entries = [
+        Example(f"{word} {n}", f"faq/{word}", "en")
+        for word in ("fees", "hours", "doctor")
+        for n in range(3)
+    ]
+    requests = [Example(f"person {n} doctor", "ask_human", "en") for n in range(60)]
+    embedder = WordEmbedder()
+    prediction = IntentIndex.fit([*entries, *requests], None, embedder=embedder).predict("doctor 7")
+    assert prediction.best == "faq/doctor"
+    assert prediction.caution == 0.2

@@ -171,3 +171,11 @@ def test_rows_taken_and_joined_keep_their_spelling() -> None:
     again = Rows.join([rows[[2]], rows[np.array([0, 1])]])
     assert np.allclose(again.spelling.toarray(), spelling.toarray()[[2, 0, 1]])
     assert np.allclose(again.meaning, np.eye(3)[[2, 0, 1]])
+
+
+def test_rows_that_weigh_little_are_followed_less() -> None:
+    rows, labels = clusters(2, 20)
+    plain, _ = fit_ridge(rows, labels, 2)
+    light, _ = fit_ridge(rows, labels, 2, None, np.where(labels == 1, 0.05, 1.0))
+    asked = rows[labels == 1]
+    assert light.scores(asked)[:, 1].mean() < plain.scores(asked)[:, 1].mean() - 0.1

@@ -100,6 +100,7 @@ def fit_ridge(
     labels: Labels,
     count: int,
     hints: tuple[Rows, Labels, float] | None = None,
+    row_weights: Vectors | None = None,
 ) -> tuple[RidgeModel, HeldOut]:
     """Fit scores for `count` labels.
 
@@ -108,9 +109,10 @@ def fit_ridge(
         labels: 0 to count-1, or BACKGROUND.
         hints: More rows, their labels, and what one of them weighs beside a row, 0-1; they are
             never left out. Ignored where `fits_exactly` says no.
+        row_weights: What each row weighs, 0-1, shape (n,); None for 1. Ignored like hints.
     """
     if fits_exactly(len(rows)):
-        return _fit_exactly(rows, labels, count, hints)
+        return _fit_exactly(rows, labels, count, hints, row_weights)
     order = np.random.default_rng(0).permutation(len(rows))
     landmarks = rows[np.sort(order[:_LANDMARKS])]
     head, factor = _solve(landmarks, _sums(landmarks, rows, labels, count))
@@ -161,6 +163,7 @@ def patch_ridge(
     removed: Rows,
     rows: Rows,
     labels: Labels,
+    row_weights: Vectors | None = None,
 ) -> RidgeModel:
     """Fit an exact model again around the rows that changed; leave the other rows' weights.
 
@@ -184,14 +187,23 @@ def patch_ridge(
     added = np.flatnonzero(source < 0)
     near = _nearest(rows, Rows.join([rows[added], removed.single()]), _PATCHED_ROWS)
     changed = np.union1d(added, near)
+    ridge = _ridge(len(rows), row_weights)[changed]
     similarities = _kernel(rows[changed], landmarks)
     missing = (
-        _targets(labels[changed], len(columns)) - similarities @ weights - _RIDGE * weights[changed]
+        _targets(labels[changed], len(columns))
+        - similarities @ weights
+        - ridge[:, None] * weights[changed]
     )
     system = similarities[:, changed].astype(np.float64)
-    system[np.diag_indices_from(system)] += _RIDGE
+    system[np.diag_indices_from(system)] += ridge
     weights[changed] += linalg.solve(system, missing, assume_a="pos", check_finite=False)
     return RidgeModel.of(landmarks, weights)
+
+
+def _ridge(count: int, row_weights: Vectors | None) -> Vectors:
+    if row_weights is None:
+        return np.full(count, _RIDGE, np.float32)
+    return (_RIDGE / row_weights).astype(np.float32)
 
 
 def _moved(of_labels: Vectors, columns: npt.NDArray[np.int64]) -> Vectors:
@@ -265,10 +277,14 @@ def _alike(left: Vectors, right: Vectors) -> Vectors:
 
 
 def _fit_exactly(
-    rows: Rows, labels: Labels, count: int, hints: tuple[Rows, Labels, float] | None
+    rows: Rows,
+    labels: Labels,
+    count: int,
+    hints: tuple[Rows, Labels, float] | None,
+    row_weights: Vectors | None,
 ) -> tuple[RidgeModel, HeldOut]:
     checked = _pick_checked(labels)
-    ridge = np.full(len(rows), _RIDGE, np.float32)
+    ridge = _ridge(len(rows), row_weights)
     if hints is not None:
         hint_rows, hint_labels, weight = hints
         rows, labels = Rows.join([rows, hint_rows]), np.concatenate([labels, hint_labels])

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bot.content.load import load_folder
 from bot.settings import Settings
-from bot.understanding.service import load_dialogue_examples
+from bot.understanding.examples import load_dialogue_examples
 
 SEED = 20_251_122
 TAP_SHARE = 0.3

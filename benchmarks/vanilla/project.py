@@ -18,7 +18,7 @@ from bot.content.load import load_folder
 from bot.content.models import PERSON, Content, Entry
 from bot.content.texts import SystemTexts
 from bot.settings import Settings
-from bot.understanding.service import load_dialogue_examples
+from bot.understanding.examples import load_dialogue_examples
 
 INTENTS, RETRIEVAL = "intents", "retrieval"
 LAYOUTS = (INTENTS, RETRIEVAL)

@@ -7,7 +7,8 @@ from typing import Any
 
 from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content, Entry
 from bot.conversation.escalation import Decision, Signals
-from bot.understanding.service import FAQ_PREFIX, IS_ANGRY, Reading
+from bot.understanding.intents.prediction import FAQ_PREFIX, is_entry
+from bot.understanding.service import IS_ANGRY, Reading
 
 CHOICES = 3
 """Entries offered when the bot asks back."""
@@ -42,7 +43,7 @@ def parse_intent(reading: Reading) -> dict[str, Any]:
         },
         "intent_ranking": ranking,
     }
-    if best.startswith(FAQ_PREFIX):
+    if is_entry(best):
         parsed["response_selector"] = response_selector(
             best.removeprefix(FAQ_PREFIX), reading.prediction.confidence
         )
@@ -77,7 +78,7 @@ def choices(reading: Reading, content: Content, today: date) -> list[str]:
     ranked = [
         label.removeprefix(FAQ_PREFIX)
         for label, score in zip(prediction.labels, scores, strict=True)
-        if label.startswith(FAQ_PREFIX) and score >= LEAST_CHOICE
+        if is_entry(label) and score >= LEAST_CHOICE
     ]
     if prediction.nearest:
         _, label, cosine = prediction.nearest[0]
@@ -129,7 +130,7 @@ def signals(reading: Reading, content: Content, *, also: str = "", **more: Any) 
             or (reading.intent == "faq" and PERSON_WHEN_NEGATIVE in policies)
             or (
                 not reading.intent
-                and prediction.best.startswith(FAQ_PREFIX)
+                and is_entry(prediction.best)
                 and prediction.confidence >= ABOUT_US
                 and reading.anger >= LEAST_ANGER
             )
@@ -137,7 +138,7 @@ def signals(reading: Reading, content: Content, *, also: str = "", **more: Any) 
         "confidence": prediction.confidence,
         "threshold": prediction.threshold,
         "margin": prediction.margin,
-        "rival_is_entry": second.startswith(FAQ_PREFIX),
+        "rival_is_entry": is_entry(second),
         "asked_for_person": reading.intent == "ask_human" or reading.asks_for_person,
         "angry": reading.anger >= IS_ANGRY,
         "negative": reading.sentiment.negative,

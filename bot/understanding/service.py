@@ -11,19 +11,16 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import structlog
-import yaml
 
-from bot.content import yaml_files
 from bot.content.models import PERSON_WHEN_NEGATIVE, Content
-from bot.errors import ConfigurationError
 from bot.language.detect import LanguageReading, detect
 from bot.language.entities import Entity, extract, without_identifiers
 from bot.language.normalise import fold
@@ -31,6 +28,8 @@ from bot.settings import Settings
 from bot.understanding.budget import UNLIMITED, Budget
 from bot.understanding.embedding.default import load_embedder
 from bot.understanding.embedding.embedder import Embedder
+from bot.understanding.embedding.vector_cache import VectorCache
+from bot.understanding.examples import faq_examples, load_dialogue_examples
 from bot.understanding.intents import index as index_module
 from bot.understanding.intents.cascade import (
     CALM,
@@ -42,28 +41,26 @@ from bot.understanding.intents.cascade import (
     is_sure,
     stays_calm,
 )
-from bot.understanding.intents.index import Example, IntentIndex, Prediction, VectorCache
-from bot.understanding.intents.two_questions import cuttable, split_questions
+from bot.understanding.intents.index import IntentIndex
+from bot.understanding.intents.prediction import FAQ_PREFIX, Example, Prediction, is_entry
+from bot.understanding.intents.questions import (
+    Questions,
+    first_two,
+    likely,
+    may_be_two,
+    unmarked_cuts,
+)
+from bot.understanding.intents.two_questions import split_questions
 from bot.understanding.mood.sentiment import SentimentModel, SentimentReading, load_or_fit
 
 LOG = structlog.get_logger(__name__)
 
-FAQ_PREFIX = "faq/"
 ANGRY = "angry"
 """Dialogue intent that hands off by itself: never taken from the first look."""
 ASK_HUMAN = "ask_human"
 WANTS_PERSON = 0.25
 """Score from which a message asks for a person, whatever else it says: of messages by writers who
 had not seen the examples, .95 of the requests reach it and .003 of the others."""
-LIKELY = 4
-"""Best entries of the whole message among which those of its parts must be."""
-MAYBE_SECOND = 0.2
-"""Score of the second entry from which a message may be cut between any two words."""
-SURE_OF_HALF = 0.82
-"""Confidence each half of a message must have that is cut where no mark is. Of 66 messages with two
-questions two thirds are found so, a twentieth of 667 others is given a second answer."""
-PLAIN_IN_PART = 0.5
-"""Score from which a part of a message counts for all of it."""
 MAY_WANT_PERSON = 0.12
 """Score up to which a first look need not ask again whether a person is wanted."""
 IS_ANGRY = 0.3
@@ -92,13 +89,13 @@ class Reading:
         label = self.prediction.label or ""
         if label == ASK_HUMAN and self.prediction.caution and not self.asks_for_person:
             return ""  # asked back, with a button for a person
-        return "faq" if label.startswith(FAQ_PREFIX) else label
+        return "faq" if is_entry(label) else label
 
     @property
     def entry(self) -> str:
         """Return the best label's entry id; empty when it is no entry."""
         best = self.prediction.best
-        return best.removeprefix(FAQ_PREFIX) if _is_faq(best) else ""
+        return best.removeprefix(FAQ_PREFIX) if is_entry(best) else ""
 
     @property
     def asks_for_person(self) -> bool:
@@ -250,7 +247,7 @@ class Understander:
         known = None if parts else cascade.embedder.cached(question)
         if known is not None:
             whole, mood = self._whole(text, question, known, knowledge)
-            if _may_be_two(whole) and any(_unmarked_cuts(question, whole, knowledge)):
+            if may_be_two(whole) and any(unmarked_cuts(question, whole, knowledge.index)):
                 return Glance(whole=whole, mood=mood)  # its parts cost more than a look
             return Glance(Reading(detect(text), whole, mood, extract(text)))
         language = detect(text)
@@ -270,19 +267,19 @@ class Understander:
             prediction_of_part = knowledge.index.predict(part, cascade.embed(part))
             if _is_touchy(prediction_of_part):
                 return Glance(whole=whole, mood=mood)
-            if is_sure(prediction_of_part) and _is_faq(prediction_of_part.best):
+            if is_sure(prediction_of_part) and is_entry(prediction_of_part.best):
                 sure.setdefault(prediction_of_part.best, prediction_of_part)
             elif prediction_of_part.confidence >= UNLIKELY_BELOW:
                 possible.add(prediction_of_part.best)
-        may_be_two = len(sure) < 2 and _may_be_two(whole)
-        about = {whole.best, *sure, *possible, *(_likely(whole) if may_be_two else ())}
+        is_open = len(sure) < 2 and may_be_two(whole)
+        about = {whole.best, *sure, *possible, *(likely(whole) if is_open else ())}
         if mood.negative > CALM and _needs_person_when_negative(knowledge.content, *about):
             return NOTHING_SURE
-        if may_be_two:
+        if is_open:
             return Glance(whole=whole, mood=mood)
         if possible and len(possible | sure.keys() | {whole.best}) > 1:
             return Glance(whole=whole, mood=mood)  # it may be two questions
-        prediction, also = _first_two(sure, whole)
+        prediction, also = first_two(sure, whole)
         return Glance(Reading(language, prediction, mood, extract(text), also))
 
     def read(
@@ -305,7 +302,9 @@ class Understander:
         if whole is None or mood is None:
             vector: npt.NDArray[np.float32] = self.embedder.embed([question])[0]
             whole, mood = self._whole(text, question, vector, knowledge)
-        prediction, also = self._find_questions(question, whole, knowledge, budget)
+        least = max(whole.threshold, self._settings.thresholds.confidence)
+        questions = Questions(knowledge.index, knowledge.cascade, self.embedder)
+        prediction, also = questions.find(question, whole, least, budget)
         return Reading(detect(text), prediction, mood, extract(text), also)
 
     def understand(
@@ -326,69 +325,6 @@ class Understander:
         """Return prediction and mood of a whole message; `vector` is that of its question."""
         return knowledge.index.predict(question, vector), self.sentiment.predict(text, vector)
 
-    def _find_questions(
-        self, text: str, whole: Prediction, knowledge: Knowledge, budget: Budget
-    ) -> tuple[Prediction, str]:
-        """Look for a second question; return the first one's prediction and the second's entry."""
-        least = max(whole.threshold, self._settings.thresholds.confidence)
-        sure, whole = self._sure_parts(split_questions(text), whole, knowledge, budget, least)
-        if len(sure) < 2 and _may_be_two(whole):
-            parts, cut = _unmarked_cuts(text, whole, knowledge)
-            unmarked, whole = self._sure_parts(parts, whole, knowledge, budget, least, quick=True)
-            if len(unmarked) < 2:
-                least = max(least, SURE_OF_HALF)
-                unmarked, whole = self._sure_parts(cut, whole, knowledge, budget, least, quick=True)
-            if len(unmarked) > 1:
-                # Such a cut may be none: what the whole message says most goes first.
-                sure = dict(sorted(unmarked.items(), key=lambda item: item[0] != whole.best))
-        return _first_two(sure, whole)
-
-    def _sure_parts(
-        self,
-        parts: Sequence[str],
-        whole: Prediction,
-        knowledge: Knowledge,
-        budget: Budget,
-        least: float,
-        *,
-        quick: bool = False,
-    ) -> tuple[dict[str, Prediction], Prediction]:
-        """Return the entries that parts of a message are surely about, and the whole's prediction.
-
-        Args:
-            quick: The cut has no mark: only entries count that the whole message may be about,
-                since words torn out mean other things, and the second view is enough.
-        """
-        likely = _likely(whole)
-        sure: dict[str, Prediction] = {}
-        for part in parts:
-            if budget.is_spent:
-                break
-            prediction = self._predict_part(part, knowledge, quick=quick)
-            whole = _with_own_of(prediction, whole)
-            label = prediction.label or ""
-            is_possible = label in likely if quick else _is_faq(label)
-            if is_possible and prediction.confidence >= least:
-                sure.setdefault(label, prediction)
-        return sure, whole
-
-    def _predict_part(self, part: str, knowledge: Knowledge, *, quick: bool) -> Prediction:
-        """Predict for a part of a message; by the second view alone where that is sure.
-
-        Args:
-            quick: The second view is enough in any case, where it knows the language.
-        """
-        cascade, language = knowledge.cascade, detect(part)
-        if (
-            cascade is not None
-            and language.language in cascade.embedder.second_view_languages
-            and not language.romanised
-        ):
-            prediction = knowledge.index.predict(part, cascade.embed(part))
-            if quick or is_sure(prediction) or prediction.confidence < UNLIKELY_BELOW:
-                return prediction
-        return knowledge.index.predict(part, self.embedder.embed([part])[0])
-
     def command(self, text: str) -> str:
         """Return the dialogue intent of a text that equals one of its examples; else empty.
 
@@ -400,7 +336,10 @@ class Understander:
         """Name the folder of an index by all that shapes it, its own code included."""
         digest = hashlib.sha256(self.embedder.name.encode())
         intents = Path(index_module.__file__).parent
-        parts = ("index", "calibrate", "spaces", "ridge", "names", "cascade", "rows", "../ngrams")
+        parts = (
+            *("index", "balance", "calibrate", "spaces", "ridge", "names", "cascade", "rows"),
+            *("prediction", "../ngrams"),
+        )
         for part in parts:
             digest.update((intents / f"{part}.py").read_bytes())
         digest.update(json.dumps([(e.label, e.language, e.text) for e in examples]).encode())
@@ -418,43 +357,6 @@ def _not_understood(text: str) -> Reading:
     return Reading(detect(text), nothing, SentimentReading("neutral", 0.0, 0.0, 0.0), ())
 
 
-def _likely(whole: Prediction) -> list[str]:
-    """List the entries that parts of a message without a mark may be about."""
-    return [label for label in whole.labels if _is_faq(label)][:LIKELY]
-
-
-def _unmarked_cuts(
-    text: str, whole: Prediction, knowledge: Knowledge
-) -> tuple[Sequence[str], Sequence[str]]:
-    """Cut a message at commas, and between two words; each is empty where there is no such cut."""
-    halves = knowledge.index.best_cut(cuttable(text), whole.labels[:LIKELY])
-    return split_questions(text, at_commas=True), halves
-
-
-def _may_be_two(whole: Prediction) -> bool:
-    """Tell whether a second entry is near enough for a message to ask two questions."""
-    scores = [s for label, s in zip(whole.labels, whole.scores, strict=False) if _is_faq(label)]
-    return len(scores) > 1 and scores[1] >= MAYBE_SECOND
-
-
-def _with_own_of(part: Prediction, whole: Prediction) -> Prediction:
-    """Count a person asked for, or anger, in a part of the message where it is plain there."""
-    plain = {label: score for label, score in part.own if score >= PLAIN_IN_PART}
-    if not plain:
-        return whole
-    own = {label: max(score, plain.get(label, 0.0)) for label, score in whole.own}
-    return replace(whole, own=tuple(own.items()))
-
-
-def _first_two(sure: Mapping[str, Prediction], whole: Prediction) -> tuple[Prediction, str]:
-    """Return the first question's prediction and the second's entry, or `whole` and "" if one."""
-    if len(sure) < 2:
-        return whole, ""
-    first, second = list(sure)[:2]
-    # What the whole message asks beside its matters is kept.
-    return replace(sure[first], own=whole.own), second.removeprefix(FAQ_PREFIX)
-
-
 def _log_progress(embedded: int, total: int) -> None:
     LOG.info("understanding.embedding", done=embedded, wanted=total)
 
@@ -466,36 +368,6 @@ def _remove_old_indexes(indexes_dir: Path, keep: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def faq_examples(content: Content) -> list[Example]:
-    """List all example questions of a version, labelled `faq/<id>`."""
-    return [
-        Example(text, f"{FAQ_PREFIX}{entry.id}", language)
-        for entry in content.entries
-        for language, texts in entry.examples.items()
-        for text in texts
-    ]
-
-
-def load_dialogue_examples(folder: Path) -> list[Example]:
-    """Read `data/nlu/<language>.yml`, Rasa's NLU format.
-
-    Raises:
-        ConfigurationError: A file is not in that format.
-    """
-    examples: list[Example] = []
-    for path in sorted(folder.glob("*.yml")):
-        try:
-            document: Mapping[str, Any] = yaml_files.load(path.read_text("utf-8"))
-            for item in document["nlu"]:
-                for line in item["examples"].splitlines():
-                    text = line.strip().removeprefix("- ").strip()
-                    if text:
-                        examples.append(Example(text, item["intent"], path.stem))
-        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-            raise ConfigurationError(str(path), f"is not Rasa NLU YAML: {error!r}") from error
-    return examples
-
-
 def _plain(text: str) -> str:
     return fold(text).strip(" \n.,!?؟।\"'“”")
 
@@ -504,7 +376,3 @@ def _needs_person_when_negative(content: Content, *labels: str) -> bool:
     """Tell whether one of these entries goes to a person when the message is negative."""
     entries = (content.by_id.get(label.removeprefix(FAQ_PREFIX)) for label in labels)
     return any(entry is not None and entry.policy == PERSON_WHEN_NEGATIVE for entry in entries)
-
-
-def _is_faq(label: str) -> bool:
-    return label.startswith(FAQ_PREFIX)

@@ -10,7 +10,7 @@ import yaml
 from bot.content.load import load_folder
 from bot.content.models import PERSON, Content
 from bot.settings import Settings
-from bot.understanding.service import load_dialogue_examples
+from bot.understanding.examples import load_dialogue_examples
 
 LANGUAGES = Settings().languages
 

@@ -16,7 +16,7 @@ from day_stage import WITH_TRANSLATOR, Outcome, Stage
 
 from bot.content.models import Content
 from bot.conversation.states import State
-from bot.understanding.service import load_dialogue_examples
+from bot.understanding.examples import load_dialogue_examples
 
 CUSTOMERS = 150
 MESSAGES = 2000

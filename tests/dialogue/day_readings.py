@@ -16,7 +16,7 @@ from bot.content.models import PERSON, PERSON_WHEN_NEGATIVE, Content, Entry, Rep
 from bot.content.texts import SystemTexts
 from bot.language.detect import LanguageReading
 from bot.language.entities import Entity
-from bot.understanding.intents.index import Prediction
+from bot.understanding.intents.prediction import Prediction
 from bot.understanding.mood.sentiment import SentimentReading
 from bot.understanding.service import NOTHING_SURE, Glance, Knowledge, Reading, Understander
 

@@ -26,7 +26,7 @@ from bot.streams.lease import Leases
 from bot.streams.messages import Inbound, Outbound, QuickReply
 from bot.streams.recorder import Recorder
 from bot.streams.ticket import Ticket
-from bot.understanding.intents.index import Prediction
+from bot.understanding.intents.prediction import Prediction
 from bot.understanding.mood.sentiment import SentimentReading
 from bot.understanding.service import NOTHING_SURE, Glance, Knowledge, Reading
 

@@ -14,9 +14,10 @@ from bot.content.models import PERSON_WHEN_NEGATIVE
 from bot.settings import Settings
 from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
 from bot.understanding.intents.cascade import CALM, DOUBT, Cascade, SecondView
-from bot.understanding.intents.index import Example, Prediction
+from bot.understanding.intents.prediction import Example, Prediction
+from bot.understanding.intents.questions import LIKELY, Questions
 from bot.understanding.mood.sentiment import SentimentReading, read_rows
-from bot.understanding.service import LIKELY, NOTHING_SURE, Glance, Knowledge, Understander
+from bot.understanding.service import NOTHING_SURE, Glance, Knowledge, Understander
 
 HERE = Path(__file__).resolve().parent
 REPO = HERE.parent.parent
@@ -158,7 +159,7 @@ def test_a_known_text_that_may_be_two_questions_is_cut_by_no_glance(
     whole = understander.read(text, knowledge)
     assert whole.also
     with monkeypatch.context() as patch:
-        patch.setattr(Understander, "_predict_part", lambda *_, **__: pytest.fail("cut"))
+        patch.setattr(Questions, "_predict_part", lambda *_, **__: pytest.fail("cut"))
         glance = understander.glance(text, knowledge)
     assert (glance.reading, glance.mood) == (None, whole.sentiment)
     assert understander.read(text, knowledge, glance) == whole

@@ -5,10 +5,12 @@ import numpy as np
 import pytest
 
 from bot.understanding.embedding.embedder import Vectors, normalise
+from bot.understanding.embedding.vector_cache import VectorCache
 from bot.understanding.intents import index as index_module
 from bot.understanding.intents import ridge as head_module
 from bot.understanding.intents import shortlist
-from bot.understanding.intents.index import OUT_OF_SCOPE, Example, IntentIndex, VectorCache
+from bot.understanding.intents.index import IntentIndex
+from bot.understanding.intents.prediction import OUT_OF_SCOPE, Example
 
 TOPICS = ("order", "refund", "password", "size")
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from bot.understanding.embedding.embedder import Vectors, normalise
-from bot.understanding.intents.index import Example, IntentIndex
+from bot.understanding.intents.index import IntentIndex
 from bot.understanding.intents.names import fits_examples, in_words
+from bot.understanding.intents.prediction import Example
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from typing import Protocol, TypeGuard
 import numpy as np
 
 from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
-from bot.understanding.intents.index import Example, Prediction
+from bot.understanding.intents.prediction import Example, Prediction
 from bot.understanding.mood.sentiment import SentimentReading, running_mean
 
 SURE = 0.9

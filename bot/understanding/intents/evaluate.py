@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from bot.understanding.embedding.embedder import Embedder, Vectors, embed_many
 from bot.understanding.embedding.vector_cache import VectorCache
-from bot.understanding.intents.index import OUT_OF_SCOPE, Example, IntentIndex
+from bot.understanding.intents.index import IntentIndex
+from bot.understanding.intents.prediction import OUT_OF_SCOPE, Example
 
 Row = tuple[str, str]
 Flags = npt.NDArray[np.bool_]
@@ -107,7 +108,7 @@ def _shipped_embedder() -> Embedder:
 
 def _shipped_background() -> list[str]:
     from bot import settings
-    from bot.understanding.service import load_dialogue_examples
+    from bot.understanding.examples import load_dialogue_examples
 
     examples = load_dialogue_examples(settings.load().data_dir / "nlu")
     return [example.text for example in examples if example.label == OUT_OF_SCOPE]

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,16 @@ import numpy.typing as npt
 from scipy import sparse
 
 from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
-from bot.understanding.embedding.vector_cache import VectorCache
 from bot.understanding.intents import shortlist
+from bot.understanding.intents.balance import caution, count_wordings, row_weights
 from bot.understanding.intents.calibrate import Calibration, calibrate
-from bot.understanding.intents.names import NAME_WEIGHT, fits_examples, in_words
+from bot.understanding.intents.names import name_hints
+from bot.understanding.intents.prediction import (
+    OUT_OF_SCOPE,
+    OWN_QUESTIONS,
+    Example,
+    Prediction,
+)
 from bot.understanding.intents.ridge import (
     BACKGROUND,
     RidgeModel,
@@ -33,25 +38,14 @@ from bot.understanding.intents.ridge import (
     patch_ridge,
     refit_ridge,
 )
-from bot.understanding.intents.rows import Rows, Spelling
+from bot.understanding.intents.rows import Rows, Spelling, arrays_of, rows_of
 from bot.understanding.intents.spaces import Space
-from bot.understanding.ngrams import BUCKETS
 
-__all__ = ["OUT_OF_SCOPE", "Example", "IntentIndex", "Prediction", "VectorCache"]
-
-OUT_OF_SCOPE = "out_of_scope"
-"""Label of examples that belong to no label: they push every score down around them."""
-
-OWN_QUESTIONS = ("ask_human", "angry")
-"""Labels asked of every message beside what else it says: they must not lose against an entry."""
 STRANGE = 0.7
 """Share of the best label's score that out-of-scope text must reach to refuse a message. Among
 messages and strangers by writers who had not seen the examples, it refuses three of four strangers
 that would be answered, and one in a hundred messages."""
 
-_ENTRY = "faq/"
-_DIALOGUE_SHARE, _LEAST_WEIGHT = 1.5, 0.01
-_SCARCE, _PLENTY, _MOST_CAUTION = 20, 100, 0.2
 LEAST_SPELLED = 0.05
 """Least score that each half of a message has by its spelling alone where it may be cut."""
 _RANKED = 10
@@ -61,40 +55,6 @@ _SMALL_CHANGE = 0.05  # share of changed examples up to which a large index is r
 _PATCHED_ROWS = 4_000  # rows from which a fit takes longer than a second
 _FEW = 50  # changed examples up to which an index of those rows is patched
 _MOST_PATCHES = 20  # then the next index is fitted afresh, so that errors do not add up
-
-
-@dataclass(frozen=True)
-class Example:
-    """One training text."""
-
-    text: str
-    label: str  # "faq/<entry id>", or a dialogue intent such as "greet"
-    language: str  # as in the content files, "hi-Latn" included
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """Classification of one message, with everything that led to it."""
-
-    label: str | None  # None: out of scope, or not sure enough
-    best: str  # the top label whatever its confidence
-    confidence: float  # calibrated chance that `best` is right, 0.0-1.0; 0.0 out of scope
-    margin: float  # confidence of `best` less that of the runner-up
-    threshold: float  # confidence `best` had to reach
-    ranking: tuple[tuple[str, float], ...]  # labels with confidence, best first, at most 10
-    nearest: tuple[tuple[str, str, float], ...]  # closest examples: text, label, cosine
-    scores: tuple[float, ...] = ()  # raw scores of the ranking, about 0 to 1
-    own: tuple[tuple[str, float], ...] = ()  # raw scores of OWN_QUESTIONS, whatever is best
-    caution: float = 0.0  # by how much the limits of OWN_QUESTIONS are raised with few examples
-
-    @property
-    def labels(self) -> list[str]:
-        """List the ranked labels, best first."""
-        return [label for label, _ in self.ranking]
-
-    def score_of(self, label: str) -> float:
-        """Return the raw score of one of `OWN_QUESTIONS`, 0 where it has no examples."""
-        return dict(self.own).get(label, 0.0)
 
 
 class IntentIndex:
@@ -131,7 +91,7 @@ class IntentIndex:
         # No copy in single precision: 70,000 rows of it would be 70 MB.
         squares = np.einsum("ij,ij->i", rows.meaning, rows.meaning, dtype=np.float32)
         self._lengths = np.maximum(np.sqrt(squares), 1e-9)
-        self._caution = _caution(examples)
+        self._caution = caution(examples)
         counts = np.zeros(len(labels) + 2, np.int64)
         place = {label: i + 1 for i, label in enumerate((*labels, OUT_OF_SCOPE))}
         for example in examples:
@@ -207,12 +167,12 @@ class IntentIndex:
             extra = extra[_are_unlike(extra.meaning, rows.meaning[:labelled])]
             fitted = Rows.join([rows, extra])
             label_numbers = np.concatenate([label_numbers, np.full(len(extra), BACKGROUND)])
-        hints = _name_hints(
+        hints = name_hints(
             labels, space, spelling, rows.meaning[:labelled], label_numbers[:labelled], embedder
         )
-        weights = _row_weights(label_numbers, labels)
+        weights = row_weights(label_numbers, labels)
         head, held_out = fit_ridge(fitted, label_numbers, len(labels), hints, weights)
-        calibration = calibrate(held_out, _count_wordings(sorted_examples[:labelled]))
+        calibration = calibrate(held_out, count_wordings(sorted_examples[:labelled]))
         kept = Rows(rows.meaning.astype(np.float16), rows.spelling)
         return cls(sorted_examples, labels, space, spelling, kept, head, calibration, embedder)
 
@@ -260,7 +220,7 @@ class IntentIndex:
                 removed_rows,
                 rows,
                 label_numbers,
-                _row_weights(label_numbers, labels),
+                row_weights(label_numbers, labels),
             )
         else:
             removed_labels = [numbers.get(self.examples[i].label, BACKGROUND) for i in removed]
@@ -399,8 +359,8 @@ class IntentIndex:
         """Write the index; `index.json` comes last, so a folder that has one is complete."""
         folder.mkdir(parents=True, exist_ok=True)
         arrays: dict[str, npt.NDArray[Any]] = {
-            **_arrays("rows", self._rows),
-            **_arrays("landmarks", self._model.landmarks),
+            **arrays_of("rows", self._rows),
+            **arrays_of("landmarks", self._model.landmarks),
             "weights": self._model.weights,
             "rarity": self._spelling.rarity,
         }
@@ -433,14 +393,14 @@ class IntentIndex:
         }
         sums = Sums(arrays["moments"], arrays["targets"]) if "moments" in arrays else None
         model = RidgeModel(
-            _rows_of("landmarks", arrays), arrays["weights"], sums, arrays.get("spelled")
+            rows_of("landmarks", arrays), arrays["weights"], sums, arrays.get("spelled")
         )
         return cls(
             tuple(Example(*fields) for fields in meta["examples"]),
             tuple(meta["labels"]),
             Space.load(folder / "space.npz"),
             Spelling(arrays["rarity"], meta["spelling"]),
-            _rows_of("rows", arrays),
+            rows_of("rows", arrays),
             model,
             Calibration(**meta["calibration"]),
             embedder,
@@ -452,64 +412,6 @@ def _require(embedder: Embedder | None) -> Embedder:
     if embedder is None:
         raise ValueError("pass vectors: this index has no embedder")
     return embedder
-
-
-def _count_wordings(examples: Sequence[Example]) -> list[int]:
-    """Count each label's examples in its best language; other languages say the same again."""
-    counts = Counter((example.label, example.language) for example in examples)
-    most: dict[str, int] = {}
-    for (label, _), count in counts.items():
-        most[label] = max(count, most.get(label, 0))
-    return list(most.values())
-
-
-def _row_weights(
-    label_numbers: npt.NDArray[np.int64], labels: Sequence[str]
-) -> npt.NDArray[np.float32]:
-    """Weigh rows so that what is asked in dialogue does not outweigh a small pack's entries.
-
-    The product's own examples of dialogue are many, in eleven scripts; a label of them, or the
-    background, weighs no more than `_DIALOGUE_SHARE` entries do on average.
-    """
-    entries = np.array([label.startswith(_ENTRY) for label in labels])
-    if not entries.any():
-        return np.ones(len(label_numbers), np.float32)
-    counts = np.bincount(label_numbers + 1, minlength=len(labels) + 1)
-    usual = counts[1:][entries].mean()
-    by_label = np.clip(_DIALOGUE_SHARE * usual / np.maximum(counts, 1), _LEAST_WEIGHT, 1.0)
-    by_label[1:][entries] = 1.0
-    weights: npt.NDArray[np.float32] = by_label[label_numbers + 1].astype(np.float32)
-    return weights
-
-
-def _caution(examples: Sequence[Example]) -> float:
-    """Return by how much the limits of `OWN_QUESTIONS` are raised: 0 to `_MOST_CAUTION`.
-
-    Few examples of entries say little of what is no request for a person and no anger: of 175
-    questions to a clinic with 14 examples an entry one in eight passed for a request.
-    """
-    counts = Counter(example.label for example in examples if example.label.startswith(_ENTRY))
-    usual = float(np.mean(list(counts.values()))) if counts else float(_PLENTY)
-    return _MOST_CAUTION * float(np.clip((_PLENTY - usual) / (_PLENTY - _SCARCE), 0.0, 1.0))
-
-
-def _name_hints(
-    labels: Sequence[str],
-    space: Space,
-    spelling: Spelling,
-    rows: Vectors,
-    labels_of_rows: npt.NDArray[np.int64],
-    embedder: Embedder | None,
-) -> tuple[Rows, npt.NDArray[np.int64], float] | None:
-    """Return names of labels as further rows, their labels and weight; None when no name fits."""
-    texts = [in_words(label) for label in labels]
-    named = np.flatnonzero([bool(text) for text in texts])
-    if embedder is None or not len(named) or not fits_exactly(len(rows) + len(named)):
-        return None
-    spoken = [texts[i] for i in named]
-    names = Rows(space.map(embedder.embed(spoken)), spelling.map(spoken))
-    fit = fits_examples(names.meaning, named, rows, labels_of_rows)
-    return (names[fit], named[fit], NAME_WEIGHT) if fit.any() else None
 
 
 def _are_readable(examples: Sequence[Example], embedder: Embedder | None) -> npt.NDArray[np.bool_]:
@@ -529,28 +431,6 @@ def _are_unlike(background: Vectors, rows: Vectors) -> npt.NDArray[np.bool_]:
         similarities.max(axis=1)
     )
     return result
-
-
-def _arrays(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:
-    """List the arrays of rows by the names of their files."""
-    if rows.spelling is None:
-        return {name: rows.meaning}
-    return {
-        name: rows.meaning,
-        f"{name}-letters": rows.spelling.indices,
-        f"{name}-letter-weights": rows.spelling.data,
-        f"{name}-starts": rows.spelling.indptr,
-    }
-
-
-def _rows_of(name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Rows:
-    """Return what `_arrays` listed; nothing is copied."""
-    parts = [f"{name}-letter-weights", f"{name}-letters", f"{name}-starts"]
-    if parts[0] not in arrays:
-        return Rows(arrays[name])
-    spelling = sparse.csr_matrix((len(arrays[name]), BUCKETS), dtype=np.float32)
-    spelling.data, spelling.indices, spelling.indptr = (arrays[part] for part in parts)
-    return Rows(arrays[name], spelling)
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:

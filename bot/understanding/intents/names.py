@@ -7,11 +7,15 @@ most where there are few examples. A name that is unlike its own examples ("misc
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from bot.understanding.embedding.embedder import Vectors, normalise
+from bot.understanding.embedding.embedder import Embedder, Vectors, normalise
+from bot.understanding.intents.ridge import fits_exactly
+from bot.understanding.intents.rows import Rows, Spelling
+from bot.understanding.intents.spaces import Space
 
 NAME_WEIGHT = 0.5
 """Weight of a name beside an example; .2 to 1 measured alike (docs/understanding.md)."""
@@ -52,3 +56,22 @@ def fits_examples(
     nearer = (cosines > own_cosines[:, None]).sum(axis=1)
     result: npt.NDArray[np.bool_] = nearer < max(_LEAST_NEARER, _STRANGERS * len(counts))
     return result
+
+
+def name_hints(
+    labels: Sequence[str],
+    space: Space,
+    spelling: Spelling,
+    rows: Vectors,
+    labels_of_rows: npt.NDArray[np.int64],
+    embedder: Embedder | None,
+) -> tuple[Rows, npt.NDArray[np.int64], float] | None:
+    """Return names of labels as further rows, their labels and weight; None when no name fits."""
+    texts = [in_words(label) for label in labels]
+    named = np.flatnonzero([bool(text) for text in texts])
+    if embedder is None or not len(named) or not fits_exactly(len(rows) + len(named)):
+        return None
+    spoken = [texts[i] for i in named]
+    names = Rows(space.map(embedder.embed(spoken)), spelling.map(spoken))
+    fit = fits_examples(names.meaning, named, rows, labels_of_rows)
+    return (names[fit], named[fit], NAME_WEIGHT) if fit.any() else None

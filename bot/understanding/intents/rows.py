@@ -7,7 +7,7 @@ also across an Indic script and Latin letters (`bot/understanding/ngrams.py`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,3 +92,25 @@ class Spelling:
         )
         matrix.eliminate_zeros()
         return matrix
+
+
+def arrays_of(name: str, rows: Rows) -> dict[str, npt.NDArray[Any]]:
+    """List the arrays of rows by the names of their files."""
+    if rows.spelling is None:
+        return {name: rows.meaning}
+    return {
+        name: rows.meaning,
+        f"{name}-letters": rows.spelling.indices,
+        f"{name}-letter-weights": rows.spelling.data,
+        f"{name}-starts": rows.spelling.indptr,
+    }
+
+
+def rows_of(name: str, arrays: Mapping[str, npt.NDArray[Any]]) -> Rows:
+    """Return what `arrays_of` listed; nothing is copied."""
+    parts = [f"{name}-letter-weights", f"{name}-letters", f"{name}-starts"]
+    if parts[0] not in arrays:
+        return Rows(arrays[name])
+    spelling = sparse.csr_matrix((len(arrays[name]), BUCKETS), dtype=np.float32)
+    spelling.data, spelling.indices, spelling.indptr = (arrays[part] for part in parts)
+    return Rows(arrays[name], spelling)

@@ -92,7 +92,7 @@ def choices(reading: Reading, content: Content, today: date) -> list[str]:
 def negative_about_us(reading: Reading) -> float:
     """Return how much a message adds to the running mean of the mood, 0-1.
 
-    Bad news that the bot has an answer to is no complaint about us unless it sounds angry. Of
+    Bad news that the bot has an entry for is no complaint about us unless it sounds angry. Of
     conversations of five plain reports, four in ten were handed off without this rule, one in a
     hundred with it; those that grow annoyed still are.
     """

@@ -16,9 +16,11 @@ from bot.understanding.embedding.embedder import Vectors
 from bot.understanding.intents.ridge import BACKGROUND, HeldOut
 
 _SHARE_FEW, _SHARE_MANY = 0.45, 0.3
-"""Threshold as a share of the score a known message usually gets. Half of it loses .017 of Matthews
-correlation against the best threshold, mean of twelve kinds of bots cut out of BANKING77, CLINC150,
-xSID and NLU++ (docs/understanding.md); rules that simulate strange messages lose .023 to .09.
+"""Threshold as a share of the score a known message usually gets. Before out-of-scope text refused
+by itself, half of it lost .017 of Matthews correlation against the best threshold, mean of twelve
+kinds of bots cut out of BANKING77, CLINC150, xSID and NLU++ (docs/understanding.md), and rules that
+simulate strange messages .023 to .09. Since it does, .45 answers more of the shop's messages at
+less than 4 % wrong (lab figures of 2026-11-28: .88 right and .028 wrong at .5, .90 and .036).
 Where labels have a hundred examples, known messages score high and refusing one weighs more."""
 
 _FEW, _MANY = 30, 100  # examples per label, between which the share falls

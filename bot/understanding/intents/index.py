@@ -283,7 +283,7 @@ class IntentIndex:
 
         Args:
             words: The message's words in order.
-            likely: Labels each half may have.
+            likely: Labels each half may have, those of dialogue among them.
 
         Returns:
             The halves that are both spelled most like examples of two of these labels; empty when

@@ -60,7 +60,7 @@ ANGRY = "angry"
 ASK_HUMAN = "ask_human"
 WANTS_PERSON = 0.25
 """Score from which a message asks for a person, whatever else it says: of messages by writers who
-had not seen the examples, .95 of the requests reach it and .003 of the others."""
+had not seen the examples, .95 of the requests reach it and .005 of the ordinary ones."""
 MAY_WANT_PERSON = 0.12
 """Score up to which a first look need not ask again whether a person is wanted."""
 IS_ANGRY = 0.3

@@ -23,7 +23,7 @@ MAYBE_SECOND = 0.2
 """Score of the second entry from which a message may be cut between any two words."""
 SURE_OF_HALF = 0.82
 """Confidence each half of a message must have that is cut where no mark is. Of 66 messages with two
-questions two thirds are found so, a twentieth of 667 others is given a second answer."""
+questions .62 are answered so, a twentieth of 667 others is given a second answer."""
 PLAIN_IN_PART = 0.5
 """Score from which a part of a message counts for all of it."""
 

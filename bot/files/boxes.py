@@ -98,9 +98,10 @@ class Boxes(Cutter):
             header, size = 16, int.from_bytes(self._held[8:16], "big")
         elif size == 0:
             size = _WHOLE
+        # No more of it than its parent has, which may be too little for the header alone.
+        size = min(size, ends - self._at)
         if size < header:
             return self._nonsense(ends)
-        size = min(size, ends - self._at)
         if name == b"meta" and not where:
             return self._meta(header, size)
         return self._begin(name, where, header, size)
@@ -113,7 +114,7 @@ class Boxes(Cutter):
             self._inside.append((inner, ends))
             return told
         self._left = size - header
-        self._blank, self._times = not kept, name in _TIMES
+        self._blank, self._times = not kept, kept and name in _TIMES and self._left > 0
         return told if kept else told[:4] + b"free" + told[8:]
 
     def _meta(self, header: int, size: int) -> bytes | None:

@@ -50,14 +50,14 @@ async def without_metadata(chunks: AsyncIterator[bytes], most: int) -> AsyncIter
             if len(head) < 12:
                 continue
             cutter, chunk = _cutter_for(head), head
-        for piece in cutter.feed(chunk):
-            yield piece
+        # As one: each is written to the disk by itself, and a file may be all tiny parts.
+        if passed := b"".join(cutter.feed(chunk)):
+            yield passed
     if cutter is None:
         cutter = _cutter_for(head)
-        for piece in cutter.feed(head):
-            yield piece
-    for piece in cutter.end():
-        yield piece
+        yield b"".join(cutter.feed(head))
+    if passed := b"".join(cutter.end()):
+        yield passed
 
 
 def _cutter_for(head: bytes) -> Cutter:

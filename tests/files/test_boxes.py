@@ -247,5 +247,39 @@ async def test_boxes_that_lie_about_their_size_hide_nothing() -> None:
             assert PLACE not in await cut(box(b"ftyp", b"mp42\0\0\0\0mp42") + content, 3)
 
 
+@pytest.mark.parametrize("room", range(8, 16))
+@pytest.mark.parametrize("name", [b"mvex", b"mvhd", b"trak", b"udta"])
+async def test_a_header_longer_than_its_parent_hides_nothing(name: bytes, room: int) -> None:
+    """A size of eight bytes makes one of sixteen."""
+    inner = struct.pack(">I4sQ", 1, name, 1 << 20)[:room]
+    content = box(b"ftyp", b"mp42\0\0\0\0mp42") + box(b"moov", inner) + box(b"uuid", PLACE)
+    for size in (3, 1 << 16):
+        left = await cut(content, size)
+        assert len(left) == len(content)
+        assert PLACE not in left
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        box(b"trak", box(b"mvhd", PLACE)),
+        box(b"mdia", PLACE),
+        box(b"mvhd") + struct.pack(">I4s", 7, b"junk") + PLACE,
+    ],
+    ids=["in another's place", "unknown", "empty"],
+)
+async def test_times_stand_only_where_they_belong(inner: bytes) -> None:
+    """Their first bytes are kept; other boxes' are not."""
+    left = await cut(box(b"ftyp", b"mp42\0\0\0\0mp42") + box(b"moov", inner))
+    assert not any(PLACE[at : at + 4] in left for at in range(len(PLACE) - 3))
+
+
+async def test_many_small_boxes_are_passed_on_together() -> None:
+    """Each piece is a write of its own to the disk."""
+    content = FTYP + box(b"free") * 1000
+    pieces = [piece async for piece in without_metadata(_chunks(content, 1 << 16), MOST)]
+    assert (len(pieces), b"".join(pieces)) == (1, content)
+
+
 async def test_a_text_about_freedom_is_no_film() -> None:
     assert await cut(b"Get free stuff from the moov") == b"Get free stuff from the moov"

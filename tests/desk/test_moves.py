@@ -172,6 +172,19 @@ async def test_blocking_shuts_the_address_for_a_day_where_the_agent_says_so(desk
     ]
 
 
+async def test_unblocking_opens_the_address_from_any_of_their_conversations(desk: Desk) -> None:
+    add(desk, state="assigned", owner="u-asha")
+    add(desk, "telegram-1")
+    await addresses.may_write(desk.redis, "webchat-1", "digest")
+    asha = await desk.browser()
+    assert (await asha.act(f"{ONE}/merge", other="telegram-1"))[0] == 200
+    assert (await asha.act(f"{ONE}/block", address="1"))[0] == 200
+    assert await addresses.is_blocked(desk.redis, "digest")
+    assert (await asha.act("/conversations/telegram-1/unblock", key="unblock-key"))[0] == 200
+    assert not read(desk).blocked
+    assert not await addresses.is_blocked(desk.redis, "digest")
+
+
 async def test_no_address_is_offered_where_none_is_kept(desk: Desk) -> None:
     add(desk, state="assigned", owner="u-asha")
     asha = await desk.browser()

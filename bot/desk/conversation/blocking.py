@@ -55,8 +55,10 @@ async def block(
         )
 
 
-async def unblock(database: Database, changes: Changes, conversation_id: str, agent: Agent) -> None:
-    """Let the customer write again in the conversations the agent sees; states stay."""
+async def unblock(
+    database: Database, changes: Changes, conversation_id: str, agent: Agent
+) -> list[str]:
+    """Let the customer write again in the conversations the agent sees, and name these."""
 
     def work(connection: Connection, id_: str) -> Conversation:
         current = get_conversation(connection, id_)
@@ -65,8 +67,10 @@ async def unblock(database: Database, changes: Changes, conversation_id: str, ag
         audit.write(connection, agent.id, "customer.unblocked", id_)
         return update(connection, current, blocked=False)
 
-    for id_ in await database.read(lambda c: _all(c, conversation_id, agent)):
+    ids = await database.read(lambda c: _all(c, conversation_id, agent))
+    for id_ in ids:
         await changes.apply(id_, partial(work, id_=id_))
+    return ids
 
 
 def _all(connection: Connection, conversation_id: str, agent: Agent) -> list[str]:

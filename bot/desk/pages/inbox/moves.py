@@ -55,20 +55,21 @@ async def block(request: web.Request) -> web.StreamResponse:
         key=key,
     )
     if fields.get("address") and await addresses.block(request.app[app_keys.REDIS], conversation):
-        await _note(request, "address.blocked")
+        await _note(request, "address.blocked", conversation)
     return done(request, page_of(request, "open"), undo={"action": "unblock", "fields": {}})
 
 
 async def unblock(request: web.Request) -> web.StreamResponse:
     action_key(await form(request))
-    await blocking.unblock(
+    unblocked = await blocking.unblock(
         request.app[app_keys.DATABASE],
         request.app[app_keys.CHANGES],
         conversation_of(request),
         agent_of(request),
     )
-    if await addresses.unblock(request.app[app_keys.REDIS], conversation_of(request)):
-        await _note(request, "address.unblocked")
+    for conversation in unblocked:
+        if await addresses.unblock(request.app[app_keys.REDIS], conversation):
+            await _note(request, "address.unblocked", conversation)
     return done(request, page_of(request, "open"))
 
 
@@ -78,8 +79,8 @@ async def address(request: web.Request) -> web.StreamResponse:
     return web.json_response({"kept": kept})
 
 
-async def _note(request: web.Request, action: str) -> None:
-    user, conversation = session_of(request).user, conversation_of(request)
+async def _note(request: web.Request, action: str, conversation: str) -> None:
+    user = session_of(request).user
     await request.app[app_keys.DATABASE].run(
         lambda c: audit.write(c, user.id, action, conversation)
     )
